@@ -1,0 +1,58 @@
+"""Hash functions and fixed-length byte strings.
+
+`Hash32` and `Address` are what the standards call a hash or an account; both travel as "0x" hexadecimal in JSON. Keccak
+is Ethereum's (the padding from before FIPS 202), by safe-pysha3: three times as fast as the alternatives, and the only
+thing taken from that package.
+"""
+
+import hashlib
+import re
+from typing import NewType
+
+import sha3
+
+from perdure_anchor.errors import EncodingError
+
+Hash32 = NewType("Hash32", bytes)
+Address = NewType("Address", bytes)
+
+ZERO_ADDRESS = Address(bytes(20))
+ZERO_HASH = Hash32(bytes(32))
+
+_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
+
+
+class HexError(EncodingError):
+    """Text is not "0x" hexadecimal of the wanted length."""
+
+
+def sha256(message: bytes) -> Hash32:
+    """SHA-256 (FIPS 180-4) of the message."""
+    return Hash32(hashlib.sha256(message).digest())
+
+
+def keccak256(message: bytes) -> Hash32:
+    """Keccak-256 as Ethereum uses it (Yellow Paper, appendix: KEC)."""
+    return Hash32(sha3.keccak_256(message).digest())
+
+
+def to_hex(octets: bytes) -> str:
+    """Lower-case hexadecimal with the "0x" prefix of Ethereum's JSON-RPC."""
+    return "0x" + octets.hex()
+
+
+def parse_hex(text: object, size: int | None, what: str) -> bytes:
+    """Bytes of "0x" hexadecimal text; ``size`` in bytes, None for any. Raises `HexError` naming ``what``."""
+    if not isinstance(text, str) or not _HEX.fullmatch(text):
+        raise HexError(f"{what}: not hexadecimal text starting with 0x")
+    octets = bytes.fromhex(text[2:])
+    if size is not None and len(octets) != size:
+        raise HexError(f"{what}: got {len(octets)} bytes, want {size}")
+    return octets
+
+
+def checksum_address(address: Address) -> str:
+    """The address with the mixed-case checksum of EIP-55."""
+    digits = address.hex()
+    nibbles = keccak256(digits.encode()).hex()
+    return "0x" + "".join(d.upper() if n >= "8" else d for d, n in zip(digits, nibbles, strict=False))

@@ -1,0 +1,127 @@
+"""QBFT: what a header's extraData says, which hash names the block, and which hash its validators seal.
+
+Source: the QBFT specification of the Enterprise Ethereum Alliance, section "Block header", and Besu's
+``QbftExtraDataCodec`` and ``BftBlockHashing``. extraData is ``RLP[vanity, [validators], vote, round, [seals]]``. The block hash
+leaves out round and seals, so two nodes may hold different seals for one block; the commit hash, which the seals sign,
+leaves out the seals only. Who must be in the set, and how many of them, is not here: see `perdure_anchor.finality`.
+"""
+
+from dataclasses import dataclass, replace
+
+from perdure_anchor import rlp
+from perdure_anchor.errors import EncodingError, VerificationError
+from perdure_anchor.hashes import Address, Hash32, keccak256
+from perdure_anchor.header import BlockHeader, encode_header
+from perdure_anchor.secp256k1 import SIGNATURE_SIZE, recover_address
+
+# keccak256("Istanbul practical byzantine fault tolerance"), mixHash of every Istanbul-type header
+MIX_HASH = Hash32(bytes.fromhex("63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365"))
+DIFFICULTY = 1
+NONCE = bytes(8)
+VANITY_SIZE = 32
+
+_VOTE_ADD, _VOTE_DROP = b"\xff", b""
+_ROUND_BITS = 32
+
+
+class ExtraDataError(EncodingError):
+    """extraData is not in QBFT's form."""
+
+
+class NotQbftError(VerificationError):
+    """A header without the constants that each QBFT header has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A proposer's vote to add or drop a validator."""
+
+    validator: Address
+    add: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraData:
+    """QBFT's extraData; ``seals`` are 65 bytes each, ``validators`` in the order of the header."""
+
+    vanity: bytes
+    validators: tuple[Address, ...]
+    vote: Vote | None
+    round: int
+    seals: tuple[bytes, ...]
+
+
+def parse_extra_data(raw: bytes) -> ExtraData:
+    """extraData from its bytes, accepted in its canonical form only."""
+    items = rlp.decode_list(raw, "extraData")
+    if len(items) != 5:
+        raise ExtraDataError(f"extraData: got {len(items)} items, want 5")
+    vanity, validators, vote, round_number, seals = items
+    return ExtraData(
+        vanity=rlp.decode_bytes(vanity, "extraData vanity", VANITY_SIZE),
+        validators=tuple(Address(octets) for octets in _strings(validators, "extraData validator", 20)),
+        vote=_parse_vote(vote),
+        round=rlp.decode_int(round_number, "extraData round", _ROUND_BITS),
+        seals=_strings(seals, "extraData seal", SIGNATURE_SIZE),
+    )
+
+
+def _strings(item: rlp.Decoded, what: str, size: int) -> tuple[bytes, ...]:
+    if not isinstance(item, list):
+        raise ExtraDataError(f"{what}: got a string, want a list of them")
+    return tuple(rlp.decode_bytes(element, what, size) for element in item)
+
+
+def _parse_vote(item: rlp.Decoded) -> Vote | None:
+    match item:
+        case []:
+            return None
+        case [bytes() as validator, bytes() as kind] if kind in (_VOTE_ADD, _VOTE_DROP) and len(validator) == 20:
+            return Vote(Address(validator), kind == _VOTE_ADD)
+    raise ExtraDataError("extraData vote: want an empty list, or an address and ff (add) or 80 (drop)")
+
+
+def encode_extra_data(extra: ExtraData) -> bytes:
+    """The bytes of extraData; the inverse of `parse_extra_data`."""
+    vote = [] if extra.vote is None else [extra.vote.validator, _VOTE_ADD if extra.vote.add else _VOTE_DROP]
+    return rlp.encode([extra.vanity, extra.validators, vote, rlp.encode_int(extra.round), extra.seals])
+
+
+def block_hash(header: BlockHeader) -> Hash32:
+    """The block's name: keccak over the header with round 0 and no seals; over the bytes as they are for genesis."""
+    if header.number == 0:
+        return keccak256(encode_header(header))
+    return _hash_with(header, replace(parse_extra_data(header.extra_data), round=0, seals=()))
+
+
+def commit_hash(header: BlockHeader) -> Hash32:
+    """What a validator's commit seal signs: keccak over the header with its round and no seals."""
+    return _hash_with(header, replace(parse_extra_data(header.extra_data), seals=()))
+
+
+def _hash_with(header: BlockHeader, extra: ExtraData) -> Hash32:
+    return keccak256(encode_header(header.with_extra_data(encode_extra_data(extra))))
+
+
+def seal_signers(header: BlockHeader) -> tuple[Address, ...]:
+    """The account behind each commit seal, in the header's order, doubled ones included; raises `SignatureError`."""
+    digest = commit_hash(header)
+    return tuple(recover_address(digest, seal) for seal in parse_extra_data(header.extra_data).seals)
+
+
+def check_constants(header: BlockHeader) -> None:
+    """Raise `NotQbftError` unless mixHash, difficulty and nonce are those of QBFT."""
+    if header.mix_hash != MIX_HASH:
+        raise NotQbftError(f"block {header.number}: mixHash is not that of a QBFT header")
+    if header.difficulty != DIFFICULTY or header.nonce != NONCE:
+        raise NotQbftError(f"block {header.number}: difficulty or nonce are not those of a QBFT header")
+
+
+def quorum(validators: int) -> int:
+    """How many of ``validators`` have to seal: ceil(2n/3)."""
+    return -(-2 * validators // 3)
+
+
+def max_faulty(validators: int) -> int:
+    """How many of ``validators`` may lie without breaking agreement: floor((n - 1)/3), 0 for an empty set."""
+    return max(0, validators - 1) // 3

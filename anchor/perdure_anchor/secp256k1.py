@@ -1,0 +1,44 @@
+"""Recoverable ECDSA signatures over secp256k1 (SEC 1, section 4.1; Ethereum Yellow Paper, appendix F), by libsecp256k1.
+
+A signature is ``r || s || v``: 65 bytes, v the recovery id 0 or 1. Validators' seals come in this form. Recovery accepts
+a high s, as the consensus clients do, so whoever counts signatures counts recovered addresses. Signing always gives the
+low s, by the deterministic nonce of RFC 6979.
+"""
+
+from coincurve import PrivateKey, PublicKey
+
+from perdure_anchor.errors import VerificationError
+from perdure_anchor.hashes import Address, Hash32, keccak256
+
+SIGNATURE_SIZE = 65
+
+
+class SignatureError(VerificationError):
+    """No public key can have made this signature."""
+
+
+def sign(digest: Hash32, private_key: bytes) -> bytes:
+    """Signature of the 32-byte digest itself (nothing is prefixed): 65 bytes, v in {0, 1}."""
+    return PrivateKey(private_key).sign_recoverable(digest, hasher=None)
+
+
+def recover_address(digest: Hash32, signature: bytes) -> Address:
+    """The account whose key signed the digest; raises `SignatureError`."""
+    if len(signature) != SIGNATURE_SIZE:
+        raise SignatureError(f"signature: got {len(signature)} bytes, want {SIGNATURE_SIZE}")
+    if signature[64] > 1:
+        raise SignatureError(f"signature: recovery id {signature[64]}, want 0 or 1")
+    try:
+        public_key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
+    except Exception as error:  # libsecp256k1's binding raises bare Exception for r or s out of range
+        raise SignatureError("signature: no public key fits") from error
+    return _address(public_key)
+
+
+def address_from_private_key(private_key: bytes) -> Address:
+    """The account of a private key (32 bytes)."""
+    return _address(PrivateKey(private_key).public_key)
+
+
+def _address(public_key: PublicKey) -> Address:
+    return Address(keccak256(public_key.format(compressed=False)[1:])[12:])

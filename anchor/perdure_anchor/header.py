@@ -118,7 +118,9 @@ def parse_header(raw: bytes) -> BlockHeader:
         raise HeaderError(f"header: got {len(raw)} bytes, want at most {MAX_HEADER_SIZE}")
     fields = rlp.decode_list(raw, "header")
     if len(fields) not in FIELD_COUNTS:
-        raise HeaderError(f"header: got {len(fields)} fields, want one of {', '.join(map(str, FIELD_COUNTS))}")
+        raise HeaderError(
+            f"header: got {len(fields)} fields, want one of {', '.join(map(str, FIELD_COUNTS))}"
+        )
     for name, position, size in _BYTES_FIELDS:
         if position < len(fields):
             rlp.decode_bytes(fields[position], name, size)

@@ -52,7 +52,7 @@ class ExtraData:
 
 
 def parse_extra_data(raw: bytes) -> ExtraData:
-    """extraData from its bytes, accepted in its canonical form only."""
+    """Parse extraData, accepted in its canonical form only."""
     items = rlp.decode_list(raw, "extraData")
     if len(items) != 5:
         raise ExtraDataError(f"extraData: got {len(items)} items, want 5")
@@ -76,7 +76,9 @@ def _parse_vote(item: rlp.Decoded) -> Vote | None:
     match item:
         case []:
             return None
-        case [bytes() as validator, bytes() as kind] if kind in (_VOTE_ADD, _VOTE_DROP) and len(validator) == 20:
+        case [bytes() as validator, bytes() as kind] if (
+            kind in (_VOTE_ADD, _VOTE_DROP) and len(validator) == 20
+        ):
             return Vote(Address(validator), kind == _VOTE_ADD)
     raise ExtraDataError("extraData vote: want an empty list, or an address and ff (add) or 80 (drop)")
 

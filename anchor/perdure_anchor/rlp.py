@@ -64,7 +64,9 @@ def _item(raw: bytes, start: int, limit: int, depth: int) -> tuple[Decoded, int]
     if first < _SHORT_STRING:
         return raw[start : start + 1], start + 1
     is_list = first >= _SHORT_LIST
-    begin, end = _payload(raw, start, limit, *((_SHORT_LIST, _LONG_LIST) if is_list else (_SHORT_STRING, _LONG_STRING)))
+    begin, end = _payload(
+        raw, start, limit, *((_SHORT_LIST, _LONG_LIST) if is_list else (_SHORT_STRING, _LONG_STRING))
+    )
     if is_list:
         return _items(raw, begin, end, depth + 1), end
     if end - begin == 1 and raw[begin] < _SHORT_STRING:

@@ -1,1 +1,1 @@
-"""placeholder"""
+"""The contracts' committed artifacts, typed bindings to them, and the JSON-RPC chain client."""

@@ -1,0 +1,39 @@
+"""Times in records and verdicts: the profile of RFC 3339 that Perdure writes, and nothing looser.
+
+``2026-05-04T10:00:00Z`` or with an offset as ``+02:00``; fractions of a second are allowed in what others claim. Block times
+are whole seconds since 1970, UTC, without leap seconds.
+"""
+
+import re
+from datetime import UTC, datetime
+
+from perdure_anchor.errors import EncodingError
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+# 9999-12-31T23:59:59Z, the last time that the format can write
+MAX_SECONDS = 253402300799
+
+
+class TimestampError(EncodingError):
+    """Text is not a time with a zone."""
+
+
+def check_timestamp(text: object, what: str) -> str:
+    """The text, if it is an RFC 3339 time with a zone; raises `TimestampError`."""
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        raise TimestampError(
+            f"{what}: not a time with a zone",
+            hint="write it as 2026-05-04T10:00:00Z, or with an offset: 2026-05-04T12:00:00+02:00",
+        )
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise TimestampError(f"{what}: no such day or hour in the calendar") from None
+    return text
+
+
+def format_seconds(seconds: int) -> str:
+    """Seconds since 1970 as RFC 3339 in UTC; raises `TimestampError` past the year 9999."""
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise TimestampError(f"time: {seconds} seconds since 1970 is no date that can be written")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,73 @@
+"""The URL of a node's JSON-RPC service, and what of it may be shown.
+
+User name, password, path and query of such a URL often are credentials (hosted nodes put the API key into the path), so
+only scheme, host and port ever reach a message.
+"""
+
+import ipaddress
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from perdure_anchor.errors import ConfigError
+
+# shorter parts of a URL, such as "v1" or "rpc", are words that a node's message may hold by chance
+_SHORTEST_SECRET = 6
+
+
+class EndpointError(ConfigError):
+    """The text is not the URL of a JSON-RPC service over HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class RpcEndpoint:
+    """``str(endpoint)`` is what may be shown: ``http://host:port``. ``url`` may hold credentials."""
+
+    url: str = field(repr=False)
+    origin: str
+    is_loopback: bool
+    secrets: tuple[str, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.origin
+
+    def without_secrets(self, text: str) -> str:
+        """Text from the node or from a library, with every part of the URL that may be a credential masked."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def parse_endpoint(url: str) -> RpcEndpoint:
+    """An endpoint from its URL; raises `EndpointError`, which does not repeat the URL."""
+    hint = "give it as http://HOST:PORT or https://HOST"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise EndpointError("rpc url: cannot be read", hint=hint) from error
+    if parts.scheme not in ("http", "https"):
+        raise EndpointError("rpc url: want the scheme http or https", hint=hint)
+    if not host or not host.isprintable() or any(character.isspace() for character in url):
+        raise EndpointError("rpc url: no usable host name in it", hint=hint)
+    shown_host = f"[{host}]" if ":" in host else host
+    origin = f"{parts.scheme}://{shown_host}" + (f":{port}" if port is not None else "")
+    return RpcEndpoint(url, origin, _is_loopback(host), _secrets(parts))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secrets(parts: SplitResult) -> tuple[str, ...]:
+    query_values = [pair.partition("=")[2] for pair in parts.query.split("&")]
+    pieces = [parts.username or "", parts.password or "", *parts.path.split("/"), *query_values]
+    candidates = set(pieces) | {unquote(piece) for piece in pieces}
+    # longest first, so that no secret's rest stays visible because a part of it was masked before
+    return tuple(
+        sorted((secret for secret in candidates if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
+    )

@@ -1,0 +1,151 @@
+"""HTTP POST of a JSON document, answered by a JSON document: bounded in size and time, repeated where that is safe.
+
+Between an answer and no answer lie many half answers (cut off, endless, HTML of a gateway): each becomes an error of its class
+here, and none of them shows the URL. What the documents mean is not here: see `perdure_contracts.rpc`. Not bounded is a
+node that sends its HTTP headers byte by byte: it is cut off by their number only.
+"""
+
+import itertools
+import json
+import time
+from collections.abc import Callable
+from typing import NoReturn, TypeAlias, Union
+
+import httpx
+
+from perdure_contracts.endpoint import EndpointError, RpcEndpoint
+from perdure_contracts.rpc_errors import RpcBadAnswer, RpcTimeout, RpcUnreachable, quoted
+
+Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
+
+# all receipts of a full block fit many times over; a node that sends more would only fill our memory
+MAX_ANSWER_SIZE = 64 * 1024 * 1024
+# an answer may come in many pieces, each within the timeout: all of it has to come within this many timeouts
+WHOLE_ANSWER_TIMEOUTS = 6
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+
+_TEMPORARY_STATUS = frozenset({429, 502, 503, 504})
+_DENIED_STATUS = frozenset({401, 403})
+_HEADERS = {
+    "content-type": "application/json",
+    "accept": "application/json",
+    # a compressed answer could unfold to any size between two looks at its length
+    "accept-encoding": "identity",
+}
+_NOT_JSON_RPC = "is this the JSON-RPC url of a chain's node?"
+
+
+class HttpTransport:
+    """Connections to one endpoint, reused between exchanges.
+
+    ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable document is sent at most.
+    Proxies of the environment are not used for this machine's own addresses.
+    """
+
+    def __init__(
+        self,
+        endpoint: RpcEndpoint,
+        *,
+        timeout: float,
+        attempts: int,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        max_answer_size: int = MAX_ANSWER_SIZE,
+    ) -> None:
+        self._endpoint = endpoint
+        self._timeout = timeout
+        self._attempts = attempts
+        self._sleep = sleep
+        self._clock = clock
+        self._max_answer_size = max_answer_size
+        try:
+            self._url = httpx.URL(endpoint.url)
+        except httpx.InvalidURL as error:
+            raise EndpointError("rpc url: cannot be read", hint="give it as http://HOST:PORT") from error
+        self._http = httpx.Client(timeout=timeout, trust_env=not endpoint.is_loopback, follow_redirects=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def exchange(self, document: Json, *, repeatable: bool) -> Json:
+        """The answer to a document; after a failure it is sent again if it is repeatable, or never left.
+
+        Raises `RpcUnreachable`, `RpcTimeout` or `RpcBadAnswer`.
+        """
+        body = json.dumps(document, separators=(",", ":")).encode()
+        pause = FIRST_PAUSE
+        for attempt in itertools.count(1):
+            try:
+                return self._parse(*self._post(body))
+            except (RpcUnreachable, RpcTimeout) as error:
+                never_left = isinstance(error, RpcUnreachable) and not error.sent
+                if attempt >= self._attempts or not (repeatable or never_left):
+                    raise
+            self._sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        raise AssertionError  # the loop only ends by return or raise
+
+    def _post(self, body: bytes) -> tuple[int, bytes]:
+        """HTTP status and body of the answer."""
+        hint = "is the node running, and is the url right?"
+        try:
+            with self._http.stream("POST", self._url, content=body, headers=_HEADERS) as response:
+                return response.status_code, self._read(response)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            reason = quoted(self._endpoint.without_secrets(str(error)))
+            raise RpcUnreachable(
+                f"no connection to {self._endpoint}: {reason}", sent=False, hint=hint
+            ) from error
+        except httpx.TimeoutException as error:
+            message = f"no answer from {self._endpoint} within {self._timeout:g} s"
+            raise RpcTimeout(message, hint="try again, or allow a longer timeout") from error
+        except httpx.TransportError as error:
+            message = f"the connection to {self._endpoint} broke before the answer was whole"
+            raise RpcUnreachable(message, hint=hint) from error
+        except httpx.DecodingError as error:
+            raise RpcBadAnswer(f"answer of {self._endpoint}: its compression cannot be undone") from error
+
+    def _read(self, response: httpx.Response) -> bytes:
+        deadline = self._clock() + WHOLE_ANSWER_TIMEOUTS * self._timeout
+        pieces: list[bytes] = []
+        size = 0
+        for piece in response.iter_bytes():
+            size += len(piece)
+            if size > self._max_answer_size:
+                raise RpcBadAnswer(
+                    f"answer of {self._endpoint}: longer than {self._max_answer_size} bytes",
+                    hint="ask for less at once",
+                )
+            if self._clock() > deadline:
+                raise RpcTimeout(
+                    f"the answer of {self._endpoint} did not end in time", hint="allow a longer timeout"
+                )
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _parse(self, status: int, body: bytes) -> Json:
+        if status in _TEMPORARY_STATUS:
+            raise RpcUnreachable(
+                f"{self._endpoint} is not available now: http status {status}", hint="try again later"
+            )
+        try:
+            answer: Json = json.loads(body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            if status != httpx.codes.OK:
+                raise self._bad_status(status) from error
+            raise RpcBadAnswer(f"answer of {self._endpoint}: not JSON", hint=_NOT_JSON_RPC) from error
+        # some nodes send their error objects with status 400 or 500: those are answers
+        if status != httpx.codes.OK and not (
+            isinstance(answer, dict) and isinstance(answer.get("error"), dict)
+        ):
+            raise self._bad_status(status)
+        return answer
+
+    def _bad_status(self, status: int) -> RpcBadAnswer:
+        hint = "check the credentials in the url" if status in _DENIED_STATUS else _NOT_JSON_RPC
+        return RpcBadAnswer(f"answer of {self._endpoint}: http status {status}", hint=hint)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

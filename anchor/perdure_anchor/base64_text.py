@@ -1,0 +1,35 @@
+"""Base64 (RFC 4648, section 4) with exactly one spelling for each byte string: padded, no white space, no stray bits."""
+
+import base64
+import binascii
+
+from perdure_anchor.errors import EncodingError
+from perdure_anchor.strict_json import JsonValue
+
+
+class Base64Error(EncodingError):
+    """A value is not canonical base64 text of the wanted length."""
+
+
+def encode_base64(octets: bytes) -> str:
+    """The canonical text."""
+    return base64.b64encode(octets).decode("ascii")
+
+
+def parse_base64(
+    value: JsonValue, what: str, *, exactly: int | None = None, at_most: int | None = None
+) -> bytes:
+    """The bytes that the text stands for; sizes in bytes. Raises `Base64Error`."""
+    if not isinstance(value, str):
+        raise Base64Error(f"{what}: want base64 text")
+    try:
+        octets = base64.b64decode(value.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise Base64Error(f"{what}: not base64 text") from None
+    if encode_base64(octets) != value:
+        raise Base64Error(f"{what}: not the canonical base64 text of its bytes")
+    if exactly is not None and len(octets) != exactly:
+        raise Base64Error(f"{what}: got {len(octets)} bytes, want {exactly}")
+    if at_most is not None and len(octets) > at_most:
+        raise Base64Error(f"{what}: got {len(octets)} bytes, want at most {at_most}")
+    return octets

@@ -1,0 +1,226 @@
+"""Evidence: one JSON file that takes a verifier from a record to the seals of the chain's validators (SPEC.md, section 5).
+
+Parsing is strict and bounded, and judges nothing: lengths and types are checked here, claims in `perdure_anchor.verify`.
+Parts that are not there yet are null: evidence of a record can be given out before it is signed or anchored.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from perdure_anchor.base64_text import encode_base64, parse_base64
+from perdure_anchor.checkpoint import MAX_TREE_SIZE, Origin, RegistryDomain, parse_origin
+from perdure_anchor.errors import EncodingError
+from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex
+from perdure_anchor.header import MAX_HEADER_SIZE
+from perdure_anchor.record import MAX_DISCLOSURES_SIZE, SLOTS, disclosure_digest
+from perdure_anchor.secp256k1 import SIGNATURE_SIZE
+from perdure_anchor.strict_json import (
+    JsonValue,
+    encode_pretty,
+    parse_json,
+    take_integer,
+    take_list,
+    take_object,
+    take_text,
+)
+from perdure_anchor.trie import MAX_PROOF_NODES
+
+FORMAT: Final = "perdure-evidence/1"
+FILE_SUFFIX: Final = ".evidence.json"
+
+# with hops or many records; a file of one record without hops stays under 64 KiB
+MAX_EVIDENCE_SIZE = 4 * 1024 * 1024
+MAX_PATH = 48
+MAX_RUN = 64
+# a branch of 16 hashes is 532 bytes; the leaf holds the receipt, whose logs anybody can add to in his own transaction
+MAX_NODE_SIZE = 128 * 1024
+MAX_RECEIPT_INDEX = 2**16 - 1
+MAX_LOG_POSITION = 2**12 - 1
+
+
+class EvidenceError(EncodingError):
+    """The file is not evidence in our format."""
+
+
+class EvidenceTooLarge(EvidenceError):
+    """The file is over a bound that is checked before any work is done."""
+
+
+class NotEvidence(EvidenceError):
+    """The file does not say that it is evidence of a version that we read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot of the record: its disclosure, or None and only the digest."""
+
+    disclosure: str | None
+    digest: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A checkpoint of the origin's log with the record's place in it."""
+
+    size: int
+    root: Hash32
+    sealed_at: int
+    signature: bytes
+    index: int
+    path: tuple[Hash32, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorProof:
+    """Where the registry's event is, and the headers (RLP) from its block onwards."""
+
+    receipt_index: int
+    receipt_nodes: tuple[bytes, ...]
+    log_position: int
+    headers: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """See SPEC.md, section 5. ``not_before`` is a run of headers (RLP) through the block that the slot ``after`` names."""
+
+    domain: RegistryDomain
+    origin: Origin
+    slots: tuple[Slot, ...]
+    checkpoint: SignedCheckpoint | None
+    anchor: AnchorProof | None
+    not_before: tuple[bytes, ...] | None
+
+
+def parse_evidence(raw: bytes) -> Evidence:
+    """Evidence from the bytes of a file; raises `EvidenceError`, `JsonError` or another `EncodingError`."""
+    if len(raw) > MAX_EVIDENCE_SIZE:
+        raise EvidenceTooLarge(f"evidence: got {len(raw)} bytes, want at most {MAX_EVIDENCE_SIZE}")
+    value = parse_json(raw, "evidence")
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise NotEvidence(f"evidence: does not say that its format is {FORMAT}")
+    keys = ("format", "registry", "origin", "slots", "checkpoint", "anchor", "not_before")
+    top = take_object(value, "evidence", keys)
+    evidence = Evidence(
+        domain=_parse_domain(top["registry"]),
+        origin=parse_origin(top["origin"]),
+        slots=_parse_slots(top["slots"]),
+        checkpoint=None if top["checkpoint"] is None else _parse_checkpoint(top["checkpoint"]),
+        anchor=None if top["anchor"] is None else _parse_anchor(top["anchor"]),
+        not_before=None if top["not_before"] is None else _parse_headers(top["not_before"], "not_before"),
+    )
+    if evidence.anchor is not None and evidence.checkpoint is None:
+        raise EvidenceError("evidence: an anchor without the checkpoint that it anchors")
+    return evidence
+
+
+def _parse_domain(value: JsonValue) -> RegistryDomain:
+    members = take_object(value, "registry", ("chain_id", "address"))
+    chain_id = take_integer(members["chain_id"], "registry chain_id")
+    return RegistryDomain(chain_id, Address(parse_hex(members["address"], 20, "registry address")))
+
+
+def _parse_slots(value: JsonValue) -> tuple[Slot, ...]:
+    items = take_list(value, "slots", len(SLOTS))
+    if len(items) != len(SLOTS):
+        raise EvidenceError(f"slots: got {len(items)}, want {len(SLOTS)}")
+    slots = tuple(_parse_slot(item, name) for item, name in zip(items, SLOTS, strict=True))
+    size = sum(len(slot.disclosure.encode()) for slot in slots if slot.disclosure is not None)
+    if size > MAX_DISCLOSURES_SIZE:
+        raise EvidenceTooLarge(f"disclosures: got {size} bytes, want at most {MAX_DISCLOSURES_SIZE}")
+    return slots
+
+
+def _parse_slot(value: JsonValue, name: str) -> Slot:
+    match value:
+        case {"disclosure": disclosure, **rest} if not rest:
+            text = take_text(disclosure, f"disclosure of {name}", MAX_DISCLOSURES_SIZE)
+            return Slot(text, disclosure_digest(text))
+        case {"digest": digest, **rest} if not rest:
+            return Slot(None, _parse_hash(digest, f"digest of {name}"))
+    raise EvidenceError(f"slot {name}: want an object with either a disclosure or a digest")
+
+
+def _parse_hash(value: JsonValue, what: str) -> Hash32:
+    return Hash32(parse_base64(value, what, exactly=32))
+
+
+def _parse_checkpoint(value: JsonValue) -> SignedCheckpoint:
+    keys = ("size", "root", "sealed_at", "signature", "index", "path")
+    members = take_object(value, "checkpoint", keys)
+    return SignedCheckpoint(
+        size=take_integer(members["size"], "checkpoint size", MAX_TREE_SIZE),
+        root=_parse_hash(members["root"], "checkpoint root"),
+        sealed_at=take_integer(members["sealed_at"], "checkpoint sealed_at"),
+        signature=parse_base64(members["signature"], "checkpoint signature", exactly=SIGNATURE_SIZE),
+        index=take_integer(members["index"], "checkpoint index", MAX_TREE_SIZE),
+        path=tuple(
+            _parse_hash(item, "checkpoint path") for item in take_list(members["path"], "path", MAX_PATH)
+        ),
+    )
+
+
+def _parse_anchor(value: JsonValue) -> AnchorProof:
+    members = take_object(value, "anchor", ("receipt_index", "receipt_nodes", "log_position", "headers"))
+    nodes = take_list(members["receipt_nodes"], "receipt_nodes", MAX_PROOF_NODES)
+    return AnchorProof(
+        receipt_index=take_integer(members["receipt_index"], "receipt_index", MAX_RECEIPT_INDEX),
+        receipt_nodes=tuple(parse_base64(node, "receipt node", at_most=MAX_NODE_SIZE) for node in nodes),
+        log_position=take_integer(members["log_position"], "log_position", MAX_LOG_POSITION),
+        headers=_parse_headers(members["headers"], "anchor headers"),
+    )
+
+
+def _parse_headers(value: JsonValue, what: str) -> tuple[bytes, ...]:
+    items = take_list(value, what, MAX_RUN)
+    if not items:
+        raise EvidenceError(f"{what}: an empty list of headers")
+    return tuple(parse_base64(item, what, at_most=MAX_HEADER_SIZE) for item in items)
+
+
+def encode_evidence(evidence: Evidence) -> bytes:
+    """The file's bytes; `parse_evidence` reads them back."""
+    return encode_pretty(
+        {
+            "format": FORMAT,
+            "registry": {
+                "chain_id": evidence.domain.chain_id,
+                "address": checksum_address(evidence.domain.registry),
+            },
+            "origin": evidence.origin.text,
+            "slots": [_encode_slot(slot) for slot in evidence.slots],
+            "checkpoint": None if evidence.checkpoint is None else _encode_checkpoint(evidence.checkpoint),
+            "anchor": None if evidence.anchor is None else _encode_anchor(evidence.anchor),
+            "not_before": None if evidence.not_before is None else _encode_all(evidence.not_before),
+        }
+    )
+
+
+def _encode_slot(slot: Slot) -> JsonValue:
+    return (
+        {"digest": encode_base64(slot.digest)} if slot.disclosure is None else {"disclosure": slot.disclosure}
+    )
+
+
+def _encode_all(items: tuple[bytes, ...] | tuple[Hash32, ...]) -> list[JsonValue]:
+    return [encode_base64(item) for item in items]
+
+
+def _encode_checkpoint(checkpoint: SignedCheckpoint) -> JsonValue:
+    return {
+        "size": checkpoint.size,
+        "root": encode_base64(checkpoint.root),
+        "sealed_at": checkpoint.sealed_at,
+        "signature": encode_base64(checkpoint.signature),
+        "index": checkpoint.index,
+        "path": _encode_all(checkpoint.path),
+    }
+
+
+def _encode_anchor(anchor: AnchorProof) -> JsonValue:
+    return {
+        "receipt_index": anchor.receipt_index,
+        "receipt_nodes": _encode_all(anchor.receipt_nodes),
+        "log_position": anchor.log_position,
+        "headers": _encode_all(anchor.headers),
+    }

@@ -1,0 +1,197 @@
+"""Finality: which blocks a quorum of the pinned validators sealed (SPEC.md, section 7).
+
+A `Run` is headers of consecutive blocks, each linked to the one before by its hash; one block may stand there several times,
+as several nodes stored it, with other seals. A block is final when enough distinct validators of its epoch sealed it or
+blocks linked after it. Seals are counted by recovered address, never by their bytes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from perdure_anchor.errors import VerificationError
+from perdure_anchor.hashes import Address, Hash32, to_hex
+from perdure_anchor.header import BlockHeader, parse_header
+from perdure_anchor.qbft import block_hash, check_constants, parse_extra_data, seal_signers
+from perdure_anchor.trust import Epoch, TrustFile
+
+
+class BrokenRun(VerificationError):
+    """Headers that should follow each other do not."""
+
+
+class BlockNotInRun(VerificationError):
+    """The block in question is not among the headers."""
+
+
+class DoubledHeader(VerificationError):
+    """The same header stands twice in a run."""
+
+
+class NoEpoch(VerificationError):
+    """The trust file says nothing about this block."""
+
+
+class ForeignSeal(VerificationError):
+    """A seal by somebody who is not in the epoch's set."""
+
+
+class DoubledSeal(VerificationError):
+    """Two seals of one header by the same validator."""
+
+
+class ValidatorListMismatch(VerificationError):
+    """A header lists other validators than the epoch, on a client that checks lists."""
+
+
+class TooFewSeals(VerificationError):
+    """Fewer distinct validators than the quorum sealed the block or blocks linked after it."""
+
+
+# the copies of each block, with its block hash
+_Groups: TypeAlias = list[tuple[list[BlockHeader], Hash32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A header of a run with its block hash, and the validators who sealed it (all copies together)."""
+
+    header: BlockHeader
+    hash: Hash32
+    sealers: frozenset[Address]
+
+    @property
+    def number(self) -> int:
+        return self.header.number
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Blocks of one epoch with consecutive numbers, linked by parent hash."""
+
+    epoch: Epoch
+    blocks: tuple[Block, ...]
+
+    def sealers_from(self, position: int) -> frozenset[Address]:
+        """Who sealed the block at ``position`` or one after it."""
+        return frozenset().union(*(block.sealers for block in self.blocks[position:]))
+
+    def is_final(self, position: int) -> bool:
+        return len(self.sealers_from(position)) >= self.epoch.wanted_seals
+
+
+def parse_headers(raws: Sequence[bytes]) -> list[BlockHeader]:
+    """The headers, each checked to be QBFT's in form; raises `HeaderError`, `RlpError`, `NotQbftError`."""
+    headers = [parse_header(raw) for raw in raws]
+    for header in headers:
+        check_constants(header)
+    return headers
+
+
+def link_run(headers: Sequence[BlockHeader], trust: TrustFile, name: Hash32 | None = None) -> tuple[Run, int]:
+    """The run around the block called ``name`` (None: the first one), and that block's position in it.
+
+    All headers have to link. Those beyond the block's epoch, or whose list shows another set, count for nothing: the run
+    ends before them on either side. Raises `BrokenRun`, `NoEpoch`, `ValidatorListMismatch`, or what a bad seal raises.
+    """
+    groups = _group_copies(headers)
+    position = 0 if name is None else _position_of(groups, name)
+    pivot = groups[position][0][0]
+    epoch = _epoch_of(trust, pivot.number)
+    _check_list(pivot, epoch)
+    begin, end = position, position + 1
+    while begin > 0 and _belongs(groups[begin - 1][0][0], epoch):
+        begin -= 1
+    while end < len(groups) and _belongs(groups[end][0][0], epoch):
+        end += 1
+    blocks = tuple(Block(copies[0], name, _sealers_of(copies, epoch)) for copies, name in groups[begin:end])
+    return Run(epoch, blocks), position - begin
+
+
+def _position_of(groups: _Groups, name: Hash32) -> int:
+    for position, (_, block_name) in enumerate(groups):
+        if block_name == name:
+            return position
+    raise BlockNotInRun(f"block {to_hex(name)} is not among the headers that should lead to it")
+
+
+def _epoch_of(trust: TrustFile, block_number: int) -> Epoch:
+    epoch = trust.epoch_of(block_number)
+    if epoch is None:
+        raise NoEpoch(
+            f"block {block_number}: no epoch of the trust file covers it",
+            hint="ask the consortium for a newer trust file",
+        )
+    return epoch
+
+
+def _belongs(header: BlockHeader, epoch: Epoch) -> bool:
+    """Whether the block's seals and coinbase are judged by the epoch; the genesis block has neither."""
+    return header.number > 0 and epoch.covers(header.number) and _lists_the_set(header, epoch)
+
+
+def _sealers_of(copies: Sequence[BlockHeader], epoch: Epoch) -> frozenset[Address]:
+    return frozenset().union(*(_sealers(header, epoch) for header in copies))
+
+
+def _group_copies(headers: Sequence[BlockHeader]) -> _Groups:
+    """Copies of one block together, in order of number; raises `BrokenRun` or `DoubledHeader`."""
+    groups: _Groups = []
+    for header in headers:
+        name = block_hash(header)
+        if groups and name == groups[-1][1]:
+            if header in groups[-1][0]:
+                raise DoubledHeader(f"block {header.number}: the same header stands twice")
+            groups[-1][0].append(header)
+            continue
+        if groups:
+            _check_link(groups[-1][0][0], groups[-1][1], header)
+        groups.append(([header], name))
+    return groups
+
+
+def _check_link(parent: BlockHeader, parent_name: Hash32, header: BlockHeader) -> None:
+    if header.number != parent.number + 1:
+        raise BrokenRun(
+            f"block {parent.number} is followed by block {header.number}, want {parent.number + 1}"
+        )
+    if header.parent_hash != parent_name:
+        raise BrokenRun(
+            f"block {header.number}: its parent is {to_hex(header.parent_hash)}, "
+            f"but block {parent.number} is {to_hex(parent_name)}"
+        )
+
+
+def _lists_the_set(header: BlockHeader, epoch: Epoch) -> bool:
+    return not epoch.lists_are_checked or parse_extra_data(header.extra_data).validators == epoch.validators
+
+
+def _check_list(header: BlockHeader, epoch: Epoch) -> None:
+    if not _lists_the_set(header, epoch):
+        raise ValidatorListMismatch(
+            f"block {header.number}: its validators are not those pinned from block {epoch.from_block}: "
+            "the set has changed since, or this is another chain",
+            hint="ask the consortium for a newer trust file",
+        )
+
+
+def _sealers(header: BlockHeader, epoch: Epoch) -> frozenset[Address]:
+    signers = seal_signers(header)
+    for position, signer in enumerate(signers):
+        if signer not in epoch.validators:
+            raise ForeignSeal(
+                f"block {header.number}: seal {position} is by {to_hex(signer)}, who is no validator"
+            )
+        if signer in signers[:position]:
+            raise DoubledSeal(f"block {header.number}: {to_hex(signer)} has sealed twice")
+    return frozenset(signers)
+
+
+def check_final(run: Run, position: int) -> None:
+    """Raise `TooFewSeals` unless the block at ``position`` of the run is final under the epoch's rule."""
+    sealed = len(run.sealers_from(position))
+    if sealed < run.epoch.wanted_seals:
+        raise TooFewSeals(
+            f"block {run.blocks[position].number}: {sealed} of {len(run.epoch.validators)} validators sealed it or "
+            f"blocks after it, want {run.epoch.wanted_seals}"
+        )

@@ -1,0 +1,97 @@
+"""What verification found: the grade, the times, the claims, and who must have lied for each to be false.
+
+A verdict is plain values; the command prints it, and `Verdict.ok` decides the exit code. Nothing here judges evidence.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from perdure_anchor.checkpoint import Origin
+from perdure_anchor.errors import PerdureError
+from perdure_anchor.hashes import Address, Hash32
+from perdure_anchor.strict_json import JsonValue
+from perdure_anchor.time_bounds import TimeBound
+
+
+class Grade(enum.IntEnum):
+    """How much has been shown, each grade including those below it."""
+
+    RECORDED = 1
+    SIGNED = 2
+    ANCHORED = 3
+    FINAL = 4
+
+    @property
+    def text(self) -> str:
+        return self.name.lower()
+
+
+class DocumentMatch(enum.Enum):
+    """Whether the document at hand is the recorded one."""
+
+    MATCHED = "matched"
+    DIFFERENT = "different"
+    NOT_CHECKED = "not checked"
+
+
+class KeyStatus(enum.Enum):
+    """Who vouches that the key which signed the checkpoint is the site's."""
+
+    PINNED = "pinned"
+    BY_REGISTRY = "by registry"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the site says, and nobody shows: texts as recorded, None where hidden or empty."""
+
+    signed_at: str | None
+    recorded_at: str | None
+    sealed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorFacts:
+    """The block in which the registry spoke, and, if it only confirmed, what it says of the first time."""
+
+    block_number: int
+    block_hash: Hash32
+    block_time: int
+    signer: Address
+    previous_size: int | None
+    first_block: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result of `perdure_anchor.verify.verify`.
+
+    ``grade`` is the highest one shown before the first fault, None if not even the record's form holds. ``errors`` has every
+    fault, and why the grade is below the required one. ``disclosed`` are the values of the slots that the evidence shows.
+    """
+
+    required: Grade
+    grade: Grade | None
+    errors: tuple[PerdureError, ...]
+    origin: Origin
+    leaf_hash: Hash32 | None
+    index: int | None
+    size: int | None
+    root: Hash32 | None
+    disclosed: Mapping[str, JsonValue]
+    hidden: tuple[str, ...]
+    document: DocumentMatch
+    claims: Claims
+    key: KeyStatus
+    anchor: AnchorFacts | None
+    not_before: TimeBound | None
+    not_after: TimeBound | None
+    who_must_have_lied: str
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong and the required grade is reached."""
+        return not self.errors and self.grade is not None and self.grade >= self.required

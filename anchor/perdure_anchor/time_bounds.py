@@ -38,6 +38,14 @@ class TimeBound:
     def complete(self) -> bool:
         return len(self.proposers) >= self.wanted
 
+    @property
+    def who_must_have_lied(self) -> str:
+        if self.complete:
+            return (
+                f"all {len(self.proposers)} proposers of the blocks {self.first_block} to {self.last_block}"
+            )
+        return f"the one proposer of block {self.first_block}: by one proposer's word"
+
 
 def wanted_proposers(validators: int) -> int:
     """Enough for an honest one among them, and for the next proposer not to choose alone: max(2, f + 1)."""

@@ -4,24 +4,23 @@ This is the only place that decides whether evidence holds. It reads nothing but
 A fault stops the steps that rest on it; what had been shown before stands in the verdict's grade.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, recover_checkpoint_signer
-from perdure_anchor.errors import PerdureError, VerificationError
+from perdure_anchor.errors import VerificationError
 from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint
 from perdure_anchor.finality import Run, check_final, link_run, parse_headers
+from perdure_anchor.findings import Findings, GradeTooLow
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, to_hex
-from perdure_anchor.log import leaf_hash, root_from_inclusion_proof
+from perdure_anchor.log import leaf_hash, verify_inclusion
 from perdure_anchor.receipt import EventLog, parse_receipt
 from perdure_anchor.record import SLOTS, leaf_from_digests, parse_disclosure
 from perdure_anchor.registry_event import Anchored, AnchoredBefore, parse_registry_event
-from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE, TimeBound, not_after, not_before
-from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
+from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.trie import value_from_trie_proof
 from perdure_anchor.trust import TrustFile
-from perdure_anchor.verdict import AnchorFacts, Claims, DocumentMatch, Grade, KeyStatus, Verdict
+from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Grade, KeyStatus, Verdict
 
 
 class WrongRegistry(VerificationError):
@@ -34,14 +33,6 @@ class DocumentMismatch(VerificationError):
 
 class DocumentHidden(VerificationError):
     """The evidence does not disclose which document was recorded."""
-
-
-class RootMismatch(VerificationError):
-    """The inclusion proof leads to another root than the checkpoint's."""
-
-
-class IndexOutOfRange(VerificationError):
-    """The record's index is not below the checkpoint's size."""
 
 
 class FailedTransaction(VerificationError):
@@ -68,10 +59,6 @@ class AfterNotBefore(VerificationError):
     """The block that the record names is not older than the block that anchors it."""
 
 
-class GradeTooLow(VerificationError):
-    """Nothing is wrong, but less is shown than was asked for."""
-
-
 @dataclass(frozen=True, slots=True)
 class Document:
     """What a verifier knows of the document at hand: SHA-256 of its bytes, and how many they are."""
@@ -93,42 +80,12 @@ def verify(
     ``require`` is the grade below which `Verdict.ok` is False; ``clock_allowance`` (seconds) widens both time bounds for the
     clocks of honest validators. Never raises for what the evidence says: faults are in ``Verdict.errors``.
     """
-    findings = _Findings(evidence, trust, clock_allowance)
+    findings = Findings(evidence, trust, clock_allowance)
     findings.take(lambda: _verify_steps(findings, document))
-    return _conclude(findings, require)
+    return findings.verdict(require)
 
 
-@dataclass(slots=True)
-class _Findings:
-    """What the steps have shown so far."""
-
-    evidence: Evidence
-    trust: TrustFile
-    allowance: int
-    grade: Grade | None = None
-    errors: list[PerdureError] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    shortfall: VerificationError | None = None
-    disclosed: dict[str, JsonValue] = field(default_factory=dict)
-    leaf_hash: Hash32 | None = None
-    document: DocumentMatch = DocumentMatch.NOT_CHECKED
-    signer: Address | None = None
-    key: KeyStatus = KeyStatus.UNKNOWN
-    anchor: AnchorFacts | None = None
-    not_before: TimeBound | None = None
-    not_after: TimeBound | None = None
-
-    def take(self, step: Callable[[], None]) -> bool:
-        """Run a step; a fault is kept and ends it. Says whether it went through."""
-        try:
-            step()
-        except PerdureError as error:
-            self.errors.append(error)
-            return False
-        return True
-
-
-def _verify_steps(findings: _Findings, document: Document | None) -> None:
+def _verify_steps(findings: Findings, document: Document | None) -> None:
     evidence = findings.evidence
     _verify_registry(evidence, findings.trust)  # 1
     _verify_record(findings)  # 2
@@ -162,7 +119,7 @@ def _verify_registry(evidence: Evidence, trust: TrustFile) -> None:
         )
 
 
-def _verify_record(findings: _Findings) -> None:
+def _verify_record(findings: Findings) -> None:
     """Step 2: the disclosures stand in their places, and hash to the leaf."""
     slots = findings.evidence.slots
     for name, slot in zip(SLOTS, slots, strict=True):
@@ -172,7 +129,7 @@ def _verify_record(findings: _Findings) -> None:
     findings.grade = Grade.RECORDED
 
 
-def _verify_document(findings: _Findings, document: Document | None) -> None:
+def _verify_document(findings: Findings, document: Document | None) -> None:
     """Step 3: a document that is given is the recorded one."""
     if document is None:
         return
@@ -189,17 +146,11 @@ def _verify_document(findings: _Findings, document: Document | None) -> None:
     findings.document = DocumentMatch.MATCHED
 
 
-def _verify_checkpoint(findings: _Findings, signed: SignedCheckpoint) -> Checkpoint:
+def _verify_checkpoint(findings: Findings, signed: SignedCheckpoint) -> Checkpoint:
     """Step 4: the leaf is in the checkpoint, and somebody's key signed it; a pinned key makes it the site's."""
     evidence = findings.evidence
-    if signed.index >= signed.size:
-        raise IndexOutOfRange(f"index: got {signed.index}, want below the checkpoint's size {signed.size}")
     assert findings.leaf_hash is not None
-    root = root_from_inclusion_proof(findings.leaf_hash, signed.index, signed.size, signed.path)
-    if root != signed.root:
-        raise RootMismatch(
-            f"inclusion proof: leads to the root {root.hex()}, the checkpoint has {signed.root.hex()}"
-        )
+    verify_inclusion(findings.leaf_hash, signed.index, signed.size, signed.path, signed.root)
     checkpoint = Checkpoint(evidence.origin.site, signed.size, signed.root, signed.sealed_at)
     findings.signer = recover_checkpoint_signer(findings.trust.domain, checkpoint, signed.signature)
     pinned = findings.trust.pinned_keys(evidence.origin)
@@ -215,7 +166,7 @@ def _verify_checkpoint(findings: _Findings, signed: SignedCheckpoint) -> Checkpo
     return checkpoint
 
 
-def _verify_anchor(findings: _Findings, checkpoint: Checkpoint, proof: AnchorProof) -> Run:
+def _verify_anchor(findings: Findings, checkpoint: Checkpoint, proof: AnchorProof) -> Run:
     """Steps 5 and 6: the run of headers links, and the registry's event about the checkpoint is in its first block."""
     run, _ = link_run(parse_headers(proof.headers), findings.trust)
     block = run.blocks[0]
@@ -270,7 +221,7 @@ def _check_event(
         )
 
 
-def _verify_finality(findings: _Findings, run: Run) -> bool:
+def _verify_finality(findings: Findings, run: Run) -> bool:
     """Step 7: enough validators sealed the block or blocks after it. Says whether the epoch's own rule is met."""
     try:
         check_final(run, 0)
@@ -292,13 +243,13 @@ def _verify_finality(findings: _Findings, run: Run) -> bool:
     return True
 
 
-def _verify_not_after(findings: _Findings, run: Run) -> None:
+def _verify_not_after(findings: Findings, run: Run) -> None:
     """Step 8: the latest moment at which the anchor's block came to exist."""
     bound = not_after(run, findings.allowance)
     findings.not_after = _writable(bound)
 
 
-def _verify_not_before(findings: _Findings, run: Run) -> None:
+def _verify_not_before(findings: Findings, run: Run) -> None:
     """Step 9: the record names a block, which had to exist before the record could be composed."""
     raws = findings.evidence.not_before
     if raws is None:
@@ -319,87 +270,3 @@ def _verify_not_before(findings: _Findings, run: Run) -> None:
 def _writable(bound: TimeBound) -> TimeBound:
     format_seconds(bound.seconds)
     return bound
-
-
-def _conclude(findings: _Findings, require: Grade) -> Verdict:
-    grade = findings.grade
-    if not findings.errors and (grade is None or grade < require):
-        findings.errors.append(_too_low(findings, require))
-    checkpoint = findings.evidence.checkpoint
-    return Verdict(
-        required=require,
-        grade=grade,
-        errors=tuple(findings.errors),
-        origin=findings.evidence.origin,
-        leaf_hash=findings.leaf_hash,
-        index=None if checkpoint is None else checkpoint.index,
-        size=None if checkpoint is None else checkpoint.size,
-        root=None if checkpoint is None else checkpoint.root,
-        disclosed=findings.disclosed,
-        hidden=tuple(name for name in SLOTS if name not in findings.disclosed),
-        document=findings.document,
-        claims=_claims(findings.disclosed, checkpoint),
-        key=findings.key,
-        anchor=findings.anchor,
-        not_before=findings.not_before,
-        not_after=findings.not_after,
-        who_must_have_lied=_who_must_have_lied(findings),
-        notes=(*findings.notes, *_notes(findings)),
-    )
-
-
-def _too_low(findings: _Findings, require: Grade) -> VerificationError:
-    why = findings.shortfall
-    if why is not None and not isinstance(why, GradeTooLow):
-        return why
-    shown = "nothing" if findings.grade is None else findings.grade.text
-    return GradeTooLow(f"shown is {shown}, asked for is {require.text}: {why}")
-
-
-def _claims(disclosed: Mapping[str, JsonValue], checkpoint: SignedCheckpoint | None) -> Claims:
-    signed_at, recorded_at = disclosed.get("signed_at"), disclosed.get("recorded_at")
-    sealed_at = None
-    if checkpoint is not None and checkpoint.sealed_at <= MAX_SECONDS:
-        sealed_at = format_seconds(checkpoint.sealed_at)
-    return Claims(
-        signed_at if isinstance(signed_at, str) else None,
-        recorded_at if isinstance(recorded_at, str) else None,
-        sealed_at,
-    )
-
-
-def _who_must_have_lied(findings: _Findings) -> str:
-    match findings.grade:
-        case Grade.RECORDED:
-            return "anybody: only the form of a record is shown"
-        case Grade.SIGNED:
-            return f"the site {findings.evidence.origin.text}, or whoever has its key"
-        case Grade.ANCHORED:
-            return "whoever supplied the block's header"
-        case Grade.FINAL:
-            return _quorum_of(findings)
-    return "nobody: nothing is shown"
-
-
-def _quorum_of(findings: _Findings) -> str:
-    assert findings.anchor is not None
-    epoch = findings.trust.epoch_of(findings.anchor.block_number)
-    assert epoch is not None
-    return f"a quorum of the validators: {epoch.wanted_seals} of {len(epoch.validators)}, or whoever has their keys"
-
-
-def _notes(findings: _Findings) -> list[str]:
-    notes = []
-    if findings.trust.devnet:
-        notes.append(
-            "this is a devnet: one process held all keys, so this shows how things work and proves nothing"
-        )
-    if findings.anchor is not None:
-        notes.append(
-            f"supersession and the site's key are known up to block {findings.anchor.block_number} only; "
-            "the site may hold later or rival records"
-        )
-        checkpoint = findings.evidence.checkpoint
-        if checkpoint is not None and checkpoint.sealed_at > findings.anchor.block_time + findings.allowance:
-            notes.append("the site claims to have sealed the log after the time of the block that anchors it")
-    return notes

@@ -1,0 +1,139 @@
+"""What the steps of verification have shown so far, and how it becomes a verdict (SPEC.md, section 9.3).
+
+The words of a verdict are made here, once, for the command, the pages and the report alike.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from perdure_anchor.errors import PerdureError, VerificationError
+from perdure_anchor.evidence import Evidence, SignedCheckpoint
+from perdure_anchor.hashes import Address, Hash32
+from perdure_anchor.record import SLOTS
+from perdure_anchor.strict_json import JsonValue
+from perdure_anchor.time_bounds import TimeBound
+from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
+from perdure_anchor.trust import TrustFile
+from perdure_anchor.verdict import AnchorFacts, Claims, DocumentMatch, Grade, KeyStatus, Verdict
+
+
+class GradeTooLow(VerificationError):
+    """Nothing is wrong, but less is shown than was asked for."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the steps have shown so far."""
+
+    evidence: Evidence
+    trust: TrustFile
+    allowance: int
+    grade: Grade | None = None
+    errors: list[PerdureError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    shortfall: VerificationError | None = None
+    disclosed: dict[str, JsonValue] = field(default_factory=dict)
+    leaf_hash: Hash32 | None = None
+    document: DocumentMatch = DocumentMatch.NOT_CHECKED
+    signer: Address | None = None
+    key: KeyStatus = KeyStatus.UNKNOWN
+    anchor: AnchorFacts | None = None
+    not_before: TimeBound | None = None
+    not_after: TimeBound | None = None
+
+    def take(self, step: Callable[[], None]) -> bool:
+        """Run a step; a fault is kept and ends it. Says whether it went through."""
+        try:
+            step()
+        except PerdureError as error:
+            self.errors.append(error)
+            return False
+        return True
+
+    def verdict(self, require: Grade) -> Verdict:
+        """The verdict; a grade below ``require`` is a fault of its own where there is no other."""
+        return _conclude(self, require)
+
+
+def _conclude(findings: Findings, require: Grade) -> Verdict:
+    grade = findings.grade
+    if not findings.errors and (grade is None or grade < require):
+        findings.errors.append(_too_low(findings, require))
+    checkpoint = findings.evidence.checkpoint
+    return Verdict(
+        required=require,
+        grade=grade,
+        errors=tuple(findings.errors),
+        origin=findings.evidence.origin,
+        leaf_hash=findings.leaf_hash,
+        index=None if checkpoint is None else checkpoint.index,
+        size=None if checkpoint is None else checkpoint.size,
+        root=None if checkpoint is None else checkpoint.root,
+        disclosed=findings.disclosed,
+        hidden=tuple(name for name in SLOTS if name not in findings.disclosed),
+        document=findings.document,
+        claims=_claims(findings.disclosed, checkpoint),
+        key=findings.key,
+        anchor=findings.anchor,
+        not_before=findings.not_before,
+        not_after=findings.not_after,
+        who_must_have_lied=_who_must_have_lied(findings),
+        notes=(*findings.notes, *_notes(findings)),
+    )
+
+
+def _too_low(findings: Findings, require: Grade) -> VerificationError:
+    why = findings.shortfall
+    if why is not None and not isinstance(why, GradeTooLow):
+        return why
+    shown = "nothing" if findings.grade is None else findings.grade.text
+    return GradeTooLow(f"shown is {shown}, asked for is {require.text}: {why}")
+
+
+def _claims(disclosed: Mapping[str, JsonValue], checkpoint: SignedCheckpoint | None) -> Claims:
+    signed_at, recorded_at = disclosed.get("signed_at"), disclosed.get("recorded_at")
+    sealed_at = None
+    if checkpoint is not None and checkpoint.sealed_at <= MAX_SECONDS:
+        sealed_at = format_seconds(checkpoint.sealed_at)
+    return Claims(
+        signed_at if isinstance(signed_at, str) else None,
+        recorded_at if isinstance(recorded_at, str) else None,
+        sealed_at,
+    )
+
+
+def _who_must_have_lied(findings: Findings) -> str:
+    match findings.grade:
+        case Grade.RECORDED:
+            return "anybody: only the form of a record is shown"
+        case Grade.SIGNED:
+            return f"the site {findings.evidence.origin.text}, or whoever has its key"
+        case Grade.ANCHORED:
+            return "whoever supplied the block's header"
+        case Grade.FINAL:
+            return _quorum_of(findings)
+    return "nobody: nothing is shown"
+
+
+def _quorum_of(findings: Findings) -> str:
+    assert findings.anchor is not None
+    epoch = findings.trust.epoch_of(findings.anchor.block_number)
+    assert epoch is not None
+    return f"a quorum of the validators: {epoch.wanted_seals} of {len(epoch.validators)}, or whoever has their keys"
+
+
+def _notes(findings: Findings) -> list[str]:
+    notes = []
+    if findings.trust.devnet:
+        notes.append(
+            "this is a devnet: one process held all keys, so this shows how things work and proves nothing"
+        )
+    if findings.anchor is not None:
+        notes.append(
+            f"supersession and the site's key are known up to block {findings.anchor.block_number} only; "
+            "the site may hold later or rival records"
+        )
+        checkpoint = findings.evidence.checkpoint
+        if checkpoint is not None and checkpoint.sealed_at > findings.anchor.block_time + findings.allowance:
+            notes.append("the site claims to have sealed the log after the time of the block that anchors it")
+    return notes

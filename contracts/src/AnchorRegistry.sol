@@ -25,11 +25,13 @@ contract AnchorRegistry {
         uint64 sealedAt;
     }
 
+    /// @notice The newest anchored size and root of a site.
     struct Head {
         uint64 size;
         bytes32 root;
     }
 
+    /// @notice Who signed a checkpoint, and the block that anchored it first.
     /// @dev One storage slot: 48 bits hold seconds, and blocks, for millions of years.
     struct Anchor {
         address signer;
@@ -37,6 +39,7 @@ contract AnchorRegistry {
         uint48 blockTime;
     }
 
+    /// @notice A site's partner, keys and standing.
     /// @dev `previousKey` signs while the time is below `previousKeyUntil`; `key` zero is revoked; zero elsewhere is "none".
     struct Site {
         bytes32 partner;
@@ -91,18 +94,24 @@ contract AnchorRegistry {
         address signer,
         bytes32 digest
     );
+    /// @notice A site may anchor from now on; `origin` is its name, of which `site` is the hash.
     event SiteRegistered(bytes32 indexed site, bytes32 indexed partner, string origin, address key);
     /// @notice `oldKey` (zero: it was revoked) may sign while the time is below `oldKeyUntil`.
     event KeyRotated(bytes32 indexed site, address oldKey, address newKey, uint64 oldKeyUntil);
+    /// @notice No key signs for the site until its partner sets one; `key` was the last.
     event KeyRevoked(bytes32 indexed site, address key);
     /// @notice The partner says that from `since` on the site's key may have been in other hands.
     event MarkedCompromised(bytes32 indexed site, uint64 since);
     /// @notice The log of `oldSite` ends with this head and goes on as `newSite`.
     event Succeeded(bytes32 indexed oldSite, bytes32 indexed newSite, uint64 size, bytes32 root);
 
+    /// @notice There is no code at the address given as the consortium.
     error NotAContract(address consortium);
+    /// @notice The site's anchored log has `headSize` leaves already: an old checkpoint, or a rival log.
     error SizeNotAboveHead(bytes32 site, uint64 size, uint64 headSize);
+    /// @notice A log has less than 2^48 leaves.
     error SizeTooLarge(bytes32 site, uint64 size);
+    /// @notice No such site was registered.
     error UnknownSite(bytes32 site);
     /// @notice The log is closed and goes on as `successor`.
     error SiteClosed(bytes32 site, bytes32 successor);
@@ -114,17 +123,22 @@ contract AnchorRegistry {
     error MalformedSignature(bytes32 site);
     /// @notice The signature is `signer`'s, who may not sign this for the site (now).
     error WrongSigner(bytes32 site, address signer);
+    /// @notice Only the account of the partner, while it is one, decides this.
     error NotPartnersAccount(bytes32 partner, address caller);
+    /// @notice An origin is registered once.
     error SiteExists(bytes32 site);
+    /// @notice Zero is nobody's key: to leave a site without one, revoke it.
     error ZeroKey(bytes32 site);
+    /// @notice `key` is the site's key already.
     error SameKey(bytes32 site, address key);
+    /// @notice A replaced key may sign for `longest` seconds at most.
     error GracePeriodTooLong(bytes32 site, uint64 gracePeriod, uint64 longest);
-    error CompromisedInFuture(bytes32 site, uint64 since, uint64 blockTime);
-    /// @notice The site is marked since `marked` already, and a mark only moves to an earlier time.
-    error MarkNotEarlier(bytes32 site, uint64 since, uint64 marked);
+    /// @notice A mark is above zero, not after `blockTime`, and earlier than `marked`, unless that is zero (not marked).
+    error BadCompromiseTime(bytes32 site, uint64 since, uint64 marked, uint64 blockTime);
     /// @notice Only another open site of the same partner can continue a log.
     error BadSuccessor(bytes32 oldSite, bytes32 newSite);
 
+    /// @param consortium_ The contract that knows the partners; it can never be changed.
     constructor(address consortium_) {
         if (consortium_.code.length == 0) revert NotAContract(consortium_);
         consortium = IConsortium(consortium_);
@@ -173,7 +187,7 @@ contract AnchorRegistry {
     }
 
     /// @notice Replaces the site's key. The old one may go on signing checkpoints for `gracePeriod` seconds, for those that
-    /// are still on their way.
+    /// are still on their way; the one before it ends now.
     /// @param signature The current key's KeyRotation message; empty if the caller is the partner's account.
     function rotateKey(bytes32 site, address newKey, uint64 gracePeriod, bytes calldata signature) external {
         Site storage record = _activeSite(site);
@@ -181,9 +195,9 @@ contract AnchorRegistry {
         if (signature.length == 0) {
             _checkPartnersAccount(record.partner);
         } else {
-            address signer =
-                _signerOf(site, keyRotationDigest(site, newKey, gracePeriod, record.keyNonce), signature);
             if (oldKey == address(0)) revert NoKey(site);
+            bytes32 digest = keyRotationDigest(site, newKey, gracePeriod, record.keyNonce);
+            address signer = _signerOf(site, digest, signature);
             if (signer != oldKey) revert WrongSigner(site, signer);
         }
         if (newKey == address(0)) revert ZeroKey(site);
@@ -208,8 +222,9 @@ contract AnchorRegistry {
     function markCompromised(bytes32 site, uint64 since) external {
         Site storage record = _ownSite(site);
         uint64 marked = record.compromisedSince;
-        if (since > block.timestamp) revert CompromisedInFuture(site, since, uint64(block.timestamp));
-        if (since == 0 || (marked != 0 && since >= marked)) revert MarkNotEarlier(site, since, marked);
+        if (since == 0 || since > block.timestamp || (marked != 0 && since >= marked)) {
+            revert BadCompromiseTime(site, since, marked, uint64(block.timestamp));
+        }
         record.compromisedSince = since;
         emit MarkedCompromised(site, since);
     }

@@ -39,13 +39,12 @@ library AppendProof {
         for (uint256 start = oldSize; start < newSize;) {
             if (used == proof.length) revert AppendProofTooShort(proof.length);
             bytes32 node = proof[used++];
-            uint256 height = heightAt(start, newSize);
-            uint256 end = start + (1 << height);
-            for (; (start >> height) & 1 == 1; ++height) {
+            uint256 leaves = subtreeAt(start, newSize);
+            for (uint256 level = leaves; start & level != 0; level <<= 1) {
                 node = hashChildren(peaks[--count], node);
             }
             peaks[count++] = node;
-            start = end;
+            start += leaves;
         }
         if (used != proof.length) revert AppendProofTooLong(proof.length, used);
         computed = fold(peaks, count);
@@ -55,9 +54,12 @@ library AppendProof {
         }
     }
 
-    /// @dev The height of the largest perfect subtree that starts at `start`, is aligned, and ends at or before `end`.
-    function heightAt(uint256 start, uint256 end) private pure returns (uint256 height) {
-        while ((start >> height) & 1 == 0 && start + (2 << height) <= end) ++height;
+    /// @dev How many leaves the largest perfect subtree has that starts at `start`, is aligned, and ends by `end`.
+    function subtreeAt(uint256 start, uint256 end) private pure returns (uint256 leaves) {
+        leaves = start == 0 ? 1 << 47 : start & (~start + 1); // the lowest bit that is set
+        unchecked {
+            while (start + leaves > end) leaves >>= 1;
+        }
     }
 
     /// @dev RFC 9162 section 2.1.1: the root over peaks, the smallest (rightmost) innermost; zero for no peaks at all.

@@ -37,32 +37,44 @@ contract Consortium {
 
     bytes32[] private _partners;
 
+    /// @notice `partner`, the hash of `name`, is a partner from now on.
     event PartnerAdmitted(bytes32 indexed partner, string name, address account);
+    /// @notice `partner` is none any more, and never will be again.
     event PartnerExpelled(bytes32 indexed partner);
+    /// @notice `partner` replaced its account.
     event AccountRotated(bytes32 indexed partner, address oldAccount, address newAccount);
-    /// @notice `account` zero proposes to expel.
+    /// @notice The proposal `id` is open until `expiresAt`; `account` zero proposes to expel.
     event Proposed(uint256 indexed id, bytes32 indexed partner, string name, address account, uint64 expiresAt);
+    /// @notice `partner` gave its vote to the proposal `id`.
     event Approved(uint256 indexed id, bytes32 indexed partner);
+    /// @notice The proposal `id` was carried out.
     event Executed(uint256 indexed id);
 
+    /// @notice A consortium is founded by one partner at least.
     error NoPartners();
     /// @notice The founding names and accounts are not as many.
     error FounderCountMismatch(uint256 names, uint256 accounts);
     /// @notice The caller is not the account of a current partner.
     error NotAPartner(address caller);
+    /// @notice No current partner has this id.
     error UnknownPartner(bytes32 partner);
     /// @notice A partner has, or had, this name: a name is given once.
     error NameTaken(string name);
     /// @notice The account stands, or stood, for this partner: it never stands for another.
     error AccountTaken(address account, bytes32 partner);
+    /// @notice Zero is nobody's account.
     error ZeroAccount();
     /// @notice Without partners nobody could ever admit one.
     error LastPartner(bytes32 partner);
     /// @notice Only a partner's own account names its successor.
     error NotPartnersAccount(bytes32 partner, address caller);
+    /// @notice Proposals are numbered from 1.
     error UnknownProposal(uint256 id);
+    /// @notice The proposal could be carried out until `expiresAt`: propose it again.
     error ProposalExpired(uint256 id, uint64 expiresAt);
+    /// @notice A proposal is carried out once.
     error AlreadyExecuted(uint256 id);
+    /// @notice The partner's vote counts already.
     error AlreadyApproved(uint256 id, bytes32 partner);
     /// @notice More than half of `partners` have to approve; `votes` current partners did.
     error NoMajority(uint256 id, uint256 votes, uint256 partners);

@@ -14,6 +14,7 @@ from typing import NoReturn, TypeAlias, Union
 import httpx
 
 from perdure_contracts.endpoint import EndpointError, RpcEndpoint
+from perdure_contracts.nesting import nests_deeper
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcTimeout, RpcUnreachable, quoted
 
 Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
@@ -129,9 +130,11 @@ class HttpTransport:
             raise RpcUnreachable(
                 f"{self._endpoint} is not available now: http status {status}", hint="try again later"
             )
+        if nests_deeper(body):
+            raise RpcBadAnswer(f"answer of {self._endpoint}: nested too deep", hint=_NOT_JSON_RPC)
         try:
             answer: Json = json.loads(body, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             if status != httpx.codes.OK:
                 raise self._bad_status(status) from error
             raise RpcBadAnswer(f"answer of {self._endpoint}: not JSON", hint=_NOT_JSON_RPC) from error

@@ -330,10 +330,14 @@ class TestUrls:
         assert "http://127.0.0.1:" in str(caught.value)
 
     def test_a_node_that_repeats_the_key_does_not_leak_it(self):
-        answer = refusal(-32000, "bad key secret-api-key in /v3/secret-api-key")
-        with scripted_node(answer) as node, pytest.raises(RpcRefused) as caught:
-            JsonRpc(f"{node.url}/v3/secret-api-key").call("eth_chainId")
-        assert "secret-api-key" not in str(caught.value) + caught.value.reason
+        def answer(exchange: Exchange) -> None:
+            error = {"code": -32000, "message": "bad key secret-api-key in /v3/secret-api-key"}
+            exchange.send_json([reply(exchange.document[0], error=error)])
+
+        with scripted_node(answer) as node, JsonRpc(f"{node.url}/v3/secret-api-key") as rpc:
+            outcome = rpc.batch([Request("eth_chainId")])[0]
+        assert isinstance(outcome, RpcRefused)
+        assert "secret-api-key" not in str(outcome) + outcome.reason
 
     def test_credentials_are_sent(self):
         seen = []

@@ -14,6 +14,8 @@ class Exchange(BaseHTTPRequestHandler):
     """One request that arrived, with ways to answer it."""
 
     protocol_version = "HTTP/1.1"
+    # headers and body are written apart: with Nagle's algorithm each answer waits 40 ms for an acknowledgement
+    disable_nagle_algorithm = True
     server: "ScriptedServer"
 
     def do_POST(self) -> None:

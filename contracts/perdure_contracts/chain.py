@@ -1,0 +1,283 @@
+"""The chain as Perdure asks it: headers as they are hashed, receipts that are whole, events, calls, transactions.
+
+Source: Ethereum's execution API, and the ways in which Besu, GoQuorum, geth and anvil differ from it (ADR 0006). Every
+answer is checked for type and length before it is used, and what a header commits to is compared with the header. Whether
+the header itself is to be believed is not decided here: that is `perdure_anchor.verify`'s affair.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from perdure_anchor.errors import ChainError, EncodingError
+from perdure_anchor.hashes import Address, Hash32, keccak256, to_hex
+from perdure_anchor.header import BlockHeader, parse_header
+from perdure_anchor.trie import EMPTY_TRIE_ROOT
+
+from perdure_contracts.answers import (
+    read_bytes,
+    read_hash,
+    read_integer,
+    read_list,
+    read_object,
+    write_integer,
+)
+from perdure_contracts.block_receipts import (
+    ChainEvent,
+    TransactionReceipt,
+    encoded_block_receipts,
+    event_from_answer,
+    receipt_from_answer,
+)
+from perdure_contracts.raw_headers import BLOCK_HASH_RULES, HashRule, header_from_block
+from perdure_contracts.refused import SendFault, as_reverted, as_send_refused
+from perdure_contracts.rpc import Json, JsonRpc, Request
+from perdure_contracts.rpc_errors import RpcBadAnswer, RpcRefused
+
+BlockTag: TypeAlias = int | str
+"""A block number, or "latest" or "pending"."""
+
+TopicFilter: TypeAlias = Sequence[Hash32 | None]
+"""Wanted topics by position; None takes any."""
+
+# the codes with which clients say that they do not offer a method: JSON-RPC 2.0, Besu's, EIP-1474's
+_NO_SUCH_METHOD = frozenset({-32601, -32604, -32004})
+
+
+class BlockNotFound(ChainError):
+    """The node has no block with this number (yet)."""
+
+
+class _Missing:
+    """The answer of a node that does not offer the method."""
+
+
+_MISSING: Final = _Missing()
+
+
+class ChainClient:
+    """One chain, through one node. Numbers are plain integers, hashes and code are bytes."""
+
+    def __init__(self, rpc: JsonRpc, *, hash_rules: Sequence[HashRule] = BLOCK_HASH_RULES) -> None:
+        self.rpc = rpc
+        self._hash_rules = hash_rules
+        self._missing_methods: set[str] = set()
+
+    def chain_id(self) -> int:
+        """The chain id that transactions are signed for (EIP-155)."""
+        return read_integer(self.rpc.call("eth_chainId"), "chain id", 256)
+
+    def head_number(self) -> int:
+        """The number of the newest block."""
+        return read_integer(self.rpc.call("eth_blockNumber"), "block number")
+
+    def fetch_block_hash(self, number: int) -> Hash32:
+        """The hash of the block with this number; raises `BlockNotFound`."""
+        return read_hash(self._fetch_block(number).get("hash"), "block hash")
+
+    def fetch_header(self, number: int) -> BlockHeader:
+        """The header as the node stores it, seals included; raises `BlockNotFound` or `HeaderNotRebuilt`."""
+        try:
+            raw = self._call_optional("debug_getRawHeader", write_integer(number))
+        except RpcRefused:
+            raw = None  # geth fails this way on a block that it does not have: the next question says which it is
+        if raw is None or isinstance(raw, _Missing):
+            return header_from_block(self._fetch_block(number), self._hash_rules)
+        try:
+            header = parse_header(read_bytes(raw, "raw header"))
+        except EncodingError as error:
+            raise RpcBadAnswer(f"answer of the node: raw header of block {number}: {error}") from error
+        if header.number != number:
+            raise RpcBadAnswer(
+                f"answer of the node: got the raw header of block {header.number}, want {number}"
+            )
+        return header
+
+    def fetch_receipts(self, number: int) -> tuple[bytes, ...]:
+        """The encoded receipts of a block, whose root is the header's; raises `ReceiptsIncomplete` if it is not."""
+        header = self.fetch_header(number)
+        if header.receipts_root == EMPTY_TRIE_ROOT:
+            return ()
+        answer = self._call_optional("eth_getBlockReceipts", write_integer(number))
+        if answer is None:
+            raise BlockNotFound(f"the node has no receipts of block {number}", hint="the node may prune them")
+        values = (
+            self._fetch_single_receipts(number)
+            if isinstance(answer, _Missing)
+            else read_list(answer, "receipts")
+        )
+        return encoded_block_receipts(values, number, header.receipts_root)
+
+    def _fetch_single_receipts(self, number: int) -> list[Json]:
+        hashes = read_list(self._fetch_block(number).get("transactions"), "block transactions")
+        requests = [
+            Request("eth_getTransactionReceipt", (to_hex(read_hash(value, "transaction hash")),))
+            for value in hashes
+        ]
+        receipts: list[Json] = []
+        for outcome in self.rpc.batch(requests):
+            if isinstance(outcome, RpcRefused):
+                raise outcome
+            receipts.append(outcome)
+        return receipts
+
+    def fetch_transaction_receipt(self, transaction_hash: Hash32) -> TransactionReceipt | None:
+        """Where a transaction stands in the chain; None while it stands nowhere."""
+        answer = self.rpc.call("eth_getTransactionReceipt", to_hex(transaction_hash))
+        # some clients answer for a pending transaction, without a block
+        if answer is None or read_object(answer, "receipt").get("blockNumber") is None:
+            return None
+        receipt = receipt_from_answer(answer)
+        if receipt.transaction_hash != transaction_hash:
+            raise RpcBadAnswer("answer of the node: got the receipt of another transaction")
+        return receipt
+
+    def fetch_events(
+        self, address: Address, topics: TopicFilter, from_block: int, to_block: int
+    ) -> tuple[ChainEvent, ...]:
+        """A contract's events in blocks ``from_block`` to ``to_block``, both included, in the chain's order.
+
+        Nodes limit the blocks or events of one answer, each in its own words: a refused range is asked for in halves.
+        """
+        events: list[ChainEvent] = []
+        begin, width = from_block, to_block - from_block + 1
+        while begin <= to_block:
+            end = min(begin + width - 1, to_block)
+            try:
+                events += self._fetch_events(address, topics, begin, end)
+            except RpcRefused:
+                if end == begin:
+                    raise
+                width = (end - begin + 1) // 2
+            else:
+                begin = end + 1
+        return tuple(events)
+
+    def _fetch_events(self, address: Address, topics: TopicFilter, begin: int, end: int) -> list[ChainEvent]:
+        wanted: dict[str, Json] = {
+            "address": to_hex(address),
+            "topics": [None if topic is None else to_hex(topic) for topic in topics],
+            "fromBlock": write_integer(begin),
+            "toBlock": write_integer(end),
+        }
+        events = [
+            event_from_answer(value) for value in read_list(self.rpc.call("eth_getLogs", wanted), "events")
+        ]
+        for event in events:
+            if (
+                event.log.address != address
+                or not begin <= event.block_number <= end
+                or not _matches(event, topics)
+            ):
+                raise RpcBadAnswer("answer of the node: an event that was not asked for")
+        return sorted(events, key=lambda event: (event.block_number, event.log_index))
+
+    def transaction_count(self, address: Address, block: BlockTag = "latest") -> int:
+        """How many transactions the account sent: its next nonce; "pending" counts the waiting ones."""
+        return read_integer(self.rpc.call("eth_getTransactionCount", to_hex(address), _tag(block)), "nonce")
+
+    def fetch_code(self, address: Address, block: BlockTag = "latest") -> bytes:
+        """The code of a contract; empty where there is none."""
+        return read_bytes(self.rpc.call("eth_getCode", to_hex(address), _tag(block)), "code")
+
+    def call(
+        self, to: Address, calldata: bytes, block: BlockTag = "latest", *, sender: Address | None = None
+    ) -> bytes:
+        """What a call returns, without a transaction; raises `ExecutionReverted` with what the contract says."""
+        return read_bytes(
+            self._execute("eth_call", _call_object(to, calldata, sender), _tag(block)), "call result"
+        )
+
+    def estimate_gas(self, sender: Address, to: Address | None, calldata: bytes) -> int:
+        """How much gas a transaction would use now; raises `ExecutionReverted` if it would fail."""
+        return read_integer(
+            self._execute("eth_estimateGas", _call_object(to, calldata, sender)), "gas estimate"
+        )
+
+    def _execute(self, method: str, *params: Json) -> Json:
+        try:
+            return self.rpc.call(method, *params)
+        except RpcRefused as error:
+            reverted = as_reverted(error)
+            if reverted is None:
+                raise
+            raise reverted from error
+
+    def base_fee(self) -> int | None:
+        """BaseFeePerGas of the newest block, in wei; None on a chain without a fee market (before London)."""
+        value = self._fetch_block("latest").get("baseFeePerGas")
+        return None if value is None else read_integer(value, "baseFeePerGas", 256)
+
+    def block_gas_limit(self) -> int:
+        """How much gas the newest block could take."""
+        return read_integer(self._fetch_block("latest").get("gasLimit"), "gasLimit")
+
+    def gas_price(self) -> int:
+        """What the node suggests to pay for a unit of gas, in wei."""
+        return read_integer(self.rpc.call("eth_gasPrice"), "gas price", 256)
+
+    def priority_fee(self) -> int | None:
+        """What the node suggests to pay the proposer on top of the base fee, in wei; None if it has no such method."""
+        answer = self._call_optional("eth_maxPriorityFeePerGas")
+        return None if isinstance(answer, _Missing) else read_integer(answer, "priority fee", 256)
+
+    def send_transaction(self, raw: bytes) -> Hash32:
+        """Hand over a signed transaction; returns its hash. Sending the same bytes again is no error.
+
+        Raises `SendRefused`, which says why; a hash that is returned does not mean that a block has the transaction.
+        """
+        transaction_hash = keccak256(raw)
+        try:
+            answer = self.rpc.call("eth_sendRawTransaction", to_hex(raw))
+        except RpcRefused as error:
+            refused = as_send_refused(error)
+            if refused.fault is SendFault.ALREADY_KNOWN:
+                return transaction_hash
+            raise refused from error
+        if read_hash(answer, "transaction hash") != transaction_hash:
+            raise RpcBadAnswer(
+                "answer of the node: the hash of another transaction than the one that was sent"
+            )
+        return transaction_hash
+
+    def _fetch_block(self, block: BlockTag) -> dict[str, Json]:
+        answer = self.rpc.call("eth_getBlockByNumber", _tag(block), False)
+        if answer is None:
+            raise BlockNotFound(
+                f"the node has no block {block}", hint="it may not have come so far: try again later"
+            )
+        members = dict(read_object(answer, "block"))
+        if isinstance(block, int) and read_integer(members.get("number"), "block number") != block:
+            raise RpcBadAnswer(f"answer of the node: got another block than number {block}")
+        return members
+
+    def _call_optional(self, method: str, *params: Json) -> Json | _Missing:
+        """As `JsonRpc.call`, for a method that not every client offers; asked for in vain only once."""
+        if method in self._missing_methods:
+            return _MISSING
+        try:
+            return self.rpc.call(method, *params)
+        except RpcRefused as error:
+            if error.code not in _NO_SUCH_METHOD:
+                raise
+            self._missing_methods.add(method)
+            return _MISSING
+
+
+def _tag(block: BlockTag) -> str:
+    return block if isinstance(block, str) else write_integer(block)
+
+
+def _call_object(to: Address | None, calldata: bytes, sender: Address | None) -> dict[str, Json]:
+    members: dict[str, Json] = {"data": to_hex(calldata)}
+    if to is not None:
+        members["to"] = to_hex(to)
+    if sender is not None:
+        members["from"] = to_hex(sender)
+    return members
+
+
+def _matches(event: ChainEvent, wanted: TopicFilter) -> bool:
+    topics = event.log.topics
+    return len(topics) >= len(wanted) and all(
+        want is None or topic == want for topic, want in zip(topics, wanted, strict=False)
+    )

@@ -17,6 +17,8 @@ MAX_INTEGER = 2**53 - 1
 # deep enough for evidence around a record's value of depth 8
 MAX_DEPTH = 16
 _MAX_DIGITS = len(str(MAX_INTEGER)) + 1
+# kept, since a record is encoded slot by slot
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class JsonError(EncodingError):
@@ -135,7 +137,7 @@ def _check_text(text: str, what: str) -> None:
 
 def encode_compact(value: JsonValue) -> str:
     """JSON text without white space, other than ASCII as it is."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _COMPACT.encode(value)
 
 
 def encode_pretty(value: Mapping[str, JsonValue]) -> bytes:

@@ -1,0 +1,99 @@
+"""What can go wrong in a site's vault, one class for each fault.
+
+`VaultError` and `ConfigError` are about the user's own house; `NoSuchRecord` and `NotAnchoredYet` are answers, under
+`VerificationError`; what happens between the vault and the chain is in `perdure_node.chain_errors`.
+"""
+
+from perdure_anchor.errors import ConfigError, VaultError, VerificationError
+
+
+class VaultNotFound(VaultError):
+    """There is no vault where one was looked for."""
+
+
+class VaultExists(VaultError):
+    """There is a vault already where one should be made."""
+
+
+class VaultBusy(VaultError):
+    """Another process seals, syncs or writes; ``pid`` is its process number, None if it is not known."""
+
+    def __init__(self, message: str, *, pid: int | None = None) -> None:
+        super().__init__(message, hint="wait until it has finished, then try again")
+        self.pid = pid
+
+
+class NewerVault(VaultError):
+    """The vault was written by a newer version of Perdure."""
+
+
+class VaultDamaged(VaultError):
+    """What the vault holds contradicts itself, or cannot be read."""
+
+
+class VaultStorageFailed(VaultError):
+    """The disk refuses to take what has to be stored; nothing of it was acknowledged."""
+
+
+class KeystoreError(VaultError):
+    """A file is not an Ethereum keystore that can be read."""
+
+
+class WrongPassphrase(VaultError):
+    """The passphrase does not open the keystore."""
+
+
+class EmptyPassphrase(ConfigError):
+    """A key would be stored without protection."""
+
+
+class PartnerUnknown(ConfigError):
+    """The trust file does not know the partner in the site's name."""
+
+
+class SettingsError(ConfigError):
+    """The vault's config.toml cannot be used."""
+
+
+class TrustReplacement(ConfigError):
+    """A trust file of another chain or registry should take the place of the pinned one."""
+
+
+class IntakeError(ConfigError):
+    """What should be recorded is not given in a form that can be recorded."""
+
+
+class DocumentUnreadable(ConfigError):
+    """The document's file cannot be read."""
+
+
+class UnknownImportFormat(ConfigError):
+    """The file is no list that can be imported."""
+
+
+class ImportRefused(ConfigError):
+    """A row of an imported list cannot be recorded, so nothing of the list was; rows count as in a spreadsheet, from 1."""
+
+    def __init__(self, row: int, column: str | None, reason: str, *, hint: str | None = None) -> None:
+        where = f"row {row}" if column is None else f"row {row}, column {column}"
+        super().__init__(
+            f"{where}: {reason}", hint=hint or "nothing was imported; correct the row and import again"
+        )
+        self.row = row
+        self.column = column
+
+
+class AlreadyRecorded(VaultError):
+    """The document has a record already, and this one says something else about it."""
+
+
+class UnknownSlot(ConfigError):
+    """A record has no slot of this name."""
+
+
+class NoSuchRecord(VerificationError):
+    """The vault has no record of this document, leaf hash or index."""
+
+
+class NotAnchoredYet(VerificationError):
+    """The record is in the vault, but not (yet) in a checkpoint whose anchor is at home."""

@@ -7,6 +7,7 @@ import pymerkle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import (
     EMPTY_ROOT,
     IndexOutOfRangeError,
@@ -256,3 +257,60 @@ def test_hashes_of_other_lengths_are_refused() -> None:
         verify_inclusion(moved, 0, 2, (longer,), ROOTS[2])
     with pytest.raises(HashLengthError):
         verify_consistency(1, ROOTS[1], 2, ROOTS[2], (right[:31],))
+
+
+# Roots that others published: certificate-transparency's reference leaves, sizes 0 to 8.
+
+PUBLISHED_LEAVES = [
+    bytes.fromhex(text)
+    for text in (
+        "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
+    )
+]  # fmt: skip
+PUBLISHED_ROOTS = [
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+
+
+@pytest.mark.parametrize("size", range(len(PUBLISHED_ROOTS)))
+def test_published_roots(size: int) -> None:
+    assert MemoryLog(leaf_hashes(PUBLISHED_LEAVES[:size])).root().hex() == PUBLISHED_ROOTS[size]
+
+
+# What making proofs costs, counted in hashes that are looked up.
+
+
+class CountedLog:
+    def __init__(self) -> None:
+        self.lookups = 0
+
+    def node_at(self, level: int, index: int) -> Hash32:
+        self.lookups += 1
+        return BIG_LOG.node_at(level, index)
+
+
+def test_all_proofs_look_up_each_node_about_once() -> None:
+    log, size = CountedLog(), BIG_LOG.size
+    assert sum(1 for _ in inclusion_proofs(log.node_at, 0, size, size)) == size
+    assert log.lookups < 2.2 * size
+
+
+def test_proofs_are_made_as_they_are_asked_for() -> None:
+    log = CountedLog()
+    next(inclusion_proofs(log.node_at, 0, BIG_LOG.size, BIG_LOG.size))
+    assert log.lookups < 2000
+
+
+def test_one_proof_looks_up_as_many_nodes_as_the_log_is_high() -> None:
+    for index in range(0, BIG_LOG.size, 37):
+        log = CountedLog()
+        inclusion_proof(log.node_at, index, BIG_LOG.size)
+        assert log.lookups <= 2 * BIG_LOG.size.bit_length()

@@ -7,7 +7,7 @@ The RFC leaves an old size of 0 undefined; here its proof is empty and its root 
 from collections.abc import Sequence
 
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log.compact import NodeAt, subtree_root
+from perdure_anchor.log.compact import NodeAt, split_point, subtree_root
 from perdure_anchor.log.errors import ProofLengthError, RootMismatchError, SizeOutOfRangeError
 from perdure_anchor.log.hashing import EMPTY_ROOT, node_hash, require_hashes
 
@@ -21,7 +21,7 @@ def consistency_proof(node_at: NodeAt, old: int, new: int) -> tuple[Hash32, ...]
     begin, end = 0, new
     proof: list[Hash32] = []
     while 0 < old < end:
-        middle = begin + (1 << (end - begin - 1).bit_length() - 1)
+        middle = split_point(begin, end)
         if old <= middle:
             proof.append(subtree_root(node_at, middle, end))
             end = middle

@@ -1,0 +1,1 @@
+"""The commands of `perdure`, a module each; `perdure_cli.main` names them and loads one when it is called."""

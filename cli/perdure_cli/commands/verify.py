@@ -1,0 +1,123 @@
+"""`perdure verify`: hold evidence against a trust file and documents, offline."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
+from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
+from perdure_anchor.verdict import Grade
+
+from perdure_cli.exit_codes import ANSWER_IS_NO, batch_exit_code
+from perdure_cli.options import json_option, vault_option
+from perdure_cli.output import print_json, tell
+from perdure_cli.progress import TerminalProgress
+from perdure_cli.trust_store import TrustSource, TrustStore, read_trust_file, user_store
+from perdure_cli.verifying.as_json import outcome_members
+from perdure_cli.verifying.as_text import print_outcome
+from perdure_cli.verifying.matching import match, no_evidence
+from perdure_cli.verifying.outcome import Outcome, Question
+from perdure_cli.verifying.sorting import SortedFiles, sort_files
+from perdure_cli.verifying.trust_choice import TrustChoice
+
+
+@click.command(short_help="Verify evidence, offline.")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True), metavar="FILE..."
+)
+@click.option(
+    "--trust",
+    "trust_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The trust file to believe.",
+)
+@click.option(
+    "--require",
+    type=click.Choice([grade.text for grade in Grade]),
+    default=Grade.FINAL.text,
+    show_default=True,
+    help="The least grade that is a yes.",
+)
+@click.option(
+    "--clock-allowance",
+    type=click.IntRange(0, 3600),
+    default=DEFAULT_CLOCK_ALLOWANCE,
+    show_default=True,
+    metavar="SECONDS",
+    help="How far honest validators' clocks may be off.",
+)
+@vault_option
+@json_option
+def verify(
+    files: tuple[str, ...],
+    trust_file: Path | None,
+    require: str,
+    clock_allowance: int,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> int:
+    """Verify evidence, documents and whole folders of both, without a network.
+
+    A file in Perdure's format is evidence (- reads one from standard input); any other file must be the document of one.
+    For a document alone, its evidence is looked for beside it. Whom to believe says the trust file: the one that you name,
+    else the one that you pinned for the chain and registry of the evidence.
+
+    Exit codes: 0 all hold, 1 one does not, 2 no trust file or a wrong one, 3 a file could not be read.
+    """
+    store = user_store(os.environ)
+    named = None if trust_file is None else read_trust_file(trust_file, store)
+    trust = TrustChoice(store, named, lambda: _vault_trust(vault_folder, store))
+    question = Question(trust, Grade[require.upper()], clock_allowance)
+    with TerminalProgress() as progress:
+        found = sort_files(files, _read_standard_input, progress)
+    outcomes = []
+    for outcome in _outcomes(found, question):
+        outcomes.append((outcome.ok, outcome.exit_code))
+        if as_json:
+            print_json(outcome_members(outcome, question.require))
+        else:
+            print_outcome(outcome)
+    for path in found.left_out:
+        tell(f"left out: {path}")
+    if len(outcomes) > 1:
+        tell(_summary(outcomes))
+    return batch_exit_code(code for _, code in outcomes) if outcomes else _nothing_found()
+
+
+def _outcomes(found: SortedFiles, question: Question) -> Iterator[Outcome]:
+    """An outcome for each piece of evidence, then for each file that none is about or that could not be read."""
+    cases, lonely = match(found)
+    yield from map(question.answer, cases)
+    for document in lonely:
+        yield Outcome(str(document.path), (str(document.path),), errors=(no_evidence(document),))
+    for name, error in found.unreadable:
+        yield Outcome(name, errors=(error,))
+
+
+def _summary(outcomes: Sequence[tuple[bool, int]]) -> str:
+    yes = sum(ok for ok, _ in outcomes)
+    no = sum(code == ANSWER_IS_NO for _, code in outcomes)
+    return f"{len(outcomes)} in all: {yes} yes, {no} no, {len(outcomes) - yes - no} could not be found out"
+
+
+def _nothing_found() -> NoReturn:
+    raise click.UsageError("there is no evidence and no document in what was given")
+
+
+def _read_standard_input() -> bytes:
+    return sys.stdin.buffer.read(MAX_EVIDENCE_SIZE + 1)
+
+
+def _vault_trust(folder: Path | None, store: TrustStore) -> TrustSource | None:
+    """The trust file of the vault around; pinned only if this user pinned it, since a vault can come with the evidence."""
+    from perdure_node.errors import VaultNotFound
+    from perdure_node.vault import find_vault, vault_trust_file
+
+    try:
+        return read_trust_file(vault_trust_file(find_vault(Path.cwd(), explicit=folder)), store)
+    except VaultNotFound:
+        return None

@@ -1,0 +1,167 @@
+"""The `perdure` command: its commands by name, and what happens to an error that none of them handled.
+
+Only the commands' table is here, not the commands, so `perdure --help` imports nothing but click.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+from perdure_anchor.errors import PerdureError
+
+from perdure_cli import output
+from perdure_cli.exit_codes import (
+    BROKEN_PIPE,
+    COULD_NOT_FIND_OUT,
+    DONE,
+    INTERRUPTED,
+    USAGE,
+    MissingExtra,
+    exit_code,
+)
+from perdure_cli.lazy_group import LazyCommand, LazyGroup
+
+COMMANDS: Final = {
+    "init": LazyCommand("perdure_cli.commands.init:init", "Make a site's vault and register the site."),
+    "add": LazyCommand("perdure_cli.commands.add:add", "Record documents."),
+    "import": LazyCommand("perdure_cli.commands.import_:import_", "Record what a register lists."),
+    "status": LazyCommand(
+        "perdure_cli.commands.status:status", "Say what waits, what is anchored, what to do."
+    ),
+    "list": LazyCommand("perdure_cli.commands.list_:list_", "List records."),
+    "show": LazyCommand("perdure_cli.commands.show:show", "Show one record."),
+    "sync": LazyCommand("perdure_cli.commands.sync:sync", "Seal, anchor, and bring the evidence home."),
+    "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
+    "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
+    "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show and pin trust files."),
+    "devnet": LazyCommand("perdure_cli.commands.devnet:devnet", "Run an embedded chain to try things on."),
+    "completion": LazyCommand("perdure_cli.commands.completion:completion", "Print a shell's completion."),
+}
+
+# which extra brings a package that is not there
+_EXTRA_OF_PACKAGE: Final = {
+    "web3": "chain",
+    "eth_account": "chain",
+    "eth_keyfile": "chain",
+    "eth_utils": "chain",
+    "eth_abi": "chain",
+    "httpx": "chain",
+}
+_OUR_PACKAGES: Final = (
+    "perdure_anchor",
+    "perdure_contracts",
+    "perdure_node",
+    "perdure_devnet",
+    "perdure_cli",
+)
+
+_HELP = """Keep evidence that a record existed, unaltered, at a moment that nobody could choose afterwards.
+
+Exit codes: 0 yes or done, 1 the answer is no, 2 usage or configuration, 3 could not find out.
+"""
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        output.print_line(f"perdure {version('perdure')}")
+        ctx.exit()
+
+
+@click.command(
+    cls=LazyGroup,
+    lazy_commands=COMMANDS,
+    help=_HELP,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+def cli() -> None:
+    """The group itself does nothing."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with ``arguments`` (by default the process's own) and return its exit code."""
+    output.escape_unprintable_streams()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(given, prog_name="perdure", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _reader_is_gone()
+    except click.UsageError as error:
+        return _fail_usage(error, given)
+    except (PerdureError, OSError) as error:
+        return _fail(error, given)
+    except ModuleNotFoundError as error:
+        return _fail(_missing_extra(error), given)
+    except Exception as error:  # noqa: BLE001  # Python's own exit code for a bug is 1, which here means no
+        return _fail_bug(error)
+    return code if isinstance(code, int) else DONE
+
+
+def _fail(error: PerdureError | OSError, arguments: Sequence[str]) -> int:
+    hint = error.hint if isinstance(error, PerdureError) else None
+    message = str(error) if isinstance(error, PerdureError) else _os_message(error)
+    return _report(type(error).__name__, message, hint, exit_code(error), arguments)
+
+
+def _fail_usage(error: click.UsageError, arguments: Sequence[str]) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        output.tell_help(error.format_message())
+        return USAGE
+    message = error.format_message().rstrip(".")
+    hint = None if error.ctx is None else f"see {error.ctx.command_path} --help"
+    return _report("UsageError", message[:1].lower() + message[1:], hint, USAGE, arguments)
+
+
+def _report(name: str, message: str, hint: str | None, code: int, arguments: Sequence[str]) -> int:
+    """Tell the error, with ``--json`` as a line of JSON too; the options may not have been parsed when it came."""
+    if "--json" in arguments:
+        output.print_json({"ok": False, "errors": [{"error": name, "message": message, "hint": hint}]})
+    output.tell_error(message, hint)
+    return code
+
+
+def _os_message(error: OSError) -> str:
+    reason = (error.strerror or str(error) or type(error).__name__).lower()
+    return f"{error.filename}: {reason}" if error.filename is not None else reason
+
+
+def _missing_extra(error: ModuleNotFoundError) -> PerdureError:
+    package = (error.name or "").partition(".")[0]
+    if package in _OUR_PACKAGES:
+        raise error
+    extra = _EXTRA_OF_PACKAGE.get(package, "devnet")
+    return MissingExtra(
+        f"this needs the package {package}, which is not installed",
+        hint=f"pip install 'perdure[{extra}]'",
+    )
+
+
+def _reader_is_gone() -> int:
+    """Whoever read our output has left; nothing may be written any more, not even by the interpreter when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
+
+
+def _fail_bug(error: Exception) -> int:
+    if "PERDURE_DEBUG" in os.environ:
+        raise error
+    output.tell_error(
+        f"this is a fault of perdure itself: {type(error).__name__}: {error}",
+        hint="please report it, with what PERDURE_DEBUG=1 shows",
+    )
+    return COULD_NOT_FIND_OUT

@@ -1,0 +1,40 @@
+"""Options that several commands share, so that they are named and explained once."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from perdure_anchor.checkpoint import Origin, parse_origin
+from perdure_anchor.errors import PerdureError
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+
+vault_option = click.option(
+    "--vault",
+    "vault_folder",
+    type=click.Path(path_type=Path),
+    envvar="PERDURE_VAULT",
+    metavar="DIR",
+    help="The site's vault; by default PERDURE_VAULT, else .perdure in this folder or above.",
+)
+
+passphrase_option = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="File whose first line is the passphrase of the site's key; else PERDURE_PASSPHRASE, else a prompt.",
+)
+
+READABLE_FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
+
+
+class OriginType(click.ParamType[Origin]):
+    """A site's name on the command line: a wrong one is a fault of usage."""
+
+    name = "origin"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Origin:
+        try:
+            return parse_origin(value)
+        except PerdureError as error:
+            self.fail(f"{error}; {error.hint}", param, ctx)

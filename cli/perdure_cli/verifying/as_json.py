@@ -1,0 +1,130 @@
+"""An outcome as one JSON object: stable names for programs, all of them present in each line, null where nothing is known."""
+
+from perdure_anchor.errors import PerdureError
+from perdure_anchor.hashes import checksum_address
+from perdure_anchor.time_bounds import TimeBound
+from perdure_anchor.timestamp import format_seconds
+from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Grade, Verdict
+
+from perdure_cli.trust_store import TrustSource
+from perdure_cli.verifying.outcome import Outcome
+
+
+def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
+    """The members of an outcome's line; ``required`` is the grade that was asked for."""
+    return {
+        "ok": outcome.ok,
+        "file": outcome.file,
+        "documents": list(outcome.documents),
+        "required": required.text,
+        **(_no_verdict() if outcome.verdict is None else _verdict_members(outcome.verdict)),
+        "errors": [error_members(error) for error in outcome.errors],
+        "trust": None if outcome.trust is None else _trust_members(outcome.trust),
+    }
+
+
+def error_members(error: PerdureError) -> dict[str, object]:
+    """An error by its class, what is wrong and the remedy."""
+    return {"error": type(error).__name__, "message": str(error), "hint": error.hint}
+
+
+def _verdict_members(verdict: Verdict) -> dict[str, object]:
+    claims = verdict.claims
+    return {
+        "grade": None if verdict.grade is None else verdict.grade.text,
+        "site": verdict.origin.text,
+        "leaf_hash": None if verdict.leaf_hash is None else verdict.leaf_hash.hex(),
+        "index": verdict.index,
+        "size": verdict.size,
+        "block_number": None if verdict.anchor is None else verdict.anchor.block_number,
+        "not_before": _time_text(verdict.not_before),
+        "not_after": _time_text(verdict.not_after),
+        "time": {
+            "not_before": _time_members(verdict.not_before),
+            "not_after": _time_members(verdict.not_after),
+        },
+        "anchor": None if verdict.anchor is None else _anchor_members(verdict.anchor),
+        "key": verdict.key.value,
+        "document": verdict.document.value,
+        "disclosed": dict(verdict.disclosed),
+        "hidden": list(verdict.hidden),
+        "claims": {
+            "signed_at": claims.signed_at,
+            "recorded_at": claims.recorded_at,
+            "sealed_at": claims.sealed_at,
+        },
+        "who_must_have_lied": verdict.who_must_have_lied,
+        "notes": list(verdict.notes),
+    }
+
+
+def _no_verdict() -> dict[str, object]:
+    """The same members, for an outcome without a verdict."""
+    known: dict[str, object] = {
+        "document": DocumentMatch.NOT_CHECKED.value,
+        "disclosed": {},
+        "hidden": [],
+        "claims": {"signed_at": None, "recorded_at": None, "sealed_at": None},
+        "time": {"not_before": None, "not_after": None},
+        "notes": [],
+    }
+    return {name: known.get(name) for name in _VERDICT_MEMBERS}
+
+
+_VERDICT_MEMBERS = (
+    "grade",
+    "site",
+    "leaf_hash",
+    "index",
+    "size",
+    "block_number",
+    "not_before",
+    "not_after",
+    "time",
+    "anchor",
+    "key",
+    "document",
+    "disclosed",
+    "hidden",
+    "claims",
+    "who_must_have_lied",
+    "notes",
+)
+
+
+def _time_text(bound: TimeBound | None) -> str | None:
+    return None if bound is None else format_seconds(bound.seconds)
+
+
+def _time_members(bound: TimeBound | None) -> dict[str, object] | None:
+    if bound is None:
+        return None
+    return {
+        "at": format_seconds(bound.seconds),
+        "complete": bound.complete,
+        "who_must_have_lied": [checksum_address(proposer) for proposer in bound.proposers],
+        "wanted_proposers": bound.wanted,
+        "first_block": bound.first_block,
+        "last_block": bound.last_block,
+    }
+
+
+def _anchor_members(anchor: AnchorFacts) -> dict[str, object]:
+    return {
+        "block_number": anchor.block_number,
+        "block_hash": "0x" + anchor.block_hash.hex(),
+        "block_time": format_seconds(anchor.block_time),
+        "signer": checksum_address(anchor.signer),
+        "previous_size": anchor.previous_size,
+        "first_block": anchor.first_block,
+    }
+
+
+def _trust_members(source: TrustSource) -> dict[str, object]:
+    return {
+        "fingerprint": source.fingerprint,
+        "pinned": source.pinned,
+        "name": source.trust.name,
+        "version": source.trust.version,
+        "devnet": source.trust.devnet,
+    }

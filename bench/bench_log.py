@@ -1,6 +1,6 @@
 """The site log: root over 10^6 leaves, all inclusion proofs of 10^6 leaves, and appending through tiles.
 
-The bare loop makes as many SHA-256 calls as the tree, over messages of the same lengths, and throws the digests away.
+The bare loop makes as many SHA-256 calls as the tree, over messages as long, and drops the digests.
 pymerkle builds the same tree from the same leaves, by its bulk call.
 """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``ratio`` is measured against the peer or limit beside it, so that more is better."""
+    """One line of the table; ``ratio`` compares it with the peer or limit beside it: more is better."""
 
     stage: str
     measured: str

@@ -1,7 +1,7 @@
 """Compact ranges and append proofs, exhaustively over small sizes and by properties beyond."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from perdure_anchor.log import (
     EMPTY_ROOT,
@@ -54,6 +54,7 @@ def test_ranges_of_all_small_bounds() -> None:
         assert CompactRange.over(begin, HASHES[begin:end]) == CompactRange(begin, end, nodes(begin, end))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2000), min_size=3, max_size=3))
 def test_merging_adjacent_ranges(bounds: list[int]) -> None:
     begin, middle, end = sorted(bounds)
@@ -63,6 +64,7 @@ def test_merging_adjacent_ranges(bounds: list[int]) -> None:
     assert merged == CompactRange(begin, end, nodes(begin, end))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40)))
 def test_growing_by_batches(batches: list[int]) -> None:
     grown = CompactRange.empty()
@@ -97,6 +99,7 @@ def test_append_proofs_of_all_small_sizes() -> None:
             assert root_from_peaks(peaks) == ROOTS[new]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1999), st.integers(1, 2000))
 def test_append_proofs_of_larger_sizes(old: int, growth: int) -> None:
     new = min(old + growth, LOG.size)

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pymerkle
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import (
@@ -94,6 +94,7 @@ def test_roots(size: int) -> None:
     assert MemoryLog(leaf_hashes(LEAVES[:size])).root() == ROOTS[size]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 12)))
 def test_root_does_not_depend_on_batches(batches: list[int]) -> None:
     log, leaves = MemoryLog(), [b"%d" % number for number in range(sum(batches))]
@@ -111,6 +112,7 @@ def test_inclusion(size: int) -> None:
         verify_inclusion(leaf_hash(LEAVES[index]), index, size, proof, ROOTS[size])
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_proofs_of_a_range(data: st.DataObject) -> None:
     size = data.draw(st.integers(0, 6000))
@@ -125,6 +127,7 @@ def test_proofs_of_a_range(data: st.DataObject) -> None:
 BIG_LOG = MemoryLog(leaf_hashes(b"%d" % number for number in range(6000)))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_inclusion_in_larger_logs(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, BIG_LOG.size))
@@ -141,6 +144,7 @@ def test_consistency(size: int) -> None:
         verify_consistency(old, ROOTS[old], size, ROOTS[size], proof)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_consistency_in_larger_logs(data: st.DataObject) -> None:
     new = data.draw(st.integers(0, BIG_LOG.size))

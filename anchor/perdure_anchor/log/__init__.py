@@ -1,7 +1,7 @@
 """The site log: RFC 9162's Merkle tree with SHA-256 (section 2.1), its proofs, compact ranges and tiles.
 
-Pure: hashes come in through `NodeAt` and `ReadTile`, so that a vault keeps them where it likes. Left out: RFC 9162's
-signed structures (a checkpoint takes their place) and leaf contents (`perdure_anchor.record`).
+Pure: hashes come in through `NodeAt` and `ReadTile`, so that a vault keeps them where it likes. Left out: RFC
+9162's signed structures (a checkpoint takes their place) and leaf contents (`perdure_anchor.record`).
 """
 
 from perdure_anchor.log.append import MAX_SIZE, append_proof, peaks_from_append_proof

@@ -1,11 +1,13 @@
 """Append proofs: what the registry checks on-chain before it moves a site's head.
 
-One array: the peaks of the old log [0, old), largest first, then the compact range of the new leaves [old, new). The old
-peaks must fold to the old root; the range is merged onto them, and what results are the new log's peaks, whose fold the
-caller compares with the new root. For old = 0 there are no old peaks, and no old root is looked at.
+One array: the peaks of the old log [0, old), largest first, then the compact range of the new leaves [old,
+new). The old peaks must fold to the old root; the range is merged onto them, and what results are the new
+log's peaks, whose fold the caller compares with the new root. For old = 0 there are no old peaks, and no old
+root is looked at.
 
-The roots do not bind the sizes: some false sizes pass with the same hashes. That does no harm, since an inclusion proof
-has the exact length for its index and size: a false size makes records unprovable, never two-faced.
+The roots do not bind the sizes: some false sizes pass with the same hashes. That does no harm, since an
+inclusion proof has the exact length for its index and size: a false size makes records unprovable, never
+two-faced.
 """
 
 from collections.abc import Sequence
@@ -36,8 +38,8 @@ def peaks_from_append_proof(
 ) -> tuple[Hash32, ...]:
     """The new log's peaks, largest first; `root_from_peaks` gives the root to compare with the new one.
 
-    Raises an `AppendProofError` for sizes that do not grow or pass `MAX_SIZE`, for a proof that is not of the exact
-    length, and for old peaks that do not fold to ``old_root``.
+    Raises an `AppendProofError` for sizes that do not grow or pass `MAX_SIZE`, for a proof that is not of the
+    exact length, and for old peaks that do not fold to ``old_root``.
     """
     _require_sizes(old_size, new_size)
     old_peaks = old_size.bit_count()

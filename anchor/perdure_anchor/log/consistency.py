@@ -1,7 +1,8 @@
 """Consistency proofs (RFC 9162, section 2.1.4): a log of ``new`` leaves starts with the ``old`` leaves.
 
-The registry does not take these: it checks append proofs (`perdure_anchor.log.append`), which also rebuild the frontier.
-The RFC leaves an old size of 0 undefined; here its proof is empty and its root must be that of the empty log.
+The registry does not take these: it checks append proofs (`perdure_anchor.log.append`), which also rebuild
+the frontier. The RFC leaves an old size of 0 undefined; here its proof is empty and its root must be that of
+the empty log.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from perdure_anchor.log.hashing import EMPTY_ROOT, node_hash, require_hashes
 def consistency_proof(node_at: NodeAt, old: int, new: int) -> tuple[Hash32, ...]:
     """PROOF(old, D[0:new]); empty for old = 0 and old = new. Raises `SizeOutOfRangeError`.
 
-    The RFC's SUBPROOF as a loop: [begin, end) is the subtree at hand, and its flag "b" says that begin is still 0.
+    The RFC's SUBPROOF as a loop: [begin, end) is the subtree at hand, and its flag "b" says that begin is
+    still 0.
     """
     _require_sizes(old, new)
     begin, end = 0, new
@@ -36,7 +38,7 @@ def consistency_proof(node_at: NodeAt, old: int, new: int) -> tuple[Hash32, ...]
 def verify_consistency(
     old_size: int, old_root: Hash32, new_size: int, new_root: Hash32, proof: Sequence[Hash32]
 ) -> None:
-    """Raise a `LogProofError` unless the log (new_size, new_root) starts with the log (old_size, old_root)."""
+    """Raise a `LogProofError` unless the new log starts with the old one."""
     _require_sizes(old_size, new_size)
     want = _proof_length(old_size, new_size)
     if len(proof) != want:

@@ -79,7 +79,7 @@ class TileLengthError(EncodingError):
     def __init__(self, level: int, index: int, *, got: int, want: int) -> None:
         super().__init__(
             f"tile {index} at level {level} is too short: got {got} bytes, want {want}",
-            hint="the stored log is damaged or cut short: restore the tiles, or rebuild them from the leaf hashes",
+            hint="the stored log is damaged: restore its tiles, or rebuild them from the leaf hashes",
         )
         self.level = level
         self.index = index

@@ -1,8 +1,8 @@
 """The hashes of RFC 9162, section 2.1.1, with SHA-256: leaves, nodes, and the empty tree.
 
-The prefix bytes part leaves from nodes, so that no node can be passed off as a leaf. `leaf_hashes` and `parents` do the
-same for whole sequences: nearly all the time that a log takes is spent in their two comprehensions, which therefore call
-hashlib directly.
+The prefix bytes part leaves from nodes, so that no node can be passed off as a leaf. `leaf_hashes` and
+`parents` do the same for whole sequences: nearly all the time that a log takes is spent in their two
+comprehensions, which therefore call hashlib directly.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ def leaf_hashes(leaves: Iterable[bytes]) -> list[Hash32]:
 
 
 def parents(hashes: Iterable[bytes]) -> list[Hash32]:
-    """`node_hash` of the 1st and 2nd, the 3rd and 4th, and so on; a last one without a partner is left out."""
+    """`node_hash` of the 1st and 2nd, the 3rd and 4th, and so on, without a last one that has no partner."""
     nodes = iter(hashes)
     pairs = zip(nodes, nodes, strict=False)
     return cast("list[Hash32]", [sha256(b"\x01" + left + right).digest() for left, right in pairs])

@@ -1,7 +1,7 @@
-"""Inclusion proofs (RFC 9162, section 2.1.3): made one by one, made for a whole range in one pass, and checked.
+"""Inclusion proofs (RFC 9162, section 2.1.3): made for one leaf, made for a range in one pass, and checked.
 
-A path lists the siblings from the leaf up. Its length follows from index and size alone, so a path of any other length
-is refused before anything is hashed.
+A path lists the siblings from the leaf up. Its length follows from index and size alone, so a path of any
+other length is refused before anything is hashed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,9 +18,9 @@ from perdure_anchor.log.hashing import node_hash, require_hashes
 
 Path = tuple[Hash32, ...]
 
+# Ranges are proved in subtrees of 2^9 leaves: enough of them to make the way up to a subtree's top cheap, and
+# few enough that their paths do not set off the garbage collector, which would cost a third of the time.
 _CHUNK_LEVEL = 9
-"""Ranges are proved in subtrees of 2^9 leaves: enough of them to make the way up to a subtree's top cheap, and few enough
-that one subtree's paths do not set off the garbage collector, which would cost a third of the time."""
 
 
 def inclusion_proof(node_at: NodeAt, index: int, size: int) -> Path:
@@ -32,8 +32,9 @@ def inclusion_proof(node_at: NodeAt, index: int, size: int) -> Path:
 def inclusion_proofs(node_at: NodeAt, begin: int, end: int, size: int) -> Iterator[Path]:
     """The inclusion proofs of the leaves begin to end - 1 in the log of ``size``, in order.
 
-    Each node below a chunk's top is fetched once, and a leaf's path is its parent's path with one sibling put before it.
-    Holds some hundred paths at a time. Raises `SizeOutOfRangeError` unless 0 <= begin <= end <= size.
+    Each node below a chunk's top is fetched once, and a leaf's path is its parent's path with one sibling put
+    before it. Holds some hundred paths at a time. Raises `SizeOutOfRangeError` unless 0 <= begin <= end <=
+    size.
     """
     if not 0 <= begin <= end <= size:
         raise SizeOutOfRangeError(begin, end, f"0 <= begin <= end <= {size}")
@@ -43,9 +44,9 @@ def inclusion_proofs(node_at: NodeAt, begin: int, end: int, size: int) -> Iterat
 def root_from_inclusion_proof(leaf_hash: Hash32, index: int, size: int, path: Sequence[Hash32]) -> Hash32:
     """The root hash to which ``path`` leads from the leaf at ``index`` in a log of ``size`` leaves.
 
-    Equivalent to RFC 9162, section 2.1.3.2: below the place where the leaf's way parts from the last leaf's, a sibling's
-    side follows from the index; above it, all siblings are on the left. Raises `IndexOutOfRangeError`,
-    `ProofLengthError`, `HashLengthError`.
+    Equivalent to RFC 9162, section 2.1.3.2: below the place where the leaf's way parts from the last leaf's,
+    a sibling's side follows from the index; above it, all siblings are on the left. Raises
+    `IndexOutOfRangeError`, `ProofLengthError`, `HashLengthError`.
     """
     _require_index(index, size)
     inner = (index ^ (size - 1)).bit_length()
@@ -96,7 +97,7 @@ def _paths(node_at: NodeAt, begin: int, end: int, size: int) -> Iterator[Path]:
 
 
 def _chunks(begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
-    """(level, index) of perfect subtrees of the log, of `_CHUNK_LEVEL` at most, that together hold the leaves [begin, end)."""
+    """(level, index) of perfect subtrees, of `_CHUNK_LEVEL` at most, that together hold [begin, end)."""
     first = begin >> _CHUNK_LEVEL << _CHUNK_LEVEL
     while first < end:
         level = min(_CHUNK_LEVEL, (size - first).bit_length() - 1)
@@ -106,10 +107,10 @@ def _chunks(begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _paths_below(node_at: NodeAt, top: int, begin: int, end: int, above: Path) -> list[Path]:
-    """The paths of the leaves [begin, end) in one perfect subtree of level ``top``, given the path of its top node.
+    """The paths of the leaves [begin, end) in a perfect subtree of level ``top``, given its top's path.
 
-    Goes down level by level, keeping the paths of the nodes over [begin, end) only; siblings come in pairs, so a level
-    starts with a left child and ends with a right one.
+    Goes down level by level, keeping the paths of the nodes over [begin, end) only; siblings come in pairs,
+    so a level starts with a left child and ends with a right one.
     """
     paths = [above]
     for level in range(top - 1, -1, -1):

@@ -36,7 +36,7 @@ class MemoryLog:
                 above.extend(parents(children[2 * len(above) :]))
 
     def node_at(self, level: int, index: int) -> Hash32:
-        """The hash of the perfect subtree at (level, index >= 0). Raises `IndexOutOfRangeError` where it has gaps."""
+        """The hash of the perfect subtree at (level, index >= 0). Raises `IndexOutOfRangeError`."""
         try:
             return self._levels[level][index]
         except IndexError:

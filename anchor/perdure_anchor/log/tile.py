@@ -1,8 +1,9 @@
 """Tiles: a log's hashes in blocks of 256, after C2SP tlog-tiles (https://c2sp.org/tlog-tiles).
 
-Tile (level, index) holds, one after another, the hashes of the perfect subtrees over 256^level leaves each, numbers
-256 * index and following. A tile with fewer than 256 is partial: it is written again as the log grows, and is never
-hashed into the level above. So an append of k leaves writes about k/256 tiles and one a level, and a proof reads a few.
+Tile (level, index) holds, one after another, the hashes of the perfect subtrees over 256^level leaves each,
+numbers 256 * index and following. A tile with fewer than 256 is partial: it is written again as the log
+grows, and is never hashed into the level above. So an append of k leaves writes about k/256 tiles and one a
+level, and a proof reads a few.
 
 Left out: paths, entry bundles and checkpoints of tlog-tiles; whoever stores tiles names them.
 """
@@ -20,12 +21,12 @@ TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
 
 ReadTile = Callable[[int, int], bytes]
-"""(level, index) to the tile's bytes as last written. More hashes than a size needs are fine, fewer are an error."""
+"""(level, index) to the tile's bytes as last written: more hashes than a size needs are fine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile to be stored, in place of what (level, index) held before; ``octets`` are 32 bytes for each hash."""
+    """One tile to be stored, in place of what (level, index) held; ``octets`` are 32 bytes a hash."""
 
     level: int
     index: int
@@ -38,10 +39,11 @@ class Tile:
 
 
 def append_to_tiles(read_tile: ReadTile, size: int, leaf_hashes: Sequence[Hash32]) -> Iterator[Tile]:
-    """The tiles that change when ``leaf_hashes`` are appended to a log of ``size`` leaves, lowest level first.
+    """The tiles that change when ``leaf_hashes`` are appended to a log of ``size`` leaves, low levels first.
 
-    Reads at most one partial tile a level, and hashes each tile once, when it is full. Store all tiles together with the
-    new size or none; tiles alone do no harm, since a reader looks at no more hashes than its size gives a tile.
+    Reads at most one partial tile a level, and hashes each tile once, when it is full. Store all tiles
+    together with the new size or none; tiles alone do no harm, since a reader looks at no more hashes than
+    its size gives a tile.
     """
     level, count, added = 0, size, list(leaf_hashes)
     while added:
@@ -58,8 +60,10 @@ def append_to_tiles(read_tile: ReadTile, size: int, leaf_hashes: Sequence[Hash32
 class TileSource:
     """`NodeAt` for each size of a log that is kept in tiles.
 
-    Tiles are kept expanded (their hashes and all nodes between them), 45 kB each, the most recently used first. Full
-    tiles never change and serve all sizes; a partial one is kept under its width, so that no size sees a stale one.
+    Tiles are kept expanded (their hashes and all nodes between them), 45 kB each, the most recently used
+    first. Full tiles never change and serve all sizes; a partial one is kept under its width, so that no size
+    sees a stale one. Only a log that goes back does harm: whoever rolls back an append whose size was already
+    read makes a new source.
     """
 
     __slots__ = ("_expanded",)
@@ -75,7 +79,7 @@ class TileSource:
         self._expanded = expanded
 
     def at(self, size: int) -> NodeAt:
-        """The hashes of the log's first ``size`` leaves. `NodeAt` raises `IndexOutOfRangeError` and `TileLengthError`."""
+        """The hashes of the first ``size`` leaves. It raises `IndexOutOfRangeError`, `TileLengthError`."""
         expanded = self._expanded
         counts = [size >> level for level in range(0, size.bit_length() + TILE_HEIGHT, TILE_HEIGHT)]
 

@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints one table; exit code 1 if a requirement is missed.
 
-`python bench/run.py` runs all of them, `python bench/run.py log` those of one part. Each part is a module with a
+`python bench/run.py` runs all of them, `python bench/run.py log` those of one part. A part is a module with a
 function `rows`. Numbers are ratios in one run, so that a slow machine is slow on both sides.
 """
 
@@ -10,7 +10,7 @@ from importlib import import_module
 
 from measure import Row
 
-PARTS = ("log",)
+PARTS = ("log", "verify", "devnet")
 LAYOUT = "{:<42} {:>17}   {:<32} {:>7} {:>9}  {}"
 
 

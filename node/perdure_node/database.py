@@ -6,7 +6,7 @@ faults into ours.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ class Database:
 
     def rows(self, sql: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, one by one."""
+        with self._faults():
+            yield from self._connection.execute(sql, parameters)
+
+    def rows_named(self, sql: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """As `rows`, with parameters by their names in the query."""
         with self._faults():
             yield from self._connection.execute(sql, parameters)
 

@@ -43,7 +43,7 @@ CREATE TABLE relay_transaction (
     hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
     raw BLOB NOT NULL,
     stored_at INTEGER NOT NULL,
-    outcome TEXT CHECK (outcome IN ('mined', 'reverted', 'replaced'))
+    outcome TEXT CHECK (outcome IN ('mined', 'reverted', 'replaced', 'refused'))
 );
 -- the next one is signed only when the one before has come to an end
 CREATE UNIQUE INDEX relay_transaction_open ON relay_transaction ((outcome IS NULL)) WHERE outcome IS NULL;
@@ -57,7 +57,7 @@ CREATE TABLE anchor (
     receipt_nodes BLOB NOT NULL,
     log_position INTEGER NOT NULL,
     headers BLOB NOT NULL,
-    time_run_complete INTEGER NOT NULL CHECK (time_run_complete IN (0, 1))
+    time_run_open INTEGER NOT NULL CHECK (time_run_open IN (0, 1))
 );
 
 -- Final blocks that the site knew, each with the run of headers that ends at it: what the slot "after" names.

@@ -1,0 +1,70 @@
+"""The chain that a vault anchors on: its client, its registry, and whether it is the chain that the trust file pins."""
+
+from types import TracebackType
+from typing import Self
+
+from perdure_anchor.hashes import checksum_address, keccak256, to_hex
+from perdure_anchor.trust import ContractPin, TrustFile
+from perdure_contracts.chain import ChainClient
+from perdure_contracts.registry import RegistryContract
+from perdure_contracts.rpc import JsonRpc
+from perdure_contracts.transactions import WrongChain, check_chain_id
+
+from perdure_node.chain_errors import WithoutContracts
+from perdure_node.vault import Vault
+
+
+class AnchorChain:
+    """A node's view of the pinned chain; to be closed, or used as a context manager."""
+
+    def __init__(self, client: ChainClient, trust: TrustFile) -> None:
+        self.client = client
+        self.trust = trust
+        self.registry = RegistryContract(client, trust.registry.address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.rpc.close()
+
+    def check(self) -> None:
+        """Raise `WrongChain` or `WithoutContracts` unless this is the pinned chain with the pinned contracts.
+
+        A node that lies here is found out later, by `verify`; the check is for wrong URLs and chains that were made anew.
+        """
+        check_chain_id(self.client, self.trust.chain_id)
+        genesis = self.client.fetch_block_hash(0)
+        if genesis != self.trust.genesis_hash:
+            raise WrongChain(
+                f"the node at {self.client.rpc.endpoint} is on another chain of the id {self.trust.chain_id}: its genesis "
+                f"block is {to_hex(genesis)}, want {to_hex(self.trust.genesis_hash)}",
+                hint="give the url of a node of the consortium's chain; a devnet that was made anew needs a new vault",
+            )
+        self._check_code("registry", self.trust.registry)
+        self._check_code("consortium", self.trust.consortium)
+
+    def _check_code(self, name: str, pin: ContractPin) -> None:
+        code = self.client.fetch_code(pin.address)
+        where = f"{name} at {checksum_address(pin.address)}"
+        if not code:
+            raise WithoutContracts(
+                f"{where}: there is no contract",
+                hint=f"wait until the node has caught up with block {pin.deployment_block}, or use another one",
+            )
+        if keccak256(code) != pin.code_hash:
+            raise WithoutContracts(
+                f"{where}: its code has the hash {to_hex(keccak256(code))}, the trust file says {to_hex(pin.code_hash)}",
+                hint="ask the consortium for the right trust file",
+            )
+
+
+def connect(vault: Vault, *, rpc_url: str | None = None) -> AnchorChain:
+    """The vault's chain by its settings' URL, or another one; nothing is asked yet. Raises `EndpointError`."""
+    return AnchorChain(ChainClient(JsonRpc(rpc_url or vault.config.rpc_url)), vault.trust)

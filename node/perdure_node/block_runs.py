@@ -1,0 +1,81 @@
+"""Runs of headers from the chain: back from its head, for blocks that the site knows, and on from an anchor's block.
+
+Only as many headers are fetched as the time bound needs (SPEC.md, section 8); whether a run shows what it should is judged by
+`perdure_anchor.finality` and `perdure_anchor.time_bounds`.
+"""
+
+from collections.abc import Sequence
+
+from perdure_anchor.errors import VerificationError
+from perdure_anchor.evidence import MAX_RUN
+from perdure_anchor.finality import NoEpoch, Run, link_run
+from perdure_anchor.header import BlockHeader, encode_header
+from perdure_anchor.qbft import block_hash
+from perdure_anchor.time_bounds import wanted_proposers
+from perdure_anchor.trust import Epoch, TrustFile
+from perdure_contracts.chain import ChainClient
+
+from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain_errors import BlocksNotVerified
+from perdure_node.known_blocks import KnownBlock, store_known_block
+from perdure_node.vault import Vault
+
+
+def refresh_known_block(vault: Vault, chain: AnchorChain) -> KnownBlock:
+    """Learn the newest final block, which later records will name as their lower bound in time.
+
+    Raises `BlocksNotVerified`, `WrongChain`, `WithoutContracts`, or what the chain client raises.
+    """
+    chain.check()
+    block = fetch_known_block(chain)
+    with vault.database.transaction():
+        store_known_block(vault.database, block)
+    return block
+
+
+def fetch_known_block(chain: AnchorChain) -> KnownBlock:
+    """The newest block that a quorum of the pinned validators has sealed, with the run that leads to it."""
+    try:
+        headers = _headers_back(chain.client, chain.trust, chain.client.head_number())
+        run, position = link_run(headers, chain.trust, block_hash(headers[-1]))
+        newest = _newest_final(run, position)
+    except VerificationError as error:
+        raise BlocksNotVerified(
+            f"the node's newest blocks are not those of the trust file's validators: {error}",
+            hint=error.hint or "ask the consortium for a newer trust file, or use another node",
+        ) from error
+    block = run.blocks[newest]
+    return KnownBlock(block.hash, block.number, block.header.timestamp, tuple(map(encode_header, headers)))
+
+
+def _newest_final(run: Run, position: int) -> int:
+    for candidate in range(position, -1, -1):
+        if run.is_final(candidate):
+            return candidate
+    raise VerificationError(f"none of the last {len(run.blocks)} blocks is sealed by a quorum")
+
+
+def _headers_back(client: ChainClient, trust: TrustFile, head: int) -> list[BlockHeader]:
+    """The headers up to ``head`` that the time bound needs, oldest first; they end with the epoch and with block 1."""
+    epoch = _epoch(trust, head)
+    first = max(1, epoch.from_block, head - MAX_RUN + 1)
+    headers: list[BlockHeader] = []
+    for number in range(head, first - 1, -1):
+        headers.insert(0, client.fetch_header(number))
+        if _has_wanted_proposers(headers, epoch):
+            break
+    return headers or [client.fetch_header(head)]
+
+
+def _epoch(trust: TrustFile, number: int) -> Epoch:
+    epoch = trust.epoch_of(number)
+    if epoch is None:
+        raise NoEpoch(f"block {number}: no epoch of the trust file covers it")
+    return epoch
+
+
+def _has_wanted_proposers(headers: Sequence[BlockHeader], epoch: Epoch) -> bool:
+    """Whether more headers would not make the time bound any better."""
+    if not epoch.coinbase_is_proposer:
+        return True
+    return len({header.coinbase for header in headers}) >= wanted_proposers(len(epoch.validators))

@@ -1,0 +1,119 @@
+"""Capture: bring home what proves an anchor, as soon as it is final, before any node prunes it.
+
+Each step only reads the chain, so all of it can be repeated. What is stored was accepted by `perdure_anchor.verify`, in
+evidence of one of the checkpoint's records: nothing is judged here a second time.
+"""
+
+from dataclasses import replace
+
+from perdure_anchor.evidence import MAX_RUN, AnchorProof
+from perdure_anchor.finality import TooFewSeals
+from perdure_anchor.header import encode_header, parse_header
+from perdure_anchor.time_bounds import TimeBound
+from perdure_anchor.trust import Epoch
+from perdure_anchor.verdict import Grade, Verdict
+from perdure_anchor.verify import verify
+
+from perdure_node.anchor_chain import AnchorChain
+from perdure_node.anchor_place import find_anchor
+from perdure_node.anchors import StoredAnchor, anchors_with_open_run, store_anchor
+from perdure_node.chain_errors import AnchorNotVerified, NotFinalInTime
+from perdure_node.errors import VaultDamaged
+from perdure_node.proving import evidence_of, signed_through
+from perdure_node.records import record_by_index
+from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size
+from perdure_node.vault import Vault
+from perdure_node.waiting import Waiting
+
+
+def capture(vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, waiting: Waiting) -> StoredAnchor:
+    """Wait until the checkpoint's anchor is final and its time bounded, and store its proof.
+
+    When the wait is over, an anchor that is final is stored with its run open, for a later sync to complete. Raises
+    `AnchorMissing`, `AnchorUnprovable`, `AnchorNotVerified`, and `NotFinalInTime`.
+    """
+    place = find_anchor(chain, stored)
+    proof = AnchorProof(place.receipt_index, place.receipt_nodes, place.log_position, ())
+    waiting.progress.stage("wait for finality", None)
+    anchor = None
+    while anchor is None or anchor.time_run_open:
+        proof, grown = _lengthened(chain, proof, place.block_number)
+        if grown:
+            anchor = _judged(vault, chain, stored, place.block_number, proof)
+            waiting.progress.advance(len(proof.headers))
+        elif not waiting.pause():
+            break
+    if anchor is None:
+        raise NotFinalInTime(
+            f"the anchor in block {place.block_number} is not final after {waiting.seconds:.0f} s: "
+            f"too few validators have sealed the {len(proof.headers)} blocks from it on",
+            hint="see whether the chain makes blocks; `perdure sync` goes on from here",
+        )
+    store_anchor(vault.database, anchor)
+    return anchor
+
+
+def complete_time_runs(vault: Vault, chain: AnchorChain) -> int:
+    """Add the headers for which anchors at home still wait, as far as the chain has come; returns how many stay open."""
+    still_open = 0
+    for anchor in anchors_with_open_run(vault.database):
+        stored = checkpoint_of_size(vault, anchor.size)
+        assert stored is not None, "the schema keeps anchors of known checkpoints only"
+        proof, grown = _lengthened(chain, anchor.proof, anchor.block_number)
+        longer = _judged(vault, chain, stored, anchor.block_number, proof) if grown else None
+        if longer is not None:
+            store_anchor(vault.database, longer)
+        still_open += longer is None or longer.time_run_open
+    return still_open
+
+
+def _lengthened(chain: AnchorChain, proof: AnchorProof, block_number: int) -> tuple[AnchorProof, bool]:
+    """The proof with the next header, if the chain has one and evidence may hold it; and whether it grew.
+
+    One at a time: the run shall end with the header that completes it.
+    """
+    count = len(proof.headers)
+    if count >= MAX_RUN or block_number + count > chain.client.head_number():
+        return proof, False
+    header = encode_header(chain.client.fetch_header(block_number + count))
+    return replace(proof, headers=(*proof.headers, header)), True
+
+
+def _judged(
+    vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, block_number: int, proof: AnchorProof
+) -> StoredAnchor | None:
+    """What `verify` says of the proof: an anchor to be stored, or None while seals are missing."""
+    verdict = _verdict(vault, stored, proof, chain.trust.epoch_of(block_number))
+    faults = [error for error in verdict.errors if not isinstance(error, TooFewSeals)]
+    if faults:
+        raise AnchorNotVerified(
+            f"the anchor of the checkpoint of size {stored.size} is not accepted: {faults[0]}",
+            hint=faults[0].hint or "ask the consortium for a newer trust file, or use another node",
+        )
+    if not verdict.ok or verdict.not_after is None:
+        return None
+    return StoredAnchor(
+        size=stored.size,
+        block_number=block_number,
+        block_time=parse_header(proof.headers[0]).timestamp,
+        proof=proof,
+        time_run_open=_may_improve(verdict.not_after, chain.trust.epoch_of(block_number), proof),
+    )
+
+
+def _verdict(vault: Vault, stored: StoredCheckpoint, proof: AnchorProof, epoch: Epoch | None) -> Verdict:
+    record = record_by_index(vault.database, stored.size - 1)
+    if record is None:
+        raise VaultDamaged(f"record {stored.size - 1} is missing", hint="restore the vault from a backup")
+    signed = signed_through(vault, stored, stored.size - 1)
+    evidence = evidence_of(vault, record, frozenset(), signed, proof)
+    # under a rule that makes nothing final, an anchor that meets the rule is all there will ever be
+    weak = epoch is not None and not epoch.is_final
+    return verify(evidence, vault.trust, require=Grade.ANCHORED if weak else Grade.FINAL)
+
+
+def _may_improve(bound: TimeBound, epoch: Epoch | None, proof: AnchorProof) -> bool:
+    """Whether a longer run could bound the time better."""
+    if bound.complete or epoch is None or len(proof.headers) >= MAX_RUN:
+        return False
+    return epoch.coinbase_is_proposer and len(epoch.validators) >= bound.wanted

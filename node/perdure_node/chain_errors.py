@@ -1,0 +1,51 @@
+"""What can go wrong between a vault and the chain, one class for each fault.
+
+Under `ChainError` nothing is decided: what was stored stays, and the next sync goes on. The others say that vault and chain do
+not belong together, which waiting will not heal.
+"""
+
+from perdure_anchor.errors import ChainError, ConfigError, VaultError
+
+
+class WithoutContracts(ConfigError):
+    """The chain does not have the pinned contracts, or not with the pinned code."""
+
+
+class RivalLog(VaultError):
+    """The registry holds another history of this site than the vault."""
+
+
+class CheckpointOvertaken(VaultError):
+    """The registry holds the same log under another signature, so this checkpoint cannot be anchored any more."""
+
+
+class SiteTaken(VaultError):
+    """The site is registered with another key than the vault's."""
+
+
+class TransactionReverted(ChainError):
+    """The registry turned the anchoring transaction down, again and again, though it had said that it would take it."""
+
+
+class NonceContested(ChainError):
+    """Others send from the relay's account: its transactions are replaced before a block takes them."""
+
+
+class AnchorMissing(ChainError):
+    """The registry does not (any longer) know a checkpoint that it had anchored."""
+
+
+class AnchorUnprovable(ChainError):
+    """The anchor's event cannot be shown: its receipts are gone, or too large for evidence."""
+
+
+class NotFinalInTime(ChainError):
+    """The anchor is in a block, but too few validators have sealed it or blocks after it."""
+
+
+class AnchorNotVerified(ChainError):
+    """What the node tells of the anchor does not stand up to `verify` under the pinned trust file."""
+
+
+class BlocksNotVerified(ChainError):
+    """The node's newest blocks are not sealed by the validators of the pinned trust file."""

@@ -1,0 +1,58 @@
+"""How a record is named: by the document's file or digest, by its leaf hash, or by its index in the log."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from perdure_anchor.hashes import Hash32
+
+from perdure_node.database import Database
+from perdure_node.errors import IntakeError, NoSuchRecord
+from perdure_node.intake import hash_document
+from perdure_node.records import StoredRecord, record_by_index, record_by_leaf, records_of_document
+
+_DIGEST = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
+_INDEX = re.compile(r"[0-9]{1,15}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Exactly one of the three is set: a hash (of a document or a leaf), a document's digest, or an index."""
+
+    text: str
+    either: Hash32 | None = None
+    document: Hash32 | None = None
+    index: int | None = None
+
+
+def parse_selector(text: str) -> Selector:
+    """What the text names: an existing file, else 64 hexadecimal digits, else an index. Raises `IntakeError`."""
+    path = Path(text)
+    if path.is_file():
+        return Selector(text, document=hash_document(path).sha256)
+    if match := _DIGEST.fullmatch(text):
+        return Selector(text, either=Hash32(bytes.fromhex(match[1])))
+    if _INDEX.fullmatch(text):
+        return Selector(text, index=int(text))
+    raise IntakeError(
+        f"{text[:80]!a} is no file, no SHA-256, no leaf hash and no index",
+        hint="`perdure list` shows what is recorded",
+    )
+
+
+def find_records(database: Database, selector: Selector) -> list[StoredRecord]:
+    """The records that are meant, the newest first; raises `NoSuchRecord`."""
+    found: list[StoredRecord | None] = []
+    if selector.index is not None:
+        found = [record_by_index(database, selector.index)]
+    elif selector.document is not None:
+        found = list(records_of_document(database, selector.document))
+    elif selector.either is not None:
+        by_leaf = record_by_leaf(database, selector.either)
+        found = [by_leaf] if by_leaf else list(records_of_document(database, selector.either))
+    records = [record for record in found if record is not None]
+    if not records:
+        raise NoSuchRecord(
+            f"no record of {selector.text[:80]!a} in this vault", hint="`perdure list` shows what is recorded"
+        )
+    return records

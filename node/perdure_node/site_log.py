@@ -1,0 +1,87 @@
+"""The site's log in the vault: tiles, the node source for proofs, and the checkpoints over it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from perdure_anchor.checkpoint import Checkpoint
+from perdure_anchor.hashes import Hash32
+from perdure_anchor.log import NodeAt, TileSource
+from perdure_anchor.log.tile import Tile
+
+from perdure_node.database import Database
+from perdure_node.vault import Vault
+
+_SELECT = "SELECT size, root, sealed_at, signature, digest FROM checkpoint WHERE "
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A checkpoint with the site's signature (65 bytes) and its EIP-712 digest."""
+
+    checkpoint: Checkpoint
+    signature: bytes
+    digest: Hash32
+
+    @property
+    def size(self) -> int:
+        return self.checkpoint.size
+
+
+def read_tile(database: Database, level: int, index: int) -> bytes:
+    """A tile's bytes, none if it was never written: `perdure_anchor.log.tile.ReadTile` once the database is bound."""
+    row = database.row("SELECT octets FROM tile WHERE level = ? AND tile_index = ?", level, index)
+    return b"" if row is None else bytes(row[0])
+
+
+def write_tiles(database: Database, tiles: list[Tile]) -> None:
+    """Store tiles in place of what stood there; inside a transaction of the caller's."""
+    database.execute_each(
+        "INSERT OR REPLACE INTO tile (level, tile_index, octets) VALUES (?, ?, ?)",
+        ((tile.level, tile.index, tile.octets) for tile in tiles),
+    )
+
+
+def node_source(database: Database) -> TileSource:
+    """The log's hashes at any size up to the newest, for proofs."""
+    return TileSource(lambda level, index: read_tile(database, level, index))
+
+
+def nodes_at(database: Database, size: int) -> NodeAt:
+    """The hashes of the log's first ``size`` leaves."""
+    return node_source(database).at(size)
+
+
+def newest_checkpoint(vault: Vault) -> StoredCheckpoint | None:
+    """The checkpoint over the whole log; None before the first seal."""
+    return _first(vault, "1 ORDER BY size DESC LIMIT 1")
+
+
+def checkpoint_of_size(vault: Vault, size: int) -> StoredCheckpoint | None:
+    """The checkpoint over the log's first ``size`` leaves, if one was signed."""
+    return _first(vault, "size = ?", size)
+
+
+def first_checkpoint_over(vault: Vault, index: int) -> StoredCheckpoint | None:
+    """The earliest checkpoint that covers the record at ``index``."""
+    return _first(vault, "size > ? ORDER BY size LIMIT 1", index)
+
+
+def store_checkpoint(database: Database, stored: StoredCheckpoint) -> None:
+    """Keep a signed checkpoint; inside a transaction of the caller's."""
+    database.execute(
+        "INSERT INTO checkpoint (size, root, sealed_at, signature, digest) VALUES (?, ?, ?, ?, ?)",
+        stored.size,
+        stored.checkpoint.root,
+        stored.checkpoint.sealed_at,
+        stored.signature,
+        stored.digest,
+    )
+
+
+def _first(vault: Vault, condition: str, *parameters: Any) -> StoredCheckpoint | None:
+    row = vault.database.row(_SELECT + condition, *parameters)
+    if row is None:
+        return None
+    size, root, sealed_at, signature, digest = row
+    checkpoint = Checkpoint(vault.origin.site, size, Hash32(root), sealed_at)
+    return StoredCheckpoint(checkpoint, signature, Hash32(digest))

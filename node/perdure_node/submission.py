@@ -1,0 +1,181 @@
+"""Submission: bring a signed checkpoint into the registry, and never twice in two meanings.
+
+A transaction is stored before it is sent; whatever is killed, the same bytes are sent again until the transaction is in a block
+or its nonce is used up. Only then, and only after the registry was asked whether it has the checkpoint already, another one is
+signed. Only the newest checkpoint is submitted: it covers all before it.
+"""
+
+from perdure_anchor.errors import PerdureError
+from perdure_anchor.hashes import Hash32, to_hex
+from perdure_anchor.log import append_proof, root_at
+from perdure_contracts.refused import SendFault, SendRefused
+from perdure_contracts.registry import Head
+from perdure_contracts.signer import LocalSigner
+from perdure_contracts.transactions import TransactionNotMined, prepare_transaction
+
+from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain_errors import CheckpointOvertaken, NonceContested, RivalLog, TransactionReverted
+from perdure_node.errors import VaultDamaged
+from perdure_node.keystore import KeyRing
+from perdure_node.relay_transactions import (
+    Outcome,
+    RelayTransaction,
+    close_transaction,
+    open_transaction,
+    store_transaction,
+)
+from perdure_node.site_log import StoredCheckpoint, nodes_at
+from perdure_node.vault import Vault
+from perdure_node.waiting import Waiting
+
+# how often a transaction is signed anew in one sync, after others have used its nonce or the chain has moved under it
+ATTEMPTS = 3
+# seconds after which a transaction that is in no block is sent again: nodes drop what waits too long
+RESEND_AFTER = 5.0
+# a node that says this will never take these bytes: they are given up, and others are signed for the same nonce, so that the
+# chain can take one of both at most
+_GIVEN_UP = frozenset(
+    {
+        SendFault.NONCE_TOO_HIGH,
+        SendFault.UNDERPRICED,
+        SendFault.PRICE_NOT_ACCEPTED,
+        SendFault.NO_FUNDS,
+        SendFault.TOO_LITTLE_GAS,
+        SendFault.TOO_MUCH_GAS,
+    }
+)
+
+
+def check_head(vault: Vault, chain: AnchorChain) -> Head:
+    """The registry's head of this site; raises `RivalLog` unless the vault's log extends it."""
+    head = chain.registry.head(vault.origin.site)
+    size = vault.log_size
+    if head.size > size:
+        raise RivalLog(
+            f"the registry has a log of {head.size} records for {vault.origin.text}, this vault's has {size}",
+            hint="this vault is an older copy, or another vault anchors for the site: go on with the newer one",
+        )
+    root = _root(vault, head.size)
+    if head.size and root != head.root:
+        raise RivalLog(
+            f"the registry's log of {vault.origin.text} has the root {to_hex(head.root)} at size {head.size}, "
+            f"this vault's has {to_hex(root)}",
+            hint="another vault anchors for this site; nothing is lost: the records here stay, and wait to be adopted",
+        )
+    return head
+
+
+def settle_open_transaction(vault: Vault, chain: AnchorChain, waiting: Waiting) -> None:
+    """Follow the transaction that an earlier sync left on its way to its end; raises `TransactionNotMined`."""
+    transaction = open_transaction(vault.database)
+    if transaction is not None:
+        _follow(vault, chain, transaction, waiting)
+
+
+def submit(
+    vault: Vault,
+    chain: AnchorChain,
+    keys: KeyRing,
+    stored: StoredCheckpoint,
+    waiting: Waiting,
+    *,
+    again: bool = False,
+) -> None:
+    """See to it that the registry has the checkpoint; ``again`` makes it say so once more if it has it already.
+
+    No other transaction may be open. Raises `RivalLog`, `CheckpointOvertaken`, `RegistryRefusal`, `SendRefused`,
+    `TransactionNotMined`, `TransactionReverted` or `NonceContested`.
+    """
+    outcome = None
+    for _ in range(ATTEMPTS):
+        if not again and chain.registry.anchor_status(stored.digest) is not None:
+            return
+        transaction = _signed(vault, chain, keys, stored, waiting)
+        outcome = _follow(vault, chain, transaction, waiting)
+        if outcome is Outcome.MINED:
+            return
+    if outcome is Outcome.REVERTED:
+        raise TransactionReverted(
+            f"the registry turned down the checkpoint of size {stored.size} in {ATTEMPTS} blocks, each time after it had "
+            "agreed to take it",
+            hint="another relay may anchor for this site at the same time; `perdure sync` tries again",
+        )
+    raise NonceContested(
+        f"{ATTEMPTS} transactions of the relay's account were replaced by others",
+        hint="give this vault a relay account of its own",
+    )
+
+
+def _signed(
+    vault: Vault, chain: AnchorChain, keys: KeyRing, stored: StoredCheckpoint, waiting: Waiting
+) -> RelayTransaction:
+    """A transaction over the registry's head as it is now: signed, and stored."""
+    waiting.progress.stage("submit", None)
+    head = check_head(vault, chain)
+    known = chain.registry.anchor_status(stored.digest) is not None
+    if not known and head.size >= stored.size:
+        raise CheckpointOvertaken(
+            f"the registry has this log at size {head.size} already, under another checkpoint",
+            hint="a copy of this vault has anchored it; record something more: the next checkpoint covers everything",
+        )
+    # a checkpoint that the registry knows is answered before any proof is looked at
+    proof = () if known else append_proof(nodes_at(vault.database, stored.size), head.size, stored.size)
+    call = chain.registry.anchor_call(stored.checkpoint, proof, stored.signature)
+    signer = LocalSigner(keys.relay_key())
+    signed = prepare_transaction(chain.client, signer, call, chain_id=chain.trust.chain_id)
+    now = int(waiting.clock.now())
+    transaction = RelayTransaction(stored.size, signed.nonce, signed.hash, signed.raw, now)
+    store_transaction(vault.database, transaction)
+    return transaction
+
+
+def _follow(vault: Vault, chain: AnchorChain, transaction: RelayTransaction, waiting: Waiting) -> Outcome:
+    """Send the stored bytes, again and again, until the transaction has come to an end, which is remembered."""
+    waiting.progress.stage("wait for block", None)
+    sent_at = None
+    while True:
+        outcome = _outcome(vault, chain, transaction)
+        now = waiting.clock.monotonic()
+        if outcome is None and (sent_at is None or now - sent_at >= RESEND_AFTER):
+            _send(vault, chain, transaction)
+            sent_at = now
+        if outcome is not None:
+            close_transaction(vault.database, transaction, outcome)
+            return outcome
+        if not waiting.pause():
+            raise TransactionNotMined(
+                f"transaction {to_hex(transaction.hash)} is in no block after {waiting.seconds:.0f} s",
+                hint="see whether the chain makes blocks; `perdure sync` sends the same transaction again",
+            )
+
+
+def _send(vault: Vault, chain: AnchorChain, transaction: RelayTransaction) -> None:
+    try:
+        chain.client.send_transaction(transaction.raw)
+    except SendRefused as error:
+        if error.fault is SendFault.NONCE_TOO_LOW:
+            return  # it is in a block, or another one is: the next look at the chain tells
+        if error.fault in _GIVEN_UP:
+            close_transaction(vault.database, transaction, Outcome.REFUSED)
+        raise
+
+
+def _outcome(vault: Vault, chain: AnchorChain, transaction: RelayTransaction) -> Outcome | None:
+    """How the transaction ended by what the chain shows; None while it may still be on its way."""
+    client = chain.client
+    receipt = client.fetch_transaction_receipt(transaction.hash)
+    if receipt is None and client.transaction_count(vault.relay_address) > transaction.nonce:
+        # a block may have come between the two questions
+        receipt = client.fetch_transaction_receipt(transaction.hash)
+        if receipt is None:
+            return Outcome.REPLACED
+    if receipt is None:
+        return None
+    return Outcome.MINED if receipt.status == 1 else Outcome.REVERTED
+
+
+def _root(vault: Vault, size: int) -> Hash32:
+    try:
+        return root_at(nodes_at(vault.database, size), size)
+    except PerdureError as error:
+        raise VaultDamaged(f"log: {error}", hint="restore the vault from a backup") from error

@@ -1,0 +1,110 @@
+"""Sync: seal what waits, anchor it, and bring the evidence home, in linear steps that can all be repeated.
+
+Each step leaves the vault so that the same steps, begun again after a kill, go on from there: what is sealed stays sealed, what
+was signed is sent again, what is anchored is found by its digest, and what is at home is not asked for again.
+"""
+
+from dataclasses import dataclass
+
+from perdure_contracts.registry import Head
+
+from perdure_node.anchor_chain import AnchorChain, connect
+from perdure_node.anchors import StoredAnchor, anchored_size
+from perdure_node.block_runs import refresh_known_block
+from perdure_node.capture import capture, complete_time_runs
+from perdure_node.chain_errors import AnchorUnprovable
+from perdure_node.clock import Clock
+from perdure_node.keystore import KeyRing
+from perdure_node.known_blocks import KnownBlock
+from perdure_node.locks import sealer_lock
+from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.relay_transactions import submitted_sizes
+from perdure_node.sealing import Sealed, seal_locked
+from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
+from perdure_node.submission import check_head, settle_open_transaction, submit
+from perdure_node.vault import Vault
+from perdure_node.waiting import Waiting, wait_for
+
+__all__ = ["AnchorChain", "SyncResult", "connect", "sync"]
+
+DEFAULT_WAIT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What one sync did: what it sealed, the anchors that it brought home, and how many time runs stay open."""
+
+    sealed: Sealed | None
+    anchored: tuple[StoredAnchor, ...]
+    time_runs_open: int
+    known_block: KnownBlock
+
+
+def sync(
+    vault: Vault,
+    chain: AnchorChain,
+    keys: KeyRing,
+    *,
+    clock: Clock,
+    wait: float = DEFAULT_WAIT,
+    progress: Progress = NO_PROGRESS,
+) -> SyncResult:
+    """Everything that there is to do; ``wait`` in seconds bounds all waiting for the chain together.
+
+    Whatever it raises, nothing is lost, and the next sync goes on: `VaultBusy`, `WrongChain`, `WithoutContracts`, `RivalLog`, what
+    `submit` and `capture` raise, and what the chain client raises.
+    """
+    with sealer_lock(vault.folder, clock):
+        known_block = refresh_known_block(vault, chain)
+        check_head(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
+        sealed = seal_locked(vault, keys, clock, progress)
+        waiting = wait_for(clock, wait, progress)
+        anchored = _anchor(vault, chain, keys, waiting)
+        time_runs_open = complete_time_runs(vault, chain)
+        _remember(vault, clock)
+    return SyncResult(sealed, tuple(anchored), time_runs_open, known_block)
+
+
+def _anchor(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
+    """Bring home the anchors that are out there, then anchor the newest checkpoint if none of them covers it."""
+    settle_open_transaction(vault, chain, waiting)
+    anchored = [
+        _capture(vault, chain, keys, stored, waiting)
+        for stored in _anchored_elsewhere(vault, chain, check_head(vault, chain))
+    ]
+    newest = newest_checkpoint(vault)
+    if newest is not None and newest.size > anchored_size(vault.database):
+        submit(vault, chain, keys, newest, waiting)
+        anchored.append(_capture(vault, chain, keys, newest, waiting))
+    return anchored
+
+
+def _anchored_elsewhere(vault: Vault, chain: AnchorChain, head: Head) -> list[StoredCheckpoint]:
+    """Checkpoints that the registry knows and whose evidence is not at home: from a killed sync, or relayed by others."""
+    at_home = anchored_size(vault.database)
+    sizes = sorted({*submitted_sizes(vault.database, at_home), head.size})
+    found = []
+    for size in sizes:
+        stored = checkpoint_of_size(vault, size) if size > at_home else None
+        if stored is not None and chain.registry.anchor_status(stored.digest) is not None:
+            found.append(stored)
+    return found
+
+
+def _capture(
+    vault: Vault, chain: AnchorChain, keys: KeyRing, stored: StoredCheckpoint, waiting: Waiting
+) -> StoredAnchor:
+    try:
+        return capture(vault, chain, stored, waiting)
+    except AnchorUnprovable:
+        # whoever relayed it can have buried the event; the registry confirms a known checkpoint to anybody
+        submit(vault, chain, keys, stored, waiting, again=True)
+        return capture(vault, chain, stored, waiting)
+
+
+def _remember(vault: Vault, clock: Clock) -> None:
+    vault.database.execute(
+        "INSERT INTO last_sync (only, finished_at) VALUES (1, ?) "
+        "ON CONFLICT (only) DO UPDATE SET finished_at = excluded.finished_at",
+        int(clock.now()),
+    )

@@ -20,14 +20,18 @@ def digest_file(path: Path) -> tuple[Hash32, int]:
         return Hash32(digest), stream.tell()
 
 
-def write_whole(path: Path, raw: bytes) -> None:
-    """Write a file at once: after a crash there is the old file or the new one, never half of it."""
+def write_whole(path: Path, raw: bytes, *, durable: bool = True) -> None:
+    """Write a file at once: readers see the old file or the new one, never half of it.
+
+    ``durable`` makes that hold after a power cut too, at the cost of waiting for the disk.
+    """
     part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
             stream.write(raw)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+"""`perdure init`: make a site's vault, pin the consortium's trust file, and have the site registered.
+
+A run that was broken off goes on where it stopped: a vault of the same site and trust file is taken as it is.
+"""
+
+import os
+from pathlib import Path
+
+import click
+from perdure_anchor.checkpoint import Origin
+from perdure_anchor.errors import ChainError
+from perdure_anchor.hashes import checksum_address
+from perdure_node.clock import system_clock
+from perdure_node.errors import VaultExists, VaultNotFound
+from perdure_node.vault import Vault, create_vault, find_vault, open_vault
+
+from perdure_cli.networks import Network, RealChain, devnet_network, real_network
+from perdure_cli.options import READABLE_FILE, OriginType, json_option, passphrase_option
+from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
+from perdure_cli.site import new_vault_folder, site_passphrase
+from perdure_cli.trust_store import TrustSource, user_store
+
+
+@click.command(short_help="Make a site's vault and register the site.")
+@click.argument("origin", type=OriginType())
+@click.option(
+    "--devnet",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="The folder of a running devnet.",
+)
+@click.option(
+    "--trust", "trust_file", type=READABLE_FILE, metavar="FILE", help="The consortium's trust file."
+)
+@click.option("--rpc", "rpc_url", metavar="URL", help="The JSON-RPC endpoint of a node of its chain.")
+@click.option(
+    "--relay-keystore",
+    type=READABLE_FILE,
+    metavar="FILE",
+    help="The account that submits checkpoints (Ethereum V3 keystore).",
+)
+@click.option(
+    "--relay-passphrase-file",
+    type=READABLE_FILE,
+    metavar="FILE",
+    help="File with that keystore's passphrase.",
+)
+@click.option(
+    "--vault",
+    "vault_folder",
+    type=click.Path(path_type=Path),
+    envvar="PERDURE_VAULT",
+    metavar="DIR",
+    help="Where to make the vault; by default PERDURE_VAULT, else .perdure.",
+)
+@passphrase_option
+@json_option
+def init(
+    origin: Origin,
+    devnet: Path | None,
+    vault_folder: Path | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+    trust_file: Path | None,
+    rpc_url: str | None,
+    relay_keystore: Path | None,
+    relay_passphrase_file: Path | None,
+) -> None:
+    """Make the vault of the site ORIGIN (partner/name), pin the trust file, and register the site.
+
+    On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and --relay-keystore; the command
+    then says what the partner has to run.
+    """
+    real = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
+    if devnet is not None and real.is_described:
+        raise click.UsageError(
+            "--devnet brings its own trust file, endpoint and relay: leave these options out"
+        )
+    network = real_network(real) if devnet is None else devnet_network(devnet, origin)
+    with _vault(new_vault_folder(vault_folder), origin, network, passphrase_file) as vault:
+        pinned = user_store(os.environ).pin(network.trust.raw)
+        if not as_json:
+            _print_vault(vault, pinned)
+        if network.partner_key is None:
+            members = _request_registration(vault, as_json)
+        else:
+            members = _register(vault, network.partner_key, as_json)
+        if as_json:
+            print_json({**_vault_members(vault, pinned), **members})
+
+
+def _vault(folder: Path, origin: Origin, network: Network, passphrase_file: Path | None) -> Vault:
+    """The vault: new, or from a run that was broken off."""
+    try:
+        vault = open_vault(find_vault(Path.cwd(), explicit=folder))
+    except VaultNotFound:
+        return create_vault(
+            folder,
+            origin=origin,
+            trust_raw=network.trust.raw,
+            rpc_url=network.rpc_url,
+            passphrase=site_passphrase(passphrase_file, os.environ, new=True),
+            relay_private_key=network.relay_key,
+            randomness=os.urandom,
+        )
+    if vault.origin == origin and vault.trust_raw == network.trust.raw:
+        tell(f"{folder}: is there already, going on with it")
+        return vault
+    vault.close()
+    raise VaultExists(
+        f"{folder}: is a vault already, of {vault.origin.text}",
+        hint="make the other one elsewhere: --vault DIR",
+    )
+
+
+def _register(vault: Vault, partner_key: bytes, as_json: bool) -> dict[str, object]:
+    """Register the site with the devnet's partner key, and learn a block that the first records come after."""
+    from perdure_node.anchor_chain import connect
+    from perdure_node.block_runs import refresh_known_block
+    from perdure_node.registration import register_site
+
+    with connect(vault) as chain:
+        registration = register_site(vault, chain, partner_key, clock=system_clock())
+        refresh_known_block(vault, chain)
+    if not as_json:
+        block = registration.block_number
+        print_row(
+            "registered", "already" if block is None else f"in block {block}, by {vault.origin.partner}"
+        )
+        tell_next("perdure add FILE")
+    return {"registered": True, "block_number": registration.block_number}
+
+
+def _request_registration(vault: Vault, as_json: bool) -> dict[str, object]:
+    """Say what the partner has to run; only the partner's account may register a site."""
+    from perdure_node.registration import registration_request
+
+    request = registration_request(vault)
+    members: dict[str, object] = {
+        "registered": False,
+        "request": {
+            "chain_id": request.chain_id,
+            "from": checksum_address(request.account),
+            "to": checksum_address(request.registry),
+            "input": "0x" + request.calldata.hex(),
+        },
+    }
+    if not as_json:
+        print_line(f"the partner {request.partner} has to send this transaction once, from its account:")
+        print_row("chain id", str(request.chain_id))
+        print_row("from", checksum_address(request.account))
+        print_row("to", checksum_address(request.registry))
+        print_row("input", "0x" + request.calldata.hex())
+        print_row(
+            "which calls",
+            f"registerSite({request.partner}, {request.local_name}, {checksum_address(request.key)})",
+        )
+    _learn_a_block(vault)
+    if not as_json:
+        tell_next("perdure add FILE; perdure sync works once the site is registered")
+    return members
+
+
+def _learn_a_block(vault: Vault) -> None:
+    """A block for the first records to come after, if the chain can be reached now; `perdure sync` learns newer ones."""
+    from perdure_node.anchor_chain import connect
+    from perdure_node.block_runs import refresh_known_block
+
+    try:
+        with connect(vault) as chain:
+            refresh_known_block(vault, chain)
+    except ChainError as error:
+        tell_warning(
+            f"the chain could not be asked, so the next records have no lower bound in time: {error}"
+        )
+
+
+def _print_vault(vault: Vault, pinned: TrustSource) -> None:
+    print_line(f"{vault.origin.text}, vault {vault.folder}", style="bold")
+    print_row("site key", checksum_address(vault.site_address))
+    print_row("relay", checksum_address(vault.relay_address))
+    print_row("trust file", f"{pinned.trust.name}, version {pinned.trust.version}, pinned for this user")
+    print_row("fingerprint", pinned.fingerprint)
+
+
+def _vault_members(vault: Vault, pinned: TrustSource) -> dict[str, object]:
+    return {
+        "ok": True,
+        "site": vault.origin.text,
+        "vault": str(vault.folder),
+        "key": checksum_address(vault.site_address),
+        "relay": checksum_address(vault.relay_address),
+        "fingerprint": pinned.fingerprint,
+    }

@@ -1,0 +1,38 @@
+"""`perdure list`: the site's records, a line each."""
+
+from pathlib import Path
+
+import click
+from perdure_node.records import State
+from perdure_node.status import list_records
+
+from perdure_cli.options import json_option, vault_option
+from perdure_cli.output import print_json, print_line, tell, tell_next
+from perdure_cli.record_texts import summary_line, summary_members
+from perdure_cli.site import open_site
+
+
+@click.command("list", short_help="List records.")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@click.option(
+    "--state", type=click.Choice([state.value for state in State]), help="Only those that are so far."
+)
+@vault_option
+@json_option
+def list_(last: int | None, state: str | None, vault_folder: Path | None, as_json: bool) -> None:
+    """List records in the order in which they were added: index in the log, state, time, digest, name."""
+    wanted = None if state is None else State(state)
+    shown = 0
+    with open_site(vault_folder) as vault:
+        records = list_records(vault, state=wanted, newest_first=last is not None, limit=last)
+        for record in records if last is None else reversed(list(records)):
+            shown += 1
+            if as_json:
+                print_json(summary_members(record))
+            else:
+                print_line(summary_line(record))
+    if as_json:
+        return
+    if not shown:
+        tell("no such records" if wanted else "nothing is recorded yet")
+    tell_next("perdure show INDEX" if shown else "perdure add FILE")

@@ -1,0 +1,63 @@
+"""`perdure status`: how the site stands, read from its vault alone."""
+
+from pathlib import Path
+
+import click
+from perdure_node.status import Status, read_status
+
+from perdure_cli.options import json_option, vault_option
+from perdure_cli.output import print_json, print_line, print_row, tell_next
+from perdure_cli.record_texts import plural, time_text
+from perdure_cli.site import open_site
+
+
+@click.command(short_help="Say what waits, what is anchored, what to do.")
+@vault_option
+@json_option
+def status(vault_folder: Path | None, as_json: bool) -> None:
+    """Say what waits, what is sealed, what is anchored, and what to do next. Asks no chain."""
+    with open_site(vault_folder) as vault:
+        found = read_status(vault)
+    if as_json:
+        print_json(_members(found))
+    else:
+        _print_status(found)
+        tell_next(found.next_step.text)
+
+
+def _print_status(found: Status) -> None:
+    print_line(f"{found.origin.text}, vault {found.folder}", style="bold")
+    oldest = f", the oldest since {found.oldest_waiting_at}" if found.oldest_waiting_at else ""
+    print_row("waiting", f"{plural(found.waiting, 'record')}{oldest}")
+    print_row("sealed", f"{plural(found.sealed, 'record')}, not anchored yet")
+    print_row("anchored", f"{plural(found.anchored, 'record')}, evidence at home")
+    if found.time_runs_open:
+        print_row("time", f"by one proposer's word so far for {plural(found.time_runs_open, 'anchor')}")
+    if found.open_transaction is not None:
+        print_row("on its way", f"transaction 0x{found.open_transaction.hash.hex()}")
+    print_row("last sync", time_text(found.last_sync_at) or "never")
+    if found.known_block is not None:
+        block = found.known_block
+        print_row(
+            "known block", f"{block.number} of {time_text(block.time)}: new records are bound to be after it"
+        )
+
+
+def _members(found: Status) -> dict[str, object]:
+    block, transaction = found.known_block, found.open_transaction
+    return {
+        "ok": True,
+        "site": found.origin.text,
+        "vault": str(found.folder),
+        "waiting": found.waiting,
+        "sealed": found.sealed,
+        "anchored": found.anchored,
+        "total": found.total,
+        "size": found.log_size,
+        "oldest_waiting_at": found.oldest_waiting_at,
+        "time_runs_open": found.time_runs_open,
+        "open_transaction": None if transaction is None else "0x" + transaction.hash.hex(),
+        "last_sync_at": time_text(found.last_sync_at),
+        "known_block": None if block is None else block.number,
+        "next": found.next_step.name.lower(),
+    }

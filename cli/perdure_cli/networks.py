@@ -1,0 +1,75 @@
+"""Where a new site will anchor, and with whose keys: a devnet's folder, or a real chain as the user describes it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from perdure_anchor.checkpoint import Origin
+from perdure_anchor.errors import ChainError
+
+from perdure_cli.site import ask_passphrase, read_passphrase_file
+from perdure_cli.trust_store import TrustSource, read_trust_file, user_store
+
+
+class DevnetStopped(ChainError):
+    """The devnet that should be asked does not run."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Network:
+    """``relay_key`` submits checkpoints; ``partner_key`` registers sites, and is only known of a devnet."""
+
+    trust: TrustSource
+    rpc_url: str
+    relay_key: bytes
+    partner_key: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RealChain:
+    """What the user says of a real chain; None for what was left out."""
+
+    trust_file: Path | None
+    rpc_url: str | None
+    relay_keystore: Path | None
+    relay_passphrase_file: Path | None
+
+    @property
+    def is_described(self) -> bool:
+        return (self.trust_file, self.rpc_url, self.relay_keystore) != (None, None, None)
+
+
+def devnet_network(directory: Path, origin: Origin) -> Network:
+    """A running devnet, with the keys of the site's partner and of the relay; raises `DevnetStopped`."""
+    from perdure_devnet.info import TRUST_NAME, read_info
+    from perdure_devnet.network import partner_key, relay_key
+
+    info = read_info(directory)
+    if not info.is_running or info.url is None:
+        raise DevnetStopped(
+            f"{directory}: the devnet is not running",
+            hint=f"start it with: perdure devnet up --dir {directory}",
+        )
+    return Network(
+        trust=read_trust_file(directory / TRUST_NAME, user_store(os.environ)),
+        rpc_url=info.url,
+        relay_key=relay_key(directory).private_key,
+        partner_key=partner_key(directory, origin.partner).private_key,
+    )
+
+
+def real_network(chain: RealChain) -> Network:
+    """A real chain; the relay's keystore is opened with its own passphrase."""
+    from perdure_node.keystore import read_keystore
+
+    if chain.trust_file is None or chain.rpc_url is None or chain.relay_keystore is None:
+        raise click.UsageError("want either --devnet DIR, or all of --trust, --rpc and --relay-keystore")
+    trust = read_trust_file(chain.trust_file, user_store(os.environ))
+    if chain.relay_passphrase_file is not None:
+        passphrase = read_passphrase_file(chain.relay_passphrase_file)
+    else:
+        passphrase = ask_passphrase(
+            "Passphrase of the relay's keystore", hint="use --relay-passphrase-file FILE"
+        )
+    return Network(trust, chain.rpc_url, read_keystore(chain.relay_keystore, passphrase), partner_key=None)

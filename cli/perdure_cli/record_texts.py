@@ -1,0 +1,39 @@
+"""Records, checkpoints and blocks of a vault in words and as JSON, for the commands that show them."""
+
+from perdure_anchor.timestamp import format_seconds
+from perdure_node.status import RecordSummary
+
+
+def summary_members(record: RecordSummary) -> dict[str, object]:
+    """A record as one line of JSON."""
+    return {
+        "sequence": record.sequence,
+        "index": record.index,
+        "state": record.state.value,
+        "leaf_hash": record.leaf_hash.hex(),
+        "document_sha256": record.document_sha256.hex(),
+        "document_name": record.document_name,
+        "document_type": record.document_type,
+        "recorded_at": record.recorded_at,
+    }
+
+
+def summary_line(record: RecordSummary) -> str:
+    """A record on one line: index, state, when, digest, what."""
+    index = "-" if record.index is None else str(record.index)
+    name = record.document_name or "(no name)"
+    kind = f" ({record.document_type})" if record.document_type else ""
+    return (
+        f"{index:>6}  {record.state.value:<8}  {record.recorded_at or '':<20}  "
+        f"{record.document_sha256.hex()[:16]}  {name}{kind}"
+    )
+
+
+def time_text(seconds: int | None) -> str | None:
+    """Seconds since 1970 as RFC 3339, None as it is."""
+    return None if seconds is None else format_seconds(seconds)
+
+
+def plural(count: int, word: str) -> str:
+    """``1 record``, ``2 records``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -1,9 +1,9 @@
 """Raw block headers out of eth_getBlockByNumber, for nodes without debug_getRawHeader.
 
-The JSON of a block does not say how many fields its header has, and some clients show members that the header lacks (Besu
-does; anvil shows blob gas before London). So the header is built with each number of fields that ever was, until a
-hash rule of the chain gives the block's own hash: a header that comes out of here is the one that the hash names. Which
-seals a node keeps is its own affair: see `perdure_anchor.qbft`.
+The JSON of a block does not say how many fields its header has, and some clients show members that the header lacks
+(Besu does). So the header is built with each number of fields that ever was, until a hash rule of the chain gives the
+block's own hash: a header that comes out of here is the one that the hash names. Which seals a node keeps is its own
+affair: see `perdure_anchor.qbft`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,0 +1,60 @@
+"""Who signs transactions: the protocol, and the one signer there is, with the key in memory.
+
+Not to be mixed up with a site's key, which signs checkpoints offline: these accounts pay for transactions (a relay's) or
+act for a partner.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from perdure_anchor.errors import ConfigError
+from perdure_anchor.hashes import Address
+from perdure_anchor.secp256k1 import address_from_private_key
+
+PRIVATE_KEY_SIZE = 32
+
+
+class PrivateKeyError(ConfigError):
+    """Bytes that are not a private key of secp256k1."""
+
+
+class Signer(Protocol):
+    """Somebody who signs transactions for one account."""
+
+    @property
+    def address(self) -> Address:
+        """The account."""
+        ...
+
+    def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
+        """The raw transaction, with the members named as in eth_sendTransaction, integers as integers."""
+        ...
+
+
+class LocalSigner:
+    """Signs with a private key that this process holds; the key is in no representation of the object."""
+
+    __slots__ = ("_private_key", "address")
+
+    address: Address
+
+    def __init__(self, private_key: bytes) -> None:
+        wanted = "private key: want 32 bytes, a number above 0 and below the group's order"
+        if len(private_key) != PRIVATE_KEY_SIZE:
+            raise PrivateKeyError(wanted)
+        try:
+            self.address = address_from_private_key(private_key)
+        except ValueError:
+            # the cause is left out: its text may quote the key
+            raise PrivateKeyError(wanted) from None
+        self._private_key = private_key
+
+    def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
+        """The raw transaction, signed by RFC 6979."""
+        # a library behind eth_account lets the whole process recurse 100,000 deep, where the stack ends before that
+        recursion_limit = sys.getrecursionlimit()
+        from eth_account import Account
+
+        sys.setrecursionlimit(recursion_limit)
+        return bytes(Account.sign_transaction(dict(transaction), self._private_key).raw_transaction)

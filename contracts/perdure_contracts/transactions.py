@@ -1,0 +1,162 @@
+"""Transactions: built for what the chain takes, signed for this chain only, sent, and waited for.
+
+The chain id is always signed in (EIP-155) and always asked of the chain first: on GoQuorum, a legacy transaction that was
+signed for chain id 1 has v 37 or 38, which marks it as private there, and is taken on any chain. A signed transaction is a
+value of its own, so that a node can store its bytes before it sends them, and send the same bytes again.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from perdure_anchor.errors import ChainError, ConfigError
+from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256, to_hex
+
+from perdure_contracts.block_receipts import TransactionReceipt
+from perdure_contracts.chain import ChainClient
+from perdure_contracts.fees import Fee, LegacyFee, MarketFee, choose_fee
+from perdure_contracts.refusals import explained
+from perdure_contracts.refused import ExecutionReverted
+from perdure_contracts.signer import Signer
+
+# what the chain looks like when the transaction is mined is not what it looked like when the gas was estimated
+GAS_MARGIN_PERCENT = 25
+_MARKET_TYPE = 2
+
+
+class WrongChain(ConfigError):
+    """The node belongs to another chain than the one that is meant."""
+
+
+class UnsafeChainId(ConfigError):
+    """A legacy transaction for chain id 1 would be a private one on GoQuorum, and valid on its every chain."""
+
+
+class TransactionNotMined(ChainError):
+    """No block had the transaction in time; it may still get into one."""
+
+
+class TransactionFailed(ChainError):
+    """A block has the transaction, and it reverted there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractCall:
+    """What a transaction does: call ``to``, or create a contract if it is None."""
+
+    to: Address | None
+    calldata: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """The bytes that are sent, the hash by which the chain knows them, and the sender's nonce in them."""
+
+    raw: bytes
+    hash: Hash32
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds something is waited for, and how often it is looked for."""
+
+    seconds: float = 120.0
+    pause: float = 0.25
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+
+def check_chain_id(client: ChainClient, wanted: int) -> None:
+    """Raise `WrongChain` unless the node's chain has this id."""
+    got = client.chain_id()
+    if got != wanted:
+        raise WrongChain(
+            f"the node at {client.rpc.endpoint} is on the chain {got}, want {wanted}",
+            hint="give the url of a node of the consortium's chain",
+        )
+
+
+def prepare_transaction(
+    client: ChainClient,
+    signer: Signer,
+    call: ContractCall,
+    *,
+    chain_id: int,
+    nonce: int | None = None,
+    fee: Fee | None = None,
+) -> SignedTransaction:
+    """A signed transaction that the chain would carry out now.
+
+    ``nonce`` is the account's next one unless given. Raises `RegistryRefusal` if the contract would refuse it, and
+    `WrongChain` if the node is not on ``chain_id``.
+    """
+    check_chain_id(client, chain_id)
+    chosen_fee = choose_fee(client) if fee is None else fee
+    if chain_id == 1 and isinstance(chosen_fee, LegacyFee):
+        raise UnsafeChainId(
+            "no legacy transaction is signed for chain id 1", hint="use a chain with an id of its own"
+        )
+    gas = _gas(client, signer.address, call)
+    chosen_nonce = client.transaction_count(signer.address, "pending") if nonce is None else nonce
+    members = _members(call, chain_id, chosen_nonce, gas, chosen_fee)
+    raw = signer.sign_transaction(members)
+    return SignedTransaction(raw, keccak256(raw), chosen_nonce)
+
+
+def _gas(client: ChainClient, sender: Address, call: ContractCall) -> int:
+    try:
+        estimate = client.estimate_gas(sender, call.to, call.calldata)
+    except ExecutionReverted as error:
+        raise explained(error) from error
+    return min(estimate * (100 + GAS_MARGIN_PERCENT) // 100, max(client.block_gas_limit(), estimate))
+
+
+def _members(call: ContractCall, chain_id: int, nonce: int, gas: int, fee: Fee) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "chainId": chain_id,
+        "nonce": nonce,
+        "gas": gas,
+        "value": 0,
+        "data": to_hex(call.calldata),
+    }
+    if call.to is not None:
+        members["to"] = checksum_address(call.to)
+    match fee:
+        case LegacyFee(gas_price):
+            members["gasPrice"] = gas_price
+        case MarketFee(max_fee, priority_fee):
+            members |= {"type": _MARKET_TYPE, "maxFeePerGas": max_fee, "maxPriorityFeePerGas": priority_fee}
+    return members
+
+
+def wait_for_receipt(client: ChainClient, transaction_hash: Hash32, patience: Patience) -> TransactionReceipt:
+    """Where the transaction got into the chain; raises `TransactionNotMined` if it does not in time."""
+    deadline = patience.clock() + patience.seconds
+    while (receipt := client.fetch_transaction_receipt(transaction_hash)) is None:
+        if patience.clock() >= deadline:
+            raise TransactionNotMined(
+                f"transaction {to_hex(transaction_hash)} is in no block after {patience.seconds:g} s",
+                hint="see whether the chain makes blocks, and try again: the same transaction will be looked for",
+            )
+        patience.sleep(patience.pause)
+    return receipt
+
+
+def transact(
+    client: ChainClient, signer: Signer, call: ContractCall, *, chain_id: int, patience: Patience
+) -> TransactionReceipt:
+    """Prepare, send, and wait; for callers that need not survive being killed in between.
+
+    Raises what `prepare_transaction`, `ChainClient.send_transaction` and `wait_for_receipt` raise, and `TransactionFailed`.
+    """
+    transaction = prepare_transaction(client, signer, call, chain_id=chain_id)
+    client.send_transaction(transaction.raw)
+    receipt = wait_for_receipt(client, transaction.hash, patience)
+    if receipt.status != 1:
+        raise TransactionFailed(
+            f"transaction {to_hex(transaction.hash)} reverted in block {receipt.block_number}",
+            hint="the chain changed between the check and the block: try again",
+        )
+    return receipt

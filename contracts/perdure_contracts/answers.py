@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from perdure_anchor.hashes import Address, Hash32
 
+from perdure_contracts.json_text import Json
 from perdure_contracts.rpc_errors import RpcBadAnswer, quoted
-from perdure_contracts.transport import Json
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 _OCTETS = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)

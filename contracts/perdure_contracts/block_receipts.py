@@ -20,8 +20,8 @@ from perdure_contracts.answers import (
     read_list,
     read_object,
 )
+from perdure_contracts.json_text import Json
 from perdure_contracts.rpc_errors import RpcBadAnswer
-from perdure_contracts.transport import Json
 
 # a transaction type is the first byte of its envelope, and below the first byte of a list (EIP-2718)
 _TYPE_BITS = 7

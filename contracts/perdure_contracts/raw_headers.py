@@ -16,7 +16,7 @@ from perdure_anchor.header import FIELD_COUNTS, BlockHeader, encode_header
 from perdure_anchor.rlp import encode_int
 
 from perdure_contracts.answers import read_bytes, read_hash, read_integer
-from perdure_contracts.transport import Json
+from perdure_contracts.json_text import Json
 
 HashRule: TypeAlias = Callable[[BlockHeader], Hash32]
 

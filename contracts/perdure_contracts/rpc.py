@@ -16,11 +16,13 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from perdure_contracts.endpoint import parse_endpoint
+from perdure_contracts.json_text import Json
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcRefused, RpcTimeout, RpcUnreachable, quoted
-from perdure_contracts.transport import MAX_ANSWER_SIZE, HttpTransport, Json
 
 __all__ = ["Json", "JsonRpc", "Request", "RpcBadAnswer", "RpcRefused", "RpcTimeout", "RpcUnreachable"]
 
+# all receipts of a full block fit many times over; a node that sends more would only fill our memory
+MAX_ANSWER_SIZE = 64 * 1024 * 1024
 # geth answers a batch of more than 1,000 with a single error, GoQuorum takes bodies of 5 MiB at most
 BATCH_LIMIT = 500
 
@@ -78,6 +80,9 @@ class JsonRpc:
         max_answer_size: int = MAX_ANSWER_SIZE,
         batch_limit: int = BATCH_LIMIT,
     ) -> None:
+        # httpx takes a fifth of a second to load: who never asks a node need not wait for it
+        from perdure_contracts.transport import HttpTransport
+
         self.endpoint = parse_endpoint(url)
         self._batch_limit = batch_limit
         self._ids = itertools.count(1)

@@ -9,18 +9,14 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from typing import NoReturn, TypeAlias, Union
+from typing import NoReturn
 
 import httpx
 
 from perdure_contracts.endpoint import EndpointError, RpcEndpoint
-from perdure_contracts.nesting import nests_deeper
+from perdure_contracts.json_text import Json, nests_deeper
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcTimeout, RpcUnreachable, quoted
 
-Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
-
-# all receipts of a full block fit many times over; a node that sends more would only fill our memory
-MAX_ANSWER_SIZE = 64 * 1024 * 1024
 # an answer may come in many pieces, each within the timeout: all of it has to come within this many timeouts
 WHOLE_ANSWER_TIMEOUTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
@@ -51,7 +47,7 @@ class HttpTransport:
         attempts: int,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        max_answer_size: int = MAX_ANSWER_SIZE,
+        max_answer_size: int,
     ) -> None:
         self._endpoint = endpoint
         self._timeout = timeout

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from perdure_contracts.nesting import nests_deeper
+from perdure_contracts.json_text import nests_deeper
 
 TEXT = st.text(alphabet='[]{}"\\,: a\n\u20ac')
 VALUES = st.recursive(

@@ -1,4 +1,4 @@
-"""How deep JSON text nests, found without recursion.
+"""JSON as it comes from a node: the type of its values, and how deep its text nests, found without recursion.
 
 Python's JSON decoder recurses on the machine's stack and relies on the interpreter's recursion limit to stop it. The
 libraries around py-evm raise that limit to 100,000 for the whole process, and then a few kilobytes of opening brackets from
@@ -6,6 +6,9 @@ a hostile node end the process instead of raising an error. So the depth is look
 """
 
 import re
+from typing import TypeAlias, Union
+
+Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
 
 # a block with full transactions and their access lists, inside a batch, nests 7 deep
 MAX_NESTING = 64

@@ -135,12 +135,7 @@ def _decode(types: Sequence[str], payload: bytes, what: str) -> tuple[AbiValue, 
     # text that is not UTF-8 is a ValueError, a length beyond what can be addressed an OverflowError
     except (DecodingError, ValueError, OverflowError) as error:
         raise RpcBadAnswer(f"{what}: its bytes are not what the contract's interface says") from error
-    return tuple(_native(kind, value) for kind, value in zip(types, values, strict=True))
-
-
-def _native(kind: str, value: AbiValue) -> AbiValue:
-    if kind == "address":
-        return Address(parse_hex(value, 20, "address"))
-    if kind == "address[]":
-        return tuple(_native("address", item) for item in value)
-    return value
+    return tuple(
+        Address(parse_hex(value, 20, "address")) if kind == "address" else value
+        for kind, value in zip(types, values, strict=True)
+    )

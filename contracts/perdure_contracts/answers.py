@@ -67,4 +67,5 @@ def write_integer(number: int) -> str:
 
 
 def _bad(value: Json, what: str, wanted: str) -> RpcBadAnswer:
-    return RpcBadAnswer(f"answer of the node: {what}: got {quoted(value)}, want {wanted}")
+    hint = "is this the JSON-RPC url of a chain's node? ask another node of the same chain"
+    return RpcBadAnswer(f"answer of the node: {what}: got {quoted(value)}, want {wanted}", hint=hint)

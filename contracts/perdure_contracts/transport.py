@@ -5,7 +5,6 @@ here, and none of them shows the URL. What the documents mean is not here: see `
 node that sends its HTTP headers byte by byte: it is cut off by their number only.
 """
 
-import itertools
 import json
 import time
 from collections.abc import Callable
@@ -72,16 +71,16 @@ class HttpTransport:
         """
         body = json.dumps(document, separators=(",", ":")).encode()
         pause = FIRST_PAUSE
-        for attempt in itertools.count(1):
+        for _ in range(self._attempts - 1):
             try:
                 return self._parse(*self._post(body))
             except (RpcUnreachable, RpcTimeout) as error:
                 never_left = isinstance(error, RpcUnreachable) and not error.sent
-                if attempt >= self._attempts or not (repeatable or never_left):
+                if not (repeatable or never_left):
                     raise
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        raise AssertionError  # the loop only ends by return or raise
+        return self._parse(*self._post(body))
 
     def _post(self, body: bytes) -> tuple[int, bytes]:
         """HTTP status and body of the answer."""

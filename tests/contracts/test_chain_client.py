@@ -109,6 +109,12 @@ class TestBlocksThatAreNotThere:
         assert client.fetch_header(4).number == 4
         assert client.asked().count(RAW_HEADERS) == 2
 
+    def test_a_receipt_that_is_refused_among_others(self, client_for):
+        busy = {"error": {"code": -32000, "message": "busy"}}
+        client = client_for(serving(QBFT) | {"eth_getTransactionReceipt": busy})
+        with pytest.raises(RpcRefused, match="busy"):
+            client.fetch_receipts(8)
+
     def test_receipts_that_were_pruned(self, client_for):
         client = client_for(serving(QBFT) | {BLOCK_RECEIPTS: None})
         with pytest.raises(BlockNotFound, match="no receipts of block 8"):

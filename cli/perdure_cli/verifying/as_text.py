@@ -6,13 +6,18 @@ from perdure_anchor.hashes import checksum_address
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import format_seconds
-from perdure_anchor.verdict import DocumentMatch, Verdict
+from perdure_anchor.verdict import DocumentMatch, Grade, KeyStatus, Verdict
 
 from perdure_cli.exit_codes import ANSWER_IS_NO
 from perdure_cli.output import print_line, print_row
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.outcome import Outcome
 
+_KEYS = {
+    KeyStatus.PINNED: "the site's, pinned in the trust file",
+    KeyStatus.BY_REGISTRY: "the site's, by the registry's word",
+    KeyStatus.UNKNOWN: "nobody vouches for it",
+}
 # shown as what they prove, not as what somebody claims
 _SHOWN_ELSEWHERE = ("document_sha256", "document_size", "after", "signed_at", "recorded_at")
 
@@ -35,29 +40,35 @@ def print_outcome(outcome: Outcome) -> None:
 
 def _print_answer(outcome: Outcome) -> None:
     if outcome.ok:
-        assert outcome.verdict is not None
-        assert outcome.verdict.grade is not None
-        print_line(f"{outcome.file}: yes, {outcome.verdict.grade.text}", style="green")
+        print_line(f"{outcome.file}: yes, {_grade(outcome)}", style="green")
     elif outcome.exit_code == ANSWER_IS_NO:
         print_line(f"{outcome.file}: no", style="red")
     else:
         print_line(f"{outcome.file}: could not find out", style="yellow")
 
 
+def _grade(outcome: Outcome) -> str:
+    """The grade, with the one circumstance that takes all its worth away."""
+    assert outcome.verdict is not None
+    assert outcome.trust is not None
+    grade = "nothing" if outcome.verdict.grade is None else outcome.verdict.grade.text
+    return f"{grade}, on a devnet" if outcome.trust.trust.devnet else grade
+
+
 def _print_shown(outcome: Outcome, verdict: Verdict) -> None:
     print_line(" shown")
+    print_row("grade", _grade(outcome))
+    print_row("false only by", verdict.who_must_have_lied)
     print_row("document", _document(outcome, verdict))
     if verdict.leaf_hash is not None:
         print_row("leaf hash", verdict.leaf_hash.hex())
-    if verdict.index is not None:
+    if verdict.grade is not None and verdict.grade >= Grade.SIGNED:
         print_row("log", f"entry {verdict.index} of {verdict.size} in the log of {verdict.origin.text}")
+        print_row("key", _KEYS[verdict.key])
     if verdict.anchor is not None:
         print_row("anchored", f"in block {verdict.anchor.block_number}, 0x{verdict.anchor.block_hash.hex()}")
-        print_row("signed by", f"{checksum_address(verdict.anchor.signer)} (key: {verdict.key.value})")
-    print_row("grade", "nothing" if verdict.grade is None else verdict.grade.text)
-    print_row("false only by", verdict.who_must_have_lied)
-    _print_time("not before", verdict.not_before, "no lower bound: the record names no earlier block")
-    _print_time("not after", verdict.not_after, "no upper bound yet")
+        _print_time("not before", verdict.not_before)
+        _print_time("not after", verdict.not_after)
 
 
 def _document(outcome: Outcome, verdict: Verdict) -> str:
@@ -71,9 +82,9 @@ def _document(outcome: Outcome, verdict: Verdict) -> str:
     return f"not checked, recorded is {recorded}"
 
 
-def _print_time(label: str, bound: TimeBound | None, otherwise: str) -> None:
+def _print_time(label: str, bound: TimeBound | None) -> None:
     if bound is None:
-        print_row(label, otherwise)
+        print_row(label, "no bound is shown")
         return
     print_row(label, format_seconds(bound.seconds))
     names = ", ".join(map(checksum_address, bound.proposers)) or "whoever proposed the block"

@@ -1,0 +1,61 @@
+# Everything runs in .venv, which the first `make demo` or `make test` makes. Needed beforehand: Python 3.11 to 3.13, and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# the first Python that fits; `make PYTHON=/path/to/python3 test` takes another
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+	"$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& { echo "$$python"; break; }; done)
+
+# tests that leave a core idle cost everybody time; the heavy ones spread over two
+TESTS := -n 2 --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.for-users ## play the whole story on an embedded chain, in the folder demo/
+	@$(BIN)/python -m perdure_cli.demo demo
+
+test: $(VENV)/.for-developers ## run all tests
+	$(BIN)/pytest $(TESTS)
+
+lint: $(VENV)/.for-developers ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.for-developers ## measure, beside the peers and the limits
+	$(BIN)/python bench/run.py
+
+lock: $(VENV)/.for-developers ## pin the requirements anew, with hashes (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		--extra devnet pyproject.toml requirements/build.in -o requirements/user.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		--extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
+
+clean: ## remove the environment and the demo
+	rm -rf $(VENV) demo
+
+$(VENV)/.for-users: requirements/user.txt pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/user.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q anchor cli contracts/perdure_contracts devnet node
+	@touch $@
+
+$(VENV)/.for-developers: requirements/dev.txt $(VENV)/.for-users
+	@echo "installing the developers' tools into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { \
+		echo "perdure needs Python 3.11, 3.12 or 3.13 with its modules venv and ensurepip; none was found on the PATH." >&2; \
+		echo "install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
+		exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)

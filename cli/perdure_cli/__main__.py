@@ -1,0 +1,7 @@
+"""``python -m perdure_cli`` is the `perdure` command."""
+
+import sys
+
+from perdure_cli.main import main
+
+sys.exit(main())

@@ -15,9 +15,9 @@ from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import verify
 
 from perdure_node.anchor_chain import AnchorChain
-from perdure_node.anchor_place import find_anchor
+from perdure_node.anchor_place import AnchorPlace, find_anchor
 from perdure_node.anchors import StoredAnchor, anchors_with_open_run, store_anchor
-from perdure_node.chain_errors import AnchorNotVerified, NotFinalInTime
+from perdure_node.chain_errors import AnchorMissing, AnchorNotVerified, NotFinalInTime
 from perdure_node.errors import VaultDamaged
 from perdure_node.proving import evidence_of, signed_through
 from perdure_node.records import record_by_index
@@ -32,7 +32,7 @@ def capture(vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, waiting:
     When the wait is over, an anchor that is final is stored with its run open, for a later sync to complete. Raises
     `AnchorMissing`, `AnchorUnprovable`, `AnchorNotVerified`, and `NotFinalInTime`.
     """
-    place = find_anchor(chain, stored)
+    place = _find_in_time(chain, stored, waiting)
     proof = AnchorProof(place.receipt_index, place.receipt_nodes, place.log_position, ())
     waiting.progress.stage("wait for finality", None)
     anchor = None
@@ -51,6 +51,16 @@ def capture(vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, waiting:
         )
     store_anchor(vault.database, anchor)
     return anchor
+
+
+def _find_in_time(chain: AnchorChain, stored: StoredCheckpoint, waiting: Waiting) -> AnchorPlace:
+    """As `find_anchor`; a node behind others may need a moment to see a block that another one has shown."""
+    while True:
+        try:
+            return find_anchor(chain, stored)
+        except AnchorMissing:
+            if not waiting.pause():
+                raise
 
 
 def complete_time_runs(vault: Vault, chain: AnchorChain) -> int:

@@ -93,14 +93,16 @@ def _cell_value(column: str, cell: str, number: int) -> JsonValue:
 
 def _with_file(slots: dict[str, JsonValue], file: str, number: int, folder: Path) -> dict[str, JsonValue]:
     """The slots of the file's bytes, with what the row says beside them; both must agree on digest and size."""
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder.resolve()):
+    try:
+        path = (folder / file).resolve()
+        inside = path.is_relative_to(folder.resolve())
+        found = document_slots(hash_document(path)) if inside else {}
+    except (DocumentUnreadable, ValueError, OSError, RuntimeError) as error:
+        # what is no path at all, or a ring of links, is refused by the system in several ways
+        raise ImportRefused(number, "file", str(error)) from None
+    if not inside:
         # a list that somebody sent must not make us look at files that they cannot see
         raise ImportRefused(number, "file", "leads out of the folder that the list is in")
-    try:
-        found = document_slots(hash_document(path))
-    except (DocumentUnreadable, ValueError) as error:
-        raise ImportRefused(number, "file", str(error)) from None
     for slot in ("document_sha256", "document_size"):
         if slot in slots and slots[slot] != found[slot]:
             raise ImportRefused(number, slot, f"got {slots[slot]}, but the file has {found[slot]}")

@@ -66,9 +66,9 @@ def import_file(
 def _import_rows(
     vault: Vault, rows: Iterator[ImportRow], name: str, clock: Clock, randomness: Randomness, *, again: bool
 ) -> Imported:
-    stamp = stamp_of(vault, clock)
     count = added = 0
     with vault.database.transaction():
+        stamp = stamp_of(vault, clock)
         for row in rows:
             with _naming_row(row.number):
                 inserted = insert_record(vault.database, row.slots, stamp, randomness, again=again)

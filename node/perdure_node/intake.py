@@ -112,8 +112,8 @@ def add_document(
     ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold.
     """
     slots = document_slots(document) | detail_slots(details)
-    stamp = stamp_of(vault, clock)
     with vault.database.transaction():
+        stamp = stamp_of(vault, clock)
         return insert_record(vault.database, slots, stamp, randomness, again=again)
 
 
@@ -145,7 +145,7 @@ def signer_value(signer: Signer) -> JsonValue:
 
 
 def stamp_of(vault: Vault, clock: Clock) -> Stamp:
-    """What the site adds to each record now."""
+    """What the site adds to each record now; read inside the transaction that adds it, for the known block to stay."""
     known = newest_known_block(vault.database)
     return Stamp(
         recorded_at=format_seconds(int(clock.now())),

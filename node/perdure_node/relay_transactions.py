@@ -40,9 +40,13 @@ def open_transaction(database: Database) -> RelayTransaction | None:
 
 
 def store_transaction(database: Database, transaction: RelayTransaction) -> None:
-    """Keep a signed transaction; it may be sent once this has returned."""
+    """Keep a signed transaction; it may be sent once this has returned.
+
+    What a node refused before may be signed again in the same bytes, and is open again then.
+    """
     database.execute(
-        "INSERT INTO relay_transaction (size, nonce, hash, raw, stored_at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO relay_transaction (size, nonce, hash, raw, stored_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (hash) DO UPDATE SET stored_at = excluded.stored_at, outcome = NULL",
         transaction.size,
         transaction.nonce,
         transaction.hash,

@@ -5,7 +5,9 @@ or its nonce is used up. Only then, and only after the registry was asked whethe
 signed. Only the newest checkpoint is submitted: it covers all before it.
 """
 
-from perdure_anchor.errors import PerdureError
+from typing import NamedTuple
+
+from perdure_anchor.errors import ChainError, PerdureError
 from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.log import append_proof, root_at
 from perdure_contracts.refused import SendFault, SendRefused
@@ -86,21 +88,26 @@ def submit(
     No other transaction may be open. Raises `RivalLog`, `CheckpointOvertaken`, `RegistryRefusal`, `SendRefused`,
     `TransactionNotMined`, `TransactionReverted` or `NonceContested`.
     """
-    outcome = None
     for _ in range(ATTEMPTS):
         if not again and chain.registry.anchor_status(stored.digest) is not None:
             return
-        transaction = _signed(vault, chain, keys, stored, waiting)
-        outcome = _follow(vault, chain, transaction, waiting)
-        if outcome is Outcome.MINED:
+        ended = _follow(vault, chain, _signed(vault, chain, keys, stored, waiting), waiting)
+        if ended.outcome is Outcome.MINED:
             return
-    if outcome is Outcome.REVERTED:
-        raise TransactionReverted(
+    raise _exhausted(ended, stored)
+
+
+def _exhausted(ended: "_Ended", stored: StoredCheckpoint) -> ChainError:
+    """Why the last of several transactions came to nothing."""
+    if ended.refusal is not None:
+        return ended.refusal
+    if ended.outcome is Outcome.REVERTED:
+        return TransactionReverted(
             f"the registry turned down the checkpoint of size {stored.size} in {ATTEMPTS} blocks, each time after it had "
             "agreed to take it",
             hint="another relay may anchor for this site at the same time; `perdure sync` tries again",
         )
-    raise NonceContested(
+    return NonceContested(
         f"{ATTEMPTS} transactions of the relay's account were replaced by others",
         hint="give this vault a relay account of its own",
     )
@@ -129,19 +136,25 @@ def _signed(
     return transaction
 
 
-def _follow(vault: Vault, chain: AnchorChain, transaction: RelayTransaction, waiting: Waiting) -> Outcome:
+class _Ended(NamedTuple):
+    """How a transaction ended, and what the node said if it would not take it."""
+
+    outcome: Outcome
+    refusal: SendRefused | None = None
+
+
+def _follow(vault: Vault, chain: AnchorChain, transaction: RelayTransaction, waiting: Waiting) -> _Ended:
     """Send the stored bytes, again and again, until the transaction has come to an end, which is remembered."""
     waiting.progress.stage("wait for block", None)
     sent_at = None
     while True:
-        outcome = _outcome(vault, chain, transaction)
+        ended = _look(vault, chain, transaction)
         now = waiting.clock.monotonic()
-        if outcome is None and (sent_at is None or now - sent_at >= RESEND_AFTER):
-            _send(vault, chain, transaction)
-            sent_at = now
-        if outcome is not None:
-            close_transaction(vault.database, transaction, outcome)
-            return outcome
+        if ended is None and (sent_at is None or now - sent_at >= RESEND_AFTER):
+            ended, sent_at = _send(chain, transaction), now
+        if ended is not None:
+            close_transaction(vault.database, transaction, ended.outcome)
+            return ended
         if not waiting.pause():
             raise TransactionNotMined(
                 f"transaction {to_hex(transaction.hash)} is in no block after {waiting.seconds:.0f} s",
@@ -149,18 +162,19 @@ def _follow(vault: Vault, chain: AnchorChain, transaction: RelayTransaction, wai
             )
 
 
-def _send(vault: Vault, chain: AnchorChain, transaction: RelayTransaction) -> None:
+def _send(chain: AnchorChain, transaction: RelayTransaction) -> _Ended | None:
     try:
         chain.client.send_transaction(transaction.raw)
     except SendRefused as error:
-        if error.fault is SendFault.NONCE_TOO_LOW:
-            return  # it is in a block, or another one is: the next look at the chain tells
         if error.fault in _GIVEN_UP:
-            close_transaction(vault.database, transaction, Outcome.REFUSED)
-        raise
+            return _Ended(Outcome.REFUSED, error)
+        if error.fault is not SendFault.NONCE_TOO_LOW:
+            raise
+        # it is in a block, or another one is: the next look at the chain tells
+    return None
 
 
-def _outcome(vault: Vault, chain: AnchorChain, transaction: RelayTransaction) -> Outcome | None:
+def _look(vault: Vault, chain: AnchorChain, transaction: RelayTransaction) -> _Ended | None:
     """How the transaction ended by what the chain shows; None while it may still be on its way."""
     client = chain.client
     receipt = client.fetch_transaction_receipt(transaction.hash)
@@ -168,10 +182,10 @@ def _outcome(vault: Vault, chain: AnchorChain, transaction: RelayTransaction) ->
         # a block may have come between the two questions
         receipt = client.fetch_transaction_receipt(transaction.hash)
         if receipt is None:
-            return Outcome.REPLACED
+            return _Ended(Outcome.REPLACED)
     if receipt is None:
         return None
-    return Outcome.MINED if receipt.status == 1 else Outcome.REVERTED
+    return _Ended(Outcome.MINED if receipt.status == 1 else Outcome.REVERTED)
 
 
 def _root(vault: Vault, size: int) -> Hash32:

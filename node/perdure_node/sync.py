@@ -18,7 +18,7 @@ from perdure_node.keystore import KeyRing
 from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.relay_transactions import submitted_sizes
+from perdure_node.relay_transactions import open_transaction, submitted_sizes
 from perdure_node.sealing import Sealed, seal_locked
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
 from perdure_node.submission import check_head, settle_open_transaction, submit
@@ -66,17 +66,28 @@ def sync(
 
 
 def _anchor(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
-    """Bring home the anchors that are out there, then anchor the newest checkpoint if none of them covers it."""
-    settle_open_transaction(vault, chain, waiting)
-    anchored = [
-        _capture(vault, chain, keys, stored, waiting)
-        for stored in _anchored_elsewhere(vault, chain, check_head(vault, chain))
-    ]
+    """Bring home the anchors that are out there, then anchor the newest checkpoint unless one of them covers it.
+
+    What others have anchored is taken first: a transaction of ours that hangs shall not keep it out.
+    """
+    anchored = _capture_all(vault, chain, keys, waiting)
     newest = newest_checkpoint(vault)
-    if newest is not None and newest.size > anchored_size(vault.database):
+    if newest is None or newest.size <= anchored_size(vault.database):
+        return anchored
+    if open_transaction(vault.database) is not None:
+        settle_open_transaction(vault, chain, waiting)
+        anchored += _capture_all(vault, chain, keys, waiting)
+    if newest.size > anchored_size(vault.database):
         submit(vault, chain, keys, newest, waiting)
         anchored.append(_capture(vault, chain, keys, newest, waiting))
     return anchored
+
+
+def _capture_all(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
+    head = check_head(vault, chain)
+    return [
+        _capture(vault, chain, keys, stored, waiting) for stored in _anchored_elsewhere(vault, chain, head)
+    ]
 
 
 def _anchored_elsewhere(vault: Vault, chain: AnchorChain, head: Head) -> list[StoredCheckpoint]:
@@ -98,6 +109,7 @@ def _capture(
         return capture(vault, chain, stored, waiting)
     except AnchorUnprovable:
         # whoever relayed it can have buried the event; the registry confirms a known checkpoint to anybody
+        settle_open_transaction(vault, chain, waiting)
         submit(vault, chain, keys, stored, waiting, again=True)
         return capture(vault, chain, stored, waiting)
 

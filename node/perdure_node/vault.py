@@ -93,13 +93,14 @@ class Vault:
 def find_vault(start: Path, explicit: Path | None = None, environment: str | None = None) -> Path:
     """The vault's folder: the one named on the command line, else in the environment, else in ``start`` or above it.
 
-    Raises `VaultNotFound`. Whether the folder is a sound vault is seen when it is opened.
+    Whoever names one may name the folder that it lies in as well. Raises `VaultNotFound`. Whether the folder is a sound vault is seen when it is opened.
     """
     named = explicit or (Path(environment) if environment else None)
     if named is not None:
-        if not (named / _DATABASE).is_file():
-            raise VaultNotFound(f"no vault in {named}", hint="`perdure init` makes one")
-        return named
+        for folder in (named, named / VAULT_FOLDER):
+            if (folder / _DATABASE).is_file():
+                return folder
+        raise VaultNotFound(f"no vault in {named}", hint="`perdure init` makes one")
     for folder in (start, *start.absolute().parents):
         if (folder / VAULT_FOLDER / _DATABASE).is_file():
             return folder / VAULT_FOLDER

@@ -1,0 +1,277 @@
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from perdure_anchor.strict_json import JsonValue
+from perdure_node.errors import ImportRefused, UnknownImportFormat
+from perdure_node.import_digests import parse_digest_line
+from perdure_node.importing import Imported, import_file
+from perdure_node.records import records_of_document
+from perdure_node.vault import Vault
+from tools.site_network import STOPPED, counted_bytes
+
+A, B, C = (hashlib.sha256(name).hexdigest() for name in (b"a", b"b", b"c"))
+LINE = f'{{"document_sha256":"{A}"'
+
+
+class Desk:
+    """Imports lists that a test writes."""
+
+    def __init__(self, vault: Vault, folder: Path) -> None:
+        self.vault, self.folder = vault, folder
+        folder.mkdir()
+
+    def take(self, name: str, content: str | bytes, **options: object) -> Imported:
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        randomness = counted_bytes(path.read_bytes())
+        return import_file(self.vault, path, clock=STOPPED, randomness=randomness, **options)  # type: ignore[arg-type]
+
+    @property
+    def count(self) -> int:
+        row = self.vault.database.row("SELECT count(*) FROM record")
+        assert row is not None
+        return int(row[0])
+
+    def slots(self, digest: str) -> Mapping[str, JsonValue]:
+        record = next(records_of_document(self.vault.database, bytes.fromhex(digest)))  # type: ignore[arg-type]
+        absent = (None, record.record.value("recorded_at"))
+        return {slot: value for slot, value in record.record.values.items() if value not in absent}
+
+
+@pytest.fixture
+def desk(offline_vault: Vault, tmp_path: Path) -> Desk:
+    return Desk(offline_vault, tmp_path / "lists")
+
+
+def test_a_csv_list_fills_the_slots_of_its_columns(desk: Desk) -> None:
+    (desk.folder / "papers").mkdir()
+    (desk.folder / "papers" / "c.txt").write_bytes(b"c")
+    content = (
+        "\ufefffile,document_sha256,document_name,document_type,document_size,signers,signed_at,recorded_by,extra.case\r\n"
+        f',{A.upper()},"a ""first"".pdf",contract,12,Ada <ada@acme.example>; Bob ;,2026-05-04T10:00Z,clerk,7\r\n'
+        "\r\n"
+        "papers/c.txt,,,,,,,,\r\n"
+    )
+    assert desk.take("register.csv", content) == Imported(rows=2, added=2, was_there=0, format="csv")
+    assert desk.slots(A) == {
+        "document_sha256": A,
+        "document_name": 'a "first".pdf',
+        "document_type": "contract",
+        "document_size": 12,
+        "signers": [{"name": "Ada", "id": "ada@acme.example"}, {"name": "Bob"}],
+        "signed_at": "2026-05-04T10:00:00Z",
+        "recorded_by": "clerk",
+        "extra": {"case": "7"},
+    }
+    assert desk.slots(C) == {
+        "document_sha256": C,
+        "document_size": 1,
+        "document_name": "c.txt",
+        "media_type": "text/plain",
+    }
+
+
+def test_a_json_list_fills_slots_with_structure(desk: Desk) -> None:
+    line = {
+        "document_sha256": A.upper(),
+        "signers": ["Ada <ada@acme.example>", {"name": "Bob", "organization": "acme"}],
+        "signed_at": "2026-05-04T10:00Z",
+        "signature": {"v": 1, "format": "PAdES"},
+        "late": {"v": 1, "reason": "found in a drawer"},
+        "extra": {"case": [7, None]},
+        "document_type": None,
+    }
+    content = json.dumps(line) + "\n\n" + json.dumps({"document_sha256": B}) + "\n"
+    assert desk.take("register.jsonl", content) == Imported(rows=2, added=2, was_there=0, format="jsonl")
+    assert desk.slots(A) == {
+        "document_sha256": A,
+        "signers": [{"name": "Ada", "id": "ada@acme.example"}, {"name": "Bob", "organization": "acme"}],
+        "signed_at": "2026-05-04T10:00:00Z",
+        "signature": {"v": 1, "format": "PAdES"},
+        "late": {"v": 1, "reason": "found in a drawer"},
+        "extra": {"case": [7, None]},
+    }
+
+
+def test_a_list_of_digests_is_taken_as_sha256sum_prints_it(desk: Desk) -> None:
+    content = f"{A}  folder/a.pdf\n{B} *b b.txt\nSHA256 (c (copy).bin) = {C}\n"
+    assert desk.take("SHA256SUMS", content) == Imported(rows=3, added=3, was_there=0, format="digests")
+    assert desk.slots(A) == {"document_sha256": A, "document_name": "a.pdf", "media_type": "application/pdf"}
+    assert desk.slots(B)["document_name"] == "b b.txt"
+    assert desk.slots(C)["document_name"] == "c (copy).bin"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format"),
+    [
+        ("list", f"{A}  a\n", "digests"),
+        ("list.txt", f"SHA256 (a) = {A}\n", "digests"),
+        ("list", LINE + "}", "jsonl"),
+        ("list.NDJSON", LINE + "}", "jsonl"),
+        ("list", f'"document_sha256",document_name\n{A},a\n', "csv"),
+        ("list.csv", f"document_sha256\n{A}\n", "csv"),
+    ],
+)
+def test_a_format_is_recognised(desk: Desk, name: str, content: str, format: str) -> None:
+    assert desk.take(name, content).format == format
+
+
+@pytest.mark.parametrize("content", ["", "hello\n", "name,digest\n", f"{A[:-1]}  a\n", f"{A}\n"])
+def test_a_file_that_is_no_list_is_refused(desk: Desk, content: str) -> None:
+    with pytest.raises(UnknownImportFormat):
+        desk.take("list", content)
+
+
+def test_a_list_that_cannot_be_read_is_refused(desk: Desk) -> None:
+    with pytest.raises(UnknownImportFormat):
+        import_file(desk.vault, desk.folder, clock=STOPPED, randomness=counted_bytes())
+    with pytest.raises(UnknownImportFormat):
+        desk.take("list.csv", f"document_sha256\n{A}\n", format="xml")
+
+
+GOOD_CSV = f"document_sha256,document_size,signed_at,signer,file\n{B},1,,,\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "row", "column"),
+    [
+        ("a.csv", "document_sha256,colour\n", 1, "colour"),
+        ("a.csv", "document_sha256,extra.\n", 1, "extra."),
+        ("a.csv", "document_sha256,document_sha256\n", 1, "document_sha256"),
+        ("a.csv", "document_name\n", 1, None),
+        ("a.csv", "document_sha256,recorded_at\n", 1, "recorded_at"),
+        ("a.csv", "document_sha256,after\n", 1, "after"),
+        ("a.csv", GOOD_CSV + f"{A},1,,\n", 3, None),
+        ("a.csv", GOOD_CSV + f"{A},1,,,,\n", 3, None),
+        ("a.csv", GOOD_CSV + f"{A[1:]},1,,,\n", 3, "document_sha256"),
+        ("a.csv", GOOD_CSV + f"{A},minus one,,,\n", 3, "document_size"),
+        ("a.csv", GOOD_CSV + f"{A},99999999999999999,,,\n", 3, "document_size"),
+        ("a.csv", GOOD_CSV + f"{A},1,2026-05-04,,\n", 3, "signed_at"),
+        ("a.csv", GOOD_CSV + f"{A},1,,<ada@acme.example>,\n", 3, "signer"),
+        ("a.csv", GOOD_CSV + ",,,Ada,\n", 3, "document_sha256"),
+        ("a.csv", GOOD_CSV + ",,,,absent.pdf\n", 3, "file"),
+        ("a.csv", GOOD_CSV + ",,,,../vault\n", 3, "file"),
+        ("a.csv", GOOD_CSV + ",,,,/etc/hostname\n", 3, "file"),
+        ("a.csv", GOOD_CSV + ",,,,a\0b\n", 3, "file"),
+        ("a.csv", GOOD_CSV + f"{A},1,,,here.txt\n", 3, "document_sha256"),
+        ("a.csv", GOOD_CSV + ",2,,,here.txt\n", 3, "document_size"),
+        ("a.csv", GOOD_CSV + f'"{A},1,,,\n', 3, None),
+        ("a.csv", GOOD_CSV.encode() + b"\xff,1,,,\n", 3, None),
+        ("a.csv", GOOD_CSV + "x" * 300_000, 3, None),
+        ("a.jsonl", LINE + "}\n" + LINE + ",}", 2, None),
+        ("a.jsonl", "[]", 1, None),
+        ("a.jsonl", LINE + LINE.replace("{", ",") + "}", 1, None),
+        ("a.jsonl", LINE + ',"colour":"red"}', 1, "colour"),
+        ("a.jsonl", LINE + ',"confirmation":{"v":1}}', 1, "confirmation"),
+        ("a.jsonl", LINE + ',"recorded_at":"2026-05-04T10:00:00Z"}', 1, "recorded_at"),
+        ("a.jsonl", LINE + ',"document_size":1.5}', 1, None),
+        ("a.jsonl", LINE + ',"document_size":"1"}', 1, "document_size"),
+        ("a.jsonl", LINE + ',"signers":"Ada"}', 1, "signers"),
+        ("a.jsonl", LINE + ',"signers":["<a>"]}', 1, "signers"),
+        ("a.jsonl", LINE + ',"signed_at":7}', 1, "signed_at"),
+        ("a.jsonl", LINE + ',"signature":{}}', 1, "signature"),
+        ("a.jsonl", '{"document_name":"a"}', 1, "document_sha256"),
+        ("a.jsonl", LINE + ',"extra":' + "[" * 5000, 1, None),
+        ("SHA256SUMS", f"{B}  b\n{A[1:]}  a\n", 2, None),
+        ("SHA256SUMS", f"{B}  b\n# comment\n", 2, None),
+        ("SHA256SUMS", f"{B}  b\n".encode() + A.encode() + b"  \xff\n", 2, None),
+    ],
+)  # fmt: skip
+def test_a_bad_row_names_itself_and_nothing_is_taken(
+    desk: Desk, name: str, content: str | bytes, row: int, column: str | None
+) -> None:
+    (desk.folder / "here.txt").write_bytes(b"b")
+    with pytest.raises(ImportRefused) as caught:
+        desk.take(name, content)
+    assert (caught.value.row, caught.value.column) == (row, column)
+    assert str(caught.value).startswith(f"row {row}")
+    assert desk.count == 0
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"b")
+    (desk.folder / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(ImportRefused, match="leads out"):
+        desk.take("a.csv", "file\nlink\n")
+
+
+def test_what_is_there_in_the_same_words_is_counted(desk: Desk) -> None:
+    desk.take("list", f"{A}  a\n")
+    assert desk.take("list", f"{A}  a\n{B}  b\n{B}  b\n") == Imported(3, 1, 2, "digests")
+    assert desk.take("list", f"{A}  a\n{B}  b\n{B}  b\n") == Imported(3, 0, 3, "digests")
+    assert desk.count == 2
+
+
+def test_what_is_there_in_other_words_has_to_be_meant(desk: Desk) -> None:
+    desk.take("list", f"{A}  a\n")
+    with pytest.raises(ImportRefused, match="recorded already") as caught:
+        desk.take("list", f"{B}  b\n{A}  another name\n")
+    assert "--again" in str(caught.value.hint)
+    assert desk.count == 1
+    assert desk.take("list", f"{B}  b\n{A}  another name\n", again=True) == Imported(2, 2, 0, "digests")
+    assert desk.count == 3
+
+
+def test_progress_reaches_the_end_of_the_list(desk: Desk) -> None:
+    told: list[tuple[str, int | None]] = []
+
+    class Listener:
+        def stage(self, name: str, total: int | None) -> None:
+            told.append((name, total))
+
+        def advance(self, done: int) -> None:
+            told.append(("at", done))
+
+    content = "".join(f"{hashlib.sha256(b'%d' % number).hexdigest()}  {number}\n" for number in range(3000))
+    desk.take("list", content, progress=Listener())
+    assert told[0] == ("import", len(content))
+    assert [done for _, done in told[1:]] == sorted(done or 0 for _, done in told[1:])
+    assert 1 < len(told) < 20
+
+
+names = st.text(min_size=1, max_size=30).filter(lambda name: "/" not in name and "\0" not in name)
+encodable = names.filter(lambda name: name.isprintable() or name.isascii())
+
+
+@given(encodable, st.sampled_from([" ", "*"]))
+def test_every_line_that_sha256sum_prints_is_read(name: str, mode: str) -> None:
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    line = f"{'' if escaped == name else chr(92)}{A} {mode}{escaped}"
+    if name in (".", "..") or not name.isprintable():
+        return
+    assert parse_digest_line(line) == (A, name)
+
+
+@given(st.text())
+def test_other_lines_are_no_digests(line: str) -> None:
+    parsed = parse_digest_line(line)
+    assert parsed is None or len(parsed[0]) == 64
+
+
+cells = (
+    st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=40)
+    .map(str.strip)
+    .filter(bool)
+)
+
+
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
+def test_every_cell_that_a_csv_writer_quotes_is_read(rows: list[tuple[str, str]]) -> None:
+    from perdure_node.import_csv import read_csv
+
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(["document_sha256", "document_name", "extra.note"])
+    for name, note in rows:
+        writer.writerow([A, name, note])
+    found = list(read_csv(iter(file.getvalue().splitlines(keepends=True)), Path()))
+    assert [(row.slots["document_name"], row.slots["extra"]) for row in found] == [
+        (name, {"note": note}) for name, note in rows
+    ]

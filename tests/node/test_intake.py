@@ -1,0 +1,201 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from perdure_anchor.hashes import Hash32, sha256
+from perdure_node.block_runs import refresh_known_block
+from perdure_node.clock import Clock
+from perdure_node.errors import AlreadyRecorded, DocumentUnreadable, IntakeError
+from perdure_node.intake import (
+    Details,
+    DocumentFacts,
+    Signer,
+    add_document,
+    hash_document,
+    parse_signer,
+    parse_time,
+)
+from perdure_node.records import Added, record_by_leaf
+from perdure_node.vault import Vault
+from tools.site_network import SiteNetwork, counted_bytes
+
+DOCUMENT = DocumentFacts(sha256(b"contract"), 8, "contract.pdf", "application/pdf")
+
+
+def add(
+    vault: Vault, clock: Clock, document: DocumentFacts = DOCUMENT, again: bool = False, **details: object
+) -> Added:
+    return add_document(
+        vault,
+        document,
+        Details(**details),  # type: ignore[arg-type]
+        clock=clock,
+        randomness=counted_bytes(repr(details).encode()),
+        again=again,
+    )
+
+
+def test_a_file_is_known_by_its_bytes_and_its_name(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 9000
+    path = tmp_path / "Vertrag 1.pdf"
+    path.write_bytes(content)
+    facts = hash_document(path)
+    assert facts.sha256 == hashlib.sha256(content).digest()
+    assert (facts.size, facts.name, facts.media_type) == (len(content), "Vertrag 1.pdf", "application/pdf")
+
+
+def test_a_name_that_is_no_utf8_is_recorded_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "caf\udce9.txt"
+    path.write_bytes(b"")
+    assert hash_document(path).name == "caf\ufffd.txt"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent", tmp_path):
+        with pytest.raises(DocumentUnreadable):
+            hash_document(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "signer"),
+    [
+        ("Ada Example <ada@acme.example>", Signer("Ada Example", "ada@acme.example")),
+        ("  Ada Example  ", Signer("Ada Example")),
+        ("Émile Ä <id-7>", Signer("Émile Ä", "id-7")),
+    ],
+)
+def test_signers_are_names_with_ids(text: str, signer: Signer) -> None:
+    assert parse_signer(text) == signer
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "<ada@acme.example>", "Ada <>", "Ada <a> <b>", "Ada <a", "Ada <a b>"]
+)
+def test_other_texts_are_no_signers(text: str) -> None:
+    with pytest.raises(IntakeError):
+        parse_signer(text)
+
+
+@given(st.text())
+def test_any_text_is_a_signer_or_refused(text: str) -> None:
+    try:
+        signer = parse_signer(text)
+    except IntakeError:
+        return
+    assert signer.name
+    assert signer.name == signer.name.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-05-04T10:00Z", "2026-05-04T10:00:00Z"),
+        ("2026-05-04T10:00+02:00", "2026-05-04T10:00:00+02:00"),
+        ("2026-05-04T10:00:30Z", "2026-05-04T10:00:30Z"),
+        ("2026-05-04T10:00:30.25-11:00", "2026-05-04T10:00:30.25-11:00"),
+    ],
+)
+def test_times_have_a_zone(text: str, time: str) -> None:
+    assert parse_time(text) == time
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-05-04",
+        "2026-05-04T10:00",
+        "2026-05-04 10:00Z",
+        "2026-02-30T10:00Z",
+        "2026-05-04T25:00Z",
+        "now",
+    ],
+)
+def test_other_texts_are_no_times(text: str) -> None:
+    with pytest.raises(IntakeError):
+        parse_time(text)
+
+
+def test_a_record_says_what_was_given_and_when(network: SiteNetwork, vault: Vault) -> None:
+    added = add(
+        vault,
+        network.clock,
+        document_type="contract",
+        signers=(Signer("Ada Example", "ada@acme.example"), Signer("Bob")),
+        signed_at="2026-05-04T10:00Z",
+        recorded_by="clerk 7",
+        extra={"case": [1, True, None]},
+    )
+    stored = record_by_leaf(vault.database, added.leaf_hash)
+    assert stored is not None
+    filled = {slot: value for slot, value in stored.record.values.items() if value is not None}
+    assert filled == {
+        "document_sha256": sha256(b"contract").hex(),
+        "document_size": 8,
+        "document_name": "contract.pdf",
+        "media_type": "application/pdf",
+        "document_type": "contract",
+        "signers": [{"name": "Ada Example", "id": "ada@acme.example"}, {"name": "Bob"}],
+        "signed_at": "2026-05-04T10:00:00Z",
+        "recorded_by": "clerk 7",
+        "recorded_at": "2026-01-01T00:00:06Z",
+        "extra": {"case": [1, True, None]},
+    }
+    assert stored.index is None
+
+
+def test_a_record_names_the_newest_final_block_that_the_site_knew(network: SiteNetwork, vault: Vault) -> None:
+    with network.anchor_chain() as chain:
+        known = refresh_known_block(vault, chain)
+        network.pass_time(10)
+    added = add(vault, network.clock)
+    stored = record_by_leaf(vault.database, added.leaf_hash)
+    assert stored is not None
+    assert stored.after == known.hash
+    assert stored.record.value("after") == "0x" + known.hash.hex()
+
+
+def test_the_same_words_about_a_document_are_recorded_once(network: SiteNetwork, vault: Vault) -> None:
+    first = add(vault, network.clock, document_type="contract")
+    network.pass_time(100)
+    second = add(vault, network.clock, document_type="contract")
+    assert not first.was_there
+    assert second.was_there
+    assert (second.sequence, second.leaf_hash) == (first.sequence, first.leaf_hash)
+
+
+def test_other_words_about_a_document_have_to_be_meant(network: SiteNetwork, vault: Vault) -> None:
+    first = add(vault, network.clock)
+    with pytest.raises(AlreadyRecorded) as caught:
+        add(vault, network.clock, document_type="contract")
+    assert "--again" in str(caught.value.hint)
+    second = add(vault, network.clock, document_type="contract", again=True)
+    correction = add(vault, network.clock, document_type="receipt", supersedes=second.leaf_hash)
+    assert len({first.leaf_hash, second.leaf_hash, correction.leaf_hash}) == 3
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"signed_at": "yesterday"},
+        {"extra": {"price": 1.5}},
+        {"extra": {"text": "x" * 40_000}},
+        {"document_type": "x" * 2000},
+        {"document_type": "\ud800"},
+        {"signers": tuple(Signer(str(number)) for number in range(65))},
+        {"extra": {"deep": [[[[[[[[[1]]]]]]]]]}},
+    ],
+)
+def test_what_a_record_cannot_hold_is_refused(
+    network: SiteNetwork, vault: Vault, details: dict[str, object]
+) -> None:
+    with pytest.raises(IntakeError):
+        add(vault, network.clock, **details)
+    assert vault.database.row("SELECT count(*) FROM record") == (0,)
+
+
+def test_supersedes_is_a_leaf_hash(network: SiteNetwork, vault: Vault) -> None:
+    with pytest.raises(IntakeError):
+        add(vault, network.clock, supersedes=Hash32(b"short"))

@@ -7,19 +7,24 @@ low s, by the deterministic nonce of RFC 6979.
 
 from coincurve import PrivateKey, PublicKey
 
-from perdure_anchor.errors import VerificationError
+from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.hashes import Address, Hash32, keccak256
 
 SIGNATURE_SIZE = 65
+PRIVATE_KEY_SIZE = 32
 
 
 class SignatureError(VerificationError):
     """No public key can have made this signature."""
 
 
+class PrivateKeyMalformed(EncodingError):
+    """Not 32 bytes of a number from 1 to below the group's order."""
+
+
 def sign(digest: Hash32, private_key: bytes) -> bytes:
     """Signature of the 32-byte digest itself (nothing is prefixed): 65 bytes, v in {0, 1}."""
-    return PrivateKey(private_key).sign_recoverable(digest, hasher=None)
+    return _private_key(private_key).sign_recoverable(digest, hasher=None)
 
 
 def recover_address(digest: Hash32, signature: bytes) -> Address:
@@ -37,7 +42,16 @@ def recover_address(digest: Hash32, signature: bytes) -> Address:
 
 def address_from_private_key(private_key: bytes) -> Address:
     """The account of a private key (32 bytes)."""
-    return _address(PrivateKey(private_key).public_key)
+    return _address(_private_key(private_key).public_key)
+
+
+def _private_key(octets: bytes) -> PrivateKey:
+    if len(octets) != PRIVATE_KEY_SIZE:  # libsecp256k1's binding would pad a shorter one with zeros
+        raise PrivateKeyMalformed(f"private key: got {len(octets)} bytes, want {PRIVATE_KEY_SIZE}")
+    try:
+        return PrivateKey(octets)
+    except ValueError:
+        raise PrivateKeyMalformed("private key: zero, or not below the order of the group") from None
 
 
 def _address(public_key: PublicKey) -> Address:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, TypeAlias, Union
 
 from perdure_anchor.errors import EncodingError
+from perdure_anchor.json_nesting import nests_deeper
 
 JsonValue: TypeAlias = Union[str, bool, int, list["JsonValue"], dict[str, "JsonValue"], None]
 
@@ -56,6 +57,8 @@ class WrongType(JsonError):
 
 def parse_json(raw: bytes, what: str, *, max_depth: int = MAX_DEPTH) -> JsonValue:
     """The value in ``raw``; raises a `JsonError` that starts with ``what``."""
+    if nests_deeper(raw, max_depth + 1):
+        raise TooDeep(f"{what}: nested deeper than {max_depth}")
     try:
         text = raw.decode("utf-8")
         value: JsonValue = json.loads(
@@ -71,8 +74,6 @@ def parse_json(raw: bytes, what: str, *, max_depth: int = MAX_DEPTH) -> JsonValu
         raise JsonError(
             f"{what}: {error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno} column {error.colno}"
         ) from None
-    except RecursionError:
-        raise TooDeep(f"{what}: nested deeper than {max_depth}") from None
     except JsonError as error:
         raise type(error)(f"{what}: {error}") from None
     check_value(value, what, max_depth=max_depth)
@@ -99,7 +100,7 @@ def _parse_integer(digits: str) -> int:
 
 
 def check_value(value: Any, what: str, *, max_depth: int) -> None:
-    """Raise a `JsonError` unless ``value`` is of the accepted subset."""
+    """Raise a `JsonError` unless ``value`` is of the accepted subset, each value in it inside ``max_depth`` others at most."""
     if max_depth < 0:
         raise TooDeep(f"{what}: nested too deep")
     if isinstance(value, list):

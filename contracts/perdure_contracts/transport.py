@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import httpx
+from perdure_anchor.json_nesting import nests_deeper
 
 from perdure_contracts.endpoint import EndpointError, RpcEndpoint
-from perdure_contracts.json_text import Json, nests_deeper
+from perdure_contracts.json_text import MAX_NESTING, Json
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcTimeout, RpcUnreachable, quoted
 
 # an answer may come in many pieces, each within the timeout: all of it has to come within this many timeouts
@@ -125,7 +126,7 @@ class HttpTransport:
             raise RpcUnreachable(
                 f"{self._endpoint} is not available now: http status {status}", hint="try again later"
             )
-        if nests_deeper(body):
+        if nests_deeper(body, MAX_NESTING):
             raise RpcBadAnswer(f"answer of {self._endpoint}: nested too deep", hint=_NOT_JSON_RPC)
         try:
             answer: Json = json.loads(body, parse_constant=_refuse_constant)

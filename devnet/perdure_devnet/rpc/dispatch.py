@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from perdure_anchor.errors import PerdureError
-from perdure_contracts.json_text import nests_deeper
+from perdure_anchor.json_nesting import nests_deeper
+from perdure_contracts.json_text import MAX_NESTING
 
 from perdure_devnet.rpc import accounts, blocks, calls, events, network, transactions
 from perdure_devnet.rpc.errors import (
@@ -58,7 +59,7 @@ METHODS = {
 def answer(node: Node, body: bytes) -> bytes | None:
     """The answer to a request or a batch; None where nothing is to be answered (notifications only)."""
     # the libraries around py-evm lift the recursion limit that would stop the decoder before the stack ends
-    if nests_deeper(body):
+    if nests_deeper(body, MAX_NESTING):
         return _encode(_error(None, RpcError(PARSE_ERROR, "parse error: nested too deep")))
     try:
         request: JsonValue = json.loads(body)

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from perdure_contracts.json_text import nests_deeper
+from perdure_anchor.json_nesting import nests_deeper
 
 TEXT = st.text(alphabet='[]{}"\\,: a\n\u20ac')
 VALUES = st.recursive(
@@ -39,8 +39,8 @@ def test_no_text_that_the_decoder_takes_is_deeper_than_it_looked(text):
     "body", [b"[" * 200_000, b'{"a":' * 100_000, b'["]"' + b",[" * 100_000, b'"' + b"[" * 200_000]
 )
 def test_a_tower_of_brackets(body):
-    assert nests_deeper(body)
+    assert nests_deeper(body, 64)
 
 
 def test_a_wide_answer_is_not_deep():
-    assert not nests_deeper(b"[" + b",".join([b'{"logs":["[[[[[["]}'] * 10_000) + b"]")
+    assert not nests_deeper(b"[" + b",".join([b'{"logs":["[[[[[["]}'] * 10_000) + b"]", 64)

@@ -8,15 +8,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from perdure_anchor.errors import ConfigError
 from perdure_anchor.hashes import Address
 from perdure_anchor.secp256k1 import address_from_private_key
-
-PRIVATE_KEY_SIZE = 32
-
-
-class PrivateKeyError(ConfigError):
-    """Bytes that are not a private key of secp256k1."""
 
 
 class Signer(Protocol):
@@ -40,14 +33,7 @@ class LocalSigner:
     address: Address
 
     def __init__(self, private_key: bytes) -> None:
-        wanted = "private key: want 32 bytes, a number above 0 and below the group's order"
-        if len(private_key) != PRIVATE_KEY_SIZE:
-            raise PrivateKeyError(wanted)
-        try:
-            self.address = address_from_private_key(private_key)
-        except ValueError:
-            # the cause is left out: its text may quote the key
-            raise PrivateKeyError(wanted) from None
+        self.address = address_from_private_key(private_key)
         self._private_key = private_key
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:

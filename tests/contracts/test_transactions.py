@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perdure_anchor import rlp
 from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256, to_hex
+from perdure_anchor.secp256k1 import PrivateKeyMalformed
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.fees import LegacyFee, MarketFee, PriceTooHigh, choose_fee
 from perdure_contracts.registry import RegistryRefusal
 from perdure_contracts.rpc import JsonRpc
-from perdure_contracts.signer import LocalSigner, PrivateKeyError
+from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import (
     ContractCall,
     Patience,
@@ -196,7 +197,7 @@ class TestSigner:
 
     @pytest.mark.parametrize("key", [b"", bytes(32), b"\xff" * 32, bytes(33) + b"\1", b"secret"])
     def test_no_key(self, key):
-        with pytest.raises(PrivateKeyError) as caught:
+        with pytest.raises(PrivateKeyMalformed) as caught:
             LocalSigner(key)
         assert caught.value.__cause__ is None
 

@@ -49,6 +49,7 @@ _EXTRA_OF_PACKAGE: Final = {
     "eth_abi": "chain",
     "httpx": "chain",
 }
+_COMPLETE_VARIABLE: Final = "_PERDURE_COMPLETE"
 _OUR_PACKAGES: Final = (
     "perdure_anchor",
     "perdure_contracts",
@@ -99,16 +100,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
+    except SystemExit as ended:
+        # click ends the process itself after completing a word, and when the reader of our output is gone
+        if _COMPLETE_VARIABLE in os.environ:
+            return USAGE if ended.code else DONE
+        return _reader_is_gone()
     except BrokenPipeError:
         return _reader_is_gone()
     except click.UsageError as error:
         return _fail_usage(error, given)
     except (PerdureError, OSError) as error:
         return _fail(error, given)
-    except ModuleNotFoundError as error:
-        return _fail(_missing_extra(error), given)
     except Exception as error:  # noqa: BLE001  # Python's own exit code for a bug is 1, which here means no
-        return _fail_bug(error)
+        extra = _missing_extra(error)
+        return _fail_bug(error) if extra is None else _fail(extra, given)
     return code if isinstance(code, int) else DONE
 
 
@@ -140,14 +145,14 @@ def _os_message(error: OSError) -> str:
     return f"{error.filename}: {reason}" if error.filename is not None else reason
 
 
-def _missing_extra(error: ModuleNotFoundError) -> PerdureError:
-    package = (error.name or "").partition(".")[0]
-    if package in _OUR_PACKAGES:
-        raise error
+def _missing_extra(error: Exception) -> MissingExtra | None:
+    """The error to show for a package that only an extra brings; None for anything else."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not package or package in _OUR_PACKAGES:
+        return None
     extra = _EXTRA_OF_PACKAGE.get(package, "devnet")
     return MissingExtra(
-        f"this needs the package {package}, which is not installed",
-        hint=f"pip install 'perdure[{extra}]'",
+        f"this needs the package {package}, which is not installed", hint=f"pip install 'perdure[{extra}]'"
     )
 
 

@@ -1,0 +1,45 @@
+"""A user of their own for each test: an empty folder to work in, an empty store of trust files, no terminal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from perdure_cli.main import main
+from tools.commands import Run, RunJson
+
+
+@pytest.fixture(autouse=True)
+def own_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the commands run."""
+    for name in ("PERDURE_VAULT", "PERDURE_PASSPHRASE", "PERDURE_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PERDURE_CONFIG_DIR", str(tmp_path / "settings"))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `perdure` with arguments; its exit code, standard output and standard error."""
+
+    def run_command(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(list(arguments))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_command
+
+
+@pytest.fixture
+def run_json(run: Run) -> RunJson:
+    """Run `perdure` with ``--json``; its exit code and the objects that it printed, a line each."""
+
+    def run_command(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
+        code, out, _ = run(*arguments, "--json")
+        return code, [json.loads(line) for line in out.splitlines()]
+
+    return run_command

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi.abi import encode
-from eth_account import Account
-from perdure_anchor.hashes import Address, checksum_address, keccak256
+from perdure_anchor.hashes import Address, keccak256
 from perdure_anchor.receipt import parse_receipt
 from perdure_anchor.trust import ContractPin
+from perdure_contracts.abi import contract_abi
 from perdure_contracts.artifacts import Artifact, load_artifact
+from perdure_contracts.signer import LocalSigner
 
 from perdure_devnet.chain import Chain
 from perdure_devnet.committee import Committee
@@ -45,11 +45,11 @@ def deploy(chain: Chain, committee: Committee, deployer: AccountKey, members: Se
     """Deploy both contracts in one block and check the code that then stands there."""
     consortium, registry = load_artifact("Consortium"), load_artifact("AnchorRegistry")
     names = [member.name for member in members]
-    accounts = [checksum_address(member.account) for member in members]
+    accounts = [member.account for member in members]
     at = created_address(deployer.address, 0)
     creations = (
-        consortium.bytecode + encode(["string[]", "address[]"], [names, accounts]),
-        registry.bytecode + encode(["address"], [checksum_address(at)]),
+        consortium.bytecode + contract_abi("Consortium").encode_constructor(names, accounts),
+        registry.bytecode + contract_abi("AnchorRegistry").encode_constructor(at),
     )
     for nonce, code in enumerate(creations):
         chain.submit(_sign_creation(chain.chain_id, deployer, nonce, code))
@@ -73,7 +73,7 @@ def _sign_creation(chain_id: int, deployer: AccountKey, nonce: int, code: bytes)
         "value": 0,
         "data": code,
     }
-    return bytes(Account.sign_transaction(transaction, deployer.private_key).raw_transaction)
+    return LocalSigner(deployer.private_key).sign_transaction(transaction)
 
 
 def _pin(chain: Chain, artifact: Artifact, address: Address) -> ContractPin:

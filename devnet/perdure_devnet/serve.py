@@ -127,6 +127,8 @@ def detach(
         process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+    # somebody has to take note of its end, or it stays in the process table for as long as we live
+    threading.Thread(target=process.wait, daemon=True).start()
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline:
         if process.poll() is not None:

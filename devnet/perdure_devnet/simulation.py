@@ -18,6 +18,7 @@ from perdure_devnet.transaction import CREATE, LEGACY, AccessList, Transaction
 _ERROR_RATIO = 0.015
 # what a nested call may leave unspent, and what it hands on with a value (EIP-150, Yellow Paper appendix G)
 _CALL_STIPEND = 2300
+TRANSFER_GAS = 21_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,10 @@ def _unsigned(chain: Chain, call: Call, nonce: int, gas: int) -> Transaction:
         value=call.value,
         data=call.calldata,
         access_list=call.access_list,
+        # py-evm looks at the signature's range, and at nothing else of it
         y_parity=0,
-        r=0,
-        s=0,
+        r=1,
+        s=1,
         sender=call.sender,
         hash=ZERO_HASH,
         raw=b"",
@@ -82,6 +84,8 @@ def estimate_gas(chain: Chain, call: Call, block: Block) -> int | Applied:
     uses. The search is geth's: once with everything, once with what was used and the reserve, then by halves.
     """
     highest = block.header.gas_limit if call.gas is None else min(call.gas, block.header.gas_limit)
+    if _is_payment(chain, call, block) and _succeeds(chain, replace(call, gas=TRANSFER_GAS), block):
+        return TRANSFER_GAS
     whole = simulate(chain, replace(call, gas=highest), block)
     if whole.failure is not None:
         return whole
@@ -98,6 +102,12 @@ def estimate_gas(chain: Chain, call: Call, block: Block) -> int | Applied:
             break
         guess = min((lowest + highest) // 2, 2 * lowest)
     return highest
+
+
+def _is_payment(chain: Chain, call: Call, block: Block) -> bool:
+    """Whether the call can only move value: the answer is known then, and exact."""
+    plain = call.to != CREATE and not call.calldata and not call.access_list
+    return plain and not chain.accounts(block).code(call.to)
 
 
 def _succeeds(chain: Chain, call: Call, block: Block) -> bool:

@@ -1,0 +1,186 @@
+"""Records: salts, disclosures and leaf recomputed here from the text of SPEC.md alone; and each refusal."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from perdure_anchor.record import (
+    DEFAULT_DISCLOSED,
+    MAX_DISCLOSURES_SIZE,
+    SLOTS,
+    DisclosureError,
+    RecordError,
+    disclosure_digest,
+    disclosures,
+    leaf,
+    leaf_from_digests,
+    make_record,
+    parse_disclosure,
+    salts_from_seed,
+)
+from perdure_anchor.slot_values import SlotValueError
+from perdure_anchor.strict_json import DoubledKey, JsonError, LoneSurrogate
+from simulated_chain import SEED
+
+# word for word from SPEC.md, section 2.1: the order is part of the format
+ORDER = (
+    "document_sha256",
+    "document_size",
+    "document_name",
+    "media_type",
+    "document_type",
+    "signers",
+    "signed_at",
+    "signature",
+    "recorded_by",
+    "recorded_at",
+    "confirmation",
+    "late",
+    "supersedes",
+    "after",
+    "extra",
+)
+SALT = "00112233445566778899aabbccddeeff"
+
+seeds = st.binary(min_size=32, max_size=32)
+texts = st.text(st.characters(codec="utf-8"), max_size=40)
+records = st.fixed_dictionaries(
+    {},
+    optional={
+        "document_sha256": st.binary(min_size=32, max_size=32).map(bytes.hex),
+        "document_size": st.integers(0, 2**53 - 1),
+        "document_name": texts,
+        "signers": st.lists(st.fixed_dictionaries({"name": texts}), max_size=3),
+        "signature": st.fixed_dictionaries({"v": st.integers(0, 9), "verdict": texts}),
+        "extra": st.dictionaries(texts, texts | st.integers(-9, 9) | st.none() | st.booleans(), max_size=3),
+    },
+)
+
+
+def test_the_slots_and_their_order_never_change() -> None:
+    assert SLOTS == ORDER
+    assert set(ORDER) > DEFAULT_DISCLOSED
+    assert "document_name" not in DEFAULT_DISCLOSED
+
+
+@given(records, seeds)
+def test_the_leaf_is_what_the_specification_says(slots: dict[str, Any], seed: bytes) -> None:
+    stream = hashlib.shake_256(b"perdure salts v1\n" + seed).digest(15 * 16)
+    expected = b"perdure record v1\n"
+    texts = disclosures(make_record(slots), seed)
+    for number, name in enumerate(ORDER):
+        value = [stream[16 * number : 16 * number + 16].hex(), name, slots.get(name)]
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        assert texts[number] == text
+        expected += hashlib.sha256(text.encode()).digest()
+    assert leaf(make_record(slots), seed) == expected
+    assert len(expected) == 498
+
+
+@given(records, seeds)
+def test_disclosures_are_read_back_in_their_places_only(slots: dict[str, Any], seed: bytes) -> None:
+    record = make_record(slots)
+    for name, text in zip(SLOTS, disclosures(record, seed), strict=True):
+        assert parse_disclosure(text, name) == record.value(name) == slots.get(name)
+        other = SLOTS[SLOTS.index(name) - 1]
+        with pytest.raises(DisclosureError, match=f"got the slot '{name}' in the place of {other}"):
+            parse_disclosure(text, other)
+
+
+@settings(max_examples=30)
+@given(seeds, seeds)
+def test_another_seed_gives_other_salts_and_another_leaf(one: bytes, other: bytes) -> None:
+    salts = salts_from_seed(one)
+    assert len(set(salts)) == 15
+    assert all(len(salt) == 16 for salt in salts)
+    if one != other:
+        assert not set(salts) & set(salts_from_seed(other))
+        assert leaf(make_record({}), one) != leaf(make_record({}), other)
+
+
+def test_an_empty_slot_has_a_digest_like_any_other() -> None:
+    texts = disclosures(make_record({}), SEED)
+    assert all(text.endswith(",null]") for text in texts)
+    assert len({disclosure_digest(text) for text in texts}) == 15
+
+
+def test_a_record_cannot_be_changed_afterwards() -> None:
+    record = make_record({"document_name": "contract.pdf"})
+    with pytest.raises(TypeError):
+        record.values["document_name"] = "other.pdf"  # type: ignore[index]
+
+
+def test_refuses_unknown_slots() -> None:
+    with pytest.raises(RecordError, match="unknown slot 'document'") as caught:
+        make_record({"document": "x"})
+    assert caught.value.hint is not None
+    assert "document_sha256" in caught.value.hint
+
+
+def test_refuses_values_that_a_slot_cannot_hold() -> None:
+    with pytest.raises(SlotValueError, match="document_size: want an integer"):
+        make_record({"document_size": "5"})
+
+
+def test_a_record_fits_whole_into_evidence() -> None:
+    """32768 bytes of disclosures, to the byte."""
+
+    def size(slots: dict[str, Any]) -> int:
+        return sum(len(text.encode()) for text in disclosures(make_record(slots), SEED))
+
+    full: dict[str, Any] = {"extra": {f"key {number}": "x" * 1024 for number in range(30)}}
+    full["document_name"] = "x" * (MAX_DISCLOSURES_SIZE - size(full | {"document_name": ""}))
+    assert size(full) == MAX_DISCLOSURES_SIZE
+    full["document_name"] += "x"
+    with pytest.raises(RecordError, match="take 32769 bytes, want at most 32768"):
+        make_record(full)
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_refuses_seeds_of_another_length(size: int) -> None:
+    with pytest.raises(RecordError, match=f"seed: got {size} bytes, want 32"):
+        salts_from_seed(bytes(size))
+
+
+@pytest.mark.parametrize("count", [0, 14, 16])
+def test_refuses_leaves_of_another_number_of_slots(count: int) -> None:
+    digest = disclosure_digest("")
+    with pytest.raises(RecordError, match=f"got {count} slot digests, want 15"):
+        leaf_from_digests([digest] * count)
+
+
+REFUSED: dict[str, tuple[str, type[Exception], str]] = {
+    "no list": ('{"a":1}', DisclosureError, "want a list of salt, name and value"),
+    "two items": (f'["{SALT}","media_type"]', DisclosureError, "want a list of salt, name and value"),
+    "four items": (f'["{SALT}","media_type",null,null]', DisclosureError, "want a list of salt, name"),
+    "a salt that is no text": ('[1,"media_type",null]', DisclosureError, "want a list of salt, name"),
+    "a name that is no text": (f'["{SALT}",null,null]', DisclosureError, "want a list of salt, name"),
+    "a short salt": (f'["{SALT[2:]}","media_type",null]', DisclosureError, "the salt is not 16 bytes"),
+    "a long salt": (f'["{SALT}00","media_type",null]', DisclosureError, "the salt is not 16 bytes"),
+    "a salt in capitals": (f'["{SALT.upper()}","media_type",null]', DisclosureError, "lower-case"),
+    "another slot": (f'["{SALT}","document_name",null]', DisclosureError, "in the place of media_type"),
+    "an unknown slot": (f'["{SALT}","x\\u001b","y"]', DisclosureError, r"got the slot 'x\\x1b'"),
+    "a value of another type": (f'["{SALT}","media_type",5]', SlotValueError, "media_type: want a string"),
+    "a doubled key": (f'["{SALT}","media_type",{{"a":1,"a":2}}]', DoubledKey, "disclosure of media_type"),
+    "a lone surrogate": (rf'["{SALT}","media_type","\ud800"]', LoneSurrogate, "disclosure of media_type"),
+    "no JSON": ("", JsonError, "disclosure of media_type: expecting value"),
+    "two texts": (f'["{SALT}","media_type",null] []', JsonError, "extra data"),
+}
+
+
+@pytest.mark.parametrize(("text", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_refuses_disclosures(text: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        parse_disclosure(text, "media_type")
+
+
+def test_the_digest_is_over_the_text_as_it_stands() -> None:
+    """White space means nothing to the reader, and another digest: nobody has to canonicalise."""
+    spaced = f'[ "{SALT}", "media_type", null ]'
+    plain = f'["{SALT}","media_type",null]'
+    assert parse_disclosure(spaced, "media_type") == parse_disclosure(plain, "media_type")
+    assert disclosure_digest(spaced) != disclosure_digest(plain)
+    assert disclosure_digest('["é"]') == hashlib.sha256('["é"]'.encode()).digest()

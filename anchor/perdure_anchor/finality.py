@@ -116,6 +116,8 @@ def _position_of(groups: _Groups, name: Hash32) -> int:
 
 
 def _epoch_of(trust: TrustFile, block_number: int) -> Epoch:
+    if block_number == 0:
+        raise NoEpoch("block 0: nobody proposed or sealed the genesis block, so it shows nothing")
     epoch = trust.epoch_of(block_number)
     if epoch is None:
         raise NoEpoch(

@@ -38,6 +38,8 @@ class Findings:
     signer: Address | None = None
     key: KeyStatus = KeyStatus.UNKNOWN
     anchor: AnchorFacts | None = None
+    # whether the anchor's block has the seals that its epoch's own rule wants, be that a quorum or less
+    sealed: bool = False
     not_before: TimeBound | None = None
     not_after: TimeBound | None = None
 
@@ -108,18 +110,20 @@ def _who_must_have_lied(findings: Findings) -> str:
             return "anybody: only the form of a record is shown"
         case Grade.SIGNED:
             return f"the site {findings.evidence.origin.text}, or whoever has its key"
-        case Grade.ANCHORED:
+        case Grade.ANCHORED if not findings.sealed:
             return "whoever supplied the block's header"
+        case Grade.ANCHORED:
+            return f"less than a quorum of the validators, by the chain's own rule: {_sealers(findings)}"
         case Grade.FINAL:
-            return _quorum_of(findings)
+            return f"a quorum of the validators: {_sealers(findings)}"
     return "nobody: nothing is shown"
 
 
-def _quorum_of(findings: Findings) -> str:
+def _sealers(findings: Findings) -> str:
     assert findings.anchor is not None
     epoch = findings.trust.epoch_of(findings.anchor.block_number)
     assert epoch is not None
-    return f"a quorum of the validators: {epoch.wanted_seals} of {len(epoch.validators)}, or whoever has their keys"
+    return f"{epoch.wanted_seals} of {len(epoch.validators)}, or whoever has their keys"
 
 
 def _notes(findings: Findings) -> list[str]:

@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 
 from perdure_anchor.errors import EncodingError
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+# hours and minutes are bounded here, because `datetime` takes 24:00 or an offset of +10:99 in some of its versions
+_HOUR, _SIXTY = r"(?:[01]\d|2[0-3])", r"[0-5]\d"
+_RFC3339 = re.compile(
+    rf"\d{{4}}-\d\d-\d\dT{_HOUR}:{_SIXTY}:{_SIXTY}(?:\.\d{{1,9}})?(?:Z|[+-]{_HOUR}:{_SIXTY})", re.ASCII
+)
 # 9999-12-31T23:59:59Z, the last time that the format can write
 MAX_SECONDS = 253402300799
 

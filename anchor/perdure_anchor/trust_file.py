@@ -57,6 +57,7 @@ def parse_trust_file(raw: bytes) -> TrustFile:
         raise TrustFileError(
             str(error), hint="ask whoever gave it to you for the file as it was published"
         ) from None
+    _check_names(trust)
     _check_epochs(trust)
     return trust
 
@@ -162,6 +163,15 @@ def _parse_epoch(value: JsonValue) -> Epoch:
         curve=_one_of(members["curve"], "epoch curve", CURVES),
         validators=tuple(_parse_address(account, "validator") for account in accounts),
     )
+
+
+def _check_names(trust: TrustFile) -> None:
+    """Each partner and each site stands once, so that no reader has to choose between two entries."""
+    seen: set[str] = set()
+    for name in (*(partner.name for partner in trust.partners), *(site.origin.text for site in trust.sites)):
+        if name in seen:
+            raise TrustFileError(f"trust file: {name} stands twice")
+        seen.add(name)
 
 
 def _check_epochs(trust: TrustFile) -> None:

@@ -228,7 +228,7 @@ def _verify_finality(findings: Findings, run: Run) -> bool:
     except VerificationError as error:
         findings.shortfall = error
         return False
-    epoch = run.epoch
+    epoch, findings.sealed = run.epoch, True
     if epoch.is_final:
         findings.grade = Grade.FINAL
     else:
@@ -265,6 +265,11 @@ def _verify_not_before(findings: Findings, run: Run) -> None:
             f"{run.blocks[0].number}"
         )
     findings.not_before = _writable(not_before(earlier, position, findings.allowance))
+    if not earlier.epoch.is_final:
+        findings.notes.append(
+            "the lower bound rests on a block whose epoch wants less than a quorum: "
+            f"{earlier.epoch.wanted_seals} of {len(earlier.epoch.validators)} seals"
+        )
 
 
 def _writable(bound: TimeBound) -> TimeBound:

@@ -3,32 +3,42 @@ from pathlib import Path
 
 import pytest
 from perdure_node.keystore import KeyRing
-from perdure_node.registration import register_site
-from perdure_node.vault import Vault
-from tools.site_network import PASSPHRASE, SiteNetwork, copy_network, found_network, new_vault, open_network
+from perdure_node.vault import Vault, open_vault
+from tools.site_desk import Site
+from tools.site_network import PASSPHRASE, SiteNetwork, copied, found_network, new_vault, open_network
 
 
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network's folder, to be copied."""
     directory = tmp_path_factory.mktemp("network") / "chain"
     found_network(directory)
     return directory
 
 
+@pytest.fixture(scope="session")
+def registered(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a network and the vault of a site that is registered with it, to be copied."""
+    folder = tmp_path_factory.mktemp("registered")
+    directory = copied(founded, folder / "chain")
+    with open_network(directory) as network, new_vault(directory, folder / "site" / ".perdure") as made:
+        Site(network, made).register()
+    return folder
+
+
 @pytest.fixture
-def network(founded: Path, tmp_path: Path) -> Iterator[SiteNetwork]:
+def network(registered: Path, tmp_path: Path) -> Iterator[SiteNetwork]:
     """A network of four validators, some seconds old."""
-    with open_network(copy_network(founded, tmp_path / "chain")) as opened:
+    with open_network(copied(registered / "chain", tmp_path / "chain")) as opened:
         yield opened
 
 
 @pytest.fixture
-def vault(network: SiteNetwork, tmp_path: Path) -> Iterator[Vault]:
+def vault(registered: Path, tmp_path: Path) -> Iterator[Vault]:
     """The vault of a registered site."""
-    with network.vault(tmp_path / "site" / ".perdure") as made:
-        with network.anchor_chain() as chain:
-            register_site(made, chain, network.partner_private_key(), clock=network.clock)
-        yield made
+    folder = copied(registered / "site", tmp_path / "site")
+    with open_vault(folder / ".perdure") as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -41,3 +51,8 @@ def offline_vault(founded: Path, tmp_path: Path) -> Iterator[Vault]:
 @pytest.fixture
 def keys(vault: Vault) -> KeyRing:
     return KeyRing(vault, lambda: PASSPHRASE)
+
+
+@pytest.fixture
+def site(network: SiteNetwork, vault: Vault) -> Site:
+    return Site(network, vault)

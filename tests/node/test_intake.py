@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,17 +119,17 @@ def test_other_texts_are_no_times(text: str) -> None:
         parse_time(text)
 
 
-def test_a_record_says_what_was_given_and_when(network: SiteNetwork, vault: Vault) -> None:
+def test_a_record_says_what_was_given_and_when(offline_vault: Vault) -> None:
     added = add(
-        vault,
-        network.clock,
+        offline_vault,
+        STOPPED,
         document_type="contract",
         signers=(Signer("Ada Example", "ada@acme.example"), Signer("Bob")),
         signed_at="2026-05-04T10:00Z",
         recorded_by="clerk 7",
         extra={"case": [1, True, None]},
     )
-    stored = record_by_leaf(vault.database, added.leaf_hash)
+    stored = record_by_leaf(offline_vault.database, added.leaf_hash)
     assert stored is not None
     filled = {slot: value for slot, value in stored.record.values.items() if value is not None}
     assert filled == {
@@ -140,7 +141,7 @@ def test_a_record_says_what_was_given_and_when(network: SiteNetwork, vault: Vaul
         "signers": [{"name": "Ada Example", "id": "ada@acme.example"}, {"name": "Bob"}],
         "signed_at": "2026-05-04T10:00:00Z",
         "recorded_by": "clerk 7",
-        "recorded_at": "2026-01-01T00:00:06Z",
+        "recorded_at": "2026-01-01T00:00:00Z",
         "extra": {"case": [1, True, None]},
     }
     assert stored.index is None
@@ -157,22 +158,21 @@ def test_a_record_names_the_newest_final_block_that_the_site_knew(network: SiteN
     assert stored.record.value("after") == "0x" + known.hash.hex()
 
 
-def test_the_same_words_about_a_document_are_recorded_once(network: SiteNetwork, vault: Vault) -> None:
-    first = add(vault, network.clock, document_type="contract")
-    network.pass_time(100)
-    second = add(vault, network.clock, document_type="contract")
+def test_the_same_words_about_a_document_are_recorded_once(offline_vault: Vault) -> None:
+    first = add(offline_vault, STOPPED, document_type="contract")
+    second = add(offline_vault, replace(STOPPED, now=lambda: START + 100), document_type="contract")
     assert not first.was_there
     assert second.was_there
     assert (second.sequence, second.leaf_hash) == (first.sequence, first.leaf_hash)
 
 
-def test_other_words_about_a_document_have_to_be_meant(network: SiteNetwork, vault: Vault) -> None:
-    first = add(vault, network.clock)
+def test_other_words_about_a_document_have_to_be_meant(offline_vault: Vault) -> None:
+    first = add(offline_vault, STOPPED)
     with pytest.raises(AlreadyRecorded) as caught:
-        add(vault, network.clock, document_type="contract")
+        add(offline_vault, STOPPED, document_type="contract")
     assert "--again" in str(caught.value.hint)
-    second = add(vault, network.clock, document_type="contract", again=True)
-    correction = add(vault, network.clock, document_type="receipt", supersedes=second.leaf_hash)
+    second = add(offline_vault, STOPPED, document_type="contract", again=True)
+    correction = add(offline_vault, STOPPED, document_type="receipt", supersedes=second.leaf_hash)
     assert len({first.leaf_hash, second.leaf_hash, correction.leaf_hash}) == 3
 
 
@@ -188,14 +188,12 @@ def test_other_words_about_a_document_have_to_be_meant(network: SiteNetwork, vau
         {"extra": {"deep": [[[[[[[[[1]]]]]]]]]}},
     ],
 )
-def test_what_a_record_cannot_hold_is_refused(
-    network: SiteNetwork, vault: Vault, details: dict[str, object]
-) -> None:
+def test_what_a_record_cannot_hold_is_refused(offline_vault: Vault, details: dict[str, object]) -> None:
     with pytest.raises(IntakeError):
-        add(vault, network.clock, **details)
-    assert vault.database.row("SELECT count(*) FROM record") == (0,)
+        add(offline_vault, STOPPED, **details)
+    assert offline_vault.database.row("SELECT count(*) FROM record") == (0,)
 
 
-def test_supersedes_is_a_leaf_hash(network: SiteNetwork, vault: Vault) -> None:
+def test_supersedes_is_a_leaf_hash(offline_vault: Vault) -> None:
     with pytest.raises(IntakeError):
-        add(vault, network.clock, supersedes=Hash32(b"short"))
+        add(offline_vault, STOPPED, supersedes=Hash32(b"short"))

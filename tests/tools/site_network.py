@@ -43,8 +43,9 @@ ORIGIN = parse_origin("acme/rotterdam")
 STOPPED = Clock(lambda: START, lambda: START, lambda _seconds: None)
 """A clock for what needs no chain."""
 
-Fault = Callable[[list[Any], Callable[[], Any]], Any]
-"""From a method's parameters and the way to the node to the answer that the client gets instead."""
+Message = dict[str, Any]
+Fault = Callable[[Message, Callable[[], Message]], Message]
+"""From a request and the way to the node to the answer that the client gets instead."""
 
 
 def counted_bytes(seed: bytes = b"site network") -> Callable[[int], bytes]:
@@ -90,10 +91,19 @@ class SiteNetwork:
     def pass_time(self, seconds: float) -> None:
         """Let time pass, with a block in each second."""
         end = self.time + seconds
+        if not self.makes_blocks:
+            self.time = end
         while self.time < end:
             self.time = min(end, float(int(self.time) + 1))
-            if self.makes_blocks and int(self.time) > self.chain.head.header.timestamp:
+            if int(self.time) > self.chain.head.header.timestamp:
                 self.chain.produce(self.committee)
+
+    def idle(self, seconds: float) -> None:
+        """Let time pass without blocks but for some at its end: quick, where only the time matters."""
+        self.makes_blocks = False
+        self.pass_time(seconds)
+        self.makes_blocks = True
+        self.pass_time(4)
 
     def client(self) -> ChainClient:
         rpc = JsonRpc("http://127.0.0.1:1", sleep=self.pass_time)
@@ -124,13 +134,14 @@ class _InProcess:
         method = document["method"]
         self._network.calls.append(method)
 
-        def ask() -> Any:
+        def ask() -> Message:
             reply = answer(self._network.node, json.dumps(document).encode())
             assert reply is not None
-            return json.loads(reply)
+            found: Message = json.loads(reply)
+            return found
 
         fault = self._network.faults.get(method)
-        return ask() if fault is None else fault(document["params"], ask)
+        return ask() if fault is None else fault(document, ask)
 
     def close(self) -> None:
         pass
@@ -150,9 +161,42 @@ def new_vault(directory: Path, folder: Path, origin: str = ORIGIN.text) -> Vault
     )
 
 
-def unreachable(_params: list[Any], _ask: Callable[[], Any]) -> Any:
+def unreachable(_request: Message, _ask: Callable[[], Message]) -> Message:
     """A fault: nobody is there."""
     raise RpcUnreachable("cannot reach http://127.0.0.1:1", sent=False)
+
+
+def lost_answer() -> Fault:
+    """A fault: the node takes the first request, and its answer is lost."""
+    left = [1]
+
+    def fault(_request: Message, ask: Callable[[], Message]) -> Message:
+        reply = ask()
+        if left:
+            left.pop()
+            raise RpcUnreachable("the connection broke")
+        return reply
+
+    return fault
+
+
+def with_result(result: Any) -> Fault:
+    """A fault: the node always answers this."""
+    return lambda request, _ask: {"jsonrpc": "2.0", "id": request["id"], "result": result}
+
+
+def with_refusal(message: str, *, times: int = 1_000_000) -> Fault:
+    """A fault: the node says no, so many times, and then does as it should."""
+    left = [times]
+
+    def fault(request: Message, ask: Callable[[], Message]) -> Message:
+        if left[0] == 0:
+            return ask()
+        left[0] -= 1
+        error = {"code": -32000, "message": message}
+        return {"jsonrpc": "2.0", "id": request["id"], "error": error}
+
+    return fault
 
 
 def found_network(directory: Path, settings: NetworkSettings | None = None) -> None:
@@ -164,10 +208,10 @@ def found_network(directory: Path, settings: NetworkSettings | None = None) -> N
 def open_network(directory: Path) -> Iterator[SiteNetwork]:
     database = Database(directory / DATABASE_NAME)
     try:
-        times = [START]
-        chain = Chain(database, lambda: times[0])
-        node = Node(chain, FilterTable(lambda: times[0]), "test")
-        network = SiteNetwork(directory, database, chain, read_committee(directory), node, START)
+        chain = Chain(database, lambda: START)
+        now = float(chain.head.header.timestamp)
+        node = Node(chain, FilterTable(lambda: START), "test")
+        network = SiteNetwork(directory, database, chain, read_committee(directory), node, now)
         chain.clock = lambda: network.time
         network.pass_time(5)
         yield network
@@ -175,6 +219,6 @@ def open_network(directory: Path) -> Iterator[SiteNetwork]:
         database.close()
 
 
-def copy_network(source: Path, target: Path) -> Path:
+def copied(source: Path, target: Path) -> Path:
     shutil.copytree(source, target)
     return target

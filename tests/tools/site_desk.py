@@ -1,0 +1,93 @@
+"""Documents and records for tests of the node: quick to make, the same in each run."""
+
+from perdure_anchor.evidence import Evidence, encode_evidence, parse_evidence
+from perdure_anchor.hashes import Hash32, sha256
+from perdure_anchor.trust import TrustFile
+from perdure_anchor.verdict import Grade, Verdict
+from perdure_anchor.verify import Document, verify
+from perdure_node.anchors import anchors
+from perdure_node.clock import Clock
+from perdure_node.intake import Details, DocumentFacts, add_document
+from perdure_node.keystore import KeyRing
+from perdure_node.proving import prove
+from perdure_node.records import Added
+from perdure_node.registration import register_site
+from perdure_node.sealing import seal
+from perdure_node.selectors import parse_selector
+from perdure_node.sync import SyncResult, sync
+from perdure_node.vault import Vault
+from tools.site_network import PASSPHRASE, STOPPED, SiteNetwork, counted_bytes
+
+
+def document(number: int) -> DocumentFacts:
+    content = b"document %d" % number
+    return DocumentFacts(sha256(content), len(content), f"{number}.txt", "text/plain")
+
+
+def add_numbers(vault: Vault, *numbers: int, clock: Clock = STOPPED) -> list[Added]:
+    """A record for each number's document."""
+    return [
+        add_document(
+            vault,
+            document(number),
+            Details(document_type="letter"),
+            clock=clock,
+            randomness=counted_bytes(b"%d" % number),
+        )
+        for number in numbers
+    ]
+
+
+def leaf_hashes(vault: Vault) -> list[Hash32]:
+    """The log's leaf hashes by index."""
+    rows = vault.database.rows("SELECT leaf_hash FROM record WHERE log_index IS NOT NULL ORDER BY log_index")
+    return [Hash32(row[0]) for row in rows]
+
+
+def verdict_on(
+    evidence: Evidence, trust: TrustFile, number: int | None = None, require: Grade = Grade.FINAL
+) -> Verdict:
+    """What a verifier says who gets the evidence as a file, maybe with the number's document."""
+    facts = None if number is None else document(number)
+    given = None if facts is None else Document(facts.sha256, facts.size)
+    return verify(parse_evidence(encode_evidence(evidence)), trust, given, require=require)
+
+
+class Site:
+    """A vault with its network, as a test uses both."""
+
+    def __init__(self, network: SiteNetwork, vault: Vault) -> None:
+        self.network, self.vault = network, vault
+        self.keys = KeyRing(vault, lambda: PASSPHRASE)
+
+    def register(self) -> None:
+        with self.network.anchor_chain() as chain:
+            key = self.network.partner_private_key(self.vault.origin.partner)
+            register_site(self.vault, chain, key, clock=self.network.clock)
+
+    def sync(self, wait: float = 60.0) -> SyncResult:
+        with self.network.anchor_chain(self.vault.trust) as chain:
+            return sync(self.vault, chain, self.keys, clock=self.network.clock, wait=wait)
+
+    def add(self, *numbers: int) -> list[Added]:
+        return add_numbers(self.vault, *numbers, clock=self.network.clock)
+
+    def seal(self) -> None:
+        seal(self.vault, self.keys, self.network.clock)
+
+    def verdict(self, number: int, require: Grade = Grade.FINAL) -> Verdict:
+        """What evidence of the number's document shows."""
+        proof = prove(self.vault, parse_selector(document(number).sha256.hex()), require=require)
+        return verdict_on(proof.evidence, self.vault.trust, number, require)
+
+    def is_final(self, *numbers: int) -> bool:
+        """Whether all the documents have final evidence with which nothing is wrong."""
+        return all(self.verdict(number).ok for number in numbers)
+
+    @property
+    def sizes(self) -> list[int]:
+        return [anchor.size for anchor in anchors(self.vault.database)]
+
+    def sent(self) -> int:
+        """How many transactions the relay has in the chain."""
+        return self.network.client().transaction_count(self.vault.relay_address)

@@ -42,5 +42,13 @@ def test_a_tower_of_brackets(body):
     assert nests_deeper(body, 64)
 
 
+@pytest.mark.parametrize(
+    "body", [b"[" * 65 + b'"' + b'\\"' * 2_000_000, b"[" * 65 + b"\\" * 4_000_001, b'"' * 4_000_001]
+)
+def test_no_text_takes_long(body):
+    """A search that starts again at each quote would take days over the first of these, which fits into evidence."""
+    assert nests_deeper(body, 64) == body.startswith(b"[")
+
+
 def test_a_wide_answer_is_not_deep():
     assert not nests_deeper(b"[" + b",".join([b'{"logs":["[[[[[["]}'] * 10_000) + b"]", 64)

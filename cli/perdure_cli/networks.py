@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import ChainError
+from perdure_node.errors import PartnerUnknown
 
 from perdure_cli.site import ask_passphrase, read_passphrase_file
 from perdure_cli.trust_store import TrustSource, read_trust_file, user_store
@@ -41,7 +42,7 @@ class RealChain:
 
 
 def devnet_network(directory: Path, origin: Origin) -> Network:
-    """A running devnet, with the keys of the site's partner and of the relay; raises `DevnetStopped`."""
+    """A running devnet, with the keys of the site's partner and of the relay; raises `DevnetStopped` or `PartnerUnknown`."""
     from perdure_devnet.info import TRUST_NAME, read_info
     from perdure_devnet.network import partner_key, relay_key
 
@@ -50,6 +51,11 @@ def devnet_network(directory: Path, origin: Origin) -> Network:
         raise DevnetStopped(
             f"{directory}: the devnet is not running",
             hint=f"start it with: perdure devnet up --dir {directory}",
+        )
+    if origin.partner not in info.partners:
+        raise PartnerUnknown(
+            f"partner: got {origin.partner}, but the devnet's partners are {', '.join(info.partners)}",
+            hint="the part of the site's name before the slash is its partner",
         )
     return Network(
         trust=read_trust_file(directory / TRUST_NAME, user_store(os.environ)),

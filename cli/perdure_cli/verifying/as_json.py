@@ -18,6 +18,7 @@ def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
         "documents": list(outcome.documents),
         "required": required.text,
         **(_no_verdict() if outcome.verdict is None else _verdict_members(outcome.verdict)),
+        "clock_allowance": outcome.clock_allowance,
         "errors": [error_members(error) for error in outcome.errors],
         "trust": None if outcome.trust is None else _trust_members(outcome.trust),
     }

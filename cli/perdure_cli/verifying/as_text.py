@@ -67,8 +67,8 @@ def _print_shown(outcome: Outcome, verdict: Verdict) -> None:
         print_row("key", _KEYS[verdict.key])
     if verdict.anchor is not None:
         print_row("anchored", f"in block {verdict.anchor.block_number}, 0x{verdict.anchor.block_hash.hex()}")
-        _print_time("not before", verdict.not_before)
-        _print_time("not after", verdict.not_after)
+        _print_time("not before", verdict.not_before, outcome.clock_allowance)
+        _print_time("not after", verdict.not_after, outcome.clock_allowance)
 
 
 def _document(outcome: Outcome, verdict: Verdict) -> str:
@@ -82,11 +82,11 @@ def _document(outcome: Outcome, verdict: Verdict) -> str:
     return f"not checked, recorded is {recorded}"
 
 
-def _print_time(label: str, bound: TimeBound | None) -> None:
+def _print_time(label: str, bound: TimeBound | None, allowance: int) -> None:
     if bound is None:
         print_row(label, "no bound is shown")
         return
-    print_row(label, format_seconds(bound.seconds))
+    print_row(label, f"{format_seconds(bound.seconds)}, with {allowance} s allowed for clocks")
     names = ", ".join(map(checksum_address, bound.proposers)) or "whoever proposed the block"
     if bound.complete:
         print_row("", f"false only if these {len(bound.proposers)} validators lied: {names}")
@@ -114,10 +114,14 @@ def _claim(value: JsonValue) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(signer, dict) and "name" in signer for signer in value):
-        return "; ".join(
-            " ".join(str(part) for part in signer.values()) for signer in value if isinstance(signer, dict)
-        )
+        return "; ".join(_signer(signer) for signer in value if isinstance(signer, dict))
     return json.dumps(value, ensure_ascii=False)
+
+
+def _signer(signer: dict[str, JsonValue]) -> str:
+    others = ", ".join(str(part) for key, part in signer.items() if key not in ("name", "id"))
+    text = f"{signer['name']} <{signer['id']}>" if "id" in signer else str(signer["name"])
+    return f"{text}, {others}" if others else text
 
 
 def _print_trust(source: TrustSource) -> None:

@@ -15,13 +15,17 @@ from perdure_cli.verifying.trust_choice import TrustChoice
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``verdict`` is None where the evidence could not be read, or nothing says whom to trust; then ``errors`` says why."""
+    """``verdict`` is None where the evidence could not be read, or nothing says whom to trust; then ``errors`` says why.
+
+    ``clock_allowance`` are the seconds by which the verdict's times were widened for the clocks of honest validators.
+    """
 
     file: str
     documents: tuple[str, ...] = ()
     verdict: Verdict | None = None
     trust: TrustSource | None = None
     errors: tuple[PerdureError, ...] = ()
+    clock_allowance: int = 0
 
     @property
     def ok(self) -> bool:
@@ -55,4 +59,4 @@ class Question:
         verdict = verify(
             evidence, trust.trust, document, require=self.require, clock_allowance=self.clock_allowance
         )
-        return Outcome(case.evidence.name, names, verdict, trust, verdict.errors)
+        return Outcome(case.evidence.name, names, verdict, trust, verdict.errors, self.clock_allowance)

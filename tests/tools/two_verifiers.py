@@ -1,0 +1,64 @@
+"""Two verifiers asked the same: the library, and the one that was written from anchor/SPEC.md alone."""
+
+import independent_verifier
+from perdure_anchor.errors import PerdureError
+from perdure_anchor.evidence import Evidence, encode_evidence, parse_evidence
+from perdure_anchor.hashes import sha256
+from perdure_anchor.time_bounds import TimeBound
+from perdure_anchor.trust import TrustFile
+from perdure_anchor.trust_file import TrustFileError, encode_trust_file, parse_trust_file
+from perdure_anchor.verdict import Grade
+from perdure_anchor.verify import Document, verify
+from simulated_chain import DOCUMENT_BYTES
+
+GRADES = tuple(grade.text for grade in Grade)
+
+# what both verifiers are asked: evidence, trust file, document or None
+Question = tuple[bytes, bytes, bytes | None]
+
+
+def question(evidence: Evidence, trust: TrustFile, document: bytes | None = DOCUMENT_BYTES) -> Question:
+    return encode_evidence(evidence), encode_trust_file(trust), document
+
+
+def library_answer(asked: Question, require: str) -> dict[str, object]:
+    raw, raw_trust, octets = asked
+    try:
+        trust = parse_trust_file(raw_trust)
+    except TrustFileError:
+        return {"ok": None}
+    try:
+        evidence = parse_evidence(raw)
+    except PerdureError as fault:
+        return {"ok": False, "grade": None, "faults": [type(fault).__name__]}
+    document = None if octets is None else Document(sha256(octets), len(octets))
+    verdict = verify(evidence, trust, document, require=Grade[require.upper()])
+    return {
+        "ok": verdict.ok,
+        "grade": verdict.grade and verdict.grade.text,
+        "faults": [type(fault).__name__ for fault in verdict.errors],
+        "key": verdict.key.value,
+        "leaf_hash": verdict.leaf_hash.hex() if verdict.grade else None,
+        "block_number": verdict.anchor and verdict.anchor.block_number,
+        "block_hash": verdict.anchor and verdict.anchor.block_hash.hex(),
+        "not_before": _bound(verdict.not_before),
+        "not_after": _bound(verdict.not_after),
+        "disclosed": verdict.disclosed,
+    }
+
+
+def _bound(bound: TimeBound | None) -> dict[str, object] | None:
+    return bound and {"seconds": bound.seconds, "complete": bound.complete}
+
+
+def independent_answer(asked: Question, require: str) -> dict[str, object]:
+    try:
+        return independent_verifier.judge(*asked, require=require)
+    except independent_verifier.NoAnswer:
+        return {"ok": None}
+
+
+def agreed_answer(asked: Question, require: str = "final") -> dict[str, object]:
+    answer = library_answer(asked, require)
+    assert independent_answer(asked, require) == answer
+    return answer

@@ -84,6 +84,14 @@ def test_complete_example():
     assert to_hex(bytes.fromhex(answer["block_hash"])) == told["block_hash"]
 
 
+@pytest.mark.parametrize("name", ["contract.pdf", "receipt.txt"])
+def test_evidence_from_the_real_registry(name: str):
+    story = VECTORS.parent / "story"
+    files = (f"{name}.evidence.json", "consortium.json", name)
+    answer = agreed_answer(tuple((story / file).read_bytes() for file in files))
+    assert (answer["ok"], answer["grade"]) == (True, "final")
+
+
 def test_primitives_on_the_examples():
     record, log, checkpoint = (committed_example(name) for name in ("record", "log", "checkpoint"))
     digests = [independent_verifier.sha256(text.encode()) for text in record["disclosures"]]

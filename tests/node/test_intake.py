@@ -20,7 +20,7 @@ from perdure_node.intake import (
 )
 from perdure_node.records import Added, record_by_leaf
 from perdure_node.vault import Vault
-from tools.site_network import SiteNetwork, counted_bytes
+from tools.site_network import START, STOPPED, SiteNetwork, counted_bytes
 
 DOCUMENT = DocumentFacts(sha256(b"contract"), 8, "contract.pdf", "application/pdf")
 

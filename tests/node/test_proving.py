@@ -1,0 +1,214 @@
+from pathlib import Path
+
+import pytest
+from perdure_anchor.evidence import MAX_EVIDENCE_SIZE, encode_evidence
+from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
+from perdure_anchor.verdict import DocumentMatch, Grade
+from perdure_node.block_runs import refresh_known_block
+from perdure_node.errors import (
+    IntakeError,
+    NoSuchRecord,
+    NotAnchoredYet,
+    UnknownSlot,
+    VaultDamaged,
+)
+from perdure_node.intake import Details, add_document
+from perdure_node.proving import count_provable, prove, prove_all
+from perdure_node.records import State
+from perdure_node.selectors import parse_selector
+from perdure_node.status import NextStep, list_records, read_status, show_record
+from tools.site_desk import Site, document, verdict_on
+from tools.site_network import START, counted_bytes
+
+
+@pytest.fixture
+def stocked(site: Site) -> Site:
+    """Records 1 to 3 are anchored, 4 is sealed, 5 waits."""
+    with site.network.anchor_chain() as chain:
+        refresh_known_block(site.vault, chain)
+    site.add(1, 2)
+    site.sync()
+    site.add(3)
+    site.sync()
+    site.add(4)
+    site.seal()
+    site.add(5)
+    return site
+
+
+def test_a_record_is_named_by_file_digest_leaf_hash_or_index(stocked: Site, tmp_path: Path) -> None:
+    path = tmp_path / "a file"
+    path.write_bytes(b"document 2")
+    record = show_record(stocked.vault, parse_selector("1"))
+    names = (
+        str(path),
+        document(2).sha256.hex(),
+        "0x" + document(2).sha256.hex().upper(),
+        record.summary.leaf_hash.hex(),
+        "1",
+    )
+    for name in names:
+        proof = prove(stocked.vault, parse_selector(name))
+        assert (proof.index, proof.document_name) == (1, "2.txt")
+        assert verdict_on(proof.evidence, stocked.vault.trust, 2).document is DocumentMatch.MATCHED
+
+
+@pytest.mark.parametrize("name", ["99", "0" * 64, "3", "4"])
+def test_what_is_not_there_or_not_anchored_is_a_no(stocked: Site, name: str) -> None:
+    error = NotAnchoredYet if name == "3" else NoSuchRecord
+    with pytest.raises(error):
+        prove(stocked.vault, parse_selector(name))
+
+
+@pytest.mark.parametrize("name", ["", "absent.pdf", "-1", "1" * 16, "0x12", "g" * 64, "."])
+def test_what_names_nothing_is_said(name: str) -> None:
+    with pytest.raises(IntakeError):
+        parse_selector(name)
+
+
+def test_a_record_that_is_not_anchored_gives_what_it_has(stocked: Site) -> None:
+    for number, checkpointed, grades in ((4, True, (1, 2)), (5, False, (1,))):
+        selector = parse_selector(document(number).sha256.hex())
+        for grade in Grade:
+            if grade in grades:
+                evidence = prove(stocked.vault, selector, require=grade).evidence
+                assert (evidence.checkpoint is not None, evidence.anchor) == (checkpointed, None)
+                assert verdict_on(evidence, stocked.vault.trust, number).grade is Grade.RECORDED
+            else:
+                with pytest.raises(NotAnchoredYet) as caught:
+                    prove(stocked.vault, selector, require=grade)
+                assert "perdure sync" in str(caught.value.hint)
+
+
+def test_a_record_is_proved_by_the_first_anchor_that_covers_it(stocked: Site) -> None:
+    sizes = [prove(stocked.vault, parse_selector(str(index))).evidence.checkpoint for index in range(3)]
+    assert [checkpoint.size for checkpoint in sizes if checkpoint] == [2, 2, 3]
+
+
+def test_default_disclosures_say_what_and_when_but_not_everything(stocked: Site) -> None:
+    proof = prove(stocked.vault, parse_selector("0"))
+    verdict = verdict_on(proof.evidence, stocked.vault.trust)
+    assert set(verdict.disclosed) == DEFAULT_DISCLOSED
+    assert verdict.not_before is not None
+
+
+def test_slots_can_be_shown_and_hidden(stocked: Site) -> None:
+    selector = parse_selector("0")
+    everything = prove(stocked.vault, selector, disclose={"all"}, hide={"extra"})
+    verdict = verdict_on(everything.evidence, stocked.vault.trust, 1)
+    assert verdict.ok
+    assert set(verdict.disclosed) == set(SLOTS) - {"extra"}
+    assert verdict.disclosed["document_name"] == "1.txt"
+    more = prove(stocked.vault, selector, disclose={"document_name"}, hide={"document_sha256", "after"})
+    verdict = verdict_on(more.evidence, stocked.vault.trust)
+    assert verdict.ok
+    assert set(verdict.disclosed) == (DEFAULT_DISCLOSED | {"document_name"}) - {"document_sha256", "after"}
+    assert verdict.not_before is None
+
+
+@pytest.mark.parametrize("chosen", [{"disclose": {"colour"}}, {"hide": {"all"}}, {"hide": {"Extra"}}])
+def test_a_slot_that_does_not_exist_is_said(stocked: Site, chosen: dict[str, set[str]]) -> None:
+    with pytest.raises(UnknownSlot):
+        prove(stocked.vault, parse_selector("0"), **chosen)  # type: ignore[arg-type]
+
+
+def test_of_several_records_the_newest_with_evidence_is_proved(stocked: Site) -> None:
+    for kind in ("second", "third"):
+        add_document(
+            stocked.vault,
+            document(1),
+            Details(document_type=kind),
+            clock=stocked.network.clock,
+            randomness=counted_bytes(kind.encode()),
+            again=True,
+        )
+        if kind == "second":
+            stocked.sync()
+    selector = parse_selector(document(1).sha256.hex())
+    assert prove(stocked.vault, selector).index == 5
+    assert prove(stocked.vault, parse_selector("0")).index == 0
+    assert prove(stocked.vault, selector, require=Grade.RECORDED).index is None
+    details = show_record(stocked.vault, selector)
+    assert details.values["document_type"] == "third"
+    assert [other.index for other in details.others] == [5, 0]
+
+
+def test_everything_that_is_anchored_can_be_proved_in_one_go(stocked: Site) -> None:
+    proofs = list(prove_all(stocked.vault, disclose={"document_name"}))
+    assert count_provable(stocked.vault) == len(proofs) == 3
+    for index, proof in enumerate(proofs):
+        assert (
+            proof.evidence
+            == prove(stocked.vault, parse_selector(str(index)), disclose={"document_name"}).evidence
+        )
+        assert verdict_on(proof.evidence, stocked.vault.trust, index + 1).ok
+
+
+def test_evidence_of_one_record_is_small(stocked: Site) -> None:
+    size = len(encode_evidence(prove(stocked.vault, parse_selector("0"), disclose={"all"}).evidence))
+    assert size < 16 * 1024 < MAX_EVIDENCE_SIZE
+
+
+def test_a_record_that_was_changed_on_the_disk_is_not_proved(stocked: Site) -> None:
+    database = stocked.vault.database
+    database.execute("UPDATE record SET slots = replace(slots, 'letter', 'lettre') WHERE log_index = 0")
+    with pytest.raises(VaultDamaged):
+        prove(stocked.vault, parse_selector("0"))
+    for nonsense in ("[]", "{", '{"colour": 1}'):
+        database.execute("UPDATE record SET slots = ? WHERE log_index = 1", nonsense)
+        with pytest.raises(VaultDamaged):
+            prove(stocked.vault, parse_selector("1"))
+    assert prove(stocked.vault, parse_selector("2")).index == 2
+
+
+def test_a_log_that_lost_its_hashes_proves_nothing(stocked: Site) -> None:
+    stocked.vault.database.execute("DELETE FROM tile")
+    with pytest.raises(VaultDamaged):
+        prove(stocked.vault, parse_selector("0"))
+
+
+def test_status_counts_and_says_what_to_do_next(site: Site) -> None:
+    def steps() -> tuple[int, int, int, NextStep]:
+        status = read_status(site.vault)
+        assert status.total == status.waiting + status.log_size
+        return status.waiting, status.sealed, status.anchored, status.next_step
+
+    assert steps() == (0, 0, 0, NextStep.ADD)
+    assert read_status(site.vault).last_sync_at is None
+    site.add(1, 2)
+    assert steps() == (2, 0, 0, NextStep.SYNC)
+    assert read_status(site.vault).oldest_waiting_at is not None
+    site.seal()
+    assert steps() == (0, 2, 0, NextStep.SYNC_AGAIN)
+    site.sync()
+    assert steps() == (0, 0, 2, NextStep.PROVE)
+    status = read_status(site.vault)
+    assert status.last_sync_at is not None
+    assert START < status.last_sync_at <= site.network.time
+    assert status.known_block is not None
+    assert (status.oldest_waiting_at, status.open_transaction, status.time_runs_open) == (None, None, 0)
+
+
+def test_lists_are_in_order_and_can_be_cut(stocked: Site) -> None:
+    listed = list(list_records(stocked.vault))
+    assert [record.document_name for record in listed] == ["1.txt", "2.txt", "3.txt", "4.txt", "5.txt"]
+    assert [record.state.value for record in listed] == ["anchored"] * 3 + ["sealed", "waiting"]
+    assert [record.index for record in listed] == [0, 1, 2, 3, None]
+    newest = list_records(stocked.vault, newest_first=True, limit=2)
+    assert [record.document_name for record in newest] == ["5.txt", "4.txt"]
+    for state in State:
+        kept = list(list_records(stocked.vault, state=state))
+        assert kept == [record for record in listed if record.state is state]
+
+
+def test_a_record_is_shown_with_its_way_to_the_chain(stocked: Site) -> None:
+    anchored = show_record(stocked.vault, parse_selector("2"))
+    assert anchored.anchor is not None
+    assert anchored.checkpoint is not None
+    assert (anchored.anchor.size, anchored.checkpoint.size) == (3, 3)
+    assert anchored.values["document_type"] == "letter"
+    sealed = show_record(stocked.vault, parse_selector("3"))
+    assert sealed.checkpoint is not None
+    assert (sealed.checkpoint.size, sealed.anchor) == (4, None)
+    waiting = show_record(stocked.vault, parse_selector(document(5).sha256.hex()))
+    assert (waiting.checkpoint, waiting.anchor, waiting.summary.state) == (None, None, State.WAITING)

@@ -80,7 +80,7 @@ def _conclude(findings: Findings, require: Grade) -> Verdict:
         not_before=findings.not_before,
         not_after=findings.not_after,
         who_must_have_lied=_who_must_have_lied(findings),
-        notes=(*findings.notes, *_notes(findings)),
+        notes=(*findings.notes, *_shortfall_notes(findings), *_notes(findings)),
     )
 
 
@@ -90,6 +90,13 @@ def _too_low(findings: Findings, require: Grade) -> VerificationError:
         return why
     shown = "nothing" if findings.grade is None else findings.grade.text
     return GradeTooLow(f"shown is {shown}, asked for is {require.text}: {why}")
+
+
+def _shortfall_notes(findings: Findings) -> list[str]:
+    """Why it is not more, for a caller who asked for less and got a yes."""
+    if findings.errors or findings.shortfall is None:
+        return []
+    return [f"not more than that is shown: {findings.shortfall}"]
 
 
 def _claims(disclosed: Mapping[str, JsonValue], checkpoint: SignedCheckpoint | None) -> Claims:

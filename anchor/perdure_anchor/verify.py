@@ -188,6 +188,10 @@ def _verify_anchor(findings: Findings, checkpoint: Checkpoint, proof: AnchorProo
     findings.grade, findings.shortfall = Grade.ANCHORED, None
     if findings.key is not KeyStatus.PINNED:
         findings.key = KeyStatus.BY_REGISTRY
+        if findings.trust.pinned_keys(findings.evidence.origin):
+            findings.notes.append(
+                "the key is none of those pinned for the site: only the registry vouches for it"
+            )
     return run
 
 

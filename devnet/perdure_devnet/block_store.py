@@ -37,10 +37,12 @@ class BlockStore:
     def add_setting(self, name: str, value: str) -> None:
         self.database.connection.execute("INSERT INTO setting VALUES (?, ?)", (name, value))
 
-    def node(self, key: bytes) -> bytes | None:
-        """The state node with this hash."""
+    def node(self, key: bytes) -> bytes:
+        """The state node with this hash; raises KeyError."""
         row = self._one("SELECT node FROM state_node WHERE hash = ?", key)
-        return None if row is None else bytes(row[0])
+        if row is None:
+            raise KeyError(key)
+        return bytes(row[0])
 
     def add_nodes(self, nodes: Mapping[bytes, bytes]) -> None:
         """Store nodes; those that are there already stay, since equal hashes are equal nodes."""

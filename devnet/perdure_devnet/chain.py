@@ -7,6 +7,7 @@ its state and with the changes to the pool in one SQL transaction, and shown to 
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import lru_cache
 
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Address, Hash32
@@ -36,6 +37,9 @@ from perdure_devnet.rules import Parent, check_header
 from perdure_devnet.state import Accounts, StateNodes
 from perdure_devnet.transaction import Transaction, parse_transaction
 
+# about a kilobyte each
+_KEPT_NODES = 16_384
+
 # seconds since 1970, with a fraction
 Clock = Callable[[], float]
 
@@ -54,6 +58,8 @@ class Chain:
         self.genesis_hash = genesis.hash
         self._head = head
         self._pool = Mempool(database, self.chain_id)
+        # nodes never change, so those near the roots need not be read for each block; a missing one is not remembered
+        self._fetch_node = lru_cache(_KEPT_NODES)(self.store.node)
 
     def _stored(self, number: int) -> Block:
         block = self.store.block(number)
@@ -99,7 +105,7 @@ class Chain:
 
     def nodes(self) -> StateNodes:
         """The stored state nodes, with room for new ones."""
-        return StateNodes(self.store.node)
+        return StateNodes(self._fetch_node)
 
     def accounts(self, block: Block) -> Accounts:
         """The accounts as they are after ``block``."""

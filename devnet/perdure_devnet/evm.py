@@ -21,6 +21,7 @@ from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.qbft import DIFFICULTY, MIX_HASH
 from perdure_anchor.receipt import EventLog
 
+from perdure_devnet.computation import DevnetComputation
 from perdure_devnet.errors import TransactionRefused
 from perdure_devnet.headers import BASE_FEE, Slot
 from perdure_devnet.state import StateNodes
@@ -44,6 +45,8 @@ class Applied:
 
 
 class _DevnetState(PragueState):
+    computation_class = DevnetComputation
+
     def set_system_contracts(self) -> None:
         """Nothing to set: see the module."""
 

@@ -15,7 +15,8 @@ from eth_typing import Hash32 as EvmHash32
 from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.trie import EMPTY_TRIE_ROOT
 
-FetchNode = Callable[[bytes], bytes | None]
+# raises KeyError for a node that is not there
+FetchNode = Callable[[bytes], bytes]
 
 
 class StateNodes(BaseDB):
@@ -27,11 +28,7 @@ class StateNodes(BaseDB):
 
     def __getitem__(self, key: bytes) -> bytes:
         node = self.fresh.get(key)
-        if node is None:
-            node = self._fetch(key)
-        if node is None:
-            raise KeyError(key)
-        return node
+        return self._fetch(key) if node is None else node
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
         self.fresh[key] = value
@@ -41,7 +38,11 @@ class StateNodes(BaseDB):
         self.fresh.pop(key, None)
 
     def _exists(self, key: bytes) -> bool:
-        return key in self.fresh or self._fetch(key) is not None
+        try:
+            self[key]
+        except KeyError:
+            return False
+        return True
 
 
 class Accounts:
@@ -77,7 +78,8 @@ class GenesisState:
 
 def genesis_state(balances: Mapping[Address, int]) -> GenesisState:
     """The state in which these accounts have these balances (wei) and nothing else exists."""
-    nodes = StateNodes(lambda _: None)
+    nothing: dict[bytes, bytes] = {}
+    nodes = StateNodes(nothing.__getitem__)
     accounts = AccountDB(AtomicDB(nodes), EvmHash32(EMPTY_TRIE_ROOT))
     for address, balance in balances.items():
         accounts.set_balance(EvmAddress(address), balance)

@@ -8,12 +8,17 @@ import pytest
 from eth.db.atomic import AtomicDB
 from eth.db.chain import ChainDB
 from eth.vm.chain_context import ChainContext
+from eth.vm.code_stream import CodeStream
 from eth.vm.forks.prague import PragueVM
 from eth.vm.forks.prague.blocks import PragueBlockHeader
 from eth.vm.forks.prague.transactions import PragueTransactionBuilder
+from hypothesis import given
+from hypothesis import strategies as st
 from perdure_anchor.header import BlockHeader
 from perdure_anchor.receipt import parse_receipt
+from perdure_devnet.block import encode_block
 from perdure_devnet.chain import Chain
+from perdure_devnet.computation import instruction_positions
 from perdure_devnet.errors import TransactionRefused
 from perdure_devnet.rpc.present import created_address
 from perdure_devnet.state import StateNodes
@@ -203,3 +208,20 @@ def test_a_transaction_of_the_wrong_nonce_is_refused_by_the_block(devnet: Devnet
     with pytest.raises(TransactionRefused, match="nonce too low"):
         devnet.block(Sender("ada").sign(to=BOB))
         chain.submit(Sender("ada").sign(to=BOB, nonce=0))
+
+
+@given(st.lists(st.sampled_from([0x5B, 0x5F, 0x60, 0x61, 0x7F, 0x00, 0xFF]), max_size=120).map(bytes))
+def test_where_code_may_be_jumped_to_is_what_py_evm_finds(code: bytes) -> None:
+    stream = CodeStream(code)
+    wanted = {position for position in range(len(code) + 40) if stream.is_valid_opcode(position)}
+    assert instruction_positions(code) == wanted
+
+
+def test_a_node_that_was_missing_is_found_once_it_is_there(devnet: Devnet, other: Devnet) -> None:
+    """A refused block leaves no trace in what is remembered of the state."""
+    block = devnet.block(Sender("ada").sign(to=BOB, value=1))
+    root = block.header.state_root
+    with pytest.raises(KeyError):
+        other.chain.nodes()[root]
+    other.chain.import_block(encode_block(block))
+    assert other.chain.nodes()[root] == devnet.chain.nodes()[root]

@@ -3,10 +3,12 @@
 The system contracts of the beacon chain (EIP-4788, EIP-2935, EIP-7002, EIP-7251) are left out: no QBFT network has them.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from eth import EVM_RECURSION_LIMIT
 from eth.abc import ComputationAPI
 from eth.db.atomic import AtomicDB
 from eth.exceptions import OutOfGas, Revert
@@ -26,6 +28,9 @@ from perdure_devnet.errors import TransactionRefused
 from perdure_devnet.headers import BASE_FEE, Slot
 from perdure_devnet.state import StateNodes
 from perdure_devnet.transaction import Transaction
+
+# a library that py-evm imports leaves the whole process a limit of 100,000, which is deeper than the stack
+sys.setrecursionlimit(EVM_RECURSION_LIMIT)
 
 REVERTED = "execution reverted"
 OUT_OF_GAS = "out of gas"

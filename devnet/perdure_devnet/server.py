@@ -94,10 +94,11 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the latter for a port beyond 65535
         listener.close()
+        reason = error.strerror if isinstance(error, OSError) else None
         raise AddressInUse(
-            f"cannot listen on {host}:{port}: {error.strerror or error}", hint="choose another --port"
+            f"cannot listen on {host}:{port}: {reason or error}", hint="choose another --port"
         ) from error
     listener.listen()
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:

@@ -103,9 +103,12 @@ def test_a_port_in_use_is_an_error_with_a_remedy() -> None:
         assert caught.value.hint == "choose another --port"
 
 
-def test_an_address_that_is_not_ours_is_an_error() -> None:
-    with pytest.raises(AddressInUse):
-        listen("192.0.2.1", 0)
+@pytest.mark.parametrize(
+    ("host", "port"), [("192.0.2.1", 0), ("127.0.0.1", 70_000), ("127.0.0.1", -1), ("no such host", 0)]
+)
+def test_where_nobody_can_listen_is_an_error(host: str, port: int) -> None:
+    with pytest.raises(AddressInUse, match=f"cannot listen on {host}:{port}"):
+        listen(host, port)
 
 
 def test_beyond_loopback_it_warns(caplog: pytest.LogCaptureFixture) -> None:

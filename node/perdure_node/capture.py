@@ -19,6 +19,8 @@ from perdure_node.anchor_place import AnchorPlace, find_anchor
 from perdure_node.anchors import StoredAnchor, anchors_with_open_run, store_anchor
 from perdure_node.chain_errors import AnchorMissing, AnchorNotVerified, NotFinalInTime
 from perdure_node.errors import VaultDamaged
+from perdure_node.keystore import KeyRing
+from perdure_node.nudging import Nudge
 from perdure_node.proving import evidence_of, signed_through
 from perdure_node.records import record_by_index
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size
@@ -26,22 +28,28 @@ from perdure_node.vault import Vault
 from perdure_node.waiting import Waiting
 
 
-def capture(vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, waiting: Waiting) -> StoredAnchor:
+def capture(
+    vault: Vault, chain: AnchorChain, keys: KeyRing, stored: StoredCheckpoint, waiting: Waiting
+) -> StoredAnchor:
     """Wait until the checkpoint's anchor is final and its time bounded, and store its proof.
 
-    When the wait is over, an anchor that is final is stored with its run open, for a later sync to complete. Raises
+    A chain that makes no empty blocks is nudged. When the wait is over, an anchor that is final is stored with its run open, for a later sync to complete. Raises
     `AnchorMissing`, `AnchorUnprovable`, `AnchorNotVerified`, and `NotFinalInTime`.
     """
     place = _find_in_time(chain, stored, waiting)
     proof = AnchorProof(place.receipt_index, place.receipt_nodes, place.log_position, ())
     waiting.progress.stage("wait for finality", None)
+    nudge = Nudge(chain, keys, waiting.clock)
     anchor = None
     while anchor is None or anchor.time_run_open:
         proof, grown = _lengthened(chain, proof, place.block_number)
         if grown:
             anchor = _judged(vault, chain, stored, place.block_number, proof)
             waiting.progress.advance(len(proof.headers))
-        elif not waiting.pause():
+            nudge.block_came()
+        elif waiting.pause():
+            nudge.no_block()
+        else:
             break
     if anchor is None:
         raise NotFinalInTime(

@@ -67,6 +67,11 @@ class Database:
         with self._faults():
             return self._connection.execute(sql, parameters).rowcount
 
+    def insert(self, sql: str, *parameters: Any) -> int:
+        """Run a statement that adds a row; returns the row's number."""
+        with self._faults():
+            return self._connection.execute(sql, parameters).lastrowid or 0
+
     def execute_each(self, sql: str, parameters: Iterable[_Parameters]) -> None:
         """Run a statement for each set of parameters."""
         with self._faults():

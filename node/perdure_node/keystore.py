@@ -99,6 +99,11 @@ class KeyRing:
     def __repr__(self) -> str:
         return f"KeyRing({self._folder})"
 
+    @property
+    def is_unlocked(self) -> bool:
+        """Whether the passphrase has been asked for."""
+        return self._passphrase is not None
+
     def site_key(self) -> bytes:
         """The key that signs checkpoints; raises `WrongPassphrase` or `KeystoreError`."""
         return self._key(SITE_KEY_FILE)

@@ -11,7 +11,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint, Slot
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import inclusion_proof, inclusion_proofs
-from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS, disclosure_digest, disclosures
+from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS, disclosure_digest
 from perdure_anchor.verdict import Grade
 
 from perdure_node.anchors import StoredAnchor, anchored_size, anchors, first_anchor_over
@@ -181,7 +181,7 @@ def _proof(
 
 
 def _slots(record: StoredRecord, shown: frozenset[str]) -> tuple[Slot, ...]:
-    texts = zip(SLOTS, disclosures(record.record, record.seed), strict=True)
+    texts = zip(SLOTS, record.disclosures, strict=True)
     return tuple(Slot(text if name in shown else None, disclosure_digest(text)) for name, text in texts)
 
 

@@ -9,12 +9,22 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Hash32, parse_hex
 from perdure_anchor.log import leaf_hash
-from perdure_anchor.record import SEED_SIZE, Record, leaf, make_record
+from perdure_anchor.record import (
+    SEED_SIZE,
+    SLOTS,
+    Record,
+    disclosure_digest,
+    disclosures,
+    leaf,
+    leaf_from_digests,
+    make_record,
+)
 from perdure_anchor.strict_json import JsonValue, encode_compact, parse_json
 
 from perdure_node.clock import Randomness
@@ -55,12 +65,15 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record with what opens it; ``index`` is None while it waits, ``after`` the hash of a known block."""
+    """A record with the disclosures that open it, in slot order, which were seen to give its leaf hash.
+
+    ``index`` is None while it waits, ``after`` the hash of a known block.
+    """
 
     sequence: int
     document_sha256: Hash32
     record: Record
-    seed: bytes
+    disclosures: tuple[str, ...]
     leaf_hash: Hash32
     after: Hash32 | None
     index: int | None
@@ -102,7 +115,7 @@ def _insert(database: Database, record: Record, document: Hash32, fingerprint: b
     name = leaf_hash(leaf(record, seed))
     after = record.value("after")
     filled: JsonValue = {slot: value for slot, value in record.values.items() if value is not None}
-    database.execute(
+    sequence = database.insert(
         "INSERT INTO record (document_sha256, fingerprint, slots, seed, leaf_hash, after_block) VALUES (?, ?, ?, ?, ?, ?)",
         document,
         fingerprint,
@@ -111,9 +124,7 @@ def _insert(database: Database, record: Record, document: Hash32, fingerprint: b
         name,
         None if after is None else parse_hex(after, 32, "after"),
     )
-    row = database.row("SELECT last_insert_rowid()")
-    assert row is not None
-    return Added(row[0], name, document, was_there=False)
+    return Added(sequence, name, document, was_there=False)
 
 
 def _checked(slots: Mapping[str, JsonValue]) -> Record:
@@ -167,28 +178,32 @@ def _first(database: Database, condition: str, value: Any) -> StoredRecord | Non
 
 def _stored(row: tuple[Any, ...]) -> StoredRecord:
     sequence, document, slots, seed, name, after, index = row
-    stored = StoredRecord(
-        sequence,
-        Hash32(document),
-        _reread(sequence, slots),
-        seed,
-        Hash32(name),
-        after and Hash32(after),
-        index,
-    )
-    if leaf_hash(leaf(stored.record, stored.seed)) != stored.leaf_hash:
+    record = _reread(sequence, slots)
+    texts = disclosures(record, seed)
+    # whatever was changed on the disk shows here, so the values need no other check
+    if leaf_hash(leaf_from_digests(list(map(disclosure_digest, texts)))) != name:
         raise VaultDamaged(
             f"record {sequence}: its slots no longer give its leaf hash",
             hint="restore the vault from a backup",
         )
-    return stored
+    return StoredRecord(
+        sequence,
+        Hash32(document),
+        record,
+        texts,
+        Hash32(name),
+        None if after is None else Hash32(after),
+        index,
+    )
 
 
 def _reread(sequence: int, slots: str) -> Record:
     try:
         values = parse_json(slots.encode(), f"record {sequence}")
-        if isinstance(values, dict):
-            return make_record(values)
     except EncodingError as error:
         raise VaultDamaged(f"record {sequence}: {error}", hint="restore the vault from a backup") from error
-    raise VaultDamaged(f"record {sequence}: its slots are no object", hint="restore the vault from a backup")
+    if not isinstance(values, dict):
+        raise VaultDamaged(
+            f"record {sequence}: its slots are no object", hint="restore the vault from a backup"
+        )
+    return Record(MappingProxyType({slot: values.get(slot) for slot in SLOTS}))

@@ -106,12 +106,12 @@ def _capture(
     vault: Vault, chain: AnchorChain, keys: KeyRing, stored: StoredCheckpoint, waiting: Waiting
 ) -> StoredAnchor:
     try:
-        return capture(vault, chain, stored, waiting)
+        return capture(vault, chain, keys, stored, waiting)
     except AnchorUnprovable:
         # whoever relayed it can have buried the event; the registry confirms a known checkpoint to anybody
         settle_open_transaction(vault, chain, waiting)
         submit(vault, chain, keys, stored, waiting, again=True)
-        return capture(vault, chain, stored, waiting)
+        return capture(vault, chain, keys, stored, waiting)
 
 
 def _remember(vault: Vault, clock: Clock) -> None:

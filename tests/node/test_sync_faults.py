@@ -265,6 +265,28 @@ def test_a_time_run_is_completed_by_a_later_sync(site: Site) -> None:
     assert read_status(site.vault).next_step is NextStep.PROVE
 
 
+def test_a_chain_without_empty_blocks_is_nudged(site: Site) -> None:
+    """Blocks are made only while a transaction waits, as the devnet does on demand."""
+    site.add(1)
+    network = site.network
+    network.makes_blocks = False
+
+    def on_demand(_request: Message, ask: Callable[[], Message]) -> Message:
+        reply = ask()
+        network.time += 1
+        network.chain.produce(network.committee)
+        return reply
+
+    network.faults["eth_sendRawTransaction"] = on_demand
+    began = network.time
+    assert site.sync().time_runs_open == 0
+    assert network.time - began < 20
+    bound = site.verdict(1).not_after
+    assert bound is not None
+    assert bound.complete
+    assert site.sent() == 2
+
+
 def test_an_anchor_without_enough_seals_is_waited_for(site: Site) -> None:
     """The node shows each header with one seal only; blocks after it bring the others, until they stop coming."""
     site.add(1)
@@ -293,4 +315,5 @@ def test_an_anchor_without_enough_seals_is_waited_for(site: Site) -> None:
     site.network.makes_blocks = True
     site.sync()
     assert site.is_final(1, 2)
-    assert site.sent() == 2
+    # the second anchor's wait has nudged the chain once
+    assert site.sent() == 3

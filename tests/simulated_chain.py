@@ -279,6 +279,8 @@ class Story:
     hidden: frozenset[str] = frozenset({"signature", "extra"})
     # what the record holds beside its plain slots
     slots: tuple[tuple[str, object], ...] = ()
+    # whose chain it is: other people have other keys
+    people: str = "validator"
     sealers: Sealers = a_quorum
     proposer: Proposer = in_turn
     edit_log: Callable[[EventLog], EventLog] = lambda log: log
@@ -309,7 +311,7 @@ class Told:
 def tell(story: Story = PLAIN) -> Told:
     """Valid evidence, unless the story says otherwise; the same object for the same story, so leave it as it is."""
     chain = SimulatedChain(
-        accounts(story.validators),
+        accounts(story.validators, story.people),
         story.field_count,
         story.selection == "header",
         story.sealers,

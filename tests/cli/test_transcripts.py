@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from perdure_devnet.network import NetworkSettings, found
-from perdure_devnet.serve import detach, stop
 from tools.commands import Run
+from tools.running_devnet import running_devnet
 from tools.story import STORY
 from tools.transcript import parse_transcript, play
 
@@ -16,14 +15,9 @@ TRANSCRIPTS = Path(__file__).parent / "transcripts"
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a devnet that makes a block a second."""
-    import os
-    import time
-
     directory = tmp_path_factory.mktemp("devnet") / "chain"
-    found(directory, NetworkSettings(), now=time.time(), randomness=os.urandom)
-    detach(directory, port=0, period=1)
-    yield directory
-    stop(directory)
+    with running_devnet(directory):
+        yield directory
 
 
 @pytest.mark.parametrize("path", sorted(TRANSCRIPTS.glob("verifier/*.txt")), ids=lambda path: path.stem)

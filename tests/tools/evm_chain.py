@@ -96,6 +96,12 @@ class EvmChain:
             raise Reverted(computation.output)
         return computation
 
+    def give_ether(self, owner: Address, wei: int) -> None:
+        self._state.set_balance(owner, wei)
+
+    def storage(self, address: Address, slot: int) -> int:
+        return self._state.get_storage(address, slot)
+
     def code(self, address: Address) -> bytes:
         return self._state.get_code(address)
 
@@ -143,7 +149,7 @@ class Contract:
         calldata = _selector(entry) + eth_abi.encode(_types(entry["inputs"]), arguments)
         with self.refusals_decoded():
             computation = self.chain.transact(sender, self.address, calldata, value)
-        returned = eth_abi.decode(_types(entry["outputs"]), computation.output)
+        returned = _decode(entry["outputs"], computation.output)
         events = tuple(self._event(topics, payload) for _, topics, payload in computation.get_log_entries())
         return Outcome(returned[0] if len(returned) == 1 else returned, events, self._gas_used(computation))
 
@@ -160,21 +166,16 @@ class Contract:
             entry = self._errors.get(reverted.payload[:4])
             if entry is None:
                 raise
-            values = eth_abi.decode(_types(entry["inputs"]), reverted.payload[4:])
+            values = _decode(entry["inputs"], reverted.payload[4:])
             raise Refused(entry["name"], _named(entry["inputs"], values)) from None
 
     def _event(self, topics: tuple[int, ...], payload: bytes) -> Event:
         entry = self._events[topics[0].to_bytes(32)]
         indexed = [field for field in entry["inputs"] if field["indexed"]]
         others = [field for field in entry["inputs"] if not field["indexed"]]
-        words = [
-            eth_abi.decode([field["type"]], topic.to_bytes(32))[0]
-            for field, topic in zip(indexed, topics[1:], strict=True)
-        ]
-        return Event(
-            entry["name"],
-            _named(indexed, words) | _named(others, eth_abi.decode(_types(others), payload)),
-        )
+        words = b"".join(topic.to_bytes(32) for topic in topics[1:])
+        fields = _named(indexed, _decode(indexed, words)) | _named(others, _decode(others, payload))
+        return Event(entry["name"], fields)
 
     def _gas_used(self, computation: Any) -> int:
         spent = GAS_LIMIT - computation.get_gas_remaining()
@@ -183,6 +184,15 @@ class Contract:
 
 def _named(fields: list[dict[str, Any]], values: Any) -> dict[str, Any]:
     return {field["name"]: value for field, value in zip(fields, values, strict=True)}
+
+
+def _decode(fields: list[dict[str, Any]], payload: bytes) -> tuple[Any, ...]:
+    """The values of a list of ABI fields; an address is its 20 bytes."""
+    values = eth_abi.decode(_types(fields), payload)
+    return tuple(
+        bytes.fromhex(value[2:]) if field["type"] == "address" else value
+        for field, value in zip(fields, values, strict=True)
+    )
 
 
 def _types(fields: list[dict[str, Any]]) -> list[str]:

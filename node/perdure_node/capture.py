@@ -123,7 +123,7 @@ def _verdict(vault: Vault, stored: StoredCheckpoint, proof: AnchorProof, epoch: 
     record = record_by_index(vault.database, stored.size - 1)
     if record is None:
         raise VaultDamaged(f"record {stored.size - 1} is missing", hint="restore the vault from a backup")
-    signed = signed_through(vault, stored, stored.size - 1)
+    signed = signed_through(vault, stored, record)
     evidence = evidence_of(vault, record, frozenset(), signed, proof)
     # under a rule that makes nothing final, an anchor that meets the rule is all there will ever be
     weak = epoch is not None and not epoch.is_final

@@ -6,7 +6,7 @@ faults into ours.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -46,15 +46,10 @@ class Database:
         """Close the connection."""
         self._connection.close()
 
-    def rows(self, sql: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query, one by one."""
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query, all at once: an open cursor would hold back the log's folding. Ask for large ones in pages."""
         with self._faults():
-            yield from self._connection.execute(sql, parameters)
-
-    def rows_named(self, sql: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-        """As `rows`, with parameters by their names in the query."""
-        with self._faults():
-            yield from self._connection.execute(sql, parameters)
+            return self._connection.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, *parameters: Any) -> tuple[Any, ...] | None:
         """The first row of a query, None if there is none."""

@@ -14,9 +14,8 @@ from perdure_anchor.hashes import Address, parse_hex
 from perdure_anchor.secp256k1 import address_from_private_key
 
 from perdure_node.errors import EmptyPassphrase, KeystoreError, WrongPassphrase
+from perdure_node.places import RELAY_KEY_FILE, SITE_KEY_FILE
 
-SITE_KEY_FILE = "site-key.json"
-RELAY_KEY_FILE = "relay-key.json"
 # a keystore is about 500 bytes
 MAX_KEYSTORE_SIZE = 16 * 1024
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint, Slot
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import inclusion_proof, inclusion_proofs
+from perdure_anchor.log import TileSource, inclusion_proof, inclusion_proofs, verify_inclusion
 from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS, disclosure_digest
 from perdure_anchor.verdict import Grade
 
@@ -85,13 +85,21 @@ def prove_all(
     source, begin = node_source(vault.database), 0
     for anchor in list(anchors(vault.database)):
         checkpoint = _checkpoint_of(vault, anchor)
-        paths = inclusion_proofs(source.at(anchor.size), begin, anchor.size, anchor.size)
+        paths = _paths(source, begin, anchor.size)
         records = records_in_log(vault.database, begin, anchor.size)
         for record, path in zip(records, paths, strict=True):
-            assert record.index is not None
-            yield _proof(vault, record, shown, _signed(checkpoint, record.index, path), anchor)
-            progress.advance(record.index + 1)
+            signed = _signed(checkpoint, record, path)
+            yield _proof(vault, record, shown, signed, anchor)
+            progress.advance(signed.index + 1)
         begin = anchor.size
+
+
+def _paths(source: TileSource, begin: int, end: int) -> Iterator[tuple[Hash32, ...]]:
+    """The inclusion proofs of the leaves begin to end - 1 in the log of ``end``; raises `VaultDamaged`."""
+    try:
+        yield from inclusion_proofs(source.at(end), begin, end, end)
+    except PerdureError as error:
+        raise _damaged(error) from error
 
 
 def _reached(vault: Vault, record: StoredRecord) -> Grade:
@@ -117,16 +125,17 @@ def _prove(vault: Vault, record: StoredRecord, shown: frozenset[str]) -> Proof:
     )
     if checkpoint is None:
         raise VaultDamaged(f"record {record.index} is sealed, but no checkpoint covers it")
-    return _proof(vault, record, shown, signed_through(vault, checkpoint, record.index), anchor)
+    return _proof(vault, record, shown, signed_through(vault, checkpoint, record), anchor)
 
 
-def signed_through(vault: Vault, stored: StoredCheckpoint, index: int) -> SignedCheckpoint:
-    """The checkpoint with the place of the record at ``index`` in it; raises `VaultDamaged`."""
+def signed_through(vault: Vault, stored: StoredCheckpoint, record: StoredRecord) -> SignedCheckpoint:
+    """The checkpoint with the sealed record's place in it; raises `VaultDamaged`."""
+    assert record.index is not None
     try:
-        path = inclusion_proof(node_source(vault.database).at(stored.size), index, stored.size)
+        path = inclusion_proof(node_source(vault.database).at(stored.size), record.index, stored.size)
     except PerdureError as error:
-        raise VaultDamaged(f"log: {error}", hint="restore the vault from a backup") from error
-    return _signed(stored, index, path)
+        raise _damaged(error) from error
+    return _signed(stored, record, path)
 
 
 def evidence_of(
@@ -154,11 +163,21 @@ def _checkpoint_of(vault: Vault, anchor: StoredAnchor) -> StoredCheckpoint:
     return checkpoint
 
 
-def _signed(stored: StoredCheckpoint, index: int, path: tuple[Hash32, ...]) -> SignedCheckpoint:
-    checkpoint = stored.checkpoint
+def _signed(stored: StoredCheckpoint, record: StoredRecord, path: tuple[Hash32, ...]) -> SignedCheckpoint:
+    """Raises `VaultDamaged` if the path leads elsewhere: a stored hash that was changed shows nowhere else."""
+    checkpoint, index = stored.checkpoint, record.index
+    assert index is not None
+    try:
+        verify_inclusion(record.leaf_hash, index, checkpoint.size, path, checkpoint.root)
+    except PerdureError as error:
+        raise _damaged(error) from error
     return SignedCheckpoint(
         checkpoint.size, checkpoint.root, checkpoint.sealed_at, stored.signature, index, path
     )
+
+
+def _damaged(error: PerdureError) -> VaultDamaged:
+    return VaultDamaged(f"log: {error}", hint="restore the vault from a backup")
 
 
 def _proof(

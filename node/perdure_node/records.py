@@ -35,6 +35,9 @@ _SELECT = (
     "SELECT sequence, document_sha256, slots, seed, leaf_hash, after_block, log_index FROM record WHERE "
 )
 
+# how many records are in memory at a time
+PAGE = 1000
+
 
 class State(enum.Enum):
     """How far a record has come."""
@@ -161,14 +164,12 @@ def records_of_document(database: Database, document: Hash32) -> Iterator[Stored
 
 def records_in_log(database: Database, begin: int, end: int) -> Iterator[StoredRecord]:
     """The records with the indices begin to end - 1, in order."""
-    return map(
-        _stored,
-        database.rows(
-            _SELECT + "log_index >= ? AND log_index < ? ORDER BY log_index",
-            begin,
-            end,
-        ),
-    )
+    for first in range(begin, end, PAGE):
+        last = min(first + PAGE, end)
+        yield from map(
+            _stored,
+            database.rows(_SELECT + "log_index >= ? AND log_index < ? ORDER BY log_index", first, last),
+        )
 
 
 def _first(database: Database, condition: str, value: Any) -> StoredRecord | None:

@@ -12,7 +12,7 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.anchors import StoredAnchor, anchored_size, first_anchor_over
 from perdure_node.known_blocks import KnownBlock, newest_known_block
-from perdure_node.records import State, StoredRecord
+from perdure_node.records import PAGE, State, StoredRecord
 from perdure_node.relay_transactions import RelayTransaction, open_transaction
 from perdure_node.selectors import Selector, find_records
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, first_checkpoint_over
@@ -23,11 +23,14 @@ _LIST = (
     "json_extract(slots, '$.document_type'), json_extract(slots, '$.recorded_at') FROM record WHERE "
 )
 _CONDITIONS = {
-    None: "1",
-    State.WAITING: "log_index IS NULL",
-    State.SEALED: "log_index >= :anchored",
-    State.ANCHORED: "log_index < :anchored",
+    None: "?1 = ?1",
+    State.WAITING: "?1 = ?1 AND log_index IS NULL",
+    State.SEALED: "log_index >= ?1",
+    State.ANCHORED: "log_index < ?1",
 }
+_OLDEST_FIRST = " AND sequence > ?2 ORDER BY sequence LIMIT ?3"
+_NEWEST_FIRST = " AND sequence < ?2 ORDER BY sequence DESC LIMIT ?3"
+_PAST_ALL = 2**63 - 1
 
 
 class NextStep(enum.Enum):
@@ -126,10 +129,12 @@ def list_records(
 ) -> Iterator[RecordSummary]:
     """Records in the order in which they were added, or from the newest; ``limit`` None: all."""
     anchored = anchored_size(vault.database)
-    order = " ORDER BY sequence DESC" if newest_first else " ORDER BY sequence"
-    sql = _LIST + _CONDITIONS[state] + order + " LIMIT :limit"
-    parameters = {"anchored": anchored, "limit": -1 if limit is None else limit}
-    return (_summary_of_row(row, anchored) for row in vault.database.rows_named(sql, parameters))
+    sql = _LIST + _CONDITIONS[state] + (_NEWEST_FIRST if newest_first else _OLDEST_FIRST)
+    last, left = _PAST_ALL if newest_first else 0, _PAST_ALL if limit is None else limit
+    while rows := vault.database.rows(sql, anchored, last, min(left, PAGE)):
+        for row in rows:
+            yield _summary_of_row(row, anchored)
+        last, left = rows[-1][0], left - len(rows)
 
 
 def show_record(vault: Vault, selector: Selector) -> RecordDetails:

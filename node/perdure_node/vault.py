@@ -8,7 +8,7 @@
       relay-key.json    the key that pays for transactions, encrypted
 
 A vault appears whole or not at all: it is built beside its place and renamed. What happens in it is in the other modules;
-here it is found, made and opened.
+here it is made and opened.
 """
 
 import shutil
@@ -33,12 +33,28 @@ from perdure_node.errors import (
     VaultNotFound,
 )
 from perdure_node.files import PRIVATE_FOLDER, storage_failures, sync_folder, write_whole
-from perdure_node.keystore import RELAY_KEY_FILE, SITE_KEY_FILE, encrypt_key, read_keystore_address
+from perdure_node.keystore import encrypt_key, read_keystore_address
+from perdure_node.places import (
+    CONFIG_FILE,
+    DATABASE_FILE,
+    RELAY_KEY_FILE,
+    SITE_KEY_FILE,
+    TRUST_FILE,
+    VAULT_FOLDER,
+    find_vault,
+    is_vault,
+    vault_trust_file,
+)
 
-VAULT_FOLDER = ".perdure"
-_DATABASE = "vault.sqlite"
-_TRUST = "trust.json"
-_CONFIG = "config.toml"
+__all__ = [
+    "VAULT_FOLDER",
+    "Vault",
+    "create_vault",
+    "find_vault",
+    "open_vault",
+    "replace_trust_file",
+    "vault_trust_file",
+]
 
 # the order of secp256k1's group: a private key is an integer from 1 to below it (SEC 2, section 2.4.1)
 _GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -49,10 +65,10 @@ class Vault:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.config: VaultConfig = parse_config(_read(folder / _CONFIG))
-        self.trust_raw: bytes = _read(folder / _TRUST)
+        self.config: VaultConfig = parse_config(_read(folder / CONFIG_FILE))
+        self.trust_raw: bytes = _read(folder / TRUST_FILE)
         self.trust: TrustFile = parse_trust_file(self.trust_raw)
-        self.database = Database(folder / _DATABASE)
+        self.database = Database(folder / DATABASE_FILE)
 
     def __repr__(self) -> str:
         return f"Vault({self.folder})"
@@ -90,33 +106,9 @@ class Vault:
         return 0 if found is None else int(found[0])
 
 
-def find_vault(start: Path, explicit: Path | None = None, environment: str | None = None) -> Path:
-    """The vault's folder: the one named on the command line, else in the environment, else in ``start`` or above it.
-
-    Whoever names one may name the folder that it lies in as well. Raises `VaultNotFound`. Whether the folder is a sound vault is seen when it is opened.
-    """
-    named = explicit or (Path(environment) if environment else None)
-    if named is not None:
-        for folder in (named, named / VAULT_FOLDER):
-            if (folder / _DATABASE).is_file():
-                return folder
-        raise VaultNotFound(f"no vault in {named}", hint="`perdure init` makes one")
-    for folder in (start, *start.absolute().parents):
-        if (folder / VAULT_FOLDER / _DATABASE).is_file():
-            return folder / VAULT_FOLDER
-    raise VaultNotFound(
-        f"no vault in {start} or above it", hint="`perdure init` makes one; --vault DIR names another place"
-    )
-
-
-def vault_trust_file(folder: Path) -> Path:
-    """Where a vault's pinned trust file lies."""
-    return folder / _TRUST
-
-
 def open_vault(folder: Path) -> Vault:
     """Open a vault; raises `VaultNotFound`, `NewerVault`, `VaultDamaged`, `SettingsError` or `TrustFileError`."""
-    if not (folder / _DATABASE).is_file():
+    if not is_vault(folder):
         raise VaultNotFound(f"no vault in {folder}", hint="`perdure init` makes one")
     return Vault(folder)
 
@@ -145,8 +137,8 @@ def create_vault(
         raise VaultExists(f"{folder} is there already", hint="use it, or make the vault elsewhere")
     site_key = _new_private_key(randomness)
     contents = {
-        _TRUST: trust_raw,
-        _CONFIG: encode_config(VaultConfig(origin, rpc_url)),
+        TRUST_FILE: trust_raw,
+        CONFIG_FILE: encode_config(VaultConfig(origin, rpc_url)),
         SITE_KEY_FILE: encrypt_key(site_key, passphrase, kdf_iterations=kdf_iterations),
         RELAY_KEY_FILE: encrypt_key(relay_private_key, passphrase, kdf_iterations=kdf_iterations),
     }
@@ -169,7 +161,7 @@ def replace_trust_file(vault: Vault, trust_raw: bytes) -> None:
             hint="a vault belongs to one registry; make a new vault for another",
         )
     _check_partner(trust, vault.origin)
-    write_whole(vault.folder / _TRUST, trust_raw)
+    write_whole(vault.folder / TRUST_FILE, trust_raw)
     vault.trust, vault.trust_raw = trust, trust_raw
 
 
@@ -194,7 +186,7 @@ def _build(folder: Path, contents: dict[str, bytes]) -> None:
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
     for name, octets in contents.items():
         write_whole(folder / name, octets)
-    database = folder / _DATABASE
+    database = folder / DATABASE_FILE
     with storage_failures(database):
         database.touch(mode=0o600)
     Database(database, create=True).close()

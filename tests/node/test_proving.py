@@ -4,6 +4,7 @@ import pytest
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE, encode_evidence
 from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
 from perdure_anchor.verdict import DocumentMatch, Grade
+from perdure_node import records, status
 from perdure_node.block_runs import refresh_known_block
 from perdure_node.errors import (
     IntakeError,
@@ -133,6 +134,7 @@ def test_of_several_records_the_newest_with_evidence_is_proved(stocked: Site) ->
     assert [other.index for other in details.others] == [5, 0]
 
 
+@pytest.mark.usefixtures("page")
 def test_everything_that_is_anchored_can_be_proved_in_one_go(stocked: Site) -> None:
     proofs = list(prove_all(stocked.vault, disclose={"document_name"}))
     assert count_provable(stocked.vault) == len(proofs) == 3
@@ -162,16 +164,19 @@ def test_a_record_that_was_changed_on_the_disk_is_not_proved(stocked: Site) -> N
 
 
 def test_a_log_that_lost_its_hashes_proves_nothing(stocked: Site) -> None:
-    stocked.vault.database.execute("DELETE FROM tile")
-    with pytest.raises(VaultDamaged):
-        prove(stocked.vault, parse_selector("0"))
+    for damage in ("UPDATE tile SET octets = zeroblob(128)", "DELETE FROM tile"):
+        stocked.vault.database.execute(damage)
+        with pytest.raises(VaultDamaged):
+            prove(stocked.vault, parse_selector("0"))
+        with pytest.raises(VaultDamaged):
+            list(prove_all(stocked.vault))
 
 
 def test_status_counts_and_says_what_to_do_next(site: Site) -> None:
     def steps() -> tuple[int, int, int, NextStep]:
-        status = read_status(site.vault)
-        assert status.total == status.waiting + status.log_size
-        return status.waiting, status.sealed, status.anchored, status.next_step
+        now = read_status(site.vault)
+        assert now.total == now.waiting + now.log_size
+        return now.waiting, now.sealed, now.anchored, now.next_step
 
     assert steps() == (0, 0, 0, NextStep.ADD)
     assert read_status(site.vault).last_sync_at is None
@@ -182,13 +187,21 @@ def test_status_counts_and_says_what_to_do_next(site: Site) -> None:
     assert steps() == (0, 2, 0, NextStep.SYNC_AGAIN)
     site.sync()
     assert steps() == (0, 0, 2, NextStep.PROVE)
-    status = read_status(site.vault)
-    assert status.last_sync_at is not None
-    assert START < status.last_sync_at <= site.network.time
-    assert status.known_block is not None
-    assert (status.oldest_waiting_at, status.open_transaction, status.time_runs_open) == (None, None, 0)
+    last = read_status(site.vault)
+    assert last.last_sync_at is not None
+    assert START < last.last_sync_at <= site.network.time
+    assert last.known_block is not None
+    assert (last.oldest_waiting_at, last.open_transaction, last.time_runs_open) == (None, None, 0)
 
 
+@pytest.fixture(params=[1000, 2])
+def page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many records come in pages."""
+    for module in (records, status):
+        monkeypatch.setattr(module, "PAGE", request.param)
+
+
+@pytest.mark.usefixtures("page")
 def test_lists_are_in_order_and_can_be_cut(stocked: Site) -> None:
     listed = list(list_records(stocked.vault))
     assert [record.document_name for record in listed] == ["1.txt", "2.txt", "3.txt", "4.txt", "5.txt"]
@@ -196,6 +209,11 @@ def test_lists_are_in_order_and_can_be_cut(stocked: Site) -> None:
     assert [record.index for record in listed] == [0, 1, 2, 3, None]
     newest = list_records(stocked.vault, newest_first=True, limit=2)
     assert [record.document_name for record in newest] == ["5.txt", "4.txt"]
+    assert [record.document_name for record in list_records(stocked.vault, limit=3)] == [
+        "1.txt",
+        "2.txt",
+        "3.txt",
+    ]
     for state in State:
         kept = list(list_records(stocked.vault, state=state))
         assert kept == [record for record in listed if record.state is state]

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from perdure_anchor.checkpoint import recover_checkpoint_signer
 from perdure_anchor.log import MemoryLog
 from perdure_node.errors import KeystoreError, VaultBusy, VaultDamaged, WrongPassphrase
-from perdure_node.keystore import SITE_KEY_FILE, KeyRing, encrypt_key
+from perdure_node.keystore import KeyRing, encrypt_key
 from perdure_node.locks import LOCK_FILE, sealer_lock
+from perdure_node.places import SITE_KEY_FILE
 from perdure_node.sealing import seal
 from perdure_node.site_log import checkpoint_of_size, newest_checkpoint
 from perdure_node.vault import Vault

@@ -42,7 +42,6 @@ COMMANDS: Final = {
 
 # which extra brings a package that is not there
 _EXTRA_OF_PACKAGE: Final = {
-    "web3": "chain",
     "eth_account": "chain",
     "eth_keyfile": "chain",
     "eth_utils": "chain",

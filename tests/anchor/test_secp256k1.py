@@ -8,7 +8,13 @@ from eth_keys.backends import NativeECCBackend
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from perdure_anchor.hashes import Hash32, keccak256
-from perdure_anchor.secp256k1 import SignatureError, address_from_private_key, recover_address, sign
+from perdure_anchor.secp256k1 import (
+    PrivateKeyMalformed,
+    SignatureError,
+    address_from_private_key,
+    recover_address,
+    sign,
+)
 from simulated_chain import GROUP_ORDER, account, high_s_twin
 
 ORACLE = KeyAPI(NativeECCBackend())
@@ -65,3 +71,20 @@ REFUSED = {
 def test_refuses(signature: bytes, message: str) -> None:
     with pytest.raises(SignatureError, match=message):
         recover_address(DIGEST, signature)
+
+
+NO_KEYS = {
+    "31 bytes": (b"\1" * 31, "private key: got 31 bytes, want 32"),
+    "33 bytes": (b"\1" * 33, "private key: got 33 bytes, want 32"),
+    "no bytes": (b"", "private key: got 0 bytes, want 32"),
+    "zero": (ZERO, "private key: zero, or not below the order"),
+    "n": (ORDER, "private key: zero, or not below the order"),
+}
+
+
+@pytest.mark.parametrize(("octets", "message"), NO_KEYS.values(), ids=NO_KEYS)
+def test_refuses_private_keys_without_showing_them(octets: bytes, message: str) -> None:
+    for use in (address_from_private_key, lambda key: sign(DIGEST, key)):
+        with pytest.raises(PrivateKeyMalformed, match=message) as caught:
+            use(octets)
+        assert ORDER.hex() not in str(caught.value)

@@ -5,9 +5,11 @@ Signing checkpoints and transactions is the site's and the relay's work and is d
 same blocks in, seals checked, which is the peer that does the same work but for making seals and keeping a pool.
 """
 
+import gc
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from measure import Row, seconds
@@ -25,6 +27,8 @@ from perdure_devnet.network import NetworkSettings, found, partner_key, read_com
 
 COUNT = 1_000_000
 BLOCKS = 200
+# the best of these counts, as in the other rows: another process may take a core for a while
+ROUND = 40
 WANTED = 40
 START = 1_700_000_000
 ORIGIN = parse_origin("acme/rotterdam")
@@ -116,7 +120,13 @@ def rows() -> Iterator[Row]:
             singles = [anchors.anchor(n + 1, COUNT + n, COUNT + n + 1) for n in range(BLOCKS)]
             make_blocks(chain, clock, directory, whole)
             first = chain.head.number + 1
-            made = BLOCKS / seconds(lambda: make_blocks(chain, clock, directory, singles))
+            # the log's two million hashes are the site's, not the chain's: its collector shall not walk them
+            gc.collect()
+            gc.freeze()
+            rounds = [singles[start : start + ROUND] for start in range(0, BLOCKS, ROUND)]
+            made = ROUND / min(
+                seconds(partial(make_blocks, chain, clock, directory, raws)) for raws in rounds
+            )
             gas = check_anchored(chain, first)
             blocks = [encode_block(chain.store.block(number)) for number in range(2, chain.head.number + 1)]
             taken = len(blocks) / seconds(lambda: import_blocks(second, blocks))

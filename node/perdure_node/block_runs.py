@@ -24,9 +24,14 @@ from perdure_node.vault import Vault
 def refresh_known_block(vault: Vault, chain: AnchorChain) -> KnownBlock:
     """Learn the newest final block, which later records will name as their lower bound in time.
 
-    Raises `BlocksNotVerified`, `WrongChain`, `WithoutContracts`, or what the chain client raises.
+    Raises `WrongChain`, `WithoutContracts`, `BlocksNotVerified`, or what the chain client raises.
     """
     chain.check()
+    return learn_newest_block(vault, chain)
+
+
+def learn_newest_block(vault: Vault, chain: AnchorChain) -> KnownBlock:
+    """As `refresh_known_block`, of a chain that has been checked."""
     block = fetch_known_block(chain)
     with vault.database.transaction():
         store_known_block(vault.database, block)

@@ -33,8 +33,8 @@ def capture(
 ) -> StoredAnchor:
     """Wait until the checkpoint's anchor is final and its time bounded, and store its proof.
 
-    A chain that makes no empty blocks is nudged. When the wait is over, an anchor that is final is stored with its run open, for a later sync to complete. Raises
-    `AnchorMissing`, `AnchorUnprovable`, `AnchorNotVerified`, and `NotFinalInTime`.
+    A chain that makes no empty blocks is nudged. An anchor is stored as soon as it is final; a later sync completes its run if
+    the wait is over before. Raises `AnchorMissing`, `AnchorUnprovable`, `AnchorNotVerified`, and `NotFinalInTime`.
     """
     place = _find_in_time(chain, stored, waiting)
     proof = AnchorProof(place.receipt_index, place.receipt_nodes, place.log_position, ())
@@ -44,7 +44,7 @@ def capture(
     while anchor is None or anchor.time_run_open:
         proof, grown = _lengthened(chain, proof, place.block_number)
         if grown:
-            anchor = _judged(vault, chain, stored, place.block_number, proof)
+            anchor = _stored_if_final(vault, chain, stored, place.block_number, proof)
             waiting.progress.advance(len(proof.headers))
             nudge.block_came()
         elif waiting.pause():
@@ -57,7 +57,6 @@ def capture(
             f"too few validators have sealed the {len(proof.headers)} blocks from it on",
             hint="see whether the chain makes blocks; `perdure sync` goes on from here",
         )
-    store_anchor(vault.database, anchor)
     return anchor
 
 
@@ -73,16 +72,18 @@ def _find_in_time(chain: AnchorChain, stored: StoredCheckpoint, waiting: Waiting
 
 def complete_time_runs(vault: Vault, chain: AnchorChain) -> int:
     """Add the headers for which anchors at home still wait, as far as the chain has come; returns how many stay open."""
-    still_open = 0
-    for anchor in anchors_with_open_run(vault.database):
-        stored = checkpoint_of_size(vault, anchor.size)
-        assert stored is not None, "the schema keeps anchors of known checkpoints only"
-        proof, grown = _lengthened(chain, anchor.proof, anchor.block_number)
-        longer = _judged(vault, chain, stored, anchor.block_number, proof) if grown else None
-        if longer is not None:
-            store_anchor(vault.database, longer)
-        still_open += longer is None or longer.time_run_open
-    return still_open
+    open_runs = anchors_with_open_run(vault.database)
+    return sum(_completed(vault, chain, anchor).time_run_open for anchor in open_runs)
+
+
+def _completed(vault: Vault, chain: AnchorChain, anchor: StoredAnchor) -> StoredAnchor:
+    stored = checkpoint_of_size(vault, anchor.size)
+    assert stored is not None, "the schema keeps anchors of known checkpoints only"
+    proof, grown = _lengthened(chain, anchor.proof, anchor.block_number)
+    while grown and anchor.time_run_open:
+        anchor = _stored_if_final(vault, chain, stored, anchor.block_number, proof) or anchor
+        proof, grown = _lengthened(chain, proof, anchor.block_number)
+    return anchor
 
 
 def _lengthened(chain: AnchorChain, proof: AnchorProof, block_number: int) -> tuple[AnchorProof, bool]:
@@ -97,10 +98,10 @@ def _lengthened(chain: AnchorChain, proof: AnchorProof, block_number: int) -> tu
     return replace(proof, headers=(*proof.headers, header)), True
 
 
-def _judged(
+def _stored_if_final(
     vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, block_number: int, proof: AnchorProof
 ) -> StoredAnchor | None:
-    """What `verify` says of the proof: an anchor to be stored, or None while seals are missing."""
+    """Keep the proof if `verify` finds it final; None while seals are missing. Raises `AnchorNotVerified`."""
     verdict = _verdict(vault, stored, proof, chain.trust.epoch_of(block_number))
     faults = [error for error in verdict.errors if not isinstance(error, TooFewSeals)]
     if faults:
@@ -110,13 +111,15 @@ def _judged(
         )
     if not verdict.ok or verdict.not_after is None:
         return None
-    return StoredAnchor(
+    anchor = StoredAnchor(
         size=stored.size,
         block_number=block_number,
         block_time=parse_header(proof.headers[0]).timestamp,
         proof=proof,
         time_run_open=_may_improve(verdict.not_after, chain.trust.epoch_of(block_number), proof),
     )
+    store_anchor(vault.database, anchor)
+    return anchor
 
 
 def _verdict(vault: Vault, stored: StoredCheckpoint, proof: AnchorProof, epoch: Epoch | None) -> Verdict:

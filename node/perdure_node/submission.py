@@ -156,10 +156,23 @@ def _follow(vault: Vault, chain: AnchorChain, transaction: RelayTransaction, wai
             close_transaction(vault.database, transaction, ended.outcome)
             return ended
         if not waiting.pause():
-            raise TransactionNotMined(
-                f"transaction {to_hex(transaction.hash)} is in no block after {waiting.seconds:.0f} s",
-                hint="see whether the chain makes blocks; `perdure sync` sends the same transaction again",
-            )
+            raise _not_mined(vault, chain, transaction, waiting.seconds)
+
+
+def _not_mined(
+    vault: Vault, chain: AnchorChain, transaction: RelayTransaction, seconds: float
+) -> TransactionNotMined:
+    """The transaction stays open, unless it can never be mined: then the next sync signs another."""
+    if chain.client.transaction_count(vault.relay_address, "pending") < transaction.nonce:
+        close_transaction(vault.database, transaction, Outcome.REFUSED)
+        return TransactionNotMined(
+            f"transaction {to_hex(transaction.hash)} waits for an earlier one of the relay's account, which got lost",
+            hint="`perdure sync` signs another; give this vault a relay account of its own",
+        )
+    return TransactionNotMined(
+        f"transaction {to_hex(transaction.hash)} is in no block after {seconds:.0f} s",
+        hint="see whether the chain makes blocks; `perdure sync` sends the same transaction again",
+    )
 
 
 def _send(chain: AnchorChain, transaction: RelayTransaction) -> _Ended | None:

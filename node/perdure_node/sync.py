@@ -10,9 +10,9 @@ from perdure_contracts.registry import Head
 
 from perdure_node.anchor_chain import AnchorChain, connect
 from perdure_node.anchors import StoredAnchor, anchored_size
-from perdure_node.block_runs import refresh_known_block
+from perdure_node.block_runs import learn_newest_block
 from perdure_node.capture import capture, complete_time_runs
-from perdure_node.chain_errors import AnchorUnprovable
+from perdure_node.chain_errors import AnchorUnprovable, BlocksNotVerified
 from perdure_node.clock import Clock
 from perdure_node.keystore import KeyRing
 from perdure_node.known_blocks import KnownBlock
@@ -55,14 +55,25 @@ def sync(
     `submit` and `capture` raise, and what the chain client raises.
     """
     with sealer_lock(vault.folder, clock):
-        known_block = refresh_known_block(vault, chain)
+        chain.check()
+        known_block = _refreshed(vault, chain)
         check_head(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
         sealed = seal_locked(vault, keys, clock, progress)
         waiting = wait_for(clock, wait, progress)
         anchored = _anchor(vault, chain, keys, waiting)
         time_runs_open = complete_time_runs(vault, chain)
+        if isinstance(known_block, BlocksNotVerified):
+            raise known_block
         _remember(vault, clock)
     return SyncResult(sealed, tuple(anchored), time_runs_open, known_block)
+
+
+def _refreshed(vault: Vault, chain: AnchorChain) -> KnownBlock | BlocksNotVerified:
+    """The newest final block, or why there is none: an old trust file must not keep a checkpoint from being anchored in time."""
+    try:
+        return learn_newest_block(vault, chain)
+    except BlocksNotVerified as error:
+        return error
 
 
 def _anchor(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:

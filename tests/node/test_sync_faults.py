@@ -177,6 +177,27 @@ def test_an_account_that_others_always_use_is_given_up(site: Site) -> None:
     assert site.is_final(1)
 
 
+def test_a_transaction_behind_a_gap_of_nonces_is_signed_anew(site: Site) -> None:
+    """An earlier transaction of a shared relay got lost, so that ours can never be mined."""
+    site.add(1)
+
+    def ahead(_request: Message, ask: Callable[[], Message]) -> Message:
+        del site.network.faults["eth_getTransactionCount"]
+        return {**ask(), "result": hex(1)}
+
+    site.network.faults["eth_getTransactionCount"] = ahead
+    with pytest.raises(TransactionNotMined) as caught:
+        site.sync()
+    assert "of its own" in str(caught.value.hint)
+    site.sync()
+    assert site.is_final(1)
+    site.network.pass_time(2)
+    assert site.sent() == 2
+    site.add(2)
+    site.sync()
+    assert site.is_final(1, 2)
+
+
 @pytest.mark.parametrize(
     "message", ["replacement transaction underpriced", "insufficient funds for gas", "gas price not 0"]
 )

@@ -206,24 +206,45 @@ def changed(trust: TrustFile, changes: dict[str, Any]) -> TrustFile:
     return replace(trust, **made)
 
 
-def test_validators_that_are_not_pinned_are_not_believed(site: Site) -> None:
+def with_epoch(trust: TrustFile, **changes: Any) -> TrustFile:
+    return replace(trust, epochs=(replace(trust.epochs[0], **changes),))
+
+
+STRANGERS = tuple(Address(bytes((number,)) * 20) for number in range(1, 5))
+
+
+@pytest.mark.parametrize("changes", [{"validators": STRANGERS}, {"to_block": 3}])
+def test_an_old_trust_file_delays_the_evidence_and_not_the_anchor(
+    site: Site, changes: dict[str, Any]
+) -> None:
     site.add(1)
-    epoch = site.vault.trust.epochs[0]
-    strangers = tuple(sorted(Address(bytes((number,)) * 20) for number in range(1, 5)))
-    site.vault.trust = replace(site.vault.trust, epochs=(replace(epoch, validators=strangers),))
-    with pytest.raises(BlocksNotVerified):
+    current = site.vault.trust
+    site.vault.trust = with_epoch(current, **changes)
+    with pytest.raises(AnchorNotVerified) as caught:
         site.sync()
-    assert read_status(site.vault).waiting == 1
+    assert "newer trust file" in str(caught.value.hint)
+    assert (site.sizes, site.sent()) == ([], 1)
+    anchored_in = anchored_blocks(site)
+    site.network.pass_time(60)
+    site.vault.trust = current
+    site.sync()
+    verdict = site.verdict(1)
+    assert verdict.ok
+    assert verdict.anchor is not None
+    assert [verdict.anchor.block_number] == anchored_in
+    assert site.sent() == 1
 
 
-def test_an_epoch_that_has_ended_asks_for_a_newer_trust_file(site: Site) -> None:
-    site.add(1)
-    epoch = site.vault.trust.epochs[0]
-    trust = site.vault.trust
-    site.vault.trust = replace(trust, epochs=(replace(epoch, to_block=3),))
+@pytest.mark.parametrize("changes", [{"validators": STRANGERS}, {"to_block": 3}])
+def test_blocks_that_the_trust_file_does_not_cover_are_not_known(site: Site, changes: dict[str, Any]) -> None:
+    site.sync()
+    known = read_status(site.vault).known_block
+    site.network.pass_time(5)
+    site.vault.trust = with_epoch(site.vault.trust, **changes)
     with pytest.raises(BlocksNotVerified) as caught:
         site.sync()
     assert "newer trust file" in str(caught.value.hint)
+    assert read_status(site.vault).known_block == known
 
 
 def test_an_anchor_by_other_validators_is_not_taken_home(site: Site) -> None:

@@ -118,7 +118,7 @@ def test_the_lock_names_its_holder_and_is_given_back(tmp_path: Path) -> None:
 batches = st.lists(st.integers(1, 40), min_size=1, max_size=4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(batches=batches)
 def test_any_batches_give_the_log_of_all_records(
     batches: list[int], tmp_path_factory: pytest.TempPathFactory, founded: Path

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import pytest
 from perdure_anchor.verdict import Grade
+from perdure_contracts.transactions import TransactionNotMined
 from perdure_node.keystore import KeyRing
 from perdure_node.proving import prove, prove_all
 from perdure_node.relay_transactions import open_transaction
@@ -99,6 +101,24 @@ def test_sites_of_several_partners_share_a_chain(site: Site, tmp_path: Path) -> 
         proof = prove(site.vault, parse_selector(document(1).sha256.hex()))
         foreign = prove(vault, parse_selector(document(1).sha256.hex()))
         assert proof.evidence.origin != foreign.evidence.origin
+
+
+def test_two_sites_are_anchored_in_one_block(site: Site, tmp_path: Path) -> None:
+    with site.network.vault(tmp_path / "other", "globex/oslo") as vault:
+        other = Site(site.network, vault)
+        other.register()
+        site.network.makes_blocks = False
+        for each in (site, other):
+            each.add(1, 2, 3)
+            with pytest.raises(TransactionNotMined):
+                each.sync(wait=1)
+        site.network.makes_blocks = True
+        site.network.pass_time(5)
+        anchors = [each.sync().anchored[0] for each in (site, other)]
+        assert [anchor.proof.receipt_index for anchor in anchors] == [0, 1]
+        assert anchors[0].block_number == anchors[1].block_number
+        assert site.is_final(1, 2, 3)
+        assert other.is_final(1, 2, 3)
 
 
 def test_evidence_can_be_given_out_before_its_anchor(site: Site) -> None:

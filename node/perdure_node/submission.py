@@ -12,6 +12,7 @@ from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.log import append_proof, root_at
 from perdure_contracts.refused import SendFault, SendRefused
 from perdure_contracts.registry import Head
+from perdure_contracts.rpc import RpcRefused
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import TransactionNotMined, prepare_transaction
 
@@ -148,7 +149,7 @@ def _follow(vault: Vault, chain: AnchorChain, transaction: RelayTransaction, wai
     waiting.progress.stage("wait for block", None)
     sent_at = None
     while True:
-        ended = _look(vault, chain, transaction)
+        ended = _look_patiently(vault, chain, transaction)
         now = waiting.clock.monotonic()
         if ended is None and (sent_at is None or now - sent_at >= RESEND_AFTER):
             ended, sent_at = _send(chain, transaction), now
@@ -185,6 +186,14 @@ def _send(chain: AnchorChain, transaction: RelayTransaction) -> _Ended | None:
             raise
         # it is in a block, or another one is: the next look at the chain tells
     return None
+
+
+def _look_patiently(vault: Vault, chain: AnchorChain, transaction: RelayTransaction) -> _Ended | None:
+    """As `_look`; a node that will not say (geth does so while it indexes a block) is asked again later."""
+    try:
+        return _look(vault, chain, transaction)
+    except RpcRefused:
+        return None
 
 
 def _look(vault: Vault, chain: AnchorChain, transaction: RelayTransaction) -> _Ended | None:

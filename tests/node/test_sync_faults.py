@@ -250,6 +250,16 @@ def test_a_site_that_is_not_registered_is_told_who_can_do_it(site: Site, tmp_pat
         assert other.is_final(1)
 
 
+def test_a_node_that_will_not_say_is_asked_again(site: Site) -> None:
+    site.add(1)
+    site.network.faults["eth_getTransactionReceipt"] = with_refusal(
+        "transaction indexing is in progress", times=9
+    )
+    site.sync()
+    assert site.is_final(1)
+    assert site.sent() == 1
+
+
 def test_a_node_that_is_behind_its_neighbours_is_waited_for(site: Site) -> None:
     """One node shows the transaction in a block; the next one that is asked has not got the block yet."""
     site.add(1)

@@ -56,6 +56,7 @@ class Node:
 
     def _at(self, number: int) -> Block | None:
         head = self.chain.head
-        if number >= head.number:
-            return head if number == head.number else None
-        return self.chain.store.block(number)
+        # a block is stored, and its transactions found by their hashes, an instant before it becomes the head
+        if number > head.number + 1:
+            return None
+        return head if number == head.number else self.chain.store.block(number)

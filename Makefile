@@ -8,8 +8,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 	"$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done)
 
-# tests that leave a core idle cost everybody time; the heavy ones spread over two
-TESTS := -n 2 --dist worksteal
+# two workers, each with whole files, so that what a file sets up (a chain, an environment) is set up once
+TESTS := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench lock clean

@@ -14,7 +14,7 @@ from perdure_anchor.hashes import Address, Hash32, keccak256
 from perdure_anchor.header import BlockHeader, encode_header
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE, recover_address
 
-# keccak256("Istanbul practical byzantine fault tolerance"), mixHash of every Istanbul-type header
+# mixHash of every Istanbul-type header: the end of the text "Istanbul practical byzantine fault tolerance"
 MIX_HASH = Hash32(bytes.fromhex("63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365"))
 DIFFICULTY = 1
 NONCE = bytes(8)

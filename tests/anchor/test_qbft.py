@@ -221,6 +221,12 @@ def test_the_constants_are_wanted(position: int, octets: bytes, message: str) ->
         qbft.check_constants(with_field(BLOCK.header, position, octets))
 
 
+def test_the_constants_are_the_specifications() -> None:
+    # not a hash of anything: text, cut to 32 bytes
+    assert qbft.MIX_HASH == b"ctical byzantine fault tolerance"
+    assert (1, bytes(8), 32) == (qbft.DIFFICULTY, qbft.NONCE, qbft.VANITY_SIZE)
+
+
 def test_quorum_and_faulty() -> None:
     assert [qbft.quorum(n) for n in range(11)] == [0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7]
     assert [qbft.max_faulty(n) for n in range(11)] == [0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3]

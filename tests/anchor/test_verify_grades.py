@@ -138,3 +138,38 @@ def test_a_weak_rule_still_bounds_the_time_and_says_so() -> None:
     assert verdict.ok
     assert verdict.not_after is not None
     assert any("3 of 6 seals" in note for note in verdict.notes)
+
+
+def test_a_key_that_is_none_of_the_pinned_ones_is_said_to_be() -> None:
+    said = "none of those pinned for the site: only the registry vouches for it"
+    others = replace(TOLD.trust, sites=(PinnedSite(ORIGIN, (account("other").address,)),))
+    assert [
+        said in "\n".join(verdict_of(TOLD.evidence, trust).notes)
+        for trust in (others, PINNED.trust, TOLD.trust)
+    ] == [
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "trust", "said"),
+    [
+        (without_checkpoint(TOLD.evidence), TOLD.trust, "the record is in no signed checkpoint yet"),
+        (without_anchor(TOLD.evidence), TOLD.trust, "no key of the site is pinned"),
+        (without_anchor(PINNED.evidence), PINNED.trust, "the checkpoint is not anchored yet"),
+        (tell(FEW).evidence, TOLD.trust, "2 of 4 validators sealed it"),
+        (tell(WEAK).evidence, tell(WEAK).trust, "3 of 6 seals"),
+    ],
+)
+def test_a_yes_to_less_says_why_it_is_not_more(evidence: Evidence, trust: TrustFile, said: str) -> None:
+    notes = "\n".join(verify(evidence, trust, require=Grade.RECORDED).notes)
+    assert "not more than that is shown: " in notes
+    assert said in notes
+    assert "not more than that" not in "\n".join(verify(evidence, trust, require=Grade.FINAL).notes)
+
+
+def test_final_evidence_is_not_said_to_lack_anything() -> None:
+    for require in Grade:
+        assert "not more than that" not in "\n".join(verify(TOLD.evidence, TOLD.trust, require=require).notes)

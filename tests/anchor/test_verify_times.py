@@ -37,7 +37,9 @@ def test_the_named_block_has_to_be_older_than_the_anchors(number: int) -> None:
     fork = tell(Story(proposer=lambda height, members: members[(height + 1) % len(members)])).chain
     told = tell(Story(slots=(("after", to_hex(fork.blocks[number].name)),)))
     evidence = replace(told.evidence, not_before=fork.raw_headers(number - 1, number))
-    assert errors_of(verdict_of(evidence, told.trust)) == [AfterNotBefore]
+    verdict = verdict_of(evidence, told.trust)
+    assert errors_of(verdict) == [AfterNotBefore]
+    assert str(verdict.errors[0]) == f"not before: block {number} is not older than the anchor's block 4"
 
 
 def test_the_lower_bound_may_be_in_an_earlier_epoch() -> None:

@@ -35,8 +35,8 @@ from perdure_node.waiting import Waiting
 ATTEMPTS = 3
 # seconds after which a transaction that is in no block is sent again: nodes drop what waits too long
 RESEND_AFTER = 5.0
-# a node that says this will never take these bytes: they are given up, and others are signed for the same nonce, so that the
-# chain can take one of both at most
+# a node that says this will not take these bytes, and others are signed. Should a block have the old ones yet, nothing comes of it:
+# the registry answers a known checkpoint without changing anything, and refuses one that is no longer above its head
 _GIVEN_UP = frozenset(
     {
         SendFault.NONCE_TOO_HIGH,

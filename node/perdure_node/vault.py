@@ -6,6 +6,7 @@
       config.toml       the settings
       site-key.json     the key that signs checkpoints, encrypted
       relay-key.json    the key that pays for transactions, encrypted
+      sealer.lock       held by whoever seals or syncs
 
 A vault appears whole or not at all: it is built beside its place and renamed. What happens in it is in the other modules;
 here it is made and opened.

@@ -199,6 +199,30 @@ def test_refuses(change: Change, error: type[PerdureError], message: str) -> Non
     assert caught.type is error
 
 
+LARGEST: dict[str, Change] = {
+    "size": put(2**48 - 1, "checkpoint", "size"),
+    "index": put(2**48 - 1, "checkpoint", "index"),
+    "sealing time": put(2**53 - 1, "checkpoint", "sealed_at"),
+    "path": put([octets(32)] * 48, "checkpoint", "path"),
+    "receipt index": put(65_535, "anchor", "receipt_index"),
+    "log position": put(4_095, "anchor", "log_position"),
+    "nodes": put([NODE] * 13, "anchor", "receipt_nodes"),
+    "node": put(octets(131_072), "anchor", "receipt_nodes", 0),
+    "headers": put([HEADER] * 64, "anchor", "headers"),
+    "header": put(octets(32_768), "anchor", "headers", 0),
+    "lower bound": put([HEADER] * 64, "not_before"),
+    "chain id": put(2**53 - 1, "registry", "chain_id"),
+}
+
+
+@pytest.mark.parametrize("change", LARGEST.values(), ids=LARGEST)
+def test_reads_what_is_just_within_the_bounds(change: Change) -> None:
+    members = copy.deepcopy(VALUE)
+    change(members)
+    evidence = parse_evidence(json.dumps(members).encode())
+    assert json.loads(encode_evidence(evidence)) == members
+
+
 def keys_of(path: tuple[str, ...]) -> list[str]:
     place = VALUE
     for step in path:

@@ -296,6 +296,16 @@ def test_an_unreadable_file(run_json: RunJson, pinned: None) -> None:
     assert (code, errors_of(line)) == (3, ["FileUnreadable"])
 
 
+def test_pipes_and_dangling_links_could_not_be_found_out(run_json: RunJson, pinned: None) -> None:
+    folder = Path("folder")
+    folder.mkdir()
+    os.mkfifo(folder / "pipe")
+    (folder / "link.pdf").symlink_to("nowhere")
+    code, lines = run_json("verify", "folder")
+    assert code == 3
+    assert [errors_of(line) for line in lines] == [["FileUnreadable"]] * 2
+
+
 def test_names_of_signers_do_not_move_the_cursor(run: Run, pinned: None) -> None:
     path = Path(CONTRACT_EVIDENCE)
     path.write_bytes(path.read_bytes().replace(b"Ada Example", rb"\\u001b[2J\\u202eAda"))
@@ -329,7 +339,7 @@ def test_verify_needs_the_base_dependencies_only() -> None:
     process = subprocess.run(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
     )
-    loaded = set(json.loads(process.stderr))
+    loaded = set(json.loads(process.stderr.splitlines()[-1]))
     heavy = {
         "web3",
         "eth_account",

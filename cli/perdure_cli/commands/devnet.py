@@ -75,6 +75,7 @@ def down(directory: Path, as_json: bool) -> None:
         print_json({"ok": True, "stopped": stopped})
     else:
         print_line("stopped" if stopped else "it was not running")
+        tell_next(f"perdure devnet up --dir {directory}")
 
 
 def _found_if_new(directory: Path) -> None:

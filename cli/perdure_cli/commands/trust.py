@@ -37,9 +37,12 @@ def show(file: Path | None, as_json: bool) -> None:
             _print_summary(source)
         else:
             _print_whole(source)
-    if not sources and not as_json:
+    if as_json:
+        return
+    if not sources:
         tell(f"no trust file is pinned in {store.folder}")
-        tell_next("perdure trust pin FILE")
+    if not all(source.pinned for source in sources) or not sources:
+        tell_next(f"perdure trust pin {file or 'FILE'}, once you have compared its fingerprint")
 
 
 @trust.command()

@@ -13,7 +13,7 @@ from perdure_anchor.verdict import Grade
 
 from perdure_cli.exit_codes import ANSWER_IS_NO, batch_exit_code
 from perdure_cli.options import json_option, vault_option
-from perdure_cli.output import print_json, tell
+from perdure_cli.output import print_json, tell, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.trust_store import TrustSource, TrustStore, read_trust_file, user_store
 from perdure_cli.verifying.as_json import outcome_members
@@ -85,6 +85,8 @@ def verify(
         tell(f"left out: {path}")
     if len(outcomes) > 1:
         tell(_summary(outcomes))
+    if named is not None and not named.pinned and not as_json:
+        tell_next(f"perdure trust pin {trust_file}, once you have compared its fingerprint")
     return batch_exit_code(code for _, code in outcomes) if outcomes else _nothing_found()
 
 

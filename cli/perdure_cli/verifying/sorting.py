@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, parse_evidence
@@ -135,6 +136,9 @@ def _without_repeats(files: Iterable[tuple[Path, bool]]) -> Iterator[tuple[Path,
 
 def _sort_file(path: Path, is_argument: bool, found: SortedFiles) -> None:
     try:
+        if not S_ISREG(path.stat().st_mode):  # a pipe could be read once only, and may never end
+            found.unreadable.append((str(path), FileUnreadable(f"{path}: not a regular file")))
+            return
         kind = _kind(path)
         if kind == _FORMAT_FAMILY:
             found.evidence.append(evidence_file(path))

@@ -11,6 +11,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 # two workers, each with whole files, so that what a file sets up (a chain, an environment) is set up once
 TESTS := -n 2 --dist loadfile
 
+# as pip does for what it installs: without it each start pays for compiling where Python may not write bytecode
+COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli contracts/perdure_contracts \
+	devnet/perdure_devnet node/perdure_node
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench lock clean
 
@@ -29,6 +33,7 @@ lint: $(VENV)/.for-developers ## check style and types
 	$(BIN)/mypy
 
 bench: $(VENV)/.for-developers ## measure, beside the peers and the limits
+	@$(COMPILE)
 	$(BIN)/python bench/run.py
 
 lock: $(VENV)/.for-developers ## pin the requirements anew, with hashes (needs uv)
@@ -44,7 +49,7 @@ $(VENV)/.for-users: requirements/user.txt pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/user.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q anchor cli contracts/perdure_contracts devnet node
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.for-developers: requirements/dev.txt $(VENV)/.for-users

@@ -10,7 +10,7 @@ import sys
 import time
 
 start = time.perf_counter()
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 _, status, usage = os.wait4(process.pid, 0)
 seconds = time.perf_counter() - start
 process.returncode = os.waitstatus_to_exitcode(status)

@@ -7,6 +7,8 @@ from eth_utils import keccak, to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 from perdure_anchor.hashes import (
+    ZERO_ADDRESS,
+    ZERO_HASH,
     Address,
     HexError,
     checksum_address,
@@ -65,3 +67,7 @@ def test_checksum_examples_of_eip_55(text: str) -> None:
 @given(st.binary(min_size=20, max_size=20))
 def test_checksum_is_what_others_compute(octets: bytes) -> None:
     assert checksum_address(Address(octets)) == to_checksum_address(octets)
+
+
+def test_zero_has_the_length_of_its_kind() -> None:
+    assert (bytes(ZERO_ADDRESS), bytes(ZERO_HASH)) == (bytes(20), bytes(32))

@@ -7,6 +7,11 @@ from pathlib import Path
 from perdure_anchor.hashes import Hash32
 
 
+def os_reason(error: OSError) -> str:
+    """Why the system refused, as our messages are written: ``no such file or directory``."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """A file's bytes, but at most ``limit`` and one more, by which the caller sees that it is too large."""
     with path.open("rb") as stream:

@@ -21,6 +21,7 @@ from perdure_cli.exit_codes import (
     MissingExtra,
     exit_code,
 )
+from perdure_cli.files import os_reason
 from perdure_cli.lazy_group import LazyCommand, LazyGroup
 
 COMMANDS: Final = {
@@ -140,8 +141,7 @@ def _report(name: str, message: str, hint: str | None, code: int, arguments: Seq
 
 
 def _os_message(error: OSError) -> str:
-    reason = (error.strerror or str(error) or type(error).__name__).lower()
-    return f"{error.filename}: {reason}" if error.filename is not None else reason
+    return os_reason(error) if error.filename is None else f"{error.filename}: {os_reason(error)}"
 
 
 def _missing_extra(error: Exception) -> MissingExtra | None:

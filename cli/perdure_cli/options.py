@@ -1,11 +1,15 @@
 """Options that several commands share, so that they are named and explained once."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from perdure_anchor.checkpoint import Origin, parse_origin
 from perdure_anchor.errors import PerdureError
+from perdure_anchor.verdict import Grade
+
+F = TypeVar("F", bound=Callable[..., object])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
@@ -24,6 +28,13 @@ passphrase_option = click.option(
     metavar="FILE",
     help="File whose first line is the passphrase of the site's key; else PERDURE_PASSPHRASE, else a prompt.",
 )
+
+
+def require_option(help: str) -> Callable[[F], F]:
+    """``--require GRADE``: ``final`` unless the user asks for less."""
+    grades = click.Choice([grade.text for grade in Grade])
+    return click.option("--require", type=grades, default=Grade.FINAL.text, show_default=True, help=help)
+
 
 READABLE_FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 

@@ -14,7 +14,7 @@ from perdure_anchor.hashes import checksum_address, sha256
 from perdure_anchor.trust import Epoch, TrustFile
 from perdure_anchor.trust_file import MAX_TRUST_FILE_SIZE, TrustFileError, fingerprint, parse_trust_file
 
-from perdure_cli.files import read_bounded, write_whole
+from perdure_cli.files import os_reason, read_bounded, write_whole
 
 
 class NoTrustFile(ConfigError):
@@ -129,7 +129,7 @@ def read_trust_file(path: Path, store: TrustStore) -> TrustSource:
     except TrustFileError as error:
         raise TrustFileError(f"{path}: {error}", hint=error.hint) from None
     except OSError as error:
-        raise TrustFileError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+        raise TrustFileError(f"{path}: {os_reason(error)}") from None
 
 
 def no_trust_file(domain: RegistryDomain) -> NoTrustFile:

@@ -289,11 +289,15 @@ def test_a_damaged_pinned_trust_file(run_json: RunJson, pinned: None) -> None:
     assert (code, errors_of(line)) == (2, ["TrustFileError"])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_an_unreadable_file(run_json: RunJson, pinned: None) -> None:
-    Path(CONTRACT).chmod(0)
-    code, (line,) = run_json("verify", CONTRACT)
-    assert (code, errors_of(line)) == (3, ["FileUnreadable"])
+def test_a_file_that_cannot_be_read(run_json: RunJson, pinned: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("perdure_cli.verifying.sorting.digest_file", refuse)
+    code, lines = run_json("verify", CONTRACT_EVIDENCE, CONTRACT)
+    assert code == 3
+    assert [errors_of(line) for line in lines] == [[], ["FileUnreadable"]]
+    assert lines[1]["errors"][0]["message"] == f"{CONTRACT}: permission denied"
 
 
 def test_pipes_and_dangling_links_could_not_be_found_out(run_json: RunJson, pinned: None) -> None:

@@ -13,7 +13,7 @@ from perdure_node.selectors import Selector, parse_selector
 
 from perdure_cli.export import export_all
 from perdure_cli.files import write_whole
-from perdure_cli.options import json_option, vault_option
+from perdure_cli.options import json_option, require_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
@@ -63,13 +63,7 @@ class OutputTaken(ConfigError):
     metavar="SLOT",
     help="Do not show this slot. Repeatable.",
 )
-@click.option(
-    "--require",
-    type=click.Choice([grade.text for grade in Grade]),
-    default=Grade.FINAL.text,
-    show_default=True,
-    help="Write evidence only if it shows this much.",
-)
+@require_option("Write evidence only if it shows this much.")
 @vault_option
 @json_option
 def prove(

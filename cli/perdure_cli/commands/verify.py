@@ -12,7 +12,7 @@ from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
 from perdure_cli.exit_codes import ANSWER_IS_NO, batch_exit_code
-from perdure_cli.options import json_option, vault_option
+from perdure_cli.options import json_option, require_option, vault_option
 from perdure_cli.output import print_json, tell, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.trust_store import TrustSource, TrustStore, read_trust_file, user_store
@@ -35,13 +35,7 @@ from perdure_cli.verifying.trust_choice import TrustChoice
     metavar="FILE",
     help="The trust file to believe.",
 )
-@click.option(
-    "--require",
-    type=click.Choice([grade.text for grade in Grade]),
-    default=Grade.FINAL.text,
-    show_default=True,
-    help="The least grade that is a yes.",
-)
+@require_option("The least grade that is a yes.")
 @click.option(
     "--clock-allowance",
     type=click.IntRange(0, 3600),

@@ -8,6 +8,7 @@ from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import Document, verify
 
 from perdure_cli.exit_codes import FileUnreadable, batch_exit_code, exit_code
+from perdure_cli.files import os_reason
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.matching import Case
 from perdure_cli.verifying.trust_choice import TrustChoice
@@ -51,7 +52,7 @@ class Question:
             evidence = parse_evidence(case.evidence.read())
             trust = self.trust.choose(evidence.domain)
         except OSError as error:
-            fault = FileUnreadable(f"{case.evidence.name}: {(error.strerror or 'cannot be read').lower()}")
+            fault = FileUnreadable(f"{case.evidence.name}: {os_reason(error)}")
             return Outcome(case.evidence.name, names, errors=(fault,))
         except PerdureError as error:
             return Outcome(case.evidence.name, names, errors=(error,))

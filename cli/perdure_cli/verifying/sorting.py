@@ -21,7 +21,7 @@ from perdure_anchor.record import SLOTS, parse_disclosure
 from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 
 from perdure_cli.exit_codes import FileUnreadable
-from perdure_cli.files import digest_file, read_bounded
+from perdure_cli.files import digest_file, os_reason, read_bounded
 from perdure_cli.progress import Progress
 
 STANDARD_INPUT = "-"
@@ -151,7 +151,7 @@ def _sort_file(path: Path, is_argument: bool, found: SortedFiles) -> None:
 
 
 def _unreadable(path: Path, error: OSError) -> FileUnreadable:
-    return FileUnreadable(f"{path}: {(error.strerror or 'cannot be read').lower()}")
+    return FileUnreadable(f"{path}: {os_reason(error)}")
 
 
 def _kind(path: Path) -> str | None:

@@ -272,14 +272,41 @@ def test_the_trust_file_beside_the_evidence_is_not_believed(run_json: RunJson) -
     assert run_json("verify", ".")[0] != 0
 
 
-def test_the_trust_file_of_the_vault_around_is_not_pinned(run_json: RunJson, own_user: Path) -> None:
-    """A folder with a vault in it may have come with the evidence: its trust file is used, and said not to be pinned."""
-    vault = own_user / ".perdure"
-    vault.mkdir()
-    (vault / "vault.sqlite").touch()
-    vault_trust_file(vault).write_bytes((STORY / TRUST).read_bytes())
-    code, (line,) = run_json("verify", CONTRACT)
+@pytest.fixture
+def vault(own_user: Path) -> Path:
+    """A vault that may have come with the evidence: what `verify` sees of one."""
+    folder = own_user / ".perdure"
+    folder.mkdir()
+    (folder / "vault.sqlite").touch()
+    vault_trust_file(folder).write_bytes((STORY / TRUST).read_bytes())
+    return folder
+
+
+def test_the_vault_around_is_not_believed(
+    run_json: RunJson, vault: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the folder nor above it; its trust file is named, to be compared."""
+    inner = vault.parent / "inner"
+    inner.mkdir()
+    copy_story(inner)
+    for folder in (vault.parent, inner):
+        monkeypatch.chdir(folder)
+        code, (line,) = run_json("verify", CONTRACT)
+        assert (code, line["ok"], line["trust"], errors_of(line)) == (2, False, None, ["NoTrustFile"])
+        assert "perdure trust pin FILE" in line["errors"][0]["hint"]
+        assert str(vault_trust_file(vault)) in line["errors"][0]["hint"]
+
+
+def test_a_named_vault_is_believed(run_json: RunJson, vault: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, (line,) = run_json("verify", CONTRACT, "--vault", str(vault))
     assert (code, line["trust"]["pinned"]) == (0, False)
+    monkeypatch.setenv("PERDURE_VAULT", str(vault))
+    assert run_json("verify", CONTRACT)[0] == 0
+
+
+def test_a_named_vault_that_is_not_there(run_json: RunJson, pinned: None) -> None:
+    code, (line,) = run_json("verify", CONTRACT, "--vault", "nowhere")
+    assert (code, errors_of(line)) == (2, ["VaultNotFound"])
 
 
 def test_a_damaged_pinned_trust_file(run_json: RunJson, pinned: None) -> None:

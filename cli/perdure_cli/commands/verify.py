@@ -12,16 +12,16 @@ from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
 from perdure_cli.exit_codes import ANSWER_IS_NO, batch_exit_code
-from perdure_cli.options import json_option, require_option, vault_option
+from perdure_cli.options import json_option, require_option
 from perdure_cli.output import print_json, tell, tell_next
 from perdure_cli.progress import TerminalProgress
-from perdure_cli.trust_store import TrustSource, TrustStore, read_trust_file, user_store
+from perdure_cli.trust_store import read_trust_file, user_store
 from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.as_text import print_outcome
 from perdure_cli.verifying.matching import match, no_evidence
 from perdure_cli.verifying.outcome import Outcome, Question
 from perdure_cli.verifying.sorting import SortedFiles, sort_files
-from perdure_cli.verifying.trust_choice import TrustChoice
+from perdure_cli.verifying.trust_choice import TrustChoice, trust_file_around, vault_trust
 
 
 @click.command(short_help="Verify evidence, offline.")
@@ -44,7 +44,14 @@ from perdure_cli.verifying.trust_choice import TrustChoice
     metavar="SECONDS",
     help="How far honest validators' clocks may be off.",
 )
-@vault_option
+@click.option(
+    "--vault",
+    "vault_folder",
+    type=click.Path(path_type=Path),
+    envvar="PERDURE_VAULT",
+    metavar="DIR",
+    help="Your own vault, to believe its trust file where none is pinned; by default PERDURE_VAULT.",
+)
 @json_option
 def verify(
     files: tuple[str, ...],
@@ -58,13 +65,14 @@ def verify(
 
     A file in Perdure's format is evidence (- reads one from standard input); any other file must be the document of one.
     For a document alone, its evidence is looked for beside it. Whom to believe says the trust file: the one that you name,
-    else the one that you pinned for the chain and registry of the evidence.
+    else the one that you pinned for the chain and registry of the evidence, else that of the vault that you name. A vault
+    that is merely found is not believed.
 
     Exit codes: 0 all hold, 1 one does not, 2 no trust file or a wrong one, 3 a file could not be read.
     """
     store = user_store(os.environ)
     named = None if trust_file is None else read_trust_file(trust_file, store)
-    trust = TrustChoice(store, named, lambda: _vault_trust(vault_folder, store))
+    trust = TrustChoice(store, named, vault_trust(vault_folder, store), trust_file_around)
     question = Question(trust, Grade[require.upper()], clock_allowance)
     with TerminalProgress() as progress:
         found = sort_files(files, _read_standard_input, progress)
@@ -106,14 +114,3 @@ def _nothing_found() -> NoReturn:
 
 def _read_standard_input() -> bytes:
     return sys.stdin.buffer.read(MAX_EVIDENCE_SIZE + 1)
-
-
-def _vault_trust(folder: Path | None, store: TrustStore) -> TrustSource | None:
-    """The trust file of the vault around; pinned only if this user pinned it, since a vault can come with the evidence."""
-    from perdure_node.errors import VaultNotFound
-    from perdure_node.vault import find_vault, vault_trust_file
-
-    try:
-        return read_trust_file(vault_trust_file(find_vault(Path.cwd(), explicit=folder)), store)
-    except VaultNotFound:
-        return None

@@ -50,6 +50,7 @@ class NextStep(enum.Enum):
 class Status:
     """Counts are of records; times are seconds since 1970. Each record is waiting, sealed or anchored.
 
+    ``open_transaction`` carries a checkpoint whose anchor is not at home; one that has become pointless is not shown.
     ``time_runs_open`` counts anchors whose time is, so far, one proposer's word.
     """
 
@@ -117,11 +118,16 @@ def read_status(vault: Vault) -> Status:
         sealed=log_size - anchored,
         anchored=anchored,
         oldest_waiting_at=_oldest_waiting(vault),
-        open_transaction=open_transaction(database),
+        open_transaction=_awaited_transaction(vault, anchored),
         time_runs_open=_number(vault, "SELECT count(*) FROM anchor WHERE time_run_open"),
         last_sync_at=_last_sync(vault),
         known_block=newest_known_block(database),
     )
+
+
+def _awaited_transaction(vault: Vault, anchored: int) -> RelayTransaction | None:
+    transaction = open_transaction(vault.database)
+    return None if transaction is None or transaction.size <= anchored else transaction
 
 
 def list_records(

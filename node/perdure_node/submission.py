@@ -75,6 +75,16 @@ def settle_open_transaction(vault: Vault, chain: AnchorChain, waiting: Waiting) 
         _follow(vault, chain, transaction, waiting)
 
 
+def close_ended_transaction(vault: Vault, chain: AnchorChain) -> None:
+    """Remember how the open transaction ended, if the chain shows it now; nothing is sent, and nothing waited for."""
+    transaction = open_transaction(vault.database)
+    if transaction is None:
+        return
+    ended = _look_patiently(vault, chain, transaction)
+    if ended is not None:
+        close_transaction(vault.database, transaction, ended.outcome)
+
+
 def submit(
     vault: Vault,
     chain: AnchorChain,

@@ -21,7 +21,7 @@ from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.relay_transactions import open_transaction, submitted_sizes
 from perdure_node.sealing import Sealed, seal_locked
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
-from perdure_node.submission import check_head, settle_open_transaction, submit
+from perdure_node.submission import check_head, close_ended_transaction, settle_open_transaction, submit
 from perdure_node.vault import Vault
 from perdure_node.waiting import Waiting, wait_for
 
@@ -79,9 +79,11 @@ def _refreshed(vault: Vault, chain: AnchorChain) -> KnownBlock | BlocksNotVerifi
 def _anchor(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
     """Bring home the anchors that are out there, then anchor the newest checkpoint unless one of them covers it.
 
-    What others have anchored is taken first: a transaction of ours that hangs shall not keep it out.
+    What others have anchored is taken first: a transaction of ours that hangs shall not keep it out. One whose checkpoint is at
+    home already is looked at, but not waited for.
     """
     anchored = _capture_all(vault, chain, keys, waiting)
+    close_ended_transaction(vault, chain)
     newest = newest_checkpoint(vault)
     if newest is None or newest.size <= anchored_size(vault.database):
         return anchored

@@ -15,6 +15,7 @@ from perdure_anchor.log import MemoryLog
 from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, ANCHORED_TOPIC
 from perdure_node.keystore import KeyRing
 from perdure_node.proving import prove_all
+from perdure_node.relay_transactions import open_transaction
 from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.sync import sync
 from perdure_node.vault import Vault, open_vault
@@ -64,6 +65,7 @@ def test_a_sync_can_be_killed_at_every_request(site: Site) -> None:
         site.sync()
         assert site.sizes[-1] == number + 1
         assert site.sent() == number + 1
+        assert open_transaction(site.vault.database) is None
     assert killed > 0.8 * requests
     assert site.is_final(*range(site.sizes[-1]))
     site.vault.close()

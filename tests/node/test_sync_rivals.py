@@ -13,6 +13,7 @@ from perdure_anchor.trust_file import encode_trust_file
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify import verify
 from perdure_contracts.block_receipts import ReceiptsIncomplete
+from perdure_contracts.rpc import RpcUnreachable
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience, WrongChain, transact
 from perdure_node.block_runs import fetch_known_block
@@ -27,12 +28,13 @@ from perdure_node.chain_errors import (
 )
 from perdure_node.proving import prove
 from perdure_node.registration import is_registered, register_site, registration_request
+from perdure_node.relay_transactions import open_transaction
 from perdure_node.selectors import parse_selector
 from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.status import read_status
 from perdure_node.vault import open_vault, replace_trust_file
 from tools.site_desk import Site, document
-from tools.site_network import Message, with_refusal
+from tools.site_network import Message, unreachable, with_refusal
 
 
 def copy_of(site: Site, folder: Path) -> Site:
@@ -68,6 +70,25 @@ def test_an_anchor_that_somebody_else_relayed_is_brought_home(site: Site) -> Non
     assert [anchor.size for anchor in result.anchored] == [1]
     assert site.sent() == 0
     assert site.is_final(1)
+
+
+def test_a_transaction_that_others_made_pointless_is_neither_waited_for_nor_shown(site: Site) -> None:
+    """Ours never reached a node; the checkpoint got into the registry by somebody else's."""
+    site.add(1)
+    site.network.faults["eth_sendRawTransaction"] = unreachable
+    with pytest.raises(RpcUnreachable):
+        site.sync()
+    site.network.faults.clear()
+    assert read_status(site.vault).open_transaction is not None
+    relay_for(site)
+    began = site.network.time
+    assert [anchor.size for anchor in site.sync().anchored] == [1]
+    assert site.network.time - began < 10
+    assert read_status(site.vault).open_transaction is None
+    site.add(2)
+    site.sync()
+    assert site.is_final(1, 2)
+    assert open_transaction(site.vault.database) is None
 
 
 def test_an_anchor_that_was_overtaken_in_the_same_moment_is_brought_home(site: Site) -> None:

@@ -1,7 +1,8 @@
 """Evidence of all anchored records in one folder, with a list of it that spreadsheets open.
 
-Files are named by the document's digest: a recorded name is somebody else's text, and never becomes a path. In the list it
-is text that a spreadsheet must not take for a formula.
+Files are named by the document's digest, or by the leaf hash where the evidence hides the digest: a recorded name is somebody
+else's text, and never becomes a path. The list says no more of a document than the evidence does, since both are handed out
+together; what it says is text that a spreadsheet must not take for a formula.
 """
 
 import csv
@@ -9,8 +10,8 @@ import io
 from collections.abc import Iterator, Set
 from pathlib import Path
 
-from perdure_anchor.evidence import FILE_SUFFIX, encode_evidence
-from perdure_anchor.hashes import Hash32
+from perdure_anchor.evidence import FILE_SUFFIX, Evidence, encode_evidence
+from perdure_anchor.record import SLOTS
 from perdure_node.proving import Proof, prove_all
 from perdure_node.vault import Vault
 
@@ -49,23 +50,36 @@ def harmless(cell: str) -> str:
     return f"'{text}" if cell.lstrip().startswith(_FORMULA_STARTS) else text
 
 
+def evidence_name(proof: Proof) -> str:
+    """What a file of evidence is called where no document's file gives it a name; tells no digest that the evidence hides."""
+    shown = "document_sha256" in shown_slots(proof.evidence)
+    return (proof.document_sha256 if shown else proof.leaf_hash).hex() + FILE_SUFFIX
+
+
+def shown_slots(evidence: Evidence) -> frozenset[str]:
+    """The names of the slots that the evidence shows."""
+    pairs = zip(SLOTS, evidence.slots, strict=True)
+    return frozenset(name for name, slot in pairs if slot.disclosure is not None)
+
+
 def _named(proofs: Iterator[Proof]) -> Iterator[tuple[str, Proof]]:
     """The first record of a document gets its digest as a name, later ones their leaf hash too."""
-    seen: set[Hash32] = set()
+    seen: set[str] = set()
     for proof in proofs:
-        stem = proof.document_sha256.hex()
-        if proof.document_sha256 in seen:
-            stem = f"{stem}-{proof.leaf_hash.hex()[:_LEAF_DIGITS]}"
-        seen.add(proof.document_sha256)
-        yield stem + FILE_SUFFIX, proof
+        name = evidence_name(proof)
+        if name in seen:
+            name = f"{proof.document_sha256.hex()}-{proof.leaf_hash.hex()[:_LEAF_DIGITS]}{FILE_SUFFIX}"
+        seen.add(name)
+        yield name, proof
 
 
 def _row(name: str, proof: Proof) -> tuple[object, ...]:
+    shown = shown_slots(proof.evidence)
     return (
         name,
         proof.index,
-        proof.document_sha256.hex(),
+        proof.document_sha256.hex() if "document_sha256" in shown else "",
         proof.leaf_hash.hex(),
         proof.block_number,
-        proof.document_name or "",
+        (proof.document_name or "") if "document_name" in shown else "",
     )

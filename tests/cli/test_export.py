@@ -1,15 +1,16 @@
 """Evidence in bulk: names of files come from digests, and a list is no program."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from perdure_anchor.evidence import parse_evidence
+from perdure_anchor.evidence import Evidence, encode_evidence, parse_evidence
 from perdure_anchor.hashes import Hash32, sha256
+from perdure_anchor.record import SLOTS
 from perdure_cli import export
-from perdure_cli.export import export_all, harmless
+from perdure_cli.export import evidence_name, export_all, harmless
 from perdure_cli.progress import TerminalProgress
 from tools.story import CONTRACT_EVIDENCE, STORY
 
@@ -29,12 +30,22 @@ class _Proof:
         return sha256(b"leaf %d" % self.index)
 
 
+def showing(evidence: Evidence, *names: str, hidden: str = "") -> Evidence:
+    """Evidence that shows other slots, for the list to go by."""
+    slots = [
+        replace(slot, disclosure="shown" if name in names else None if name == hidden else slot.disclosure)
+        for name, slot in zip(SLOTS, evidence.slots, strict=True)
+    ]
+    return replace(evidence, slots=tuple(slots))
+
+
 @pytest.fixture
 def _three_proofs(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = showing(EVIDENCE, "document_name")
     proofs = [
-        _Proof(0, Hash32(bytes(32)), "../../etc/passwd\n"),
-        _Proof(1, Hash32(b"\1" * 32), None),
-        _Proof(2, Hash32(bytes(32)), '@SUM("a",\x1b[2J)'),
+        _Proof(0, Hash32(bytes(32)), "../../etc/passwd\n", named),
+        _Proof(1, Hash32(b"\1" * 32), None, named),
+        _Proof(2, Hash32(bytes(32)), '@SUM("a",\x1b[2J)', named),
     ]
     monkeypatch.setattr(export, "prove_all", lambda *_, **__: iter(proofs))
 
@@ -55,7 +66,23 @@ def test_export(tmp_path: Path) -> None:
     assert [row[5] for row in rows] == ["../../etc/passwd\\n", "", '\'@SUM("a",\\x1b[2J)']
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"index.csv", *(row[0] for row in rows)}
-    assert parse_evidence((tmp_path / "out" / rows[2][0]).read_bytes()) == EVIDENCE
+    assert (tmp_path / "out" / rows[2][0]).read_bytes() == encode_evidence(showing(EVIDENCE, "document_name"))
+
+
+def test_what_the_evidence_hides_is_in_no_name_and_in_no_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault: Any = None
+    folder = tmp_path / "out"
+    proof: Any = _Proof(0, Hash32(b"\xd0" * 32), "secret.pdf", showing(EVIDENCE, hidden="document_sha256"))
+    monkeypatch.setattr(export, "prove_all", lambda *_, **__: iter([proof]))
+    with TerminalProgress() as progress:
+        export_all(vault, folder, disclose=set(), hide={"document_sha256"}, progress=progress)
+    assert evidence_name(proof) == f"{proof.leaf_hash.hex()}.evidence.json"
+    assert {path.name for path in folder.iterdir()} == {"index.csv", evidence_name(proof)}
+    (row,) = csv.DictReader((folder / "index.csv").read_text("utf-8").splitlines())
+    assert (row["document_sha256"], row["document_name"]) == ("", "")
+    assert row["leaf_hash"] == proof.leaf_hash.hex()
 
 
 @pytest.mark.parametrize(

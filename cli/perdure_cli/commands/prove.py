@@ -11,7 +11,7 @@ from perdure_node.proving import ALL_SLOTS, Proof
 from perdure_node.proving import prove as prove_record
 from perdure_node.selectors import Selector, parse_selector
 
-from perdure_cli.export import export_all
+from perdure_cli.export import evidence_name, export_all
 from perdure_cli.files import write_whole
 from perdure_cli.options import json_option, require_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell_next
@@ -39,7 +39,7 @@ class OutputTaken(ConfigError):
     "all_folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write evidence of every anchored record into DIR, with an index.csv.",
+    help="Write evidence of every anchored record into DIR, with an index.csv that says no more than it.",
 )
 @click.option(
     "-o",
@@ -84,7 +84,7 @@ def prove(
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         if all_folder is not None:
             count = export_all(vault, all_folder, disclose=shown, hide=hidden, progress=progress)
-            _print_exported(all_folder, count, as_json)
+            _print_exported(all_folder, count, as_json, documents="document_sha256" not in hidden)
             return
         meant = Selector(str(index), index=index) if selector is None else parse_selector(selector)
         proof = prove_record(vault, meant, disclose=shown, hide=hidden, require=Grade[require.upper()])
@@ -92,9 +92,8 @@ def prove(
 
 
 def _beside(meant: Selector, proof: Proof) -> Path:
-    """Beside the document's file where one was given; else here, named by digest, for imported names are not to be trusted."""
-    name = meant.text if meant.document is not None else proof.document_sha256.hex()
-    return Path(name + FILE_SUFFIX)
+    """Beside the document's file where one was given; else here, named by a hash, for imported names are not to be trusted."""
+    return Path(evidence_name(proof) if meant.document is None else meant.text + FILE_SUFFIX)
 
 
 def _write(proof: Proof, file: Path, as_json: bool) -> None:
@@ -125,9 +124,10 @@ def _write(proof: Proof, file: Path, as_json: bool) -> None:
     tell_next(f"perdure verify {file}")
 
 
-def _print_exported(folder: Path, count: int, as_json: bool) -> None:
+def _print_exported(folder: Path, count: int, as_json: bool, *, documents: bool) -> None:
+    """``documents`` tells whether the evidence can be held against documents."""
     if as_json:
         print_json({"ok": True, "folder": str(folder), "records": count})
         return
     print_line(f"wrote evidence of {plural(count, 'record')} into {folder}, listed in index.csv")
-    tell_next(f"perdure verify {folder} DOCUMENT...")
+    tell_next(f"perdure verify {folder}{' DOCUMENT...' if documents else ''}")

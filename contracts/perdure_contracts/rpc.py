@@ -9,6 +9,7 @@ since the same bytes can enter a chain only once. Anything else is repeated only
 """
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ class Request:
 class JsonRpc:
     """One node's methods, over connections that are reused; to be closed, or used as a context manager.
 
-    ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable request is sent at most.
+    ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable request is sent at most,
+    ``patience`` how many seconds a node that stays silent can hold up one call or round trip, repetitions included.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class JsonRpc:
         *,
         timeout: float = 10.0,
         attempts: int = 3,
+        patience: float = math.inf,
         sleep: Callable[[float], None] = time.sleep,
         max_answer_size: int = MAX_ANSWER_SIZE,
         batch_limit: int = BATCH_LIMIT,
@@ -87,7 +90,12 @@ class JsonRpc:
         self._batch_limit = batch_limit
         self._ids = itertools.count(1)
         self._transport = HttpTransport(
-            self.endpoint, timeout=timeout, attempts=attempts, sleep=sleep, max_answer_size=max_answer_size
+            self.endpoint,
+            timeout=timeout,
+            attempts=attempts,
+            patience=patience,
+            sleep=sleep,
+            max_answer_size=max_answer_size,
         )
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ node that sends its HTTP headers byte by byte: it is cut off by their number onl
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -20,6 +21,8 @@ from perdure_contracts.rpc_errors import RpcBadAnswer, RpcTimeout, RpcUnreachabl
 # an answer may come in many pieces, each within the timeout: all of it has to come within this many timeouts
 WHOLE_ANSWER_TIMEOUTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+# seconds; a repetition that has less time left would only lengthen the wait for the same failure
+SHORTEST_REPETITION = 0.5
 
 _TEMPORARY_STATUS = frozenset({429, 502, 503, 504})
 _DENIED_STATUS = frozenset({401, 403})
@@ -29,14 +32,15 @@ _HEADERS = {
     # a compressed answer could unfold to any size between two looks at its length
     "accept-encoding": "identity",
 }
+_TOO_SLOW = "try again later, or ask another node of the chain"
 _NOT_JSON_RPC = "is this the JSON-RPC url of a chain's node?"
 
 
 class HttpTransport:
     """Connections to one endpoint, reused between exchanges.
 
-    ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable document is sent at most.
-    Proxies of the environment are not used for this machine's own addresses.
+    ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable document is sent at most, and
+    ``patience`` how many seconds a node that stays silent can hold up one exchange, repetitions included. Proxies of the environment are not used for this machine's own addresses.
     """
 
     def __init__(
@@ -45,13 +49,15 @@ class HttpTransport:
         *,
         timeout: float,
         attempts: int,
+        patience: float = math.inf,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         max_answer_size: int,
     ) -> None:
         self._endpoint = endpoint
-        self._timeout = timeout
+        self._timeout = min(timeout, patience)
         self._attempts = attempts
+        self._patience = patience
         self._sleep = sleep
         self._clock = clock
         self._max_answer_size = max_answer_size
@@ -59,7 +65,9 @@ class HttpTransport:
             self._url = httpx.URL(endpoint.url)
         except httpx.InvalidURL as error:
             raise EndpointError("rpc url: cannot be read", hint="give it as http://HOST:PORT") from error
-        self._http = httpx.Client(timeout=timeout, trust_env=not endpoint.is_loopback, follow_redirects=False)
+        self._http = httpx.Client(
+            timeout=self._timeout, trust_env=not endpoint.is_loopback, follow_redirects=False
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,23 +79,26 @@ class HttpTransport:
         Raises `RpcUnreachable`, `RpcTimeout` or `RpcBadAnswer`.
         """
         body = json.dumps(document, separators=(",", ":")).encode()
-        pause = FIRST_PAUSE
+        begun, pause, timeout = self._clock(), FIRST_PAUSE, self._timeout
         for _ in range(self._attempts - 1):
             try:
-                return self._parse(*self._post(body))
+                return self._parse(*self._post(body, timeout))
             except (RpcUnreachable, RpcTimeout) as error:
                 never_left = isinstance(error, RpcUnreachable) and not error.sent
-                if not (repeatable or never_left):
+                timeout = min(self._timeout, begun + self._patience - self._clock() - pause)
+                if not (repeatable or never_left) or timeout < SHORTEST_REPETITION:
                     raise
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        return self._parse(*self._post(body))
+        return self._parse(*self._post(body, timeout))
 
-    def _post(self, body: bytes) -> tuple[int, bytes]:
+    def _post(self, body: bytes, timeout: float) -> tuple[int, bytes]:
         """HTTP status and body of the answer."""
         hint = "is the node running, and is the url right?"
         try:
-            with self._http.stream("POST", self._url, content=body, headers=_HEADERS) as response:
+            with self._http.stream(
+                "POST", self._url, content=body, headers=_HEADERS, timeout=timeout
+            ) as response:
                 return response.status_code, self._read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             reason = quoted(self._endpoint.without_secrets(str(error)))
@@ -95,8 +106,8 @@ class HttpTransport:
                 f"no connection to {self._endpoint}: {reason}", sent=False, hint=hint
             ) from error
         except httpx.TimeoutException as error:
-            message = f"no answer from {self._endpoint} within {self._timeout:g} s"
-            raise RpcTimeout(message, hint="try again, or allow a longer timeout") from error
+            message = f"no answer from {self._endpoint} within {round(timeout, 1):g} s"
+            raise RpcTimeout(message, hint=_TOO_SLOW) from error
         except httpx.TransportError as error:
             message = f"the connection to {self._endpoint} broke before the answer was whole"
             raise RpcUnreachable(message, hint=hint) from error
@@ -115,9 +126,7 @@ class HttpTransport:
                     hint="ask for less at once",
                 )
             if self._clock() > deadline:
-                raise RpcTimeout(
-                    f"the answer of {self._endpoint} did not end in time", hint="allow a longer timeout"
-                )
+                raise RpcTimeout(f"the answer of {self._endpoint} did not end in time", hint=_TOO_SLOW)
             pieces.append(piece)
         return b"".join(pieces)
 

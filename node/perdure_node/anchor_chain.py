@@ -1,5 +1,6 @@
 """The chain that a vault anchors on: its client, its registry, and whether it is the chain that the trust file pins."""
 
+import math
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,9 @@ from perdure_contracts.transactions import WrongChain, check_chain_id
 
 from perdure_node.chain_errors import WithoutContracts
 from perdure_node.vault import Vault
+
+# seconds: who will not wait for blocks still wants answers, and a node far away takes a moment for each
+SHORTEST_WAIT = 1.0
 
 
 class AnchorChain:
@@ -65,6 +69,10 @@ class AnchorChain:
             )
 
 
-def connect(vault: Vault, *, rpc_url: str | None = None) -> AnchorChain:
-    """The vault's chain by its settings' URL, or another one; nothing is asked yet. Raises `EndpointError`."""
-    return AnchorChain(ChainClient(JsonRpc(rpc_url or vault.config.rpc_url)), vault.trust)
+def connect(vault: Vault, *, rpc_url: str | None = None, wait: float = math.inf) -> AnchorChain:
+    """The vault's chain by its settings' URL, or another one; nothing is asked yet. Raises `EndpointError`.
+
+    ``wait`` is how many seconds a node that is silent is waited for at most; less than `SHORTEST_WAIT` counts as that.
+    """
+    rpc = JsonRpc(rpc_url or vault.config.rpc_url, patience=max(wait, SHORTEST_WAIT))
+    return AnchorChain(ChainClient(rpc), vault.trust)

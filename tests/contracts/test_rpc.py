@@ -175,6 +175,22 @@ class TestNoAnswer:
         error = error_of(lambda _: time.sleep(0.4), kind=RpcTimeout, timeout=0.1, attempts=2)
         assert "within 0.1 s" in str(error)
 
+    def test_silence_is_not_endured_for_longer_than_the_patience(self):
+        with (
+            scripted_node(lambda _: time.sleep(0.6)) as node,
+            JsonRpc(node.url, timeout=10.0, attempts=3, patience=0.3) as rpc,
+        ):
+            with pytest.raises(RpcTimeout, match=r"within 0\.3 s"):
+                rpc.call("eth_chainId")
+            assert len(node.documents) == 1
+
+    def test_patience_leaves_room_to_ask_again_after_a_quick_failure(self):
+        with (
+            scripted_node(Exchange.hang_up, result("0x1")) as node,
+            rpc_for(node, timeout=10.0, patience=5.0) as rpc,
+        ):
+            assert rpc.call("eth_chainId") == "0x1"
+
     def test_an_answer_that_drips(self):
         def answer(exchange: Exchange) -> None:
             exchange.send_response(200)

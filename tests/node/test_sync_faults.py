@@ -1,5 +1,6 @@
 """What a network, a node or other relays can do to a sync: nothing is lost, and nothing is sent in two meanings."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,19 @@ from perdure_anchor.header import encode_header, parse_header
 from perdure_anchor.qbft import encode_extra_data, parse_extra_data
 from perdure_contracts.refusals import RegistryRefusal
 from perdure_contracts.refused import SendFault, SendRefused
-from perdure_contracts.rpc import RpcBadAnswer, RpcUnreachable
+from perdure_contracts.rpc import RpcBadAnswer, RpcTimeout, RpcUnreachable
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, TransactionNotMined, prepare_transaction
 from perdure_devnet.network import relay_key
 from perdure_node.chain_errors import NonceContested, NotFinalInTime, TransactionReverted
+from perdure_node.keystore import KeyRing
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.status import NextStep, read_status
+from perdure_node.sync import connect, sync
+from perdure_node.vault import Vault
+from tools.scripted_node import scripted_node
 from tools.site_desk import Site
-from tools.site_network import Message, lost_answer, unreachable, with_refusal, with_result
+from tools.site_network import STOPPED, Message, lost_answer, unreachable, with_refusal, with_result
 
 METHODS = [
     "eth_chainId",
@@ -368,3 +373,15 @@ def test_an_anchor_without_enough_seals_is_waited_for(site: Site) -> None:
     assert site.is_final(1, 2)
     # the second anchor's wait has nudged the chain once
     assert site.sent() == 3
+
+
+def test_a_silent_node_is_waited_for_no_longer_than_the_sync_may_wait(vault: Vault) -> None:
+    with scripted_node(lambda _: time.sleep(2.5)) as node:
+        for wait in (0, 2):
+            began = time.monotonic()
+            with (
+                connect(vault, rpc_url=node.url, wait=wait) as chain,
+                pytest.raises(RpcTimeout, match=f"within {max(wait, 1)} s"),
+            ):
+                sync(vault, chain, KeyRing(vault, str), clock=STOPPED, wait=wait)
+            assert time.monotonic() - began < 2.5

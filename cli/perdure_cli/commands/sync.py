@@ -46,7 +46,7 @@ def sync(
     clock = system_clock()
     with (
         open_site(vault_folder) as vault,
-        connect(vault, rpc_url=rpc_url) as chain,
+        connect(vault, rpc_url=rpc_url, wait=wait) as chain,
         TerminalProgress() as progress,
     ):
         keys = KeyRing(vault, lambda: site_passphrase(passphrase_file, os.environ))

@@ -15,7 +15,7 @@ from perdure_node.import_jsonl import read_jsonl
 from perdure_node.import_lines import ImportRow, RowReader, decoded_lines
 from perdure_node.intake import stamp_of
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.records import insert_record
+from perdure_node.records import Stamp, insert_record
 from perdure_node.vault import Vault
 
 FORMATS: Final[dict[str, RowReader]] = {"csv": read_csv, "jsonl": read_jsonl, "digests": read_digests}
@@ -46,7 +46,8 @@ def import_file(
 ) -> Imported:
     """Record every row of a list, or nothing; all are durable when this returns.
 
-    The format is known by the file's suffix, else by its first line. Raises `UnknownImportFormat`, and `ImportRefused` naming
+    Where a document has a record already, in whatever words, a list of digests adds nothing to it, and its row was there. A row
+    of the other formats has to say the same, unless ``again`` is set. The format is known by the file's suffix, else by its first line. Raises `UnknownImportFormat`, and `ImportRefused` naming
     the row.
     """
     try:
@@ -71,10 +72,25 @@ def _import_rows(
         stamp = stamp_of(vault, clock)
         for row in rows:
             with _naming_row(row.number):
-                inserted = insert_record(vault.database, row.slots, stamp, randomness, again=again)
+                was_there = _was_there(
+                    vault, row, stamp, randomness, again=again, digests_only=name == "digests"
+                )
             count += 1
-            added += not inserted.was_there
+            added += not was_there
     return Imported(count, added, count - added, name)
+
+
+def _was_there(
+    vault: Vault, row: ImportRow, stamp: Stamp, randomness: Randomness, *, again: bool, digests_only: bool
+) -> bool:
+    """Whether the row's record was there; otherwise it is now."""
+    try:
+        return insert_record(vault.database, row.slots, stamp, randomness, again=again).was_there
+    except AlreadyRecorded:
+        # that the document exists is all that a list of digests has to say: under which name, sha256sum was told
+        if digests_only:
+            return True
+        raise
 
 
 @contextlib.contextmanager

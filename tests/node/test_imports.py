@@ -211,12 +211,26 @@ def test_what_is_there_in_the_same_words_is_counted(desk: Desk) -> None:
 
 def test_what_is_there_in_other_words_has_to_be_meant(desk: Desk) -> None:
     desk.take("list", f"{A}  a\n")
-    with pytest.raises(ImportRefused, match="recorded already") as caught:
-        desk.take("list", f"{B}  b\n{A}  another name\n")
-    assert "--again" in str(caught.value.hint)
-    assert desk.count == 1
-    assert desk.take("list", f"{B}  b\n{A}  another name\n", again=True) == Imported(2, 2, 0, "digests")
+    head = "document_sha256,document_name\n"
+    for name, content in (
+        ("list.csv", head + f"{B},b\n{A},another name\n"),
+        ("list.jsonl", f'{{"document_sha256":"{B}"}}\n\n{LINE},"document_name":"another name"}}\n'),
+    ):
+        with pytest.raises(ImportRefused, match=r"row 3: .*recorded already") as caught:
+            desk.take(name, content)
+        assert "--again" in str(caught.value.hint)
+        assert desk.count == 1
+    assert desk.take("list.csv", head + f"{B},b\n{A},another name\n", again=True).added == 2
     assert desk.count == 3
+
+
+def test_a_list_of_digests_says_nothing_new_of_documents_that_are_recorded(desk: Desk) -> None:
+    desk.take("list.jsonl", LINE + ',"document_name":"a","document_type":"contract"}')
+    content = f"{A}  a\n{B}  b\n{B}  copy of b\n"
+    assert desk.take("list", content) == Imported(3, 1, 2, "digests")
+    assert desk.take("list", content) == Imported(3, 0, 3, "digests")
+    assert desk.take("list", content, again=True) == Imported(3, 2, 1, "digests")
+    assert desk.count == 4
 
 
 def test_progress_reaches_the_end_of_the_list(desk: Desk) -> None:

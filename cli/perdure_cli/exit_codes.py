@@ -21,6 +21,10 @@ class FileUnreadable(PerdureError):
     """A file is there, but could not be read, so nothing is known of what it says."""
 
 
+class NotAFile(ConfigError):
+    """What the user named as a file is a pipe, a device or a socket, which may never end."""
+
+
 class MissingExtra(ConfigError):
     """The command needs packages that only an extra of the distribution brings."""
 

@@ -1,8 +1,14 @@
-"""Files as the command reads and writes them: bounded reads, streamed digests, writes of which nobody sees half."""
+"""Files as the command reads and writes them: bounded reads, streamed digests, writes of which nobody sees half.
 
+Only regular files are read: a pipe or a device may never end, or never begin.
+"""
+
+import errno
 import hashlib
 import os
+from io import BufferedReader
 from pathlib import Path
+from stat import S_ISREG
 
 from perdure_anchor.hashes import Hash32
 
@@ -12,15 +18,28 @@ def os_reason(error: OSError) -> str:
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file to read it; raises `OSError` for what is no regular file, and never waits for a pipe's other end."""
+    stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  # the caller closes it
+    if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return stream
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """A file's bytes, but at most ``limit`` and one more, by which the caller sees that it is too large."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return stream.read(limit + 1)
 
 
 def digest_file(path: Path) -> tuple[Hash32, int]:
     """SHA-256 of a file and its size in bytes, read once and never held whole."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         digest = hashlib.file_digest(stream, "sha256").digest()
         return Hash32(digest), stream.tell()
 

@@ -1,9 +1,15 @@
-"""Files that are whole or not there: written beside their place, forced to the disk, then put there by a rename."""
+"""Files that are whole or not there: written beside their place, forced to the disk, then put there by a rename.
+
+Documents are read from regular files only: a pipe or a device may never end, or never begin.
+"""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
+from stat import S_ISREG
 
 from perdure_node.errors import VaultStorageFailed
 
@@ -31,6 +37,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file to read it; raises `OSError` for what is no regular file, and never waits for a pipe's other end."""
+    stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  # the caller closes it
+    if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return stream
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextlib.contextmanager

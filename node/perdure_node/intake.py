@@ -18,6 +18,7 @@ from perdure_anchor.timestamp import check_timestamp, format_seconds
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.errors import DocumentUnreadable, IntakeError
+from perdure_node.files import open_regular
 from perdure_node.known_blocks import newest_known_block
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.records import Added, Stamp, insert_record
@@ -62,7 +63,7 @@ def hash_document(path: Path, progress: Progress = NO_PROGRESS) -> DocumentFacts
     """SHA-256, size, name and media type of a file, read in pieces; raises `DocumentUnreadable`."""
     digest, size = hashlib.sha256(), 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             progress.stage("hash", path.stat().st_size)
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)

@@ -337,6 +337,24 @@ def test_pipes_and_dangling_links_could_not_be_found_out(run_json: RunJson, pinn
     assert [errors_of(line) for line in lines] == [["FileUnreadable"]] * 2
 
 
+@pytest.mark.parametrize("special", ["pipe", "pipe.evidence.json", "/dev/zero"])
+def test_a_named_pipe_or_device_is_a_fault_of_usage(run_json: RunJson, pinned: None, special: str) -> None:
+    """It is named and never read, and the files beside it are verified all the same."""
+    if not special.startswith("/"):
+        os.mkfifo(special)
+    code, (line,) = run_json("verify", special)
+    assert (code, errors_of(line)) == (2, ["NotAFile"])
+    assert line["errors"][0]["message"] == f"{special}: not a regular file"
+    code, lines = run_json("verify", special, CONTRACT)
+    assert (code, [line["ok"] for line in lines]) == (2, [True, False])
+
+
+def test_a_pipe_in_the_place_of_the_trust_file(run_json: RunJson) -> None:
+    os.mkfifo("pipe")
+    code, (line,) = run_json("verify", CONTRACT, "--trust", "pipe")
+    assert (code, line["errors"][0]["message"]) == (2, "pipe: not a regular file")
+
+
 def test_names_of_signers_do_not_move_the_cursor(run: Run, pinned: None) -> None:
     path = Path(CONTRACT_EVIDENCE)
     path.write_bytes(path.read_bytes().replace(b"Ada Example", rb"\\u001b[2J\\u202eAda"))

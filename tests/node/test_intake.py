@@ -1,4 +1,5 @@
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def test_a_name_that_is_no_utf8_is_recorded_as_far_as_it_can_be_read(tmp_path: P
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
         with pytest.raises(DocumentUnreadable):
+            hash_document(path)
+
+
+def test_a_pipe_or_a_device_is_no_document(tmp_path: Path) -> None:
+    """Either could be read for ever."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link.pdf"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    for path in (pipe, link):
+        with pytest.raises(DocumentUnreadable, match=f"{path.name}: not a regular file"):
             hash_document(path)
 
 

@@ -20,8 +20,8 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.record import SLOTS, parse_disclosure
 from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 
-from perdure_cli.exit_codes import FileUnreadable
-from perdure_cli.files import digest_file, os_reason, read_bounded
+from perdure_cli.exit_codes import FileUnreadable, NotAFile
+from perdure_cli.files import digest_file, open_regular, os_reason, read_bounded
 from perdure_cli.progress import Progress
 
 STANDARD_INPUT = "-"
@@ -63,7 +63,7 @@ class SortedFiles:
     evidence: list[EvidenceFile] = field(default_factory=list)
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[Path] = field(default_factory=list)
-    unreadable: list[tuple[str, FileUnreadable]] = field(default_factory=list)
+    unreadable: list[tuple[str, FileUnreadable | NotAFile]] = field(default_factory=list)
 
 
 def sort_files(
@@ -137,7 +137,8 @@ def _without_repeats(files: Iterable[tuple[Path, bool]]) -> Iterator[tuple[Path,
 def _sort_file(path: Path, is_argument: bool, found: SortedFiles) -> None:
     try:
         if not S_ISREG(path.stat().st_mode):  # a pipe could be read once only, and may never end
-            found.unreadable.append((str(path), FileUnreadable(f"{path}: not a regular file")))
+            fault = NotAFile if is_argument else FileUnreadable
+            found.unreadable.append((str(path), fault(f"{path}: not a regular file")))
             return
         kind = _kind(path)
         if kind == _FORMAT_FAMILY:
@@ -158,7 +159,7 @@ def _kind(path: Path) -> str | None:
     """`_FORMAT_FAMILY` for evidence, the trust file's format for one, None for anything else."""
     if path.name.endswith(FILE_SUFFIX):
         return _FORMAT_FAMILY
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         head = stream.read(1024)
         if not _OPENS_OBJECT.match(head):
             return None

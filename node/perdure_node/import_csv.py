@@ -12,9 +12,9 @@ from pathlib import Path
 
 from perdure_anchor.strict_json import JsonValue
 
-from perdure_node.errors import DocumentUnreadable, ImportRefused
+from perdure_node.errors import ImportRefused
+from perdure_node.import_files import with_file
 from perdure_node.import_lines import PLAIN_SLOTS, ImportRow, signers_value, time_value
-from perdure_node.intake import document_slots, hash_document
 
 _EXTRA = "extra."
 _SIGNER_COLUMNS = ("signer", "signers")
@@ -78,7 +78,7 @@ def _slots(columns: list[str], cells: list[str], number: int, folder: Path) -> d
             slots[column] = _cell_value(column, cell.strip(), number)
     if extra:
         slots["extra"] = extra
-    return slots if file is None else _with_file(slots, file, number, folder)
+    return slots if file is None else with_file(slots, file, number, folder)
 
 
 def _cell_value(column: str, cell: str, number: int) -> JsonValue:
@@ -89,21 +89,3 @@ def _cell_value(column: str, cell: str, number: int) -> JsonValue:
     if column == "signed_at":
         return time_value(cell, number, column)
     return cell.lower() if column in _DIGEST_SLOTS else cell
-
-
-def _with_file(slots: dict[str, JsonValue], file: str, number: int, folder: Path) -> dict[str, JsonValue]:
-    """The slots of the file's bytes, with what the row says beside them; both must agree on digest and size."""
-    try:
-        path = (folder / file).resolve()
-        inside = path.is_relative_to(folder.resolve())
-        found = document_slots(hash_document(path)) if inside else {}
-    except (DocumentUnreadable, ValueError, OSError, RuntimeError) as error:
-        # what is no path at all, or a ring of links, is refused by the system in several ways
-        raise ImportRefused(number, "file", str(error)) from None
-    if not inside:
-        # a list that somebody sent must not make us look at files that they cannot see
-        raise ImportRefused(number, "file", "leads out of the folder that the list is in")
-    for slot in ("document_sha256", "document_size"):
-        if slot in slots and slots[slot] != found[slot]:
-            raise ImportRefused(number, slot, f"got {slots[slot]}, but the file has {found[slot]}")
-    return found | slots

@@ -100,6 +100,33 @@ def test_a_json_list_fills_slots_with_structure(desk: Desk) -> None:
     }
 
 
+def test_a_json_list_can_name_files_below_its_folder(desk: Desk) -> None:
+    (desk.folder / "papers").mkdir()
+    (desk.folder / "papers" / "c.txt").write_bytes(b"c")
+    content = '{"file":"papers/c.txt","document_type":"contract"}\n' + LINE + ',"file":null}'
+    assert desk.take("register.jsonl", content).added == 2
+    assert desk.slots(C) == {
+        "document_sha256": C,
+        "document_size": 1,
+        "document_name": "c.txt",
+        "media_type": "text/plain",
+        "document_type": "contract",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", "document_sha256,colour\n"), ("a.jsonl", LINE + ',"colour":"red"}')],
+)
+def test_an_unknown_column_is_answered_with_those_that_a_list_can_fill(
+    desk: Desk, name: str, content: str
+) -> None:
+    with pytest.raises(ImportRefused) as caught:
+        desk.take(name, content)
+    for column in ("file", "document_sha256", "document_name", "signed_at", "extra"):
+        assert column in str(caught.value.hint)
+
+
 def test_a_list_of_digests_is_taken_as_sha256sum_prints_it(desk: Desk) -> None:
     content = f"{A}  folder/a.pdf\n{B} *b b.txt\nSHA256 (c (copy).bin) = {C}\n"
     assert desk.take("SHA256SUMS", content) == Imported(rows=3, added=3, was_there=0, format="digests")
@@ -169,6 +196,11 @@ GOOD_CSV = f"document_sha256,document_size,signed_at,signer,file\n{B},1,,,\n"
         ("a.jsonl", "[]", 1, None),
         ("a.jsonl", LINE + LINE.replace("{", ",") + "}", 1, None),
         ("a.jsonl", LINE + ',"colour":"red"}', 1, "colour"),
+        ("a.jsonl", '{"file":"here.txt"}\n{"file":"absent.pdf"}', 2, "file"),
+        ("a.jsonl", '{"file":"../vault"}', 1, "file"),
+        ("a.jsonl", '{"file":["here.txt"]}', 1, "file"),
+        ("a.jsonl", LINE + ',"file":"here.txt"}', 1, "document_sha256"),
+        ("a.jsonl", '{"file":"here.txt","document_size":2}', 1, "document_size"),
         ("a.jsonl", LINE + ',"confirmation":{"v":1}}', 1, "confirmation"),
         ("a.jsonl", LINE + ',"recorded_at":"2026-05-04T10:00:00Z"}', 1, "recorded_at"),
         ("a.jsonl", LINE + ',"document_size":1.5}', 1, None),

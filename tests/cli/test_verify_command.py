@@ -355,6 +355,24 @@ def test_a_pipe_in_the_place_of_the_trust_file(run_json: RunJson) -> None:
     assert (code, line["errors"][0]["message"]) == (2, "pipe: not a regular file")
 
 
+def test_one_file_of_many_that_is_not_there(run_json: RunJson, pinned: None) -> None:
+    """The others are verified; a no decides even so."""
+    Path("ring").symlink_to("ring")
+    code, lines = run_json("verify", "nowhere.pdf", CONTRACT, "ring", "x" * 300)
+    assert code == 3
+    assert [errors_of(line) for line in lines] == [[], *[["FileUnreadable"]] * 3]
+    assert lines[1]["errors"][0]["message"] == "nowhere.pdf: no such file or directory"
+    Path(RECEIPT).write_text("forged")
+    assert run_json("verify", "nowhere.pdf", CONTRACT, RECEIPT)[0] == 1
+
+
+def test_a_document_whose_name_leaves_no_room_for_its_evidence(run_json: RunJson, pinned: None) -> None:
+    name = "x" * 250
+    Path(name).write_text("nobody recorded this")
+    code, lines = run_json("verify", name, CONTRACT)
+    assert (code, [errors_of(line) for line in lines]) == (1, [[], ["NoEvidence"]])
+
+
 def test_names_of_signers_do_not_move_the_cursor(run: Run, pinned: None) -> None:
     path = Path(CONTRACT_EVIDENCE)
     path.write_bytes(path.read_bytes().replace(b"Ada Example", rb"\\u001b[2J\\u202eAda"))

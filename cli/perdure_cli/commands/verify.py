@@ -20,13 +20,25 @@ from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.as_text import print_outcome
 from perdure_cli.verifying.matching import match, no_evidence
 from perdure_cli.verifying.outcome import Outcome, Question
-from perdure_cli.verifying.sorting import SortedFiles, sort_files
+from perdure_cli.verifying.sorting import STANDARD_INPUT, SortedFiles, sort_files
 from perdure_cli.verifying.trust_choice import TrustChoice, trust_file_around, vault_trust
+
+
+def _check_single(ctx: click.Context, parameter: click.Parameter, files: tuple[str, ...]) -> tuple[str, ...]:
+    """A single file that is not there is a slip of the keyboard; one of many must not keep the others from being verified."""
+    if len(files) == 1 and files[0] != STANDARD_INPUT and not os.path.lexists(files[0]):
+        raise click.BadParameter(f"Path {files[0]!r} does not exist", ctx, parameter)
+    return files
 
 
 @click.command(short_help="Verify evidence, offline.")
 @click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True), metavar="FILE..."
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(readable=False),
+    callback=_check_single,
+    metavar="FILE...",
 )
 @click.option(
     "--trust",

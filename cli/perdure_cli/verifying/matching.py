@@ -3,6 +3,7 @@
 A document that no evidence proves is an answer of no, never passed over.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +57,10 @@ def _beside(found: SortedFiles) -> Iterable[EvidenceFile]:
     proven = {item.document_sha256 for item in found.evidence}
     known = {Path(item.name).resolve() for item in found.evidence}
     for document in found.documents:
-        path = document.beside
-        if document.sha256 not in proven and path.is_file() and path.resolve() not in known:
+        path = (
+            document.beside
+        )  # its name may be longer than the system allows, which Path.is_file stumbles over
+        if document.sha256 not in proven and os.path.isfile(path) and path.resolve() not in known:
             known.add(path.resolve())
             yield evidence_file(path)
 

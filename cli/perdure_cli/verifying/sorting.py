@@ -108,11 +108,11 @@ def _disclosed_document(evidence: Evidence) -> Hash32 | None:
 def _walk(arguments: Iterable[str], found: SortedFiles) -> Iterator[tuple[Path, bool]]:
     """Each file with whether the user named it; folders are walked in the order of names."""
     for argument in arguments:
-        path = Path(argument)
-        if argument != STANDARD_INPUT and path.is_dir():
-            yield from ((inner, False) for inner in _files_below(path, found))
+        # unlike Path.is_dir, it takes what the system refuses to look at for no folder
+        if argument != STANDARD_INPUT and os.path.isdir(argument):
+            yield from ((inner, False) for inner in _files_below(Path(argument), found))
         elif argument != STANDARD_INPUT:
-            yield path, True
+            yield Path(argument), True
 
 
 def _files_below(folder: Path, found: SortedFiles) -> Iterator[Path]:
@@ -129,7 +129,8 @@ def _files_below(folder: Path, found: SortedFiles) -> Iterator[Path]:
 def _without_repeats(files: Iterable[tuple[Path, bool]]) -> Iterator[tuple[Path, bool]]:
     seen = set()
     for path, is_argument in files:
-        if (resolved := path.resolve()) not in seen:
+        # unlike Path.resolve, it does not stumble over a ring of links
+        if (resolved := os.path.realpath(path)) not in seen:
             seen.add(resolved)
             yield path, is_argument
 

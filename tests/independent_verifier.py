@@ -697,7 +697,10 @@ def make_run(octets_list, trust, pivot_hash=None):
         last += 1
     run = blocks[first : last + 1]
     for block in run:
-        block["sealers"] = {sealer for header in block["copies"] for sealer in sealers_of(header, epoch)}
+        block["rounds"] = {}
+        for header in block["copies"]:
+            round_number = header.read_extra()[3]
+            block["rounds"].setdefault(round_number, set()).update(sealers_of(header, epoch))
     return epoch, run, pivot - first
 
 
@@ -734,8 +737,8 @@ def sealers_of(header, epoch):
 
 def is_final(epoch, run, position):
     """Section 7.7."""
-    sealers = set().union(*(block["sealers"] for block in run[position:]))
-    return len(sealers) >= epoch["wanted"]
+    later = set().union(*(sealers for block in run[position + 1 :] for sealers in block["rounds"].values()))
+    return any(len(sealers | later) >= epoch["wanted"] for sealers in run[position]["rounds"].values())
 
 
 # --- 7.8 receipts

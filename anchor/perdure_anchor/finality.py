@@ -1,8 +1,8 @@
 """Finality: which blocks a quorum of the pinned validators sealed (SPEC.md, section 7).
 
 A `Run` is headers of consecutive blocks, each linked to the one before by its hash; one block may stand there several times,
-as several nodes stored it, with other seals. A block is final when enough distinct validators of its epoch sealed it or
-blocks linked after it. Seals are counted by recovered address, never by their bytes.
+as several nodes stored it, with other seals. A block is final when enough distinct validators of its epoch sealed it in one
+round, or blocks linked after it. Seals are counted by recovered address, never by their bytes.
 """
 
 from collections.abc import Sequence
@@ -54,15 +54,20 @@ _Groups: TypeAlias = list[tuple[list[BlockHeader], Hash32]]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A header of a run with its block hash, and the validators who sealed it (all copies together)."""
+    """A header of a run with its block hash, and who sealed it: a set of validators for each round that its copies show."""
 
     header: BlockHeader
     hash: Hash32
-    sealers: frozenset[Address]
+    sealers_by_round: tuple[frozenset[Address], ...]
 
     @property
     def number(self) -> int:
         return self.header.number
+
+    @property
+    def sealers(self) -> frozenset[Address]:
+        """Who sealed the block in whatever round."""
+        return frozenset().union(*self.sealers_by_round)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,14 @@ class Run:
     blocks: tuple[Block, ...]
 
     def sealers_from(self, position: int) -> frozenset[Address]:
-        """Who sealed the block at ``position`` or one after it."""
-        return frozenset().union(*(block.sealers for block in self.blocks[position:]))
+        """Who sealed the block at ``position`` in one round, the round that most did, or a block after it in any.
+
+        Rounds are not added up: an honest validator may seal a block in one round and, where the network hid that from the
+        others, a rival of it in the next, so a liar could collect a quorum of seals for a block that was never agreed on. A
+        later block is another matter: an honest validator seals it only when the block before it has its quorum.
+        """
+        later = frozenset[Address]().union(*(block.sealers for block in self.blocks[position + 1 :]))
+        return max((sealers | later for sealers in self.blocks[position].sealers_by_round), key=len)
 
     def is_final(self, position: int) -> bool:
         return len(self.sealers_from(position)) >= self.epoch.wanted_seals
@@ -104,7 +115,7 @@ def link_run(headers: Sequence[BlockHeader], trust: TrustFile, name: Hash32 | No
         begin -= 1
     while end < len(groups) and _belongs(groups[end][0][0], epoch):
         end += 1
-    blocks = tuple(Block(copies[0], name, _sealers_of(copies, epoch)) for copies, name in groups[begin:end])
+    blocks = tuple(Block(copies[0], name, _by_round(copies, epoch)) for copies, name in groups[begin:end])
     return Run(epoch, blocks), position - begin
 
 
@@ -132,8 +143,13 @@ def _belongs(header: BlockHeader, epoch: Epoch) -> bool:
     return header.number > 0 and epoch.covers(header.number) and _lists_the_set(header, epoch)
 
 
-def _sealers_of(copies: Sequence[BlockHeader], epoch: Epoch) -> frozenset[Address]:
-    return frozenset().union(*(_sealers(header, epoch) for header in copies))
+def _by_round(copies: Sequence[BlockHeader], epoch: Epoch) -> tuple[frozenset[Address], ...]:
+    """The sealers in each round; several nodes may store different seals of one round."""
+    rounds: dict[int, frozenset[Address]] = {}
+    for header in copies:
+        number = parse_extra_data(header.extra_data).round
+        rounds[number] = rounds.get(number, frozenset()) | _sealers(header, epoch)
+    return tuple(rounds.values())
 
 
 def _group_copies(headers: Sequence[BlockHeader]) -> _Groups:
@@ -194,6 +210,6 @@ def check_final(run: Run, position: int) -> None:
     sealed = len(run.sealers_from(position))
     if sealed < run.epoch.wanted_seals:
         raise TooFewSeals(
-            f"block {run.blocks[position].number}: {sealed} of {len(run.epoch.validators)} validators sealed it or "
-            f"blocks after it, want {run.epoch.wanted_seals}"
+            f"block {run.blocks[position].number}: {sealed} of {len(run.epoch.validators)} validators sealed it in one "
+            f"round, or blocks after it, want {run.epoch.wanted_seals}"
         )

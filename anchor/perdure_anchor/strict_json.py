@@ -71,13 +71,20 @@ def parse_json(raw: bytes, what: str, *, max_depth: int = MAX_DEPTH) -> JsonValu
     except UnicodeDecodeError as error:
         raise JsonError(f"{what}: not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
-        raise JsonError(
-            f"{what}: {error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno} column {error.colno}"
-        ) from None
+        raise JsonError(f"{what}: {_fault(error)} at line {error.lineno} column {error.colno}") from None
     except JsonError as error:
         raise type(error)(f"{what}: {error}") from None
     check_value(value, what, max_depth=max_depth)
     return value
+
+
+def _fault(error: json.JSONDecodeError) -> str:
+    """The decoder's words, which blame a missing end on what would have followed."""
+    if error.doc[:1] == "\ufeff":
+        return "starts with a byte order mark"
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
+        return "is cut off"
+    return error.msg[:1].lower() + error.msg[1:]
 
 
 def _unique_members(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:

@@ -139,10 +139,12 @@ def _verify_document(findings: Findings, document: Document | None) -> None:
             "document: the evidence does not show which document was recorded",
             hint="ask for evidence that discloses document_sha256",
         )
-    size = findings.disclosed.get("document_size")
-    if recorded != document.sha256.hex() or (size is not None and size != document.size):
-        findings.document = DocumentMatch.DIFFERENT
+    findings.document = DocumentMatch.DIFFERENT
+    if recorded != document.sha256.hex():
         raise DocumentMismatch(f"document: its SHA-256 is {document.sha256.hex()}, recorded is {recorded}")
+    size = findings.disclosed.get("document_size")
+    if size is not None and size != document.size:
+        raise DocumentMismatch(f"document: it has {document.size} bytes, recorded are {size}")
     findings.document = DocumentMatch.MATCHED
 
 

@@ -240,7 +240,7 @@ def test_every_key_is_wanted_and_no_other(path: tuple[str, ...], key: str) -> No
 
 
 TEXT_FAULTS: dict[str, tuple[bytes, type[PerdureError], str]] = {
-    "nothing": (b"", JsonError, "evidence: expecting value"),
+    "nothing": (b"", JsonError, "evidence: is cut off"),
     "a list": (b"[]", NotEvidence, "does not say that its format is"),
     "a cut in the middle": (RAW[: len(RAW) // 2], JsonError, "at line"),
     "the last byte but one cut off": (RAW[:-2], JsonError, "at line"),

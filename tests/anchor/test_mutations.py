@@ -76,7 +76,7 @@ def evidence_of(name: str, told: Told) -> Evidence:
     if name == "copies":
         members = accounts(4)
         one = encode_header(sealed(told.anchor_block.header, members[:2]))
-        other = encode_header(copy_of(told.anchor_block.header, members[2:], round=1))
+        other = encode_header(copy_of(told.anchor_block.header, members[2:]))
         return with_anchor(told.evidence, headers=(one, other, told.chain.blocks[number + 1].raw))
     if name == "long runs":
         longer = with_anchor(told.evidence, headers=told.chain.raw_headers(number, number + 9))

@@ -166,7 +166,7 @@ REFUSED: dict[str, tuple[str, type[Exception], str]] = {
     "a value of another type": (f'["{SALT}","media_type",5]', SlotValueError, "media_type: want a string"),
     "a doubled key": (f'["{SALT}","media_type",{{"a":1,"a":2}}]', DoubledKey, "disclosure of media_type"),
     "a lone surrogate": (rf'["{SALT}","media_type","\ud800"]', LoneSurrogate, "disclosure of media_type"),
-    "no JSON": ("", JsonError, "disclosure of media_type: expecting value"),
+    "no JSON": ("", JsonError, "disclosure of media_type: is cut off"),
     "two texts": (f'["{SALT}","media_type",null] []', JsonError, "extra data"),
 }
 

@@ -89,7 +89,9 @@ def test_copies_are_united_where_one_has_too_few_seals() -> None:
     counts = sorted(len(qbft.seal_signers(header)) for header in copies)
     assert counts == [3, 4, 4]
     few = [header for header in copies if len(qbft.seal_signers(header)) == 3]
-    with pytest.raises(TooFewSeals, match="block 26: 3 of 5 validators sealed it or blocks after it, want 4"):
+    with pytest.raises(
+        TooFewSeals, match="block 26: 3 of 5 validators sealed it in one round, or blocks after it, want 4"
+    ):
         check_final(link_run(few[:1], chain.trust())[0], 0)
     check_final(link_run(copies, chain.trust())[0], 0)
 

@@ -51,7 +51,7 @@ def run_of(
     for number, (proposer, stamp, count) in enumerate(zip(proposers, stamps, counts, strict=True), 1):
         header = with_field(plain_header(number), COINBASE, members[proposer])
         header = with_field(header, TIMESTAMP, encode_int(stamp))
-        blocks.append(Block(header, keccak256(b"%d" % number), frozenset(members[:count])))
+        blocks.append(Block(header, keccak256(b"%d" % number), (frozenset(members[:count]),)))
     epoch = with_epoch(tell(Story(validators=n)).trust, client=client).epochs[0]
     return Run(epoch, tuple(blocks))
 
@@ -230,7 +230,7 @@ def test_a_lower_bound_does_not_look_past_its_block() -> None:
 def stranger_at(run: Run, position: int) -> Run:
     block = run.blocks[position]
     header = with_field(block.header, COINBASE, account("stranger").address)
-    changed = Block(header, block.hash, block.sealers)
+    changed = Block(header, block.hash, block.sealers_by_round)
     return Run(run.epoch, (*run.blocks[:position], changed, *run.blocks[position + 1 :]))
 
 

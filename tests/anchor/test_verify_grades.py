@@ -58,7 +58,7 @@ GRADES: dict[str, tuple[Evidence, TrustFile, Grade, type[PerdureError] | None, s
         TOLD.trust,
         Grade.ANCHORED,
         TooFewSeals,
-        "block 4: 2 of 4 validators sealed it or blocks after it, want 3",
+        "block 4: 2 of 4 validators sealed it in one round, or blocks after it, want 3",
         "whoever supplied the block's header",
     ),
     "anchored, with a weak rule": (

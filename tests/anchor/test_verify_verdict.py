@@ -199,9 +199,13 @@ def test_a_wrong_document_does_not_hide_a_wrong_chain_of_evidence() -> None:
 
 def test_seals_of_copies_and_descendants_are_united() -> None:
     one = encode_header(sealed(FIRST.header, ALL_FOUR[:1]))
-    two = encode_header(copy_of(FIRST.header, ALL_FOUR[1:2], round=1))
+    two = encode_header(sealed(FIRST.header, ALL_FOUR[1:2]))
     three = encode_header(sealed(SECOND.header, ALL_FOUR[2:3]))
     assert verdict_of(headers_put(EVIDENCE, one, two, three), TOLD.trust).ok
+    of_another_round = encode_header(copy_of(FIRST.header, ALL_FOUR[1:2], round=1))
+    assert errors_of(verdict_of(headers_put(EVIDENCE, one, of_another_round, three), TOLD.trust)) == [
+        TooFewSeals
+    ]
     assert errors_of(verdict_of(headers_put(EVIDENCE, one, three), TOLD.trust)) == [TooFewSeals]
 
 
@@ -257,3 +261,10 @@ def test_nothing_is_shown_where_the_registry_is_another() -> None:
 
 def test_grades_are_written_in_small_letters() -> None:
     assert [grade.text for grade in Grade] == ["recorded", "signed", "anchored", "final"]
+
+
+def test_a_wrong_size_is_named_as_such() -> None:
+    told = tell(Story(slots=(("document_size", 99),)))
+    verdict = verdict_of(told.evidence, told.trust, DOCUMENT)
+    assert verdict.document is DocumentMatch.DIFFERENT
+    assert "bytes, recorded are 99" in str(verdict.errors[0])

@@ -80,7 +80,7 @@ def _valid() -> dict[str, tuple[str, Evidence]]:
     hidden = _evidence(replace(PLAIN, hidden=frozenset(SLOTS) - {"document_sha256", "after"}))
     block = tell(PLAIN).anchor_block.header
     four = accounts(4)
-    copies = (encode_header(sealed(block, four[:2])), encode_header(copy_of(block, four[2:], round=5)))
+    copies = (encode_header(sealed(block, four[:2])), encode_header(sealed(block, four[2:])))
     return {
         "final": (CONSORTIUM, anchored),
         "final-prague-header": (CONSORTIUM, _evidence(replace(PLAIN, field_count=21))),
@@ -135,6 +135,10 @@ def _faulty() -> dict[str, Evidence]:
         "foreign-seal": headers(encode_header(sealed(block.header, [*four[:3], account("stranger")]))),
         "doubled-seal": headers(encode_header(sealed(block.header, [*four[:3], four[1]]))),
         "too-few-seals": headers(encode_header(sealed(block.header, four[:2]))),
+        "seals-of-two-rounds": headers(
+            encode_header(sealed(block.header, four[:2])),
+            encode_header(copy_of(block.header, four[2:], round=1)),
+        ),
         "missing-node": with_anchor(evidence, receipt_nodes=nodes[:-1]),
         "unused-node": with_anchor(evidence, receipt_nodes=(*nodes, nodes[-1])),
         "wrong-receipt-index": with_anchor(evidence, receipt_index=0),

@@ -1,7 +1,7 @@
 """What can go wrong in a site's vault, one class for each fault.
 
-`VaultError` and `ConfigError` are about the user's own house; `NoSuchRecord` and `NotAnchoredYet` are answers, under
-`VerificationError`; what happens between the vault and the chain is in `perdure_node.chain_errors`.
+`VaultError` and `ConfigError` are about the user's own house; `AlreadyRecorded`, `NoSuchRecord` and `NotAnchoredYet`
+are answers, under `VerificationError`; what happens between the vault and the chain is in `perdure_node.chain_errors`.
 """
 
 from perdure_anchor.errors import ConfigError, VaultError, VerificationError
@@ -83,7 +83,7 @@ class ImportRefused(ConfigError):
         self.column = column
 
 
-class AlreadyRecorded(VaultError):
+class AlreadyRecorded(VerificationError):
     """The document has a record already, and this one says something else about it."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import Hash32, sha256
 from perdure_node.block_runs import refresh_known_block
 from perdure_node.clock import Clock
@@ -181,6 +182,7 @@ def test_other_words_about_a_document_have_to_be_meant(offline_vault: Vault) -> 
     first = add(offline_vault, STOPPED)
     with pytest.raises(AlreadyRecorded) as caught:
         add(offline_vault, STOPPED, document_type="contract")
+    assert isinstance(caught.value, VerificationError), "an answer, not a fault in the user's house"
     assert "--again" in str(caught.value.hint)
     second = add(offline_vault, STOPPED, document_type="contract", again=True)
     correction = add(offline_vault, STOPPED, document_type="receipt", supersedes=second.leaf_hash)

@@ -5,6 +5,10 @@ So, when such a chain has been quiet for a while, the relay's account sends noth
 a later sync sends another one.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
+from perdure_anchor.header import BlockHeader
 from perdure_contracts.refused import SendRefused
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, prepare_transaction
@@ -15,6 +19,24 @@ from perdure_node.keystore import KeyRing
 
 # seconds without a block; chains that make empty ones mostly do so every few seconds
 QUIET = 10.0
+# the same where the last blocks show that none comes by itself
+SHORTEST_QUIET = 3.0
+# an anchor, and the nudge and the anchor before it: all that an idle chain on demand has made lately
+RECENT_BLOCKS = 3
+
+
+def quiet_before_nudge(headers: Sequence[BlockHeader]) -> float:
+    """How many seconds without a block are a reason to nudge, by the chain's last blocks in ascending order.
+
+    Short only where none of them is empty and they follow no period, or one that is over by then; a busy chain with a long
+    period looks alike but for its regular spacing.
+    """
+    spacings = [after.timestamp - before.timestamp for before, after in pairwise(headers)]
+    if not spacings or any(header.gas_used == 0 for header in headers):
+        return QUIET
+    if max(spacings) > 2 * min(spacings):
+        return SHORTEST_QUIET
+    return min(QUIET, max(SHORTEST_QUIET, 2.0 * max(spacings)))
 
 
 class Nudge:
@@ -23,17 +45,18 @@ class Nudge:
     def __init__(self, chain: AnchorChain, keys: KeyRing, clock: Clock) -> None:
         self._chain, self._keys, self._clock = chain, keys, clock
         self._quiet_since = clock.monotonic()
+        self._enough: float | None = None
         self._sent = False
 
     def block_came(self) -> None:
         """The chain goes on by itself, for now."""
         self._quiet_since = self._clock.monotonic()
+        self._enough = None
         self._sent = False
 
     def no_block(self) -> None:
         """Send a nudge, if the chain has been quiet for long enough; a chain that stands still gets one only."""
-        quiet = self._clock.monotonic() - self._quiet_since >= QUIET
-        if self._sent or not quiet or not self._keys.is_unlocked:
+        if self._sent or not self._keys.is_unlocked or not self._is_quiet():
             return
         self._sent = True
         signer = LocalSigner(self._keys.relay_key())
@@ -44,3 +67,15 @@ class Nudge:
             client.send_transaction(signed.raw)
         except SendRefused:
             return  # the evidence is final without it
+
+    def _is_quiet(self) -> bool:
+        """Whether no block came for long enough; how long that is, the chain is asked only once there is a pause."""
+        quiet = self._clock.monotonic() - self._quiet_since
+        if quiet < SHORTEST_QUIET:
+            return False
+        if self._enough is None:
+            client = self._chain.client
+            head = client.head_number()
+            numbers = range(max(1, head - RECENT_BLOCKS + 1), head + 1)
+            self._enough = quiet_before_nudge([client.fetch_header(number) for number in numbers])
+        return quiet >= self._enough

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from perdure_anchor.hashes import keccak256, to_hex
-from perdure_anchor.header import encode_header, parse_header
+from perdure_anchor.header import BlockHeader, encode_header, parse_header
 from perdure_anchor.qbft import encode_extra_data, parse_extra_data
 from perdure_contracts.refusals import RegistryRefusal
 from perdure_contracts.refused import SendFault, SendRefused
@@ -17,6 +17,7 @@ from perdure_contracts.transactions import ContractCall, TransactionNotMined, pr
 from perdure_devnet.network import relay_key
 from perdure_node.chain_errors import NonceContested, NotFinalInTime, TransactionReverted
 from perdure_node.keystore import KeyRing
+from perdure_node.nudging import quiet_before_nudge
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.status import NextStep, read_status
 from perdure_node.sync import connect, sync
@@ -322,8 +323,7 @@ def test_a_time_run_is_completed_by_a_later_sync(site: Site) -> None:
 
 
 def test_a_chain_without_empty_blocks_is_nudged(site: Site) -> None:
-    """Blocks are made only while a transaction waits, as the devnet does on demand."""
-    site.add(1)
+    """Blocks are made only while a transaction waits, as the devnet does on demand; soon the chain is known for that."""
     network = site.network
     network.makes_blocks = False
 
@@ -334,13 +334,41 @@ def test_a_chain_without_empty_blocks_is_nudged(site: Site) -> None:
         return reply
 
     network.faults["eth_sendRawTransaction"] = on_demand
-    began = network.time
-    assert site.sync().time_runs_open == 0
-    assert network.time - began < 20
-    bound = site.verdict(1).not_after
-    assert bound is not None
-    assert bound.complete
-    assert site.sent() == 2
+    for number, longest in ((1, 20), (2, 6), (3, 6)):
+        network.time += 3600
+        site.add(number)
+        began = network.time
+        assert site.sync().time_runs_open == 0
+        assert network.time - began < longest
+        bound = site.verdict(number).not_after
+        assert bound is not None
+        assert bound.complete
+        assert site.sent() == 2 * number
+
+
+def header_at(timestamp: int, gas_used: int) -> BlockHeader:
+    fields = [b""] * 16
+    fields[10], fields[11] = gas_used.to_bytes(4, "big"), timestamp.to_bytes(8, "big")
+    return BlockHeader(tuple(fields))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "quiet"),
+    [
+        ([], 10),
+        ([(100, 21000)], 10),
+        ([(100, 21000), (101, 21000), (102, 21000)], 3),
+        ([(100, 21000), (102, 21000), (104, 21000)], 4),
+        ([(100, 21000), (115, 21000), (130, 21000)], 10),
+        ([(100, 21000), (103, 21000), (900, 21000)], 3),
+        ([(100, 21000), (103, 0), (900, 21000)], 10),
+        ([(100, 0), (101, 0), (102, 21000)], 10),
+    ],
+)
+def test_how_long_a_chain_is_left_in_peace_depends_on_its_last_blocks(
+    blocks: list[tuple[int, int]], quiet: float
+) -> None:
+    assert quiet_before_nudge([header_at(*block) for block in blocks]) == quiet
 
 
 def test_an_anchor_without_enough_seals_is_waited_for(site: Site) -> None:

@@ -166,6 +166,26 @@ def test_a_hidden_document(run_json: RunJson, pinned: None) -> None:
     assert (code, line["document"], errors_of(line)) == (1, "not checked", ["DocumentHidden"])
 
 
+def test_hidden_evidence_does_not_pass_beside_documents_that_nothing_proves(
+    run_json: RunJson, pinned: None
+) -> None:
+    Path(CONTRACT_EVIDENCE).rename("h.json")
+    rewrite_evidence(Path("h.json"), hiding_document)
+    Path("c.txt").write_text("another document")
+    code, lines = run_json("verify", "h.json", CONTRACT, "c.txt")
+    assert code == 1
+    assert [errors_of(line) for line in lines] == [["DocumentHidden"], ["NoEvidence"], ["NoEvidence"]]
+    code, lines = run_json("verify", "h.json", RECEIPT, RECEIPT_EVIDENCE)
+    assert (code, [line["document"] for line in lines]) == (0, ["not checked", "matched"])
+
+
+def test_hidden_evidence_is_not_answered_for_by_what_lies_beside(run_json: RunJson, pinned: None) -> None:
+    Path("h.json").write_bytes(Path(CONTRACT_EVIDENCE).read_bytes())
+    rewrite_evidence(Path("h.json"), hiding_document)
+    code, (line,) = run_json("verify", "h.json", CONTRACT)
+    assert (code, line["file"], errors_of(line)) == (1, "h.json", ["DocumentHidden"])
+
+
 def _other_site(evidence: Evidence) -> Evidence:
     return replace(evidence, origin=replace(evidence.origin, name="antwerp"))
 

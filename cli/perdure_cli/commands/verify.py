@@ -26,7 +26,8 @@ from perdure_cli.verifying.trust_choice import TrustChoice, trust_file_around, v
 
 def _check_single(ctx: click.Context, parameter: click.Parameter, files: tuple[str, ...]) -> tuple[str, ...]:
     """A single file that is not there is a slip of the keyboard; one of many must not keep the others from being verified."""
-    if len(files) == 1 and files[0] != STANDARD_INPUT and not os.path.lexists(files[0]):
+    # a name that is too long for the system is not there, where Path.exists raises
+    if len(files) == 1 and files[0] != STANDARD_INPUT and not os.path.exists(files[0]):  # noqa: PTH110
         raise click.BadParameter(f"Path {files[0]!r} does not exist", ctx, parameter)
     return files
 
@@ -76,7 +77,8 @@ def verify(
     """Verify evidence, documents and whole folders of both, without a network.
 
     A file in Perdure's format is evidence (- reads one from standard input); any other file must be the document of one.
-    For a document alone, its evidence is looked for beside it. Whom to believe says the trust file: the one that you name,
+    For a document that no given evidence is about, its evidence is looked for beside it, unless some of the given evidence
+    hides its document: that is a no while there is a document that no evidence proves. Whom to believe says the trust file: the one that you name,
     else the one that you pinned for the chain and registry of the evidence, else that of the vault that you name. A vault
     that is merely found is not believed.
 

@@ -1,6 +1,7 @@
 """Which document belongs to which evidence: by SHA-256, and where no digest agrees by name, so that the fault can be told.
 
-A document that no evidence proves is an answer of no, never passed over.
+A document that no evidence proves is an answer of no, never passed over; so is evidence that hides its document, where it may
+be meant for one of those.
 """
 
 import os
@@ -21,7 +22,7 @@ class NoEvidence(VerificationError):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Evidence with the documents to hold against it: all copies of the right one, or the one that it should fit."""
+    """Evidence with the documents to hold against it: all copies of the right one, or those that it should fit."""
 
     evidence: EvidenceFile
     documents: tuple[DocumentFile, ...]
@@ -40,6 +41,8 @@ def match(found: SortedFiles) -> tuple[list[Case], list[DocumentFile]]:
         documents = tuple(copies.get(item.document_sha256, ()))
         if not documents and (meant := _meant(item, lonely, alone=len(evidence) == 1)):
             documents, left = (meant,), [each for each in left if each is not meant]
+        elif not documents and item.hides_document:
+            documents = tuple(lonely)  # any may be meant, so it must not pass as evidence without a document
         cases.append(Case(item, documents))
     return cases, left
 
@@ -53,16 +56,24 @@ def no_evidence(document: DocumentFile) -> NoEvidence:
 
 
 def _beside(found: SortedFiles) -> Iterable[EvidenceFile]:
-    """Evidence that lies beside a document which no given evidence is about."""
+    """Evidence that lies beside a document which no given evidence is about.
+
+    None where given evidence hides its document: that may be meant, and then nothing else must answer in its place.
+    """
+    if any(item.hides_document for item in found.evidence):
+        return
     proven = {item.document_sha256 for item in found.evidence}
     known = {Path(item.name).resolve() for item in found.evidence}
     for document in found.documents:
-        path = (
-            document.beside
-        )  # its name may be longer than the system allows, which Path.is_file stumbles over
-        if document.sha256 not in proven and os.path.isfile(path) and path.resolve() not in known:
+        path = document.beside
+        if document.sha256 not in proven and _is_file(path) and path.resolve() not in known:
             known.add(path.resolve())
             yield evidence_file(path)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether the file is there; a name that is too long for the system is one that is not, where `Path.is_file` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _meant(item: EvidenceFile, lonely: list[DocumentFile], *, alone: bool) -> DocumentFile | None:

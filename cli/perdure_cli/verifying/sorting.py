@@ -35,11 +35,15 @@ _SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"' + _FORMAT_FAMILY.encode())
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFile:
-    """A file of evidence: its name as given, how to read it again, and which document it says that it is about."""
+    """A file of evidence: its name as given, how to read it again, and which document it says that it is about.
+
+    ``hides_document``: it is well-formed, but does not say; what cannot be read says nothing either.
+    """
 
     name: str
     read: Callable[[], bytes]
-    document_sha256: Hash32 | None
+    document_sha256: Hash32 | None = None
+    hides_document: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +82,22 @@ def sort_files(
         progress.advance(done)
     if STANDARD_INPUT in arguments:
         raw = read_standard_input()
-        found.evidence.append(EvidenceFile(STANDARD_INPUT, lambda: raw, document_of(raw)))
+        found.evidence.append(_evidence(STANDARD_INPUT, lambda: raw))
     return found
 
 
 def evidence_file(path: Path) -> EvidenceFile:
     """The evidence in a file; whether it can be read is told when it is verified."""
     read = partial(read_bounded, path, MAX_EVIDENCE_SIZE)
-    try:
-        return EvidenceFile(str(path), read, document_of(read()))
-    except OSError:
-        return EvidenceFile(str(path), read, None)
+    return _evidence(str(path), read)
 
 
-def document_of(raw: bytes) -> Hash32 | None:
-    """Which document the evidence discloses; None if it hides it, or is not fit to be read."""
+def _evidence(name: str, read: Callable[[], bytes]) -> EvidenceFile:
     try:
-        return _disclosed_document(parse_evidence(raw))
-    except PerdureError:
-        return None
+        document = _disclosed_document(parse_evidence(read()))
+    except (PerdureError, OSError):
+        return EvidenceFile(name, read)
+    return EvidenceFile(name, read, document, hides_document=document is None)
 
 
 def _disclosed_document(evidence: Evidence) -> Hash32 | None:
@@ -108,8 +109,8 @@ def _disclosed_document(evidence: Evidence) -> Hash32 | None:
 def _walk(arguments: Iterable[str], found: SortedFiles) -> Iterator[tuple[Path, bool]]:
     """Each file with whether the user named it; folders are walked in the order of names."""
     for argument in arguments:
-        # unlike Path.is_dir, it takes what the system refuses to look at for no folder
-        if argument != STANDARD_INPUT and os.path.isdir(argument):
+        # what the system refuses to look at is no folder, where Path.is_dir raises
+        if argument != STANDARD_INPUT and os.path.isdir(argument):  # noqa: PTH112
             yield from ((inner, False) for inner in _files_below(Path(argument), found))
         elif argument != STANDARD_INPUT:
             yield Path(argument), True

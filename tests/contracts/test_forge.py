@@ -22,10 +22,13 @@ TESTS = {
 }
 
 
+FORGE = CONTRACTS / "forge" / "node_modules" / ".bin" / "forge"
+
+
 def forge(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run forge; its launcher's exit code says nothing, so that the output has to."""
+    """Run forge on the contracts."""
     return subprocess.run(
-        [str(CONTRACTS / "forge" / "node_modules" / ".bin" / "forge"), *arguments],
+        [str(FORGE), *arguments],
         cwd=CONTRACTS,
         env=os.environ | {"NO_COLOR": "1"},
         capture_output=True,
@@ -39,7 +42,7 @@ def forge(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_fuzz_and_invariant_tests_pass():
     installed_packages(CONTRACTS)
     installed_packages(CONTRACTS / "forge")
-    if not forge("--version").stdout.startswith("forge"):
+    if not FORGE.exists():
         skip_or_fail("forge has no program for this platform")
     finished = forge("test", "--json")
     assert finished.stdout, finished.stderr

@@ -71,6 +71,10 @@ class UnknownImportFormat(ConfigError):
     """The file is no list that can be imported."""
 
 
+class EmptyList(ConfigError):
+    """The list has no record in it, which looks more like a slip than like a wish."""
+
+
 class ImportRefused(ConfigError):
     """A row of an imported list cannot be recorded, so nothing of the list was; rows count as in a spreadsheet, from 1."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.errors import AlreadyRecorded, ImportRefused, IntakeError, UnknownImportFormat
+from perdure_node.errors import AlreadyRecorded, EmptyList, ImportRefused, IntakeError, UnknownImportFormat
 from perdure_node.import_csv import read_csv
 from perdure_node.import_digests import parse_digest_line, read_digests
 from perdure_node.import_jsonl import read_jsonl
@@ -47,21 +47,28 @@ def import_file(
     """Record every row of a list, or nothing; all are durable when this returns.
 
     Where a document has a record already, in whatever words, a list of digests adds nothing to it, and its row was there. A row
-    of the other formats has to say the same, unless ``again`` is set. The format is known by the file's suffix, else by its first line. Raises `UnknownImportFormat`, and `ImportRefused` naming
-    the row.
+    of the other formats has to say the same, unless ``again`` is set.
+
+    The format is known by the file's suffix, else by its first line. Raises `UnknownImportFormat`, `EmptyList`, and
+    `ImportRefused` naming the row.
     """
     try:
         with path.open("rb") as file:
             progress.stage("import", path.stat().st_size)
             lines = decoded_lines(file, _seldom(progress))
-            first = next(lines, "")
+            first = next(lines, None)
+            if first is None:
+                raise _empty(path)
             name = format or _SUFFIXES.get(path.suffix.lower()) or _recognised(first, path)
             if name not in FORMATS:
                 raise UnknownImportFormat(f"format: got {name!a}, want one of {', '.join(FORMATS)}")
             rows = FORMATS[name](itertools.chain([first], lines), path.parent)
-            return _import_rows(vault, rows, name, clock, randomness, again=again)
+            imported = _import_rows(vault, rows, name, clock, randomness, again=again)
     except OSError as error:
         raise UnknownImportFormat(f"{path}: {error.strerror}") from error
+    if not imported.rows:
+        raise _empty(path)
+    return imported
 
 
 def _import_rows(
@@ -104,6 +111,12 @@ def _naming_row(number: int) -> Iterator[None]:
         raise ImportRefused(
             number, column if separator else None, reason or column, hint=error.hint
         ) from error
+
+
+def _empty(path: Path) -> EmptyList:
+    return EmptyList(
+        f"there is no record in {path}", hint="see whether it is the right file, and was written to its end"
+    )
 
 
 def _recognised(first: str, path: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perdure_anchor.strict_json import JsonValue
-from perdure_node.errors import ImportRefused, UnknownImportFormat
+from perdure_node.errors import EmptyList, ImportRefused, UnknownImportFormat
 from perdure_node.import_digests import parse_digest_line
 from perdure_node.importing import Imported, import_file
 from perdure_node.records import records_of_document
@@ -48,6 +48,16 @@ class Desk:
 @pytest.fixture
 def desk(offline_vault: Vault, tmp_path: Path) -> Desk:
     return Desk(offline_vault, tmp_path / "lists")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", ""), ("a.csv", "file,signer\n"), ("a.jsonl", ""), ("a.jsonl", "\n"), ("list", ""), ("a.csv", "\ufefffile")],
+)  # fmt: skip
+def test_a_list_without_a_record(desk: Desk, name: str, content: str) -> None:
+    """One answer for all kinds."""
+    with pytest.raises(EmptyList, match="there is no record in "):
+        desk.take(name, content)
 
 
 def test_a_csv_list_fills_the_slots_of_its_columns(desk: Desk) -> None:
@@ -150,7 +160,7 @@ def test_a_format_is_recognised(desk: Desk, name: str, content: str, format: str
     assert desk.take(name, content).format == format
 
 
-@pytest.mark.parametrize("content", ["", "hello\n", "name,digest\n", f"{A[:-1]}  a\n", f"{A}\n"])
+@pytest.mark.parametrize("content", ["hello\n", "name,digest\n", f"{A[:-1]}  a\n", f"{A}\n"])
 def test_a_file_that_is_no_list_is_refused(desk: Desk, content: str) -> None:
     with pytest.raises(UnknownImportFormat):
         desk.take("list", content)

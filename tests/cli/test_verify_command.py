@@ -122,6 +122,19 @@ def test_a_folder(run: Run, run_json: RunJson, pinned: None) -> None:
     assert errors_of(lines[-1]) == ["NoEvidence"]
 
 
+def test_a_devnet_in_a_folder_is_left_out(run: Run, run_json: RunJson, pinned: None) -> None:
+    Path(TRUST).unlink()
+    chain = Path("chain")
+    (chain / "keys").mkdir(parents=True)
+    for name in ("devnet.json", "chain.sqlite", "log.txt", "keys/1.json"):
+        (chain / name).write_text("{}")
+    code, lines = run_json("verify", ".")
+    assert (code, [line["ok"] for line in lines]) == (0, [True, True])
+    assert "left out: chain\n" in run("verify", ".")[2]
+    (chain / "chain.sqlite").unlink()
+    assert run("verify", ".")[0] == 1
+
+
 def test_an_empty_folder_is_no_yes(run: Run) -> None:
     Path("empty").mkdir()
     assert run("verify", "empty")[0] == 2
@@ -280,6 +293,18 @@ def test_the_trust_file_of_another_consortium(run_json: RunJson) -> None:
     rewrite_trust(Path(TRUST), chain_id=1)
     code, (line,) = run_json("verify", CONTRACT, "--trust", TRUST)
     assert (code, errors_of(line)) == (1, ["WrongRegistry"])
+
+
+def test_where_nothing_is_shown_nothing_is_told_of_it(run: Run) -> None:
+    rewrite_trust(Path(TRUST), chain_id=1)
+    code, out, _ = run("verify", CONTRACT, "--trust", TRUST)
+    assert (code, "because" in out) == (1, True)
+    assert not [word for word in ("false only by", "hidden", "shown", "grade") if word in out]
+
+
+def test_the_words_for_a_hidden_document(run: Run, pinned: None) -> None:
+    rewrite_evidence(Path(CONTRACT_EVIDENCE), hiding_document)
+    assert "document         not checked: its digest is hidden\n" in run("verify", CONTRACT_EVIDENCE)[1]
 
 
 def test_a_trust_file_for_a_document(run: Run) -> None:

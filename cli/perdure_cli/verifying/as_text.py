@@ -23,17 +23,17 @@ _SHOWN_ELSEWHERE = ("document_sha256", "document_size", "after", "signed_at", "r
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print everything that is known of one piece of evidence."""
+    """Print everything that is known of one piece of evidence; where it did not even show a record, that is why."""
     _print_answer(outcome)
     for error in outcome.errors:
         print_row("because", str(error))
         if error.hint:
             print_row("", error.hint)
-    if outcome.verdict is not None:
+    if outcome.verdict is not None and outcome.verdict.grade is not None:
         _print_shown(outcome, outcome.verdict)
         _print_claims(outcome.verdict)
-        for note in outcome.verdict.notes:
-            print_row("note", note)
+    for note in () if outcome.verdict is None else outcome.verdict.notes:
+        print_row("note", note)
     if outcome.trust is not None:
         _print_trust(outcome.trust)
 
@@ -73,13 +73,13 @@ def _print_shown(outcome: Outcome, verdict: Verdict) -> None:
 
 def _document(outcome: Outcome, verdict: Verdict) -> str:
     digest = verdict.disclosed.get("document_sha256")
-    recorded = f"SHA-256 {digest}" if digest is not None else "its digest is hidden"
+    recorded = f"SHA-256 {digest}"
     match verdict.document:
         case DocumentMatch.MATCHED:
             return f"{', '.join(outcome.documents)} is the recorded one, {recorded}"
         case DocumentMatch.DIFFERENT:
             return f"{', '.join(outcome.documents)} is another one, recorded is {recorded}"
-    return f"not checked, recorded is {recorded}"
+    return "not checked: its digest is hidden" if digest is None else f"not checked, recorded is {recorded}"
 
 
 def _print_time(label: str, bound: TimeBound | None, allowance: int) -> None:

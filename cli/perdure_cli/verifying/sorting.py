@@ -2,7 +2,8 @@
 
 A file that says our format is evidence, whatever its name; so is what carries the name of evidence and cannot be read as
 such, since a broken proof must be reported as one. All other files are documents, each of which must be proven by some
-evidence. Only in a folder are files left out, and named: hidden ones, and what `perdure` itself writes beside evidence.
+evidence. Only in a folder are files left out, and named: hidden ones, devnets, and what `perdure` itself writes beside
+evidence.
 """
 
 import json
@@ -27,6 +28,9 @@ from perdure_cli.progress import Progress
 STANDARD_INPUT = "-"
 # written by `perdure prove --all` beside the evidence
 INDEX_NAME = "index.csv"
+
+# what a folder of `perdure devnet` holds: a chain, not documents
+_DEVNET_FILES = {"devnet.json", "chain.sqlite"}
 
 _FORMAT_FAMILY = "perdure-evidence/"
 _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
@@ -121,6 +125,10 @@ def _files_below(folder: Path, found: SortedFiles) -> Iterator[Path]:
         found.unreadable.append((str(error.filename), _unreadable(Path(str(error.filename)), error)))
 
     for parent, folders, names in os.walk(folder, onerror=unreadable):
+        if set(names) >= _DEVNET_FILES:
+            found.left_out.append(Path(parent))
+            folders.clear()
+            continue
         hidden = [name for name in [*folders, *names] if name.startswith(".")]
         found.left_out.extend(Path(parent, name) for name in sorted(hidden))
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -192,6 +192,15 @@ def test_a_second_devnet_in_one_folder(desk: Desk, chain: Path) -> None:
     assert "devnet down" in failed.err
 
 
+def test_a_refused_init_leaves_no_vault(site: Desk, chain: Path) -> None:
+    """The site's name is taken: nothing is told as done, and only the vault that was there before stays."""
+    (status,) = site.run("status", "--json").lines
+    failed = site.run("init", status["site"], "--devnet", str(chain), "--vault", "other", expected=2)
+    assert (failed.out, "is registered with the key" in failed.err) == ("", True)
+    assert not (site.folder / "other").exists()
+    assert (site.folder / ".perdure").exists()
+
+
 def test_init_needs_a_running_devnet(desk: Desk, chain: Path) -> None:
     copy = desk.folder / "chain"
     shutil.copytree(chain, copy, ignore=shutil.ignore_patterns("*.lock"))

@@ -4,6 +4,7 @@ A run that was broken off goes on where it stopped: a vault of the same site and
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import click
@@ -77,14 +78,19 @@ def init(
             "--devnet brings its own trust file, endpoint and relay: leave these options out"
         )
     network = real_network(real) if devnet is None else devnet_network(devnet, origin)
-    with _vault(new_vault_folder(vault_folder), origin, network, passphrase_file) as vault:
+    folder = new_vault_folder(vault_folder)
+    was_there = folder.exists()
+    with _vault(folder, origin, network, passphrase_file) as vault:
+        block = None
+        if network.partner_key is not None:
+            block = _registered(vault, network.partner_key, was_there=was_there)
         pinned = user_store(os.environ).pin(network.trust.raw)
         if not as_json:
             _print_vault(vault, pinned)
         if network.partner_key is None:
             members = _request_registration(vault, as_json)
         else:
-            members = _register(vault, network.partner_key, as_json)
+            members = _tell_registered(vault, block, as_json)
         if as_json:
             print_json({**_vault_members(vault, pinned), **members})
 
@@ -113,22 +119,42 @@ def _vault(folder: Path, origin: Origin, network: Network, passphrase_file: Path
     )
 
 
-def _register(vault: Vault, partner_key: bytes, as_json: bool) -> dict[str, object]:
-    """Register the site with the devnet's partner key, and learn a block that the first records come after."""
+def _registered(vault: Vault, partner_key: bytes, *, was_there: bool) -> int | None:
+    """Register the site with the devnet's partner key, and learn a block for the first records; the block, None if it was.
+
+    A vault that was made for a site that is refused holds nothing yet, and goes; one that was there before stays.
+    """
+    from perdure_contracts.refusals import RegistryRefusal
     from perdure_node.anchor_chain import connect
     from perdure_node.block_runs import refresh_known_block
+    from perdure_node.chain_errors import SiteTaken
     from perdure_node.registration import register_site
 
-    with connect(vault) as chain:
-        registration = register_site(vault, chain, partner_key, clock=system_clock())
-        refresh_known_block(vault, chain)
+    try:
+        with connect(vault) as chain:
+            try:
+                registration = register_site(vault, chain, partner_key, clock=system_clock())
+            except (SiteTaken, RegistryRefusal):
+                if not was_there:
+                    vault.close()
+                    shutil.rmtree(vault.folder)
+                raise
+            refresh_known_block(vault, chain)
+    except RegistryRefusal:
+        raise
+    except ChainError:
+        tell(f"{vault.folder}: is made, but its site is not registered yet; the same command goes on with it")
+        raise
+    return registration.block_number
+
+
+def _tell_registered(vault: Vault, block: int | None, as_json: bool) -> dict[str, object]:
     if not as_json:
-        block = registration.block_number
         print_row(
             "registered", "already" if block is None else f"in block {block}, by {vault.origin.partner}"
         )
         tell_next("perdure add FILE")
-    return {"registered": True, "block_number": registration.block_number}
+    return {"registered": True, "block_number": block}
 
 
 def _request_registration(vault: Vault, as_json: bool) -> dict[str, object]:

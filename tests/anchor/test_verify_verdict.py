@@ -156,6 +156,18 @@ DOCUMENTS: dict[str, tuple[Evidence, Document | None, DocumentMatch, type[Perdur
     "the recorded one": (EVIDENCE, DOCUMENT, DocumentMatch.MATCHED, None),
     "with its size hidden": (hidden(EVIDENCE, "document_size"), DOCUMENT, DocumentMatch.MATCHED, None),
     "another": (EVIDENCE, document_of(b"other"), DocumentMatch.DIFFERENT, DocumentMismatch),
+    "another of the same size": (
+        EVIDENCE,
+        Document(sha256(b"other"), DOCUMENT.size),
+        DocumentMatch.DIFFERENT,
+        DocumentMismatch,
+    ),
+    "another, with its size hidden": (
+        hidden(EVIDENCE, "document_size"),
+        document_of(b"other"),
+        DocumentMatch.DIFFERENT,
+        DocumentMismatch,
+    ),
     "of another size": (EVIDENCE, Document(DOCUMENT.sha256, 5), DocumentMatch.DIFFERENT, DocumentMismatch),
     "with its digest hidden": (
         hidden(EVIDENCE, "document_sha256"),

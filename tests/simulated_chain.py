@@ -26,39 +26,16 @@ from perdure_anchor.log import MemoryLog, inclusion_proof, leaf_hash
 from perdure_anchor.receipt import EventLog, Receipt, encode_receipt, logs_bloom
 from perdure_anchor.record import SLOTS, Record, disclosure_digest, disclosures, leaf, make_record
 from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, ANCHORED_TOPIC
-from perdure_anchor.secp256k1 import address_from_private_key, sign
+from perdure_anchor.secp256k1 import sign
 from perdure_anchor.time_bounds import wanted_proposers
 from perdure_anchor.trie import trie_proof, trie_root
 from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, TrustFile
 from perdure_anchor.verify import Document
+from tools.accounts import Account, account, accounts, addresses
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 PERIOD = 2
 CHAIN_ID = 20_260
-GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Account:
-    """Somebody with a key; ordered by address, as headers order validators."""
-
-    address: Address
-    private_key: bytes
-
-
-@cache
-def account(label: str) -> Account:
-    private_key = keccak256(b"simulated " + label.encode())
-    return Account(address_from_private_key(private_key), private_key)
-
-
-def accounts(count: int, label: str = "validator") -> tuple[Account, ...]:
-    """``count`` accounts in ascending order."""
-    return tuple(sorted(account(f"{label} {number}") for number in range(count)))
-
-
-def addresses(members: Sequence[Account]) -> tuple[Address, ...]:
-    return tuple(member.address for member in members)
 
 
 REGISTRY = account("registry").address
@@ -118,12 +95,6 @@ def sealed(header: BlockHeader, sealers: Sequence[Account]) -> BlockHeader:
 def copy_of(header: BlockHeader, sealers: Sequence[Account], round: int = 0) -> BlockHeader:
     """The same block as another node stored it: same hash, another round, other seals."""
     return sealed(with_extra(header, round=round), sealers)
-
-
-def high_s_twin(signature: bytes) -> bytes:
-    """The other signature of the same key over the same digest: n - s, and the other recovery id (or v)."""
-    r, s, v = signature[:32], int.from_bytes(signature[32:64], "big"), signature[64]
-    return r + (GROUP_ORDER - s).to_bytes(32, "big") + bytes((v ^ 1 if v < 2 else 55 - v,))
 
 
 # --- the chain

@@ -21,7 +21,8 @@ from perdure_anchor.checkpoint import (
 )
 from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256
 from perdure_anchor.secp256k1 import SignatureError
-from simulated_chain import DOMAIN, ORIGIN, SITE_KEY, account, high_s_twin
+from simulated_chain import DOMAIN, ORIGIN, SITE_KEY, account
+from tools.accounts import high_s_twin
 
 CHECKPOINT = Checkpoint(ORIGIN.site, 7, keccak256(b"root"), 1_767_225_605)
 SIGNATURE = sign_checkpoint(DOMAIN, CHECKPOINT, SITE_KEY.private_key)

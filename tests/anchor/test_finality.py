@@ -37,13 +37,13 @@ from simulated_chain import (
     accounts,
     addresses,
     copy_of,
-    high_s_twin,
     sealed,
     tell,
     with_epoch,
     with_extra,
     with_field,
 )
+from tools.accounts import high_s_twin
 
 FOUR = accounts(4)
 TRUST = tell().trust

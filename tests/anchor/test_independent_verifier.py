@@ -27,7 +27,6 @@ from simulated_chain import (
     Story,
     account,
     accounts,
-    high_s_twin,
     receipt_of,
     sealed,
     stray_log,
@@ -39,6 +38,7 @@ from simulated_chain import (
     with_field,
 )
 from specification_example import SPEC, VECTORS, committed_example
+from tools.accounts import high_s_twin
 from tools.two_verifiers import Question, agreed_answer, question
 
 SCRIPT = Path(independent_verifier.__file__)

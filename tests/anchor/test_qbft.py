@@ -16,12 +16,12 @@ from simulated_chain import (
     accounts,
     addresses,
     copy_of,
-    high_s_twin,
     plain_header,
     sealed,
     with_extra,
     with_field,
 )
+from tools.accounts import high_s_twin
 
 ONE, TWO = Address(bytes(19) + b"\1"), Address(bytes(19) + b"\2")
 # Besu, QbftExtraDataCodecTest: round 0xFEDCBA, a vote to add, seals (r 1, s 10) and (r 10, s 1)

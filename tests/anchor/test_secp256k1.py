@@ -15,7 +15,8 @@ from perdure_anchor.secp256k1 import (
     recover_address,
     sign,
 )
-from simulated_chain import GROUP_ORDER, account, high_s_twin
+from simulated_chain import account
+from tools.accounts import GROUP_ORDER, high_s_twin
 
 ORACLE = KeyAPI(NativeECCBackend())
 DIGEST = keccak256(b"what is signed")

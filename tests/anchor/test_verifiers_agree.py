@@ -27,11 +27,11 @@ from simulated_chain import (
     Told,
     account,
     copy_of,
-    high_s_twin,
     tell,
     with_anchor,
     with_extra,
 )
+from tools.accounts import high_s_twin
 from tools.two_verifiers import GRADES, agreed_answer, question
 
 STORIES = (

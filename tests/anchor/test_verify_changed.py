@@ -35,13 +35,13 @@ from simulated_chain import (
     SITE_KEY,
     account,
     accounts,
-    high_s_twin,
     sealed,
     tell,
     with_anchor,
     with_checkpoint,
     with_field,
 )
+from tools.accounts import high_s_twin
 from tools.verdicts import assert_matches, headers_put, hidden, verdict_of
 
 TOLD = tell()

@@ -30,13 +30,13 @@ from simulated_chain import (
     account,
     accounts,
     copy_of,
-    high_s_twin,
     receipt_of,
     sealed,
     tell,
     with_anchor,
     with_checkpoint,
 )
+from tools.accounts import high_s_twin
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "evidence"
 DOCUMENT_NAME = "document.txt"

@@ -12,7 +12,7 @@ from typing import Any
 from perdure_anchor import qbft, rlp
 from perdure_anchor.base64_text import encode_base64, parse_base64
 from perdure_anchor.errors import PerdureError
-from simulated_chain import high_s_twin
+from tools.accounts import high_s_twin
 
 Mutation = Callable[[Random, bytes], bytes]
 Place = tuple[Any, Any]

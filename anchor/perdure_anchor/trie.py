@@ -14,7 +14,7 @@ from perdure_anchor.hashes import Hash32, keccak256
 
 EMPTY_TRIE_ROOT = keccak256(rlp.encode(b""))
 
-# a key of 3 bytes has 6 nibbles: 6 branches, an extension before each, and a leaf
+# a key has 6 nibbles at most, and each node above the leaf takes one or more of them: 7 nodes do; this bounds the work only
 MAX_PROOF_NODES = 13
 _HASH_SIZE = 32
 

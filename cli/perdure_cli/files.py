@@ -1,6 +1,7 @@
 """Files as the command reads and writes them: bounded reads, streamed digests, writes of which nobody sees half.
 
-Only regular files are read: a pipe or a device may never end, or never begin.
+Only regular files are read: a pipe or a device may never end, or never begin. `perdure_node.files` opens them the same way; it
+is not asked here, because `perdure verify` loads nothing of the vault.
 """
 
 import errno

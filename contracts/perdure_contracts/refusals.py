@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from perdure_anchor.errors import ChainError
-from perdure_anchor.hashes import checksum_address, to_hex
+from perdure_anchor.hashes import Address, checksum_address, to_hex
 
 from perdure_contracts.abi import SELECTOR_SIZE, AbiEntry, AbiValue, contract_abi, decode_arguments
 from perdure_contracts.artifacts import CONTRACT_NAMES
@@ -145,5 +145,5 @@ def _errors_by_selector() -> Mapping[bytes, AbiEntry]:
 
 def _shown(value: AbiValue) -> str:
     if isinstance(value, bytes):
-        return checksum_address(value) if len(value) == _ADDRESS_SIZE else to_hex(value)  # type: ignore[arg-type]
+        return checksum_address(Address(value)) if len(value) == _ADDRESS_SIZE else to_hex(value)
     return quoted(value) if isinstance(value, str) else str(value)

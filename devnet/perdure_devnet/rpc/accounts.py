@@ -86,7 +86,7 @@ def _storage_proof(nodes: StateNodes, root: Hash32, slot: int) -> JsonObject:
 
 
 def _trie_proof(nodes: StateNodes, root: Hash32, key: Hash32) -> JsonValue:
-    nodes_on_path = HexaryTrie(nodes, root).get_proof(key)  # type: ignore[no-untyped-call]
+    nodes_on_path = HexaryTrie(nodes, root).get_proof(key)  # type: ignore[no-untyped-call]  # trie has no types
     return [to_hex(ethereum_rlp.encode(node)) for node in nodes_on_path]
 
 

@@ -30,7 +30,7 @@ def client_version(node: Node) -> JsonValue:
     return node.client
 
 
-def sha3(node: Node, message: JsonValue) -> JsonValue:  # noqa: ARG001 - all methods take the node
+def sha3(_: Node, message: JsonValue) -> JsonValue:
     """Keccak-256 of the message."""
     return to_hex(keccak256(parse_bytes(message, "message")))
 
@@ -40,12 +40,12 @@ def network_version(node: Node) -> JsonValue:
     return str(node.chain.chain_id)
 
 
-def is_listening(node: Node) -> JsonValue:  # noqa: ARG001
+def is_listening(_: Node) -> JsonValue:
     """Always."""
     return True
 
 
-def peer_count(node: Node) -> JsonValue:  # noqa: ARG001
+def peer_count(_: Node) -> JsonValue:
     """None: all validators are in this process."""
     return quantity(0)
 
@@ -55,22 +55,22 @@ def chain_id(node: Node) -> JsonValue:
     return quantity(node.chain.chain_id)
 
 
-def syncing(node: Node) -> JsonValue:  # noqa: ARG001
+def syncing(_: Node) -> JsonValue:
     """Never: blocks are made here."""
     return False
 
 
-def accounts(node: Node) -> JsonValue:  # noqa: ARG001
+def accounts(_: Node) -> JsonValue:
     """None: the server signs nothing for its clients."""
     return []
 
 
-def gas_price(node: Node) -> JsonValue:  # noqa: ARG001
+def gas_price(_: Node) -> JsonValue:
     """What a legacy transaction should offer."""
     return quantity(BASE_FEE)
 
 
-def priority_fee(node: Node) -> JsonValue:  # noqa: ARG001
+def priority_fee(_: Node) -> JsonValue:
     """What a dynamic-fee transaction should offer."""
     return quantity(0)
 

@@ -43,11 +43,12 @@ COMMANDS: Final = {
 
 # which extra brings a package that is not there
 _EXTRA_OF_PACKAGE: Final = {
-    "eth_account": "chain",
-    "eth_keyfile": "chain",
-    "eth_utils": "chain",
-    "eth_abi": "chain",
-    "httpx": "chain",
+    "cryptography": "site",
+    "eth_account": "site",
+    "eth_keyfile": "site",
+    "eth_utils": "site",
+    "eth_abi": "site",
+    "httpx": "site",
 }
 _COMPLETE_VARIABLE: Final = "_PERDURE_COMPLETE"
 _OUR_PACKAGES: Final = (

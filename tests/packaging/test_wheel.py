@@ -127,7 +127,7 @@ def test_a_site_records_without_extras(environment: Path, vault: Path) -> None:
 
 def test_what_needs_more_says_what(environment: Path, vault: Path, tmp_path: Path) -> None:
     for extra, arguments in {
-        "chain": ("sync", "--vault", vault),
+        "site": ("sync", "--vault", vault),
         "devnet": ("devnet", "up", "--dir", tmp_path / "chain"),
     }.items():
         failed = run(environment / "perdure", *arguments)

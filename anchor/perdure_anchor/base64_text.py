@@ -13,7 +13,7 @@ class Base64Error(EncodingError):
 
 def encode_base64(octets: bytes) -> str:
     """The canonical text."""
-    return base64.b64encode(octets).decode("ascii")
+    return binascii.b2a_base64(octets, newline=False).decode("ascii")
 
 
 def parse_base64(

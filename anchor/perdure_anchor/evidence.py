@@ -4,7 +4,9 @@ Parsing is strict and bounded, and judges nothing: lengths and types are checked
 Parts that are not there yet are null: evidence of a record can be given out before it is signed or anchored.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from perdure_anchor.base64_text import encode_base64, parse_base64
@@ -17,6 +19,7 @@ from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 from perdure_anchor.strict_json import (
     JsonValue,
     encode_pretty,
+    encode_text,
     parse_json,
     take_integer,
     take_list,
@@ -179,42 +182,47 @@ def _parse_headers(value: JsonValue, what: str) -> tuple[bytes, ...]:
 
 
 def encode_evidence(evidence: Evidence) -> bytes:
-    """The file's bytes; `parse_evidence` reads them back."""
-    return encode_pretty(
+    """The file's bytes, as `encode_pretty` lays them out; `parse_evidence` reads them back.
+
+    Evidence of a whole log is alike but for slots and checkpoint. So only those are encoded each time, and by hand; what
+    stands before and behind them is kept.
+    """
+    own = f""""slots": {_encode_slots(evidence.slots)},
+ "checkpoint": {_encode_checkpoint(evidence.checkpoint)}"""
+    return b"".join(
+        (
+            _encode_beginning(evidence.domain, evidence.origin),
+            own.encode(),
+            _encode_end(evidence.anchor, evidence.not_before),
+        )
+    )
+
+
+# one site's evidence is about one registry
+@lru_cache(maxsize=4)
+def _encode_beginning(domain: RegistryDomain, origin: Origin) -> bytes:
+    """The file up to the key of the slots."""
+    members = encode_pretty(
         {
             "format": FORMAT,
-            "registry": {
-                "chain_id": evidence.domain.chain_id,
-                "address": checksum_address(evidence.domain.registry),
-            },
-            "origin": evidence.origin.text,
-            "slots": [_encode_slot(slot) for slot in evidence.slots],
-            "checkpoint": None if evidence.checkpoint is None else _encode_checkpoint(evidence.checkpoint),
-            "anchor": None if evidence.anchor is None else _encode_anchor(evidence.anchor),
-            "not_before": None if evidence.not_before is None else _encode_all(evidence.not_before),
+            "registry": {"chain_id": domain.chain_id, "address": checksum_address(domain.registry)},
+            "origin": origin.text,
         }
     )
+    return members.removesuffix(b"\n}\n") + b",\n "
 
 
-def _encode_slot(slot: Slot) -> JsonValue:
-    return (
-        {"digest": encode_base64(slot.digest)} if slot.disclosure is None else {"disclosure": slot.disclosure}
+# in the order of the log, one anchor and one run of headers serve for many records; few, as each may take megabytes
+@lru_cache(maxsize=4)
+def _encode_end(anchor: AnchorProof | None, not_before: tuple[bytes, ...] | None) -> bytes:
+    """The file from behind the checkpoint."""
+    members = encode_pretty(
+        {
+            "anchor": None if anchor is None else _encode_anchor(anchor),
+            "not_before": None if not_before is None else _encode_all(not_before),
+        }
     )
-
-
-def _encode_all(items: tuple[bytes, ...] | tuple[Hash32, ...]) -> list[JsonValue]:
-    return [encode_base64(item) for item in items]
-
-
-def _encode_checkpoint(checkpoint: SignedCheckpoint) -> JsonValue:
-    return {
-        "size": checkpoint.size,
-        "root": encode_base64(checkpoint.root),
-        "sealed_at": checkpoint.sealed_at,
-        "signature": encode_base64(checkpoint.signature),
-        "index": checkpoint.index,
-        "path": _encode_all(checkpoint.path),
-    }
+    return b"," + members.removeprefix(b"{")
 
 
 def _encode_anchor(anchor: AnchorProof) -> JsonValue:
@@ -224,3 +232,40 @@ def _encode_anchor(anchor: AnchorProof) -> JsonValue:
         "log_position": anchor.log_position,
         "headers": _encode_all(anchor.headers),
     }
+
+
+def _encode_all(items: tuple[bytes, ...]) -> list[JsonValue]:
+    return [encode_base64(item) for item in items]
+
+
+def _encode_slots(slots: tuple[Slot, ...]) -> str:
+    return _encode_list(
+        (
+            f'{{\n   "digest": "{encode_base64(slot.digest)}"\n  }}'
+            if slot.disclosure is None
+            else f'{{\n   "disclosure": {encode_text(slot.disclosure)}\n  }}'
+            for slot in slots
+        ),
+        depth=1,
+    )
+
+
+def _encode_checkpoint(checkpoint: SignedCheckpoint | None) -> str:
+    if checkpoint is None:
+        return "null"
+    path = _encode_list((f'"{encode_base64(node)}"' for node in checkpoint.path), depth=2)
+    return f'''{{
+  "size": {checkpoint.size},
+  "root": "{encode_base64(checkpoint.root)}",
+  "sealed_at": {checkpoint.sealed_at},
+  "signature": "{encode_base64(checkpoint.signature)}",
+  "index": {checkpoint.index},
+  "path": {path}
+ }}'''
+
+
+def _encode_list(elements: Iterable[str], depth: int) -> str:
+    """The list of these JSON texts, whose own line is indented by ``depth``."""
+    line = "\n" + depth * " "
+    inside = f",{line} ".join(elements)
+    return f"[{line} {inside}{line}]" if inside else "[]"

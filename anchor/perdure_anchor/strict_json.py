@@ -7,6 +7,7 @@ name: doubled keys, floats, larger integers, lone surrogates, nesting beyond a b
 import json
 from collections import Counter
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import Any, NoReturn, TypeAlias, Union
 
 from perdure_anchor.errors import EncodingError
@@ -21,6 +22,8 @@ MAX_DEPTH = 16
 _MAX_DIGITS = len(str(MAX_INTEGER)) + 1
 # kept, since a record is encoded slot by slot
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# a string as JSON text, as the encoder writes it: called straight, since registers are long and mostly text
+encode_text = encode_basestring
 
 
 class JsonError(EncodingError):

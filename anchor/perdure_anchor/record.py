@@ -104,23 +104,22 @@ def reread_record(text: str) -> Record:
 
     The values are not checked again: that the record still has its leaf hash shows that they are the same.
     """
-    # an object around values
-    if nests_deeper(text.encode(), 1 + MAX_VALUE_DEPTH + 1):
-        raise RecordError("stored slots: nested too deep")
     try:
-        slots, end = _DECODER.raw_decode(text)
+        # an object around values; asked first, since the decoder recurses
+        too_deep = nests_deeper(text.encode(), 1 + MAX_VALUE_DEPTH + 1)
+        slots, end = (None, 0) if too_deep else _DECODER.raw_decode(text)
         # only an escape can bring in half of a surrogate pair, and few texts have one
         if "\\u" in text:
             encode_compact(slots).encode()
-    except ValueError as error:
-        raise RecordError(f"stored slots: {error}") from None
+    except ValueError:
+        raise RecordError("stored slots: not JSON, or with numbers or texts that no record has") from None
     if not isinstance(slots, dict) or end != len(text):
-        raise RecordError("stored slots: want one object")
+        raise RecordError(f"stored slots: want one object, with values of depth {MAX_VALUE_DEPTH} at most")
     return _record(slots)
 
 
 def _refuse_number(number: str) -> NoReturn:
-    raise ValueError(f"{number[:40]} is no integer")
+    raise ValueError(number)
 
 
 # kept, since `json.loads` makes a new one for each text where it is asked for more than its defaults

@@ -14,11 +14,14 @@ from perdure_anchor.record import (
     DisclosureError,
     RecordError,
     disclosure_digest,
+    disclosure_digests,
     disclosures,
+    encode_record,
     leaf,
     leaf_from_digests,
     make_record,
     parse_disclosure,
+    reread_record,
     salts_from_seed,
 )
 from perdure_anchor.slot_values import SlotValueError
@@ -55,6 +58,9 @@ records = st.fixed_dictionaries(
         "document_name": texts,
         "signers": st.lists(st.fixed_dictionaries({"name": texts}), max_size=3),
         "signature": st.fixed_dictionaries({"v": st.integers(0, 9), "verdict": texts}),
+        "recorded_by": st.none() | texts,
+        "recorded_at": st.datetimes().map(lambda time: f"{time.isoformat(timespec='seconds')}Z"),
+        "after": st.binary(min_size=32, max_size=32).map(lambda octets: f"0x{octets.hex()}"),
         "extra": st.dictionaries(texts, texts | st.integers(-9, 9) | st.none() | st.booleans(), max_size=3),
     },
 )
@@ -88,6 +94,51 @@ def test_disclosures_are_read_back_in_their_places_only(slots: dict[str, Any], s
         other = SLOTS[SLOTS.index(name) - 1]
         with pytest.raises(DisclosureError, match=f"got the slot '{name}' in the place of {other}"):
             parse_disclosure(text, other)
+
+
+@given(records, seeds)
+def test_a_record_comes_back_from_what_is_kept_of_it(slots: dict[str, Any], seed: bytes) -> None:
+    record = make_record(slots)
+    text = encode_record(record)
+    filled = {slot: slots[slot] for slot in ORDER if slots.get(slot) is not None}
+    assert text == json.dumps(filled, ensure_ascii=False, separators=(",", ":"))
+    assert reread_record(text) == record
+    texts = disclosures(reread_record(text), seed)
+    assert leaf_from_digests(disclosure_digests(texts)) == leaf(record, seed)
+    assert disclosure_digests(texts) == [disclosure_digest(text) for text in texts]
+
+
+NOT_KEPT: dict[str, tuple[str, str]] = {
+    "nothing": ("", "not JSON, or with numbers"),
+    "a cut": ('{"media_type":"x"', "not JSON, or with numbers"),
+    "a list": ("[]", "want one object"),
+    "null": ("null", "want one object"),
+    "two objects": ("{}{}", "want one object"),
+    "a line feed behind": ("{}\n", "want one object"),
+    "an unknown slot": ('{"media":"x"}', "unknown slot 'media'"),
+    "a float": ('{"document_size":1.0}', "not JSON, or with numbers"),
+    "infinity": ('{"extra":{"k":1e999}}', "not JSON, or with numbers"),
+    "NaN": ('{"extra":{"k":NaN}}', "not JSON, or with numbers"),
+    "a lone surrogate": (r'{"media_type":"\ud800"}', "not JSON, or with numbers"),
+    "a lone surrogate as it is": ('{"media_type":"\ud800"}', "not JSON, or with numbers"),
+    "a lone surrogate in a key": (r'{"extra":{"\udc00":1}}', "not JSON, or with numbers"),
+    "more digits than int() takes": (f'{{"document_size":{"1" * 5000}}}', "not JSON, or with numbers"),
+    "a tower of lists": (f'{{"extra":{"[" * 100_000}', "want one object, with values of depth 8 at most"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), NOT_KEPT.values(), ids=NOT_KEPT)
+def test_refuses_to_reread_what_it_does_not_write(text: str, message: str) -> None:
+    with pytest.raises(RecordError, match=message):
+        reread_record(text)
+
+
+def test_rereads_the_deepest_values() -> None:
+    value: Any = "x"
+    for _ in range(7):
+        value = [value]
+    record = make_record({"extra": {"k": value, "l": value}})
+    assert reread_record(encode_record(record)) == record
 
 
 @settings(max_examples=30)
@@ -137,6 +188,17 @@ def test_a_record_fits_whole_into_evidence() -> None:
     full["document_name"] += "x"
     with pytest.raises(RecordError, match="take 32769 bytes, want at most 32768"):
         make_record(full)
+
+
+def test_texts_alone_always_fit() -> None:
+    """So their size is not looked at; a quotation mark takes two bytes, a control character six."""
+    for text in ('"' * 1024, "\x01" * 1024):
+        slots: dict[str, Any] = dict.fromkeys(("document_sha256", "supersedes"), "0f" * 32)
+        slots |= dict.fromkeys(("document_name", "media_type", "document_type", "recorded_by"), text)
+        slots |= dict.fromkeys(("signed_at", "recorded_at"), "2026-05-04T10:00:00.123456789+00:00")
+        slots |= {"after": "0x" + "0f" * 32}
+        texts = disclosures(make_record(slots), SEED)
+        assert sum(len(text.encode()) for text in texts) <= MAX_DISCLOSURES_SIZE
 
 
 @pytest.mark.parametrize("size", [0, 31, 33])

@@ -3,7 +3,15 @@
 from typing import Any
 
 import pytest
-from perdure_anchor.slot_values import MAX_SIGNERS, SLOT_CHECKS, SlotValueError, check_slot_value
+from hypothesis import given
+from hypothesis import strategies as st
+from perdure_anchor.slot_values import (
+    MAX_SIGNERS,
+    SLOT_CHECKS,
+    SlotValueError,
+    check_slot_value,
+    slots_to_check,
+)
 
 DIGEST = "0f" * 32
 TIME = "2026-05-04T10:00:00Z"
@@ -119,6 +127,32 @@ def test_every_slot_is_in_the_tables() -> None:
 @pytest.mark.parametrize(("slot", "value"), [(slot, value) for slot in ACCEPTED for value in ACCEPTED[slot]])
 def test_accepts(slot: str, value: Any) -> None:
     check_slot_value(slot, value)
+
+
+@pytest.mark.parametrize(
+    ("slot", "value"),
+    [(slot, value) for slot in REFUSED for value, _ in REFUSED[slot] + NOWHERE],
+)
+def test_what_is_refused_is_always_looked_at(slot: str, value: Any) -> None:
+    for _ in range(2):
+        assert slots_to_check({slot: value}) == [slot]
+
+
+@given(
+    st.sampled_from(list(SLOT_CHECKS)), st.text() | st.from_regex(r"(0x)?[0-9a-fA-F]{62,66}", fullmatch=True)
+)
+def test_what_is_not_looked_at_would_be_accepted(slot: str, text: str) -> None:
+    if not slots_to_check({slot: text}):
+        check_slot_value(slot, text)
+        assert text.isascii()
+        assert text.isprintable()
+
+
+def test_a_glance_is_enough_for_common_texts_and_empty_slots() -> None:
+    row: dict[str, Any] = {slot: ACCEPTED[slot][0] for slot in ("document_sha256", "recorded_at", "after")}
+    row |= dict.fromkeys(("document_name", "media_type", "document_type", "recorded_by"), 'x "y" \\ ~')
+    assert slots_to_check(row | dict.fromkeys(("extra", "signers"))) == []
+    assert slots_to_check(row | {"document_name": "договор", "extra": {}}) == ["document_name", "extra"]
 
 
 @pytest.mark.parametrize("slot", SLOT_CHECKS)

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from perdure_anchor.strict_json import JsonValue
 
+from perdure_node.documents import media_type_of
 from perdure_node.errors import ImportRefused
 from perdure_node.import_lines import ImportRow
-from perdure_node.intake import media_type_of
 
 _PLAIN = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)", re.ASCII)
 _TAGGED = re.compile(r"SHA256 \((.+)\) = ([0-9a-fA-F]{64})", re.ASCII)

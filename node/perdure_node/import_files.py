@@ -4,8 +4,8 @@ from pathlib import Path
 
 from perdure_anchor.strict_json import JsonValue
 
+from perdure_node.documents import document_slots, hash_document
 from perdure_node.errors import DocumentUnreadable, ImportRefused
-from perdure_node.intake import document_slots, hash_document
 
 
 def with_file(slots: dict[str, JsonValue], file: str, row: int, folder: Path) -> dict[str, JsonValue]:

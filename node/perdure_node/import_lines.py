@@ -7,8 +7,8 @@ from typing import BinaryIO, TypeAlias
 
 from perdure_anchor.strict_json import JsonValue
 
+from perdure_node.details import parse_signer, parse_time, signer_value
 from perdure_node.errors import ImportRefused, IntakeError
-from perdure_node.intake import parse_signer, parse_time, signer_value
 
 # a record's slots take 32 KiB at most, and no list says the same much longer
 MAX_LINE_SIZE = 256 * 1024

@@ -7,8 +7,8 @@ from pathlib import Path
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.database import Database
+from perdure_node.documents import hash_document
 from perdure_node.errors import IntakeError, NoSuchRecord
-from perdure_node.intake import hash_document
 from perdure_node.records import StoredRecord, record_by_index, record_by_leaf, records_of_document
 
 _DIGEST = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)

@@ -135,7 +135,13 @@ def test_errors_of_commands(
 
 @pytest.mark.parametrize(
     ("package", "extra"),
-    [("eth_abi", "site"), ("eth_account.signers", "site"), ("cryptography.hazmat", "site"), ("uvicorn", "devnet"), ("eth", "devnet")],
+    [
+        ("eth_abi", "site"),
+        ("eth_account.signers", "site"),
+        ("cryptography.hazmat", "site"),
+        ("uvicorn", "devnet"),
+        ("eth", "devnet"),
+    ],
 )
 def test_a_missing_extra_is_named(
     run: Run, failing: Callable[[BaseException], None], package: str, extra: str

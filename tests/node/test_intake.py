@@ -1,4 +1,5 @@
 import hashlib
+import mimetypes
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +11,10 @@ from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import Hash32, sha256
 from perdure_node.block_runs import refresh_known_block
 from perdure_node.clock import Clock
+from perdure_node.details import Signer, parse_signer, parse_time
+from perdure_node.documents import DocumentFacts, hash_document, media_type_of
 from perdure_node.errors import AlreadyRecorded, DocumentUnreadable, IntakeError
-from perdure_node.intake import (
-    Details,
-    DocumentFacts,
-    Signer,
-    add_document,
-    hash_document,
-    parse_signer,
-    parse_time,
-)
+from perdure_node.intake import Details, add_document
 from perdure_node.records import Added, record_by_leaf
 from perdure_node.vault import Vault
 from tools.site_network import START, STOPPED, SiteNetwork, counted_bytes
@@ -106,6 +101,8 @@ def test_any_text_is_a_signer_or_refused(text: str) -> None:
     [
         ("2026-05-04T10:00Z", "2026-05-04T10:00:00Z"),
         ("2026-05-04T10:00+02:00", "2026-05-04T10:00:00+02:00"),
+        ("2026-05-04 10:00Z", "2026-05-04T10:00:00Z"),
+        (" 2026-05-04 10:00:30+02:00 ", "2026-05-04T10:00:30+02:00"),
         ("2026-05-04T10:00:30Z", "2026-05-04T10:00:30Z"),
         ("2026-05-04T10:00:30.25-11:00", "2026-05-04T10:00:30.25-11:00"),
     ],
@@ -115,20 +112,34 @@ def test_times_have_a_zone(text: str, time: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "reason", "hint"),
     [
-        "",
-        "2026-05-04",
-        "2026-05-04T10:00",
-        "2026-05-04 10:00Z",
-        "2026-02-30T10:00Z",
-        "2026-05-04T25:00Z",
-        "now",
+        ("", "not a time with a zone", "write it as 2026-05-04T10:00:00Z"),
+        ("now", "not a time with a zone", "write it as 2026-05-04T10:00:00Z"),
+        ("2026-05-04  10:00Z", "not a time with a zone", "write it as 2026-05-04T10:00:00Z"),
+        ("2026-05-04", "a day without a time and its zone", "write 2026-05-04T10:00Z, or"),
+        ("2026-05-04T10:00", "a time without its zone", "write 2026-05-04T10:00Z if it is UTC"),
+        ("2026-05-04 10:00:30", "a time without its zone", "of the place: 2026-05-04T10:00+02:00"),
+        ("04.05.2026 10:00", "a local date, whose day and month can be taken for each other", "write it as"),
+        ("5/4/26", "a local date, whose day and month can be taken for each other", "write it as"),
+        ("46146,4166", "a number, as spreadsheets keep times", "write it as"),
+        ("2026-02-30T10:00Z", "no such day or hour in the calendar", None),
+        ("2026-05-04T25:00Z", "not a time with a zone", "write it as"),
     ],
+)  # fmt: skip
+def test_other_texts_are_no_times(text: str, reason: str, hint: str | None) -> None:
+    with pytest.raises(IntakeError) as caught:
+        parse_time(text, "signed_at")
+    assert str(caught.value) == f"signed_at: {reason}"
+    assert (hint or "") in (caught.value.hint or "")
+
+
+@given(
+    st.text(st.characters(exclude_characters=":/"), max_size=30),
+    st.sampled_from([".pdf", ".tar.gz", ".TXT", ".gz", ""]),
 )
-def test_other_texts_are_no_times(text: str) -> None:
-    with pytest.raises(IntakeError):
-        parse_time(text)
+def test_media_types_are_those_of_the_standard_library(name: str, suffix: str) -> None:
+    assert media_type_of(name + suffix) == mimetypes.guess_type(name + suffix)[0]
 
 
 def test_a_record_says_what_was_given_and_when(offline_vault: Vault) -> None:

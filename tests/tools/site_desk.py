@@ -7,7 +7,8 @@ from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import Document, verify
 from perdure_node.anchors import anchors
 from perdure_node.clock import Clock
-from perdure_node.intake import Details, DocumentFacts, add_document
+from perdure_node.documents import DocumentFacts
+from perdure_node.intake import Details, add_document
 from perdure_node.keystore import KeyRing
 from perdure_node.proving import prove
 from perdure_node.records import Added

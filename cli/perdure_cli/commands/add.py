@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 from perdure_anchor.hashes import Hash32
 from perdure_node.clock import system_clock
-from perdure_node.intake import Details, add_document, hash_document, parse_signer, parse_time
+from perdure_node.details import parse_signer, parse_time
+from perdure_node.documents import hash_document
+from perdure_node.intake import Details, add_document
 from perdure_node.records import Added
 
 from perdure_cli.options import READABLE_FILE, json_option, vault_option

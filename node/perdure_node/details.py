@@ -1,0 +1,84 @@
+"""Details: how people write signers and times, and how the slots of a record hold them.
+
+Times are those of RFC 3339 with a zone, since a record is read elsewhere and later; a space may stand for the T (as the
+RFC lets it), and seconds may be left out. A day and month that could be taken for each other are never guessed at.
+"""
+
+import re
+from dataclasses import dataclass
+
+from perdure_anchor.errors import PerdureError
+from perdure_anchor.strict_json import JsonValue
+from perdure_anchor.timestamp import check_timestamp
+
+from perdure_node.errors import IntakeError
+
+_ID = re.compile(r"[^<>\s]+")
+_DATE = r"\d{4}-\d\d-\d\d"
+_LOOSE = re.compile(rf"({_DATE})[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_WITHOUT_ZONE = re.compile(rf"({_DATE})[T ](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?", re.ASCII)
+_DAY_ONLY = re.compile(_DATE, re.ASCII)
+# 04.05.2026, 5/4/26 and the like, with or without a time
+_LOCAL_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{2,4}(?:[ ,T].*)?", re.ASCII | re.DOTALL)
+# days since 1900, as spreadsheets keep times
+_SERIAL_DATE = re.compile(r"\d{5}(?:[.,]\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed; ``id`` is an e-mail address or another name that the organisation keeps unique."""
+
+    name: str
+    id: str | None = None
+
+
+def parse_signer(text: str) -> Signer:
+    """``Ada Example <ada@acme.example>``, or a name alone; raises `IntakeError`."""
+    name, opening, rest = (part.strip() for part in text.partition("<"))
+    id = rest.removesuffix(">").rstrip() if opening else None
+    if not name or ">" in name or (id is not None and not (rest.endswith(">") and _ID.fullmatch(id))):
+        raise IntakeError("signer: want a name, maybe with an id: Ada Example <ada@acme.example>")
+    return Signer(name, id)
+
+
+def signer_value(signer: Signer) -> JsonValue:
+    """A signer as the slot holds it."""
+    return {"name": signer.name} if signer.id is None else {"name": signer.name, "id": signer.id}
+
+
+def parse_time(text: str, what: str = "time") -> str:
+    """An RFC 3339 time with a zone, seconds added where they are left out; raises `IntakeError`."""
+    stripped = text.strip()
+    loose = _LOOSE.fullmatch(stripped)
+    if loose is None:
+        raise _no_time(stripped, what)
+    day, minute, seconds, zone = loose.groups()
+    try:
+        return check_timestamp(f"{day}T{minute}{seconds or ':00'}{zone}", what)
+    except PerdureError as error:
+        raise IntakeError(str(error), hint=error.hint) from None
+
+
+def _no_time(text: str, what: str) -> IntakeError:
+    """Why the text is no time, and how it would be one."""
+    if found := _WITHOUT_ZONE.fullmatch(text):
+        day, minute = found.groups()
+        return IntakeError(
+            f"{what}: a time without its zone",
+            hint=f"write {day}T{minute}Z if it is UTC, or with the offset of the place: {day}T{minute}+02:00",
+        )
+    if _DAY_ONLY.fullmatch(text):
+        return IntakeError(
+            f"{what}: a day without a time and its zone",
+            hint=f"write {text}T10:00Z, or with the offset of the place: {text}T12:00+02:00",
+        )
+    if _LOCAL_DATE.fullmatch(text):
+        reason = "a local date, whose day and month can be taken for each other"
+    elif _SERIAL_DATE.fullmatch(text):
+        reason = "a number, as spreadsheets keep times"
+    else:
+        reason = "not a time with a zone"
+    return IntakeError(
+        f"{what}: {reason}",
+        hint="write it as 2026-05-04T10:00:00Z, or with an offset: 2026-05-04T12:00:00+02:00",
+    )

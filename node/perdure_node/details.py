@@ -35,10 +35,10 @@ class Signer:
 def parse_signer(text: str) -> Signer:
     """``Ada Example <ada@acme.example>``, or a name alone; raises `IntakeError`."""
     name, opening, rest = (part.strip() for part in text.partition("<"))
-    id = rest.removesuffix(">").rstrip() if opening else None
-    if not name or ">" in name or (id is not None and not (rest.endswith(">") and _ID.fullmatch(id))):
+    unique = rest.removesuffix(">").rstrip() if opening else None
+    if not name or ">" in name or (unique is not None and not (rest.endswith(">") and _ID.fullmatch(unique))):
         raise IntakeError("signer: want a name, maybe with an id: Ada Example <ada@acme.example>")
-    return Signer(name, id)
+    return Signer(name, unique)
 
 
 def signer_value(signer: Signer) -> JsonValue:

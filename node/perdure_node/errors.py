@@ -4,6 +4,9 @@
 are answers, under `VerificationError`; what happens between the vault and the chain is in `perdure_node.chain_errors`.
 """
 
+import functools
+from collections.abc import Callable
+
 from perdure_anchor.errors import ConfigError, VaultError, VerificationError
 
 
@@ -85,6 +88,11 @@ class ImportRefused(ConfigError):
         )
         self.row = row
         self.column = column
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Callable[..., "ImportRefused"], tuple[int, str | None, str]]:
+        # rows are read in other processes, and refusals come back from there
+        return functools.partial(ImportRefused, hint=self.hint), (self.row, self.column, self.reason)
 
 
 class AlreadyRecorded(VerificationError):

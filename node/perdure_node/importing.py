@@ -1,25 +1,21 @@
 """Import: many records from one list, all in one transaction. A bad row names itself, and nothing of the list is taken."""
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+
+from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.errors import AlreadyRecorded, EmptyList, ImportRefused, IntakeError, UnknownImportFormat
-from perdure_node.import_csv import read_csv
-from perdure_node.import_digests import parse_digest_line, read_digests
-from perdure_node.import_jsonl import read_jsonl
-from perdure_node.import_lines import ImportRow, RowReader, decoded_lines
+from perdure_node.errors import AlreadyRecorded, ImportRefused, IntakeError, UnknownImportFormat
 from perdure_node.intake import stamp_of
+from perdure_node.lists.reading import open_list
+from perdure_node.lists.rows import ListOptions, RecordList, empty_list
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.records import Stamp, insert_record
 from perdure_node.vault import Vault
 
-FORMATS: Final[dict[str, RowReader]] = {"csv": read_csv, "jsonl": read_jsonl, "digests": read_digests}
-_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 # progress is told once in so many bytes
 _STEP = 1 << 16
 
@@ -55,44 +51,45 @@ def import_file(
     try:
         with path.open("rb") as file:
             progress.stage("import", path.stat().st_size)
-            lines = decoded_lines(file, _seldom(progress))
-            first = next(lines, None)
-            if first is None:
-                raise _empty(path)
-            name = format or _SUFFIXES.get(path.suffix.lower()) or _recognised(first, path)
-            if name not in FORMATS:
-                raise UnknownImportFormat(f"format: got {name!a}, want one of {', '.join(FORMATS)}")
-            rows = FORMATS[name](itertools.chain([first], lines), path.parent)
-            imported = _import_rows(vault, rows, name, clock, randomness, again=again)
+            options = ListOptions(format=format)
+            listed = open_list(file, path.name, path.parent, options, _seldom(progress))
+            imported = _import_rows(vault, listed, clock, randomness, again=again)
     except OSError as error:
         raise UnknownImportFormat(f"{path}: {error.strerror}") from error
     if not imported.rows:
-        raise _empty(path)
+        raise empty_list(str(path))
     return imported
 
 
 def _import_rows(
-    vault: Vault, rows: Iterator[ImportRow], name: str, clock: Clock, randomness: Randomness, *, again: bool
+    vault: Vault, listed: RecordList, clock: Clock, randomness: Randomness, *, again: bool
 ) -> Imported:
     count = added = 0
     with vault.database.transaction():
         stamp = stamp_of(vault, clock)
-        for row in rows:
+        for row in listed.rows:
+            slots = listed.interpreter.slots(row)
             with _naming_row(row.number):
                 was_there = _was_there(
-                    vault, row, stamp, randomness, again=again, digests_only=name == "digests"
+                    vault, slots, stamp, randomness, again=again, digests_only=listed.format == "digests"
                 )
             count += 1
             added += not was_there
-    return Imported(count, added, count - added, name)
+    return Imported(count, added, count - added, listed.format)
 
 
 def _was_there(
-    vault: Vault, row: ImportRow, stamp: Stamp, randomness: Randomness, *, again: bool, digests_only: bool
+    vault: Vault,
+    slots: dict[str, JsonValue],
+    stamp: Stamp,
+    randomness: Randomness,
+    *,
+    again: bool,
+    digests_only: bool,
 ) -> bool:
     """Whether the row's record was there; otherwise it is now."""
     try:
-        return insert_record(vault.database, row.slots, stamp, randomness, again=again).was_there
+        return insert_record(vault.database, slots, stamp, randomness, again=again).was_there
     except AlreadyRecorded:
         # that the document exists is all that a list of digests has to say: under which name, sha256sum was told
         if digests_only:
@@ -111,25 +108,6 @@ def _naming_row(number: int) -> Iterator[None]:
         raise ImportRefused(
             number, column if separator else None, reason or column, hint=error.hint
         ) from error
-
-
-def _empty(path: Path) -> EmptyList:
-    return EmptyList(
-        f"there is no record in {path}", hint="see whether it is the right file, and was written to its end"
-    )
-
-
-def _recognised(first: str, path: Path) -> str:
-    if parse_digest_line(first.rstrip("\r\n")) is not None:
-        return "digests"
-    if first.lstrip().startswith("{"):
-        return "jsonl"
-    if {"file", "document_sha256"} & {cell.strip().strip('"') for cell in first.split(",")}:
-        return "csv"
-    raise UnknownImportFormat(
-        f"{path.name}: neither CSV with a header, nor JSON lines, nor a list as sha256sum prints it",
-        hint="name it .csv or .jsonl, or see `perdure import --help`",
-    )
 
 
 def _seldom(progress: Progress) -> Callable[[int], None]:

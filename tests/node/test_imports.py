@@ -1,16 +1,11 @@
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from perdure_anchor.strict_json import JsonValue
 from perdure_node.errors import EmptyList, ImportRefused, UnknownImportFormat
-from perdure_node.import_digests import parse_digest_line
 from perdure_node.importing import Imported, import_file
 from perdure_node.records import records_of_document
 from perdure_node.vault import Vault
@@ -186,7 +181,7 @@ GOOD_CSV = f"document_sha256,document_size,signed_at,signer,file\n{B},1,,,\n"
         ("a.csv", "document_sha256,recorded_at\n", 1, "recorded_at"),
         ("a.csv", "document_sha256,after\n", 1, "after"),
         ("a.csv", GOOD_CSV + f"{A},1,,\n", 3, None),
-        ("a.csv", GOOD_CSV + f"{A},1,,,,\n", 3, None),
+        ("a.csv", GOOD_CSV + f"{A},1,,,,6\n", 3, None),
         ("a.csv", GOOD_CSV + f"{A[1:]},1,,,\n", 3, "document_sha256"),
         ("a.csv", GOOD_CSV + f"{A},minus one,,,\n", 3, "document_size"),
         ("a.csv", GOOD_CSV + f"{A},99999999999999999,,,\n", 3, "document_size"),
@@ -200,7 +195,7 @@ GOOD_CSV = f"document_sha256,document_size,signed_at,signer,file\n{B},1,,,\n"
         ("a.csv", GOOD_CSV + f"{A},1,,,here.txt\n", 3, "document_sha256"),
         ("a.csv", GOOD_CSV + ",2,,,here.txt\n", 3, "document_size"),
         ("a.csv", GOOD_CSV + f'"{A},1,,,\n', 3, None),
-        ("a.csv", GOOD_CSV.encode() + b"\xff,1,,,\n", 3, None),
+        ("a.csv", GOOD_CSV.encode() + b"\x81,1,,,\n", 3, None),
         ("a.csv", GOOD_CSV + "x" * 300_000, 3, None),
         ("a.jsonl", LINE + "}\n" + LINE + ",}", 2, None),
         ("a.jsonl", "[]", 1, None),
@@ -290,44 +285,3 @@ def test_progress_reaches_the_end_of_the_list(desk: Desk) -> None:
     assert told[0] == ("import", len(content))
     assert [done for _, done in told[1:]] == sorted(done or 0 for _, done in told[1:])
     assert 1 < len(told) < 20
-
-
-names = st.text(min_size=1, max_size=30).filter(lambda name: "/" not in name and "\0" not in name)
-encodable = names.filter(lambda name: name.isprintable() or name.isascii())
-
-
-@given(encodable, st.sampled_from([" ", "*"]))
-def test_every_line_that_sha256sum_prints_is_read(name: str, mode: str) -> None:
-    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    line = f"{'' if escaped == name else chr(92)}{A} {mode}{escaped}"
-    if name in (".", "..") or not name.isprintable():
-        return
-    assert parse_digest_line(line) == (A, name)
-
-
-@given(st.text())
-def test_other_lines_are_no_digests(line: str) -> None:
-    parsed = parse_digest_line(line)
-    assert parsed is None or len(parsed[0]) == 64
-
-
-cells = (
-    st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=40)
-    .map(str.strip)
-    .filter(bool)
-)
-
-
-@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
-def test_every_cell_that_a_csv_writer_quotes_is_read(rows: list[tuple[str, str]]) -> None:
-    from perdure_node.import_csv import read_csv
-
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(["document_sha256", "document_name", "extra.note"])
-    for name, note in rows:
-        writer.writerow([A, name, note])
-    found = list(read_csv(iter(file.getvalue().splitlines(keepends=True)), Path()))
-    assert [(row.slots["document_name"], row.slots["extra"]) for row in found] == [
-        (name, {"note": note}) for name, note in rows
-    ]

@@ -1,4 +1,7 @@
-"""The column ``file`` of imported lists: a path below the list's own folder, whose bytes are read and hashed."""
+"""The column ``file`` of lists: a path below a folder, whose bytes are read and hashed.
+
+Paths of Windows are understood where no file has such a name.
+"""
 
 from pathlib import Path
 
@@ -11,11 +14,11 @@ from perdure_node.errors import DocumentUnreadable, ImportRefused
 def with_file(slots: dict[str, JsonValue], file: str, row: int, folder: Path) -> dict[str, JsonValue]:
     """The slots of the file's bytes, with what the row says beside them; both must agree on digest and size.
 
-    Raises `ImportRefused`.
+    ``folder`` has no links in it any more. Raises `ImportRefused`.
     """
     try:
-        path = (folder / file).resolve()
-        inside = path.is_relative_to(folder.resolve())
+        path = _resolved(folder, file)
+        inside = path.is_relative_to(folder)
         found = document_slots(hash_document(path)) if inside else {}
     except (DocumentUnreadable, ValueError, OSError, RuntimeError) as error:
         # what is no path at all, or a ring of links, is refused by the system in several ways
@@ -27,3 +30,10 @@ def with_file(slots: dict[str, JsonValue], file: str, row: int, folder: Path) ->
         if slot in slots and slots[slot] != found[slot]:
             raise ImportRefused(row, slot, f"got {slots[slot]}, but the file has {found[slot]}")
     return found | slots
+
+
+def _resolved(folder: Path, file: str) -> Path:
+    path = (folder / file).resolve()
+    if "\\" in file and not path.exists():
+        return (folder / file.replace("\\", "/")).resolve()
+    return path

@@ -13,7 +13,8 @@ from perdure_anchor.timestamp import check_timestamp
 
 from perdure_node.errors import IntakeError
 
-_ID = re.compile(r"[^<>\s]+")
+# no two parts of it can match the same text, so that a long one costs no more than its length
+_SIGNER = re.compile(r"([^<>]+)(?:<\s*([^<>\s]+)\s*>)?")
 _DATE = r"\d{4}-\d\d-\d\d"
 _LOOSE = re.compile(rf"({_DATE})[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _WITHOUT_ZONE = re.compile(rf"({_DATE})[T ](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?", re.ASCII)
@@ -34,11 +35,10 @@ class Signer:
 
 def parse_signer(text: str) -> Signer:
     """``Ada Example <ada@acme.example>``, or a name alone; raises `IntakeError`."""
-    name, opening, rest = (part.strip() for part in text.partition("<"))
-    unique = rest.removesuffix(">").rstrip() if opening else None
-    if not name or ">" in name or (unique is not None and not (rest.endswith(">") and _ID.fullmatch(unique))):
+    match = _SIGNER.fullmatch(text.strip())
+    if match is None:
         raise IntakeError("signer: want a name, maybe with an id: Ada Example <ada@acme.example>")
-    return Signer(name, unique)
+    return Signer(match[1].rstrip(), match[2])
 
 
 def signer_value(signer: Signer) -> JsonValue:

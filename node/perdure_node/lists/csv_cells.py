@@ -18,7 +18,8 @@ CellReader: TypeAlias = Callable[[str], JsonValue]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DIGEST_PREFIX = re.compile(r"(?:0x|sha-?256:)", re.ASCII)
-_SIZE = re.compile(r"[0-9]{1,16}", re.ASCII)
+_MAX_DIGITS = 16
+_SIZE = re.compile(rf"[0-9]{{1,{_MAX_DIGITS}}}", re.ASCII)
 _ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+", re.ASCII)
 
 
@@ -36,6 +37,8 @@ def read_digest(cell: str) -> JsonValue:
 
 def read_size(cell: str) -> JsonValue:
     """A whole number of bytes, digits only; an apostrophe before them is left out."""
+    if cell.isdecimal() and cell.isascii() and len(cell) <= _MAX_DIGITS:
+        return int(cell)
     digits = cell.strip().removeprefix("'")
     if _SIZE.fullmatch(digits):
         return int(digits)

@@ -52,11 +52,10 @@ def _open_lines(format: str, text: ListText, folder: Path, options: ListOptions)
 
 
 def _line_rows(text: ListText) -> Iterator[ListRow]:
-    for line in iter(text.line, ""):
-        text.row += 1
-        content = line.rstrip("\r\n")
-        if content and not content.isspace():
-            yield ListRow(text.row, content)
+    for number, line in enumerate(text.lines(), 1):
+        text.row = number
+        if line and not line.isspace():
+            yield ListRow(number, line.rstrip("\r"))
 
 
 def _first_line(stream: BinaryIO, encoding: Encoding) -> str:

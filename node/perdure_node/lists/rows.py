@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from perdure_anchor.strict_json import JsonValue
 
@@ -48,17 +48,13 @@ class ListOptions:
     """Where the paths of a column ``file`` begin; the list's own folder if None."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListRow:
+# made once a row of lists with millions: a frozen dataclass would take as long as all the rest
+class ListRow(NamedTuple):
     """One record as it stands in the list; ``number`` counts as in a spreadsheet, the first line being row 1."""
 
     number: int
     cells: str | tuple[str, ...]
     """A line without its end, or the cells of a CSV row."""
-
-    def __reduce__(self) -> tuple[type["ListRow"], tuple[int, str | tuple[str, ...]]]:
-        # several times as fast as what `dataclass` does for frozen classes with slots
-        return ListRow, (self.number, self.cells)
 
 
 class RowInterpreter(Protocol):

@@ -8,7 +8,7 @@ where the whole list is not UTF-8 and does not look like damaged UTF-8. Another 
 import codecs
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -20,8 +20,11 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 _NAMES = {"utf-8": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", WINDOWS: "Windows-1252"}
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _CHUNK = 1 << 20
+# in characters
+_PAGE = 1 << 16
 # what `surrogateescape` makes of bytes that are no UTF-8, and what is UTF-8 but not ASCII
 _ESCAPED = re.compile("[\udc80-\udcff]")
+_REPLACED = re.compile("\ufffd")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 
 
@@ -39,10 +42,14 @@ class Encoding:
         return _NAMES.get(self.codec, self.codec)
 
     @property
-    def on_fault(self) -> str:
-        """How faults are kept in the text, so that each is found in its own line."""
-        wide = self.codec.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
-        return "surrogatepass" if wide else "surrogateescape"
+    def keeps_bytes(self) -> bool:
+        """Whether the decoder can keep any byte that is none of its text; the others go on behind a replacement."""
+        return self.codec in ("utf-8", WINDOWS)
+
+    @property
+    def faults(self) -> tuple[str, re.Pattern[str]]:
+        """How the decoder keeps faults in the text, and how they are found there, each in its own line."""
+        return ("surrogateescape", _ESCAPED) if self.keeps_bytes else ("replace", _REPLACED)
 
 
 def encoding_of(stream: BinaryIO, asked: str | None) -> Encoding:
@@ -71,12 +78,12 @@ def _checked_codec(asked: str) -> str:
     try:
         # fails for what is no encoding of text, such as base64
         "".encode(asked)
+        return codecs.lookup(asked).name
     except (LookupError, UnicodeError, ValueError):
         raise UnknownImportFormat(
             f"encoding: nobody knows {asked[:SHOWN]!a}",
             hint="such as utf-8, cp1252, cp1250, latin-1, utf-16-le",
         ) from None
-    return asked
 
 
 def windows_where_it_must_be(stream: BinaryIO, encoding: Encoding) -> Encoding:
@@ -117,9 +124,9 @@ class _Counted(io.RawIOBase):
 
 
 class ListText:
-    """The lines of a list with their ends, read as they are asked for.
+    """The text of a list, read as it is asked for: line by line, or, several times as fast, all lines.
 
-    ``row`` is the last one that the reader has seen the end of, as in `ListRow.number`; it keeps that up to date.
+    The reader counts in ``row`` the rows that it has seen the end of, as in `ListRow.number`; faults are in the next.
     """
 
     def __init__(
@@ -132,26 +139,46 @@ class ListText:
     ) -> None:
         stream.seek(encoding.mark)
         counted = io.BufferedReader(_Counted(stream, advance, encoding.mark), 1 << 16)
-        self._text = io.TextIOWrapper(counted, encoding.codec, encoding.on_fault, newline)
+        on_fault, self._fault = encoding.faults
+        self._text = io.TextIOWrapper(counted, encoding.codec, on_fault, newline)
         self.encoding = encoding
         self.row = 0
 
     def line(self) -> str:
-        """The next line, empty behind the last; raises `ImportRefused` where it is too long or wrongly encoded."""
-        line = self.unchecked_line()
-        if not line.isascii():
-            self._check(line)
-        return line
+        """The next line with its end, empty behind the last; raises `ImportRefused` if it is too long or wrongly encoded."""
+        return self._checked(self.unchecked_line())
 
     def unchecked_line(self) -> str:
-        """As `line`, with half surrogates in place of what is wrongly encoded."""
+        """As `line`, with whatever stands for what is wrongly encoded."""
         try:
             line = self._text.readline(MAX_LINE_SIZE + 1)
         except UnicodeError:
-            raise self._wrongly_encoded(f"what stands here is no {self.encoding.name}") from None
+            raise self._undecodable() from None
         if len(line) > MAX_LINE_SIZE:
             raise self.too_long()
         return line
+
+    def lines(self) -> Iterator[str]:
+        """All lines without their line feeds; raises as `line` does."""
+        begun = ""
+        while page := self._page():
+            text = begun + page
+            lines = text.split("\n")
+            begun = lines.pop()
+            # only the first began before this page
+            if lines and len(lines[0]) > MAX_LINE_SIZE:
+                raise self.too_long()
+            yield from lines if text.isascii() else map(self._checked, lines)
+            if len(begun) > MAX_LINE_SIZE:
+                raise self.too_long()
+        if begun:
+            yield self._checked(begun)
+
+    def _page(self) -> str:
+        try:
+            return self._text.read(_PAGE)
+        except UnicodeError:
+            raise self._undecodable() from None
 
     def too_long(self) -> ImportRefused:
         """The refusal of a row of many lines, or of one."""
@@ -162,16 +189,22 @@ class ListText:
             hint="is it a list, and is each quotation mark closed?",
         )
 
-    def _check(self, line: str) -> None:
-        try:
-            line.encode("utf-8")
-        except UnicodeEncodeError as error:
-            encoding = self.encoding
-            before = len(line[: error.start].encode(encoding.codec, encoding.on_fault))
-            fault = line[error.start].encode(encoding.codec, encoding.on_fault)
-            raise self._wrongly_encoded(
-                f"not {encoding.name} at byte {before + 1} of the line: 0x{fault.hex()}"
-            ) from None
+    def _checked(self, line: str) -> str:
+        fault = None if line.isascii() else self._fault.search(line)
+        if fault is None:
+            return line
+        encoding = self.encoding
+        if encoding.keeps_bytes:
+            before, byte = (
+                part.encode(encoding.codec, "surrogateescape") for part in (line[: fault.start()], fault[0])
+            )
+            where = f"byte {len(before) + 1} of the line: 0x{byte.hex()}"
+        else:
+            where = f"character {fault.start() + 1} of the line"
+        raise self._wrongly_encoded(f"not {encoding.name} at {where}")
+
+    def _undecodable(self) -> ImportRefused:
+        return self._wrongly_encoded(f"what stands here, or soon behind, is not {self.encoding.name}")
 
     def _wrongly_encoded(self, reason: str) -> ImportRefused:
         return ImportRefused(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from perdure_anchor.strict_json import JsonValue
 
-from perdure_node.details import parse_signer, parse_time, signer_value
+from perdure_node.details import parse_time, signer_text_value
 from perdure_node.errors import IntakeError
 from perdure_node.lists.rows import SHOWN
 
@@ -68,8 +68,8 @@ def read_verbatim(cell: str) -> JsonValue:
 def read_signers(cell: str) -> JsonValue:
     """Names, maybe with an id, parted by semicolons."""
     if ";" not in cell:
-        return [signer_value(parse_signer(cell))]
-    return [signer_value(parse_signer(part)) for part in cell.split(";") if part.strip()] or None
+        return [signer_text_value(cell)]
+    return [signer_text_value(part) for part in cell.split(";") if part.strip()] or None
 
 
 def refuse_nameless(cell: str) -> JsonValue:

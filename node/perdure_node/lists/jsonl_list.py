@@ -12,7 +12,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.slot_values import check_slot_value
 from perdure_anchor.strict_json import JsonValue, parse_json
 
-from perdure_node.details import parse_signer, parse_time, signer_value
+from perdure_node.details import parse_time, signer_text_value
 from perdure_node.errors import ImportRefused, IntakeError
 from perdure_node.lists.listed_files import with_file
 from perdure_node.lists.rows import PLAIN_SLOTS, SHOWN, ListRow
@@ -76,4 +76,4 @@ def _value(slot: str, value: JsonValue, number: int) -> JsonValue:
 
 
 def _signer(signer: JsonValue) -> JsonValue:
-    return signer_value(parse_signer(signer)) if isinstance(signer, str) else signer
+    return signer_text_value(signer) if isinstance(signer, str) else signer

@@ -86,6 +86,13 @@ def test_other_texts_are_no_signers(text: str) -> None:
         parse_signer(text)
 
 
+@pytest.mark.parametrize("text", ["a" + " " * 200_000 + "<", "<" * 200_000, "a <" + " " * 200_000 + "b"])
+def test_a_long_text_is_refused_at_once(text: str) -> None:
+    """Quadratic time would be minutes."""
+    with pytest.raises(IntakeError):
+        parse_signer(text)
+
+
 @given(st.text())
 def test_any_text_is_a_signer_or_refused(text: str) -> None:
     try:

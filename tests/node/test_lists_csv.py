@@ -338,7 +338,7 @@ def test_a_row_without_end_is_not_read_to_its_end(begin: str, again: str, name: 
 
 def test_interpreters_and_rows_and_refusals_travel(tmp_path: Path) -> None:
     """To other processes and back."""
-    listed = opened(f"document_sha256,extra.a\n{A},1\nb,2\n", beside=tmp_path)
+    listed = opened(f"document_sha256,extra.a\n{A},1\n{A},2,3\n", beside=tmp_path)
     interpreter = pickle.loads(pickle.dumps(listed.interpreter))
     good, bad = pickle.loads(pickle.dumps(list(listed.rows)))
     assert interpreter.slots(good) == {"document_sha256": A, "extra": {"a": "1"}}

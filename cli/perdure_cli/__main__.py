@@ -2,6 +2,6 @@
 
 import sys
 
-from perdure_cli.main import main
+from perdure_cli.entry import main
 
 sys.exit(main())

@@ -12,9 +12,10 @@ DONE: Final = 0
 ANSWER_IS_NO: Final = 1
 USAGE: Final = 2
 COULD_NOT_FIND_OUT: Final = 3
-# what a shell reports for a process that a signal ended: 128 + SIGINT, 128 + SIGPIPE
+# what a shell reports for a process that a signal ended: 128 + SIGINT, 128 + SIGPIPE, 128 + SIGTERM
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
+TERMINATED: Final = 143
 
 
 class FileUnreadable(PerdureError):

@@ -3,6 +3,7 @@
 Only the commands' table is here, not the commands, so `perdure --help` imports nothing but click.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -17,12 +18,15 @@ from perdure_cli.exit_codes import (
     COULD_NOT_FIND_OUT,
     DONE,
     INTERRUPTED,
+    TERMINATED,
     USAGE,
     MissingExtra,
     exit_code,
 )
-from perdure_cli.files import os_reason
+from perdure_cli.general_options import add_general_options
 from perdure_cli.lazy_group import LazyCommand, LazyGroup
+from perdure_cli.output import Verbosity
+from perdure_cli.signals import Terminated, termination_raised
 
 COMMANDS: Final = {
     "init": LazyCommand("perdure_cli.commands.init:init", "Make a site's vault and register the site."),
@@ -37,8 +41,10 @@ COMMANDS: Final = {
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
     "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show and pin trust files."),
+    "config": LazyCommand("perdure_cli.commands.config:config", "Show and change settings."),
     "devnet": LazyCommand("perdure_cli.commands.devnet:devnet", "Run an embedded chain to try things on."),
     "completion": LazyCommand("perdure_cli.commands.completion:completion", "Print a shell's completion."),
+    "help": LazyCommand("perdure_cli.commands.help_:help_", "Explain a topic or a command."),
 }
 
 # which extra brings a package that is not there
@@ -50,7 +56,9 @@ _EXTRA_OF_PACKAGE: Final = {
     "eth_abi": "site",
     "httpx": "site",
 }
-_COMPLETE_VARIABLE: Final = "_PERDURE_COMPLETE"
+
+# how the script of `perdure completion` asks for completions
+COMPLETE_VARIABLE: Final = "_PERDURE_COMPLETE"
 _OUR_PACKAGES: Final = (
     "perdure_anchor",
     "perdure_contracts",
@@ -92,20 +100,24 @@ def cli() -> None:
     """The group itself does nothing."""
 
 
+add_general_options(cli)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments`` (by default the process's own) and return its exit code."""
     output.escape_unprintable_streams()
+    output.set_verbosity(Verbosity.NORMAL)
+    if instruction := os.environ.get(COMPLETE_VARIABLE):
+        return _complete(instruction)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = cli.main(given, prog_name="perdure", standalone_mode=False)
-        sys.stdout.flush()
+        with termination_raised():
+            code = _run(given)
+            sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
-    except SystemExit as ended:
-        # click ends the process itself after completing a word, and when the reader of our output is gone
-        if _COMPLETE_VARIABLE in os.environ:
-            return USAGE if ended.code else DONE
-        return _reader_is_gone()
+        return _ended("interrupted", INTERRUPTED)
+    except Terminated:
+        return _ended("terminated", TERMINATED)
     except BrokenPipeError:
         return _reader_is_gone()
     except click.UsageError as error:
@@ -115,7 +127,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # Python's own exit code for a bug is 1, which here means no
         extra = _missing_extra(error)
         return _fail_bug(error) if extra is None else _fail(extra, given)
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """As click's own main does it, which besides would print to stderr and end the process by itself."""
+    try:
+        with cli.make_context("perdure", list(arguments)) as context:
+            code = cli.invoke(context)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     return code if isinstance(code, int) else DONE
+
+
+def _complete(instruction: str) -> int:
+    """Answer a shell that completes a word: with nothing, if anything is amiss, for its user is typing."""
+    with contextlib.suppress(Exception):
+        from perdure_cli.completing import complete
+
+        return complete(cli, COMPLETE_VARIABLE, instruction)
+    return DONE
+
+
+def _ended(how: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        output.tell_ended(how)
+    return code
 
 
 def _fail(error: PerdureError | OSError, arguments: Sequence[str]) -> int:
@@ -128,8 +165,13 @@ def _fail_usage(error: click.UsageError, arguments: Sequence[str]) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         output.tell_help(error.format_message())
         return USAGE
-    message = error.format_message().rstrip(".")
+    message, meant = error.format_message(), None
+    if isinstance(error, click.exceptions.NoSuchCommand | click.exceptions.NoSuchOption):
+        message, meant = error.message, error.possibilities
+    message = message.rstrip(".")
     hint = None if error.ctx is None else f"see {error.ctx.command_path} --help"
+    if meant:
+        hint = f"did you mean {' or '.join(meant)}? {hint}"
     return _report("UsageError", message[:1].lower() + message[1:], hint, USAGE, arguments)
 
 
@@ -142,6 +184,8 @@ def _report(name: str, message: str, hint: str | None, code: int, arguments: Seq
 
 
 def _os_message(error: OSError) -> str:
+    from perdure_cli.files import os_reason
+
     return os_reason(error) if error.filename is None else f"{error.filename}: {os_reason(error)}"
 
 

@@ -1,34 +1,78 @@
 """Every rule of output, in one place.
 
 Results go to stdout; messages, progress and next steps to stderr, so that a pipe carries results only. An error is one line
-``perdure: error: what is wrong`` and maybe a second one with the remedy. Names, answers of a chain and evidence are
-untrusted text: whatever could move a cursor or reorder a line is shown as an escape instead. Colour is for terminals only,
-and for nobody who sets ``NO_COLOR`` (no-color.org).
+``perdure: error: what is wrong`` and maybe a second one with the remedy. ``--quiet`` leaves results, warnings and errors;
+``--verbose`` adds details. Names, answers of a chain and evidence are untrusted text: whatever could move a cursor, reorder a
+line or hide in it is shown as an escape instead. Colour is for terminals only, and for nobody who sets ``NO_COLOR``
+(no-color.org).
 """
 
 import json
 import os
+import re
 import sys
+import unicodedata
 from collections.abc import Mapping
+from contextvars import ContextVar
+from enum import Enum, auto
+from typing import Final
 
 import click
 
+from perdure_cli.status_line import LINE
+
 LABEL_WIDTH = 16
+
+# marks that are put on one letter; scripts in use need three, a column of them would cover the lines above
+_MOST_MARKS: Final = 4
+# printable by their category, but nothing is seen of them (Unicode's Default_Ignorable_Code_Point)
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+class Verbosity(Enum):
+    """How much is told besides results, warnings and errors."""
+
+    QUIET = auto()
+    NORMAL = auto()
+    VERBOSE = auto()
+
+
+_verbosity = ContextVar("verbosity", default=Verbosity.NORMAL)
+
+
+def set_verbosity(verbosity: Verbosity) -> None:
+    """From now on tell this much."""
+    _verbosity.set(verbosity)
+
+
+def is_quiet() -> bool:
+    """Whether the user wants results, warnings and errors only."""
+    return _verbosity.get() is Verbosity.QUIET
+
+
+def is_verbose() -> bool:
+    """Whether the user wants details; `tell_detail` asks it itself."""
+    return _verbosity.get() is Verbosity.VERBOSE
 
 
 def visible(text: str) -> str:
-    r"""The text on one line, with control, bidirectional and unassigned characters as escapes such as ``\x1b``."""
-    if text.isprintable():
+    r"""The text on one line, with everything as an escape such as ``\x1b`` that moves, reorders, covers or is not seen."""
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
+    shown: list[str] = []
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        plain = character.isprintable() and marks <= _MOST_MARKS and not _UNSEEN.match(character)
+        shown.append(character if plain else character.encode("unicode_escape").decode())
+    return "".join(shown)
 
 
 def print_line(text: str = "", *, style: str | None = None) -> None:
     """One line of result; ``style`` is a colour's name, or ``bold``."""
-    click.echo(_styled(visible(text), style, to_stderr=False), color=True)
+    _echo(_styled(visible(text), style, to_stderr=False), to_stderr=False)
 
 
 def print_row(label: str, text: str) -> None:
@@ -38,41 +82,76 @@ def print_row(label: str, text: str) -> None:
 
 def print_json(members: Mapping[str, object]) -> None:
     """One result as one line of JSON; other than ASCII is escaped, so no terminal can be moved by it."""
-    click.echo(json.dumps(members, ensure_ascii=True, allow_nan=False))
+    _echo(json.dumps(members, ensure_ascii=True, allow_nan=False), to_stderr=False)
 
 
 def print_raw(octets: bytes) -> None:
     """A result that is a file of its own: bytes as they are."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(octets)
-    sys.stdout.buffer.flush()
+    with LINE:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(octets)
+        sys.stdout.buffer.flush()
+
+
+def print_pages(text: str) -> None:
+    """A long text of our own, styled or not: through the user's pager where it does not fit the terminal."""
+    if not sys.stdout.isatty() or text.count("\n") < os.get_terminal_size(sys.stdout.fileno()).lines:
+        _echo(text.rstrip("\n"), to_stderr=False)
+        return
+    with LINE:
+        click.echo_via_pager(text, color=True)
 
 
 def tell(text: str) -> None:
     """A message: something that is not the result."""
-    click.echo(visible(text), err=True)
+    if not is_quiet():
+        _echo(visible(text), to_stderr=True)
+
+
+def tell_detail(text: str) -> None:
+    """A message for those who asked for more with ``--verbose``."""
+    if is_verbose():
+        _echo(visible(text), to_stderr=True)
 
 
 def tell_next(step: str) -> None:
     """What the user would most likely do now."""
-    click.echo(_styled(f"next: {visible(step)}", "cyan", to_stderr=True), err=True, color=True)
+    if not is_quiet():
+        _echo(_styled(f"next: {visible(step)}", "cyan", to_stderr=True), to_stderr=True)
 
 
 def tell_help(text: str) -> None:
     """A command's help, where it was called without what it needs; ours, so its line breaks stay."""
-    click.echo(text, err=True)
+    _echo(text, to_stderr=True)
 
 
 def tell_warning(text: str) -> None:
     """Something that the user should know, while the command goes on."""
-    click.echo(_prefixed("warning", "yellow") + visible(text), err=True, color=True)
+    _echo(_prefixed("warning", "yellow") + visible(text), to_stderr=True)
 
 
 def tell_error(message: str, hint: str | None = None) -> None:
     """Why the command failed, and what to do about it."""
-    click.echo(_prefixed("error", "red") + visible(message), err=True, color=True)
+    _echo(_prefixed("error", "red") + visible(message), to_stderr=True)
     if hint:
-        click.echo(f"perdure: hint: {visible(hint)}", err=True)
+        _echo(f"perdure: hint: {visible(hint)}", to_stderr=True)
+
+
+def tell_ended(how: str) -> None:
+    """That a signal ended the command, and what that means; on a terminal below the ``^C`` that it shows."""
+    below = "\n" if sys.stderr.isatty() else ""
+    _echo(f"{below}perdure: {how}: nothing is lost: run the same command again", to_stderr=True)
+
+
+def ask_secret(text: str, *, twice: bool = False) -> str:
+    """Ask on the terminal for what must not be shown."""
+    with LINE:
+        return str(click.prompt(visible(text), hide_input=True, confirmation_prompt=twice, err=True))
+
+
+def style(text: str, name: str) -> str:
+    """A piece of a result in a colour or ``bold``, where stdout shows it; `print_pages` takes it."""
+    return _styled(text, name, to_stderr=False)
 
 
 def escape_unprintable_streams() -> None:
@@ -83,12 +162,17 @@ def escape_unprintable_streams() -> None:
             reconfigure(errors="backslashreplace")
 
 
+def _echo(text: str, *, to_stderr: bool) -> None:
+    with LINE:
+        click.echo(text, err=to_stderr, color=True)
+
+
 def _prefixed(kind: str, colour: str) -> str:
     return "perdure: " + _styled(f"{kind}:", colour, to_stderr=True) + " "
 
 
 def _styled(text: str, style: str | None, *, to_stderr: bool) -> str:
     stream = sys.stderr if to_stderr else sys.stdout
-    if style is None or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" or not stream.isatty():
+    if style is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not stream.isatty():
         return text
     return click.style(text, bold=True) if style == "bold" else click.style(text, fg=style)

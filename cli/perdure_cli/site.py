@@ -8,9 +8,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import click
 from perdure_anchor.errors import ConfigError
 from perdure_node.vault import VAULT_FOLDER, Vault, find_vault, open_vault
+
+from perdure_cli.output import ask_secret
 
 ENVIRONMENT_VARIABLE = "PERDURE_PASSPHRASE"
 _MAX_PASSPHRASE = 1024
@@ -46,7 +47,7 @@ def ask_passphrase(text: str, *, hint: str, twice: bool = False) -> str:
         raise NoPassphrase(
             "a key has to be opened, and there is no terminal to ask for its passphrase", hint=hint
         )
-    return str(click.prompt(text, hide_input=True, confirmation_prompt=twice, err=True))
+    return ask_secret(text, twice=twice)
 
 
 def read_passphrase_file(file: Path) -> str:

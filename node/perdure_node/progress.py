@@ -6,15 +6,18 @@ from typing import Protocol
 class Progress(Protocol):
     """Called from within the work, seldom enough that it costs nothing."""
 
-    def stage(self, name: str, total: int | None) -> None:
-        """A stage begins; ``total`` in the stage's own unit, None if nobody knows."""
+    def stage(self, name: str, total: int | None, unit: str = "") -> None:
+        """A stage begins; ``total`` None if nobody knows.
+
+        ``unit`` is what ``total`` counts, as a plural: ``records``. ``bytes`` are shown as kB and MB.
+        """
 
     def advance(self, done: int) -> None:
         """``done`` of the stage's total are behind us."""
 
 
 class _Silent:
-    def stage(self, name: str, total: int | None) -> None:
+    def stage(self, name: str, total: int | None, unit: str = "") -> None:
         pass
 
     def advance(self, done: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from perdure_cli.main import main
 from tools.commands import Run, RunJson
+from tools.json_lines import check, command_named
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +37,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def run_json(run: Run) -> RunJson:
-    """Run `perdure` with ``--json``; its exit code and the objects that it printed, a line each."""
+    """Run `perdure` with ``--json``; its exit code and the objects that it printed, a line each, of the documented shape."""
 
     def run_command(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
         code, out, _ = run(*arguments, "--json")
-        return code, [json.loads(line) for line in out.splitlines()]
+        lines = [json.loads(line) for line in out.splitlines()]
+        for line in lines:
+            check(command_named(arguments), line)
+        return code, lines
 
     return run_command

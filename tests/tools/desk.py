@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.json_lines import check, command_named
+
 PASSPHRASE = "a passphrase of the tests"
 _LIMIT = 120
 
@@ -47,7 +49,11 @@ class Desk:
             f"perdure {' '.join(arguments)}: {process.returncode}\n{out}{err}"
         )
         assert "Traceback" not in err
-        return Ended(process.returncode, out, err)
+        ended = Ended(process.returncode, out, err)
+        if "--json" in arguments:
+            for line in ended.lines:
+                check(command_named(arguments), line)
+        return ended
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command."""

@@ -4,29 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import click
 import pytest
 from perdure_anchor.errors import ChainError, VerificationError
 from perdure_cli import main as main_module
+from perdure_cli import output
+from perdure_cli.general_options import add_general_options
 from perdure_cli.lazy_group import LazyCommand
 from perdure_cli.main import COMMANDS, cli, main
-from tools.commands import Run, RunJson
+from tools.commands import Run, RunJson, leaves
 from tools.story import CONTRACT, STORY, TRUST
-
-
-def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    """Every command that does something, with the words that call it."""
-    if not isinstance(command, click.Group):
-        yield " ".join(path), command
-        return
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        inner = command.get_command(context, name)
-        assert inner is not None
-        yield from leaves(inner, (*path, name))
-
 
 LEAVES = dict(leaves(cli))
 
@@ -63,7 +52,16 @@ def test_version(run: Run) -> None:
     ("arguments", "message"),
     [
         (["frobnicate"], "no such command 'frobnicate'"),
+        (["stauts"], "no such command 'stauts'\nperdure: hint: did you mean status? see perdure --help"),
+        (
+            ["trust", "shwo"],
+            "no such command 'shwo'\nperdure: hint: did you mean show? see perdure trust --help",
+        ),
         (["status", "--frobnicate"], "no such option '--frobnicate'"),
+        (
+            ["status", "--jsno"],
+            "no such option '--jsno'\nperdure: hint: did you mean --json? see perdure status --help",
+        ),
         (["verify"], "missing argument 'FILE...'"),
         (["verify", "nowhere.pdf"], "invalid value for 'FILE...': Path 'nowhere.pdf' does not exist"),
         (["init", "Acme/Rotterdam", "--devnet", "."], "invalid value for 'ORIGIN': not a site's name"),
@@ -171,9 +169,64 @@ def test_a_missing_module_of_our_own_is_a_fault_of_our_own(
     assert run("status")[0] == 3
 
 
-def test_interrupt(run: Run, failing: Callable[[BaseException], None]) -> None:
-    failing(KeyboardInterrupt())
-    assert run("status")[:2] == (130, "")
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_command_takes_the_general_options_once(name: str) -> None:
+    flags = [flag for parameter in LEAVES[name].params for flag in parameter.opts]
+    for flag in ("-q", "--quiet", "-v", "--verbose"):
+        assert flags.count(flag) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("status",), ["a message", "next: a step", "a warning"]),
+        (("status", "-q"), ["a warning"]),
+        (("--quiet", "status"), ["a warning"]),
+        (("-v", "status"), ["a message", "a detail", "next: a step", "a warning"]),
+        (("status", "--verbose"), ["a message", "a detail", "next: a step", "a warning"]),
+        (("-q", "status", "-v"), ["a message", "a detail", "next: a step", "a warning"]),
+        (("-v", "status", "-v", "-q"), ["a warning"]),
+    ],
+)
+def test_how_much_is_told(
+    run: Run, arguments: tuple[str, ...], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    def telling() -> None:
+        output.tell("a message")
+        output.tell_detail("a detail")
+        output.tell_next("a step")
+        output.tell_warning("a warning")
+        output.print_line("a result")
+
+    add_general_options(telling)
+    add_general_options(telling)
+    monkeypatch.setattr(LazyCommand, "load", lambda _: telling)
+    code, out, err = run(*arguments)
+    assert (code, out) == (0, "a result\n")
+    assert [line.removeprefix("perdure: warning: ") for line in err.splitlines()] == told
+
+
+ESCAPES = ("\x1b[2J", "\x1b]0;x\x07", "\u202egnp.exe", "a\nb", "\x9b31m")
+
+
+@pytest.mark.parametrize("text", ESCAPES)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (), ("add",), ("status",), ("verify",), ("help",), ("config", "get"), ("completion",), ("init",), ("trust",),
+        ("trust", "show"), ("prove", "--index"), ("prove", "--disclose"), ("sync", "--wait"), ("status", "--vault"),
+        ("import", "--format"), ("add", "--signer"),
+    ],
+)  # fmt: skip
+def test_an_argument_that_is_shown_again_moves_no_cursor(
+    run: Run, arguments: tuple[str, ...], text: str
+) -> None:
+    for given in (text, f"--{text}"):
+        code, out, err = run(*arguments, given)
+        assert code in (2, 3)
+        assert (out + err).replace("\n", "").isprintable()
+        assert all(line.startswith("perdure: ") for line in err.splitlines())
 
 
 def test_a_reader_that_leaves_ends_it_quietly() -> None:

@@ -23,10 +23,9 @@ def check(command: str, line: dict[str, Any]) -> None:
 
 def command_named(arguments: Sequence[str]) -> str:
     """The command that a command line calls, as `check` takes it."""
-    words = [word for word in arguments if word not in ("-q", "-v", "--quiet", "--verbose")]
-    inner = words[1] if len(words) > 1 else ""
+    words = [word for word in arguments if not word.startswith("-")]
     commands = getattr(COMMANDS[words[0]].load(), "commands", {})
-    return f"{words[0]} {inner}" if inner in commands else words[0]
+    return " ".join([words[0], *[word for word in words[1:] if word in commands][:1]])
 
 
 @cache

@@ -162,7 +162,10 @@ def parse_config(raw: bytes) -> VaultConfig:
     missing = [key for key, setting in SETTINGS.items() if setting.required and key not in table]
     if missing:
         raise SettingsError(f"config.toml: {missing[0]}: is missing")
-    config = VaultConfig(**{key: _checked(key, value) for key, value in table.items()})
+    try:
+        config = VaultConfig(**{key: _checked(key, value) for key, value in table.items()})
+    except SettingsError as error:
+        raise SettingsError(f"config.toml: {error}", hint=error.hint) from None
     if both := set(config.disclose) & set(config.hide):
         raise SettingsError(
             f"config.toml: {min(both)}: is to be disclosed and hidden", hint="take it out of one"
@@ -227,7 +230,7 @@ def _checked(key: str, value: object) -> Any:
     try:
         return SETTINGS[key].from_toml(value)
     except PerdureError as error:
-        raise SettingsError(f"config.toml: {key}: {error}", hint=error.hint) from None
+        raise SettingsError(f"{key}: {error}", hint=error.hint) from None
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

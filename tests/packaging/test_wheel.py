@@ -120,7 +120,13 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_site_records_without_extras(environment: Path, vault: Path) -> None:
-    for arguments in (("add", STORY / CONTRACT), ("status",), ("list",), ("show", STORY / CONTRACT)):
+    for arguments in (
+        ("add", STORY / CONTRACT),
+        ("status",),
+        ("list",),
+        ("show", STORY / CONTRACT),
+        ("config",),
+    ):
         done = run(environment / "perdure", *arguments, "--vault", vault)
         assert done.returncode == 0, done.stderr
 
@@ -139,3 +145,4 @@ def test_help_works(environment: Path) -> None:
     helped = run(environment / "perdure", "--help")
     assert helped.returncode == 0
     assert "verify" in helped.stdout
+    assert "## perdure verify" in run(environment / "perdure", "help", "json").stdout

@@ -6,6 +6,7 @@
     ---
     $ perdure add letter.txt
     a line of standard output
+    | # a line of standard output that would mean something else
     ! a line of standard error
     = 1
 
@@ -48,6 +49,8 @@ def parse_transcript(text: str) -> list[Step]:
             steps.append(Step(number, file=line[4:], content=list(_until_rule(lines))))
         elif line.startswith("$ "):
             steps.append(Step(number, command=line[2:]))
+        elif line.startswith("| "):
+            steps[-1].out.append(line[2:])
         elif line.startswith("! "):
             steps[-1].err.append(line[2:])
         elif line.startswith("= "):

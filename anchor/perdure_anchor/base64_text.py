@@ -1,6 +1,5 @@
 """Base64 (RFC 4648, section 4) with exactly one spelling for each byte string: padded, no white space, no stray bits."""
 
-import base64
 import binascii
 
 from perdure_anchor.errors import EncodingError
@@ -23,8 +22,8 @@ def parse_base64(
     if not isinstance(value, str):
         raise Base64Error(f"{what}: want base64 text")
     try:
-        octets = base64.b64decode(value.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
+        octets = binascii.a2b_base64(value, strict_mode=True)
+    except ValueError:  # of which `binascii.Error` is one; other than ASCII is another
         raise Base64Error(f"{what}: not base64 text") from None
     if encode_base64(octets) != value:
         raise Base64Error(f"{what}: not the canonical base64 text of its bytes")

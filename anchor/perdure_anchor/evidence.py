@@ -135,12 +135,12 @@ def _parse_slots(value: JsonValue) -> tuple[Slot, ...]:
 
 
 def _parse_slot(value: JsonValue, name: str) -> Slot:
-    match value:
-        case {"disclosure": disclosure, **rest} if not rest:
-            text = take_text(disclosure, f"disclosure of {name}", MAX_DISCLOSURES_SIZE)
+    if isinstance(value, dict) and len(value) == 1:
+        if "digest" in value:
+            return Slot(None, _parse_hash(value["digest"], f"digest of {name}"))
+        if "disclosure" in value:
+            text = take_text(value["disclosure"], f"disclosure of {name}", MAX_DISCLOSURES_SIZE)
             return Slot(text, disclosure_digest(text))
-        case {"digest": digest, **rest} if not rest:
-            return Slot(None, _parse_hash(digest, f"digest of {name}"))
     raise EvidenceError(f"slot {name}: want an object with either a disclosure or a digest")
 
 

@@ -6,20 +6,18 @@ A fault stops the steps that rest on it; what had been shown before stands in th
 
 from dataclasses import dataclass
 
-from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, recover_checkpoint_signer
+from perdure_anchor.anchor_checks import AnchorChecks, Headers
+from perdure_anchor.checkpoint import Checkpoint
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint
-from perdure_anchor.finality import Run, check_final, link_run, parse_headers
+from perdure_anchor.finality import Run
 from perdure_anchor.findings import Findings, GradeTooLow
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, to_hex
 from perdure_anchor.log import leaf_hash, verify_inclusion
-from perdure_anchor.receipt import EventLog, parse_receipt
 from perdure_anchor.record import SLOTS, leaf_from_digests, parse_disclosure
-from perdure_anchor.registry_event import Anchored, AnchoredBefore, parse_registry_event
-from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE, TimeBound, not_after, not_before
-from perdure_anchor.timestamp import format_seconds
-from perdure_anchor.trie import value_from_trie_proof
-from perdure_anchor.trust import TrustFile
+from perdure_anchor.registry_event import Anchored, AnchoredBefore
+from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
+from perdure_anchor.trust import Epoch, TrustFile
 from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Grade, KeyStatus, Verdict
 
 
@@ -33,14 +31,6 @@ class DocumentMismatch(VerificationError):
 
 class DocumentHidden(VerificationError):
     """The evidence does not disclose which document was recorded."""
-
-
-class FailedTransaction(VerificationError):
-    """The receipt is of a transaction that was reverted."""
-
-
-class EventMissing(VerificationError):
-    """The receipt has no log at the given position, or it is another contract's."""
 
 
 class EventMismatch(VerificationError):
@@ -67,6 +57,32 @@ class Document:
     size: int
 
 
+class Verifier:
+    """Verifies evidence under one trust file, and remembers what checking an anchor has shown (see `AnchorChecks`).
+
+    So the seals of a block are checked once, however many files hold them; the verdicts are those of a new verifier each time.
+    """
+
+    __slots__ = ("_checks",)
+
+    def __init__(self, trust: TrustFile) -> None:
+        self._checks = AnchorChecks(trust)
+
+    def verify(
+        self,
+        evidence: Evidence,
+        document: Document | None = None,
+        *,
+        require: Grade = Grade.FINAL,
+        clock_allowance: int = DEFAULT_CLOCK_ALLOWANCE,
+    ) -> Verdict:
+        """As the function `verify`."""
+        checks = self._checks.for_evidence(evidence)
+        findings = Findings(evidence, checks.trust, clock_allowance)
+        findings.take(lambda: _verify_steps(findings, checks, document))
+        return findings.verdict(require)
+
+
 def verify(
     evidence: Evidence,
     trust: TrustFile,
@@ -80,12 +96,10 @@ def verify(
     ``require`` is the grade below which `Verdict.ok` is False; ``clock_allowance`` (seconds) widens both time bounds for the
     clocks of honest validators. Never raises for what the evidence says: faults are in ``Verdict.errors``.
     """
-    findings = Findings(evidence, trust, clock_allowance)
-    findings.take(lambda: _verify_steps(findings, document))
-    return findings.verdict(require)
+    return Verifier(trust).verify(evidence, document, require=require, clock_allowance=clock_allowance)
 
 
-def _verify_steps(findings: Findings, document: Document | None) -> None:
+def _verify_steps(findings: Findings, checks: AnchorChecks, document: Document | None) -> None:
     evidence = findings.evidence
     _verify_registry(evidence, findings.trust)  # 1
     _verify_record(findings)  # 2
@@ -93,15 +107,16 @@ def _verify_steps(findings: Findings, document: Document | None) -> None:
     if evidence.checkpoint is None:
         findings.shortfall = GradeTooLow("the record is in no signed checkpoint yet")
         return
-    checkpoint = _verify_checkpoint(findings, evidence.checkpoint)  # 4
-    if evidence.anchor is None:
+    checkpoint = _verify_checkpoint(findings, checks, evidence.checkpoint)  # 4
+    proof = evidence.anchor
+    if proof is None:
         findings.shortfall = findings.shortfall or GradeTooLow("the checkpoint is not anchored yet")
         return
-    run = _verify_anchor(findings, checkpoint, evidence.anchor)  # 5, 6
-    if not _verify_finality(findings, run):  # 7
+    run = _verify_anchor(findings, checks, checkpoint, proof)  # 5, 6
+    if not _verify_finality(findings, checks, run.epoch, proof.headers):  # 7
         return
-    findings.take(lambda: _verify_not_after(findings, run))  # 8
-    findings.take(lambda: _verify_not_before(findings, run))  # 9
+    findings.take(lambda: _verify_not_after(findings, checks, proof.headers))  # 8
+    findings.take(lambda: _verify_not_before(findings, checks, run))  # 9
 
 
 def _verify_registry(evidence: Evidence, trust: TrustFile) -> None:
@@ -148,13 +163,13 @@ def _verify_document(findings: Findings, document: Document | None) -> None:
     findings.document = DocumentMatch.MATCHED
 
 
-def _verify_checkpoint(findings: Findings, signed: SignedCheckpoint) -> Checkpoint:
+def _verify_checkpoint(findings: Findings, checks: AnchorChecks, signed: SignedCheckpoint) -> Checkpoint:
     """Step 4: the leaf is in the checkpoint, and somebody's key signed it; a pinned key makes it the site's."""
     evidence = findings.evidence
     assert findings.leaf_hash is not None
     verify_inclusion(findings.leaf_hash, signed.index, signed.size, signed.path, signed.root)
     checkpoint = Checkpoint(evidence.origin.site, signed.size, signed.root, signed.sealed_at)
-    findings.signer = recover_checkpoint_signer(findings.trust.domain, checkpoint, signed.signature)
+    findings.signer = checks.signer(checkpoint, signed.signature)
     pinned = findings.trust.pinned_keys(evidence.origin)
     if findings.signer in pinned:
         findings.key, findings.grade = KeyStatus.PINNED, Grade.SIGNED
@@ -168,17 +183,19 @@ def _verify_checkpoint(findings: Findings, signed: SignedCheckpoint) -> Checkpoi
     return checkpoint
 
 
-def _verify_anchor(findings: Findings, checkpoint: Checkpoint, proof: AnchorProof) -> Run:
+def _verify_anchor(
+    findings: Findings, checks: AnchorChecks, checkpoint: Checkpoint, proof: AnchorProof
+) -> Run:
     """Steps 5 and 6: the run of headers links, and the registry's event about the checkpoint is in its first block."""
-    run, _ = link_run(parse_headers(proof.headers), findings.trust)
+    run, _ = checks.run(proof.headers, None)
     block = run.blocks[0]
     if block.number < findings.trust.registry.deployment_block:
         raise BeforeDeployment(
             f"block {block.number}: the registry stands since block {findings.trust.registry.deployment_block}"
         )
-    raw = value_from_trie_proof(block.header.receipts_root, proof.receipt_index, proof.receipt_nodes)
-    event = parse_registry_event(_event_log(raw, proof.log_position, findings.trust.registry.address))
-    _check_event(event, checkpoint, checkpoint_digest(findings.trust.domain, checkpoint), findings.signer)
+    receipts_root = block.header.receipts_root
+    event = checks.event(receipts_root, proof.receipt_index, proof.receipt_nodes, proof.log_position)
+    _check_event(event, checkpoint, checks.digest(checkpoint), findings.signer)
     findings.anchor = AnchorFacts(
         block_number=block.number,
         block_hash=block.hash,
@@ -197,20 +214,6 @@ def _verify_anchor(findings: Findings, checkpoint: Checkpoint, proof: AnchorProo
     return run
 
 
-def _event_log(raw_receipt: bytes, position: int, registry: Address) -> EventLog:
-    receipt = parse_receipt(raw_receipt)
-    if receipt.status != 1:
-        raise FailedTransaction("receipt: the transaction was reverted")
-    if position >= len(receipt.logs):
-        raise EventMissing(f"receipt: got log position {position}, but it has {len(receipt.logs)} logs")
-    log = receipt.logs[position]
-    if log.address != registry:
-        raise EventMissing(
-            f"receipt: log {position} is by {checksum_address(log.address)}, not by the registry"
-        )
-    return log
-
-
 def _check_event(
     event: Anchored | AnchoredBefore, checkpoint: Checkpoint, digest: Hash32, signer: Address | None
 ) -> None:
@@ -227,14 +230,14 @@ def _check_event(
         )
 
 
-def _verify_finality(findings: Findings, run: Run) -> bool:
+def _verify_finality(findings: Findings, checks: AnchorChecks, epoch: Epoch, headers: Headers) -> bool:
     """Step 7: enough validators sealed the block or blocks after it. Says whether the epoch's own rule is met."""
     try:
-        check_final(run, 0)
+        checks.final(headers)
     except VerificationError as error:
         findings.shortfall = error
         return False
-    epoch, findings.sealed = run.epoch, True
+    findings.sealed = True
     if epoch.is_final:
         findings.grade = Grade.FINAL
     else:
@@ -249,13 +252,12 @@ def _verify_finality(findings: Findings, run: Run) -> bool:
     return True
 
 
-def _verify_not_after(findings: Findings, run: Run) -> None:
+def _verify_not_after(findings: Findings, checks: AnchorChecks, headers: Headers) -> None:
     """Step 8: the latest moment at which the anchor's block came to exist."""
-    bound = not_after(run, findings.allowance)
-    findings.not_after = _writable(bound)
+    findings.not_after = checks.latest(headers, findings.allowance)
 
 
-def _verify_not_before(findings: Findings, run: Run) -> None:
+def _verify_not_before(findings: Findings, checks: AnchorChecks, run: Run) -> None:
     """Step 9: the record names a block, which had to exist before the record could be composed."""
     raws = findings.evidence.not_before
     if raws is None:
@@ -264,20 +266,15 @@ def _verify_not_before(findings: Findings, run: Run) -> None:
     if after is None:
         raise AfterHidden("not before: headers are given, but the slot after is hidden or empty")
     name = Hash32(parse_hex(after, 32, "after"))
-    earlier, position = link_run(parse_headers(raws), findings.trust, name)
+    earlier, position = checks.run(raws, name)
     if earlier.blocks[position].number >= run.blocks[0].number:
         raise AfterNotBefore(
             f"not before: block {earlier.blocks[position].number} is not older than the anchor's block "
             f"{run.blocks[0].number}"
         )
-    findings.not_before = _writable(not_before(earlier, position, findings.allowance))
+    findings.not_before = checks.earliest(raws, name, findings.allowance)
     if not earlier.epoch.is_final:
         findings.notes.append(
             "the lower bound rests on a block whose epoch wants less than a quorum: "
             f"{earlier.epoch.wanted_seals} of {len(earlier.epoch.validators)} seals"
         )
-
-
-def _writable(bound: TimeBound) -> TimeBound:
-    format_seconds(bound.seconds)
-    return bound

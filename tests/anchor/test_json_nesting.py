@@ -1,12 +1,13 @@
 """The depth of JSON text, against the depth of the value that the decoder makes of it."""
 
 import json
+import re
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from perdure_anchor.json_nesting import nests_deeper
+from perdure_anchor.json_nesting import _outside_strings, nests_deeper
 
 TEXT = st.text(alphabet='[]{}"\\,: a\n\u20ac')
 VALUES = st.recursive(
@@ -33,6 +34,17 @@ def test_no_text_that_the_decoder_takes_is_deeper_than_it_looked(text):
     if not nests_deeper(text.encode(), 8):
         with suppress(ValueError):
             assert depth_of(json.loads(text)) <= 8
+
+
+@given(st.text(alphabet='[]{}"\\\\n', max_size=40))
+def test_strings_end_where_a_scan_by_expressions_ends_them(text):
+    body = text.encode()
+    scanned = re.sub(rb'"[^"]*"', b"", re.sub(rb"\\.", b"", body, flags=re.DOTALL))
+    assert brackets(_outside_strings(body)) == brackets(scanned)
+
+
+def brackets(text):
+    return re.sub(rb"[^][{}]", b"", text)
 
 
 @pytest.mark.parametrize(

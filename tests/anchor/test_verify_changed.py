@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from perdure_anchor.anchor_checks import EventMissing
 from perdure_anchor.checkpoint import RegistryDomain, parse_origin, sign_checkpoint
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import Evidence, Slot
@@ -26,7 +27,7 @@ from perdure_anchor.slot_values import SlotValueError
 from perdure_anchor.strict_json import DoubledKey, JsonError
 from perdure_anchor.trie import TrieNodeMismatch, TrieNodeMissing, TrieNodeUnused, TrieProofError
 from perdure_anchor.verdict import Grade
-from perdure_anchor.verify import AfterHidden, EventMismatch, EventMissing, WrongRegistry
+from perdure_anchor.verify import AfterHidden, EventMismatch, WrongRegistry
 from simulated_chain import (
     CHAIN_ID,
     DOMAIN,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from perdure_anchor.anchor_checks import EventMissing, FailedTransaction
 from perdure_anchor.checkpoint import Checkpoint, RegistryDomain
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.finality import ForeignSeal, NoEpoch, TooFewSeals, ValidatorListMismatch
@@ -16,13 +17,7 @@ from perdure_anchor.timestamp import MAX_SECONDS, TimestampError
 from perdure_anchor.trie import TrieNodeMismatch
 from perdure_anchor.trust import Epoch, TrustFile
 from perdure_anchor.verdict import Grade
-from perdure_anchor.verify import (
-    BeforeDeployment,
-    EventMismatch,
-    EventMissing,
-    FailedTransaction,
-    WrongRegistry,
-)
+from perdure_anchor.verify import BeforeDeployment, EventMismatch, WrongRegistry
 from simulated_chain import (
     CHAIN_ID,
     COINBASE,

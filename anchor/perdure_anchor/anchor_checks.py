@@ -1,0 +1,114 @@
+"""The checks that evidence of one anchor has in common: who sealed its blocks, what the registry said, between which times.
+
+A site anchors a log once for thousands of records, so thousands of files hold the same headers, receipt and checkpoint. Each
+check here is a function of the trust file and of its arguments, which are all that it depends on, byte for byte; what it
+returned is remembered under exactly these. A fault is not: it is found anew, with the same words, each time. No check sees a
+record, a document or an index in the log.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import TypeVar, cast
+
+from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, recover_checkpoint_signer
+from perdure_anchor.errors import VerificationError
+from perdure_anchor.evidence import Evidence
+from perdure_anchor.finality import Run, check_final, link_run, parse_headers
+from perdure_anchor.hashes import Address, Hash32, checksum_address
+from perdure_anchor.receipt import parse_receipt
+from perdure_anchor.registry_event import Anchored, AnchoredBefore, parse_registry_event
+from perdure_anchor.time_bounds import TimeBound, not_after, not_before
+from perdure_anchor.timestamp import format_seconds
+from perdure_anchor.trie import value_from_trie_proof
+from perdure_anchor.trust import TrustFile
+
+F = TypeVar("F", bound=Callable[..., object])
+Headers = tuple[bytes, ...]
+
+# a site that anchors each day has as many anchors in a year, each with a checkpoint, a receipt and two runs of headers
+REMEMBERED = 512
+# so all that is remembered stays below some tens of megabytes; what is larger was made to be, and is checked by itself
+MAX_REMEMBERED_SIZE = 32 * 1024
+
+
+class FailedTransaction(VerificationError):
+    """The receipt is of a transaction that was reverted."""
+
+
+class EventMissing(VerificationError):
+    """The receipt has no log at the given position, or it is another contract's."""
+
+
+class AnchorChecks:
+    """The checks under one trust file. Pure, but for remembering what went through."""
+
+    __slots__ = ("digest", "earliest", "event", "final", "latest", "run", "signer", "trust")
+
+    def __init__(self, trust: TrustFile) -> None:
+        self.trust = trust
+        self.signer: Callable[[Checkpoint, bytes], Address] = _remembering(
+            partial(recover_checkpoint_signer, trust.domain)
+        )
+        self.digest: Callable[[Checkpoint], Hash32] = _remembering(partial(checkpoint_digest, trust.domain))
+        self.run: Callable[[Headers, Hash32 | None], tuple[Run, int]] = _remembering(partial(_run, trust))
+        self.event: Callable[[Hash32, int, tuple[bytes, ...], int], Anchored | AnchoredBefore] = _remembering(
+            partial(_event, trust.registry.address)
+        )
+        self.final: Callable[[Headers], None] = _remembering(partial(_check_final, self.run))
+        self.latest: Callable[[Headers, int], TimeBound] = _remembering(partial(_latest, self.run))
+        self.earliest: Callable[[Headers, Hash32, int], TimeBound] = _remembering(
+            partial(_earliest, self.run)
+        )
+
+    def for_evidence(self, evidence: Evidence) -> "AnchorChecks":
+        """These checks, or new ones for evidence that is too large for its parts to be remembered."""
+        parts = evidence.not_before or ()
+        if evidence.anchor is not None:
+            parts = (*parts, *evidence.anchor.headers, *evidence.anchor.receipt_nodes)
+        return self if sum(map(len, parts)) <= MAX_REMEMBERED_SIZE else AnchorChecks(self.trust)
+
+
+def _remembering(check: F) -> F:
+    """The check, which looks up whether it has been made with the very same arguments."""
+    return cast("F", lru_cache(maxsize=REMEMBERED)(check))
+
+
+def _run(trust: TrustFile, headers: Headers, name: Hash32 | None) -> tuple[Run, int]:
+    return link_run(parse_headers(headers), trust, name)
+
+
+def _event(
+    registry: Address, receipts_root: Hash32, receipt_index: int, nodes: tuple[bytes, ...], position: int
+) -> Anchored | AnchoredBefore:
+    """What the registry said at ``position`` among the logs of a receipt under ``receipts_root``."""
+    receipt = parse_receipt(value_from_trie_proof(receipts_root, receipt_index, nodes))
+    if receipt.status != 1:
+        raise FailedTransaction("receipt: the transaction was reverted")
+    if position >= len(receipt.logs):
+        raise EventMissing(f"receipt: got log position {position}, but it has {len(receipt.logs)} logs")
+    log = receipt.logs[position]
+    if log.address != registry:
+        raise EventMissing(
+            f"receipt: log {position} is by {checksum_address(log.address)}, not by the registry"
+        )
+    return parse_registry_event(log)
+
+
+_RunOf = Callable[[Headers, Hash32 | None], tuple[Run, int]]
+
+
+def _check_final(run_of: _RunOf, headers: Headers) -> None:
+    check_final(run_of(headers, None)[0], 0)
+
+
+def _latest(run_of: _RunOf, headers: Headers, allowance: int) -> TimeBound:
+    return _writable(not_after(run_of(headers, None)[0], allowance))
+
+
+def _earliest(run_of: _RunOf, headers: Headers, name: Hash32, allowance: int) -> TimeBound:
+    return _writable(not_before(*run_of(headers, name), allowance))
+
+
+def _writable(bound: TimeBound) -> TimeBound:
+    format_seconds(bound.seconds)
+    return bound

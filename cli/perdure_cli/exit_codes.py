@@ -22,6 +22,10 @@ class FileUnreadable(PerdureError):
     """A file is there, but could not be read, so nothing is known of what it says."""
 
 
+class Unfinished(PerdureError):
+    """Work was ended before it was done, so nothing is known of what is left."""
+
+
 class NotAFile(ConfigError):
     """What the user named as a file is a pipe, a device or a socket, which may never end."""
 
@@ -35,7 +39,7 @@ def exit_code(error: PerdureError | OSError) -> int:
     match error:
         case EncodingError() | VerificationError():
             return ANSWER_IS_NO
-        case ChainError() | FileUnreadable() | ConnectionError() | TimeoutError():
+        case ChainError() | FileUnreadable() | Unfinished() | ConnectionError() | TimeoutError():
             return COULD_NOT_FIND_OUT
         case _:
             return USAGE

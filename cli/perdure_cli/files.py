@@ -9,9 +9,11 @@ import hashlib
 import os
 from io import BufferedReader
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 
 from perdure_anchor.hashes import Hash32
+
+_READ_AT_ONCE = 64 * 1024
 
 
 def os_reason(error: OSError) -> str:
@@ -21,21 +23,34 @@ def os_reason(error: OSError) -> str:
 
 def open_regular(path: Path) -> BufferedReader:
     """Open a file to read it; raises `OSError` for what is no regular file, and never waits for a pipe's other end."""
-    stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  # the caller closes it
-    if not S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return stream
+    return os.fdopen(_open_regular(path), "rb")
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+def _open_regular(path: str | Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "is a directory", str(path))
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
-def read_bounded(path: Path, limit: int) -> bytes:
-    """A file's bytes, but at most ``limit`` and one more, by which the caller sees that it is too large."""
-    with open_regular(path) as stream:
-        return stream.read(limit + 1)
+def read_bounded(path: str | Path, limit: int) -> bytes:
+    """A file's bytes, but at most ``limit`` and one more, by which the caller sees that it is too large.
+
+    Without a stream around the file, which would take as long as reading it.
+    """
+    descriptor = _open_regular(path)
+    try:
+        parts, left = [], limit + 1
+        while left and (part := os.read(descriptor, min(left, _READ_AT_ONCE))):
+            parts.append(part)
+            left -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def digest_file(path: Path) -> tuple[Hash32, int]:

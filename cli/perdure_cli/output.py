@@ -70,19 +70,39 @@ def visible(text: str) -> str:
     return "".join(shown)
 
 
+def line(text: str = "", *, style: str | None = None) -> str:
+    """One line of result, as it is printed; ``style`` is a colour's name, or ``bold``."""
+    return _styled(visible(text), style, to_stderr=False) + "\n"
+
+
+def row(label: str, text: str) -> str:
+    """An indented line of result with a label in front."""
+    return line(f"  {label:<{LABEL_WIDTH}} {text}".rstrip())
+
+
+def json_line(members: Mapping[str, object]) -> str:
+    """One result as one line of JSON; other than ASCII is escaped, so no terminal can be moved by it."""
+    return json.dumps(members, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def print_lines(lines: str) -> None:
+    """Lines that the functions above made; nothing else, since nothing is escaped any more."""
+    _echo(lines.removesuffix("\n"), to_stderr=False)
+
+
 def print_line(text: str = "", *, style: str | None = None) -> None:
-    """One line of result; ``style`` is a colour's name, or ``bold``."""
-    _echo(_styled(visible(text), style, to_stderr=False), to_stderr=False)
+    """Print one `line` of result."""
+    print_lines(line(text, style=style))
 
 
 def print_row(label: str, text: str) -> None:
-    """An indented line of result with a label in front."""
-    print_line(f"  {label:<{LABEL_WIDTH}} {text}".rstrip())
+    """Print one `row` of result."""
+    print_lines(row(label, text))
 
 
 def print_json(members: Mapping[str, object]) -> None:
-    """One result as one line of JSON; other than ASCII is escaped, so no terminal can be moved by it."""
-    _echo(json.dumps(members, ensure_ascii=True, allow_nan=False), to_stderr=False)
+    """Print one `json_line`."""
+    print_lines(json_line(members))
 
 
 def print_raw(octets: bytes) -> None:

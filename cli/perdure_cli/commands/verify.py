@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,17 +10,17 @@ from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
 from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
-from perdure_cli.exit_codes import ANSWER_IS_NO, batch_exit_code
+from perdure_cli.exit_codes import batch_exit_code
 from perdure_cli.options import json_option, require_option
-from perdure_cli.output import print_json, tell, tell_next
+from perdure_cli.output import print_lines, tell, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.trust_store import read_trust_file, user_store
-from perdure_cli.verifying.as_json import outcome_members
-from perdure_cli.verifying.as_text import print_outcome
-from perdure_cli.verifying.matching import match, no_evidence
-from perdure_cli.verifying.outcome import Outcome, Question
-from perdure_cli.verifying.sorting import STANDARD_INPUT, SortedFiles, sort_files
+from perdure_cli.verifying.answering import Form, Tally, answers
+from perdure_cli.verifying.finding import STANDARD_INPUT
+from perdure_cli.verifying.outcome import Question
+from perdure_cli.verifying.sorting import sort_files
 from perdure_cli.verifying.trust_choice import TrustChoice, trust_file_around, vault_trust
+from perdure_cli.verifying.workers import Workers, usable_cores
 
 
 def _check_single(ctx: click.Context, parameter: click.Parameter, files: tuple[str, ...]) -> tuple[str, ...]:
@@ -65,6 +64,15 @@ def _check_single(ctx: click.Context, parameter: click.Parameter, files: tuple[s
     metavar="DIR",
     help="Your own vault, to believe its trust file where none is pinned; by default PERDURE_VAULT.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="How many processes share the work on many files; by default one for each processor.",
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Print all that is known of each, also where there are several."
+)
 @json_option
 def verify(
     files: tuple[str, ...],
@@ -72,6 +80,8 @@ def verify(
     require: str,
     clock_allowance: int,
     vault_folder: Path | None,
+    jobs: int | None,
+    verbose: bool,
     as_json: bool,
 ) -> int:
     """Verify evidence, documents and whole folders of both, without a network.
@@ -88,38 +98,21 @@ def verify(
     named = None if trust_file is None else read_trust_file(trust_file, store)
     trust = TrustChoice(store, named, vault_trust(vault_folder, store), trust_file_around)
     question = Question(trust, Grade[require.upper()], clock_allowance)
-    with TerminalProgress() as progress:
-        found = sort_files(files, _read_standard_input, progress)
-    outcomes = []
-    for outcome in _outcomes(found, question):
-        outcomes.append((outcome.ok, outcome.exit_code))
-        if as_json:
-            print_json(outcome_members(outcome, question.require))
-        else:
-            print_outcome(outcome)
+    with Workers(jobs or usable_cores()) as workers, TerminalProgress() as progress:
+        found = sort_files(files, _read_standard_input, workers, progress)
+        given = Tally()
+        for answer in answers(found, question, Form(as_json, verbose), workers, progress):
+            given.take(answer)
+            print_lines(answer.lines)
     for path in found.left_out:
         tell(f"left out: {path}")
-    if len(outcomes) > 1:
-        tell(_summary(outcomes))
+    if given.believing:
+        print_lines("".join(given.believing))
+    if given.count > 1:
+        tell(given.summary)
     if named is not None and not named.pinned and not as_json:
         tell_next(f"perdure trust pin {trust_file}, once you have compared its fingerprint")
-    return batch_exit_code(code for _, code in outcomes) if outcomes else _nothing_found()
-
-
-def _outcomes(found: SortedFiles, question: Question) -> Iterator[Outcome]:
-    """An outcome for each piece of evidence, then for each file that none is about or that could not be read."""
-    cases, lonely = match(found)
-    yield from map(question.answer, cases)
-    for document in lonely:
-        yield Outcome(str(document.path), (str(document.path),), errors=(no_evidence(document),))
-    for name, error in found.unreadable:
-        yield Outcome(name, errors=(error,))
-
-
-def _summary(outcomes: Sequence[tuple[bool, int]]) -> str:
-    yes = sum(ok for ok, _ in outcomes)
-    no = sum(code == ANSWER_IS_NO for _, code in outcomes)
-    return f"{len(outcomes)} in all: {yes} yes, {no} no, {len(outcomes) - yes - no} could not be found out"
+    return batch_exit_code(given.codes) if given.count else _nothing_found()
 
 
 def _nothing_found() -> NoReturn:

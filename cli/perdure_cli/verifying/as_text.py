@@ -1,6 +1,7 @@
 """An outcome for people: what was shown, what is only claimed, between which times, and who must have lied."""
 
 import json
+from collections.abc import Iterator
 
 from perdure_anchor.hashes import checksum_address
 from perdure_anchor.strict_json import JsonValue
@@ -9,7 +10,7 @@ from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.verdict import DocumentMatch, Grade, KeyStatus, Verdict
 
 from perdure_cli.exit_codes import ANSWER_IS_NO
-from perdure_cli.output import print_line, print_row
+from perdure_cli.output import line, row
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.outcome import Outcome
 
@@ -22,29 +23,46 @@ _KEYS = {
 _SHOWN_ELSEWHERE = ("document_sha256", "document_size", "after", "signed_at", "recorded_at")
 
 
-def print_outcome(outcome: Outcome) -> None:
-    """Print everything that is known of one piece of evidence; where it did not even show a record, that is why."""
-    _print_answer(outcome)
-    for error in outcome.errors:
-        print_row("because", str(error))
-        if error.hint:
-            print_row("", error.hint)
+def outcome_text(outcome: Outcome) -> str:
+    """Everything that is known of one piece of evidence; where it did not even show a record, that is why."""
+    return "".join(_all(outcome))
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """The answer in a line, and why where it is no yes: for one outcome of many, whose trust file is told once for all."""
+    return "".join((_answer(outcome, f", {_in_short(outcome)}" if outcome.ok else ""), *_reasons(outcome)))
+
+
+def trust_text(source: TrustSource) -> str:
+    """Who is believed."""
+    return "".join(_trust(source))
+
+
+def _all(outcome: Outcome) -> Iterator[str]:
+    yield _answer(outcome, f", {_grade(outcome)}" if outcome.ok else "")
+    yield from _reasons(outcome)
     if outcome.verdict is not None and outcome.verdict.grade is not None:
-        _print_shown(outcome, outcome.verdict)
-        _print_claims(outcome.verdict)
+        yield from _shown(outcome, outcome.verdict)
+        yield from _claimed(outcome.verdict)
     for note in () if outcome.verdict is None else outcome.verdict.notes:
-        print_row("note", note)
+        yield row("note", note)
     if outcome.trust is not None:
-        _print_trust(outcome.trust)
+        yield from _trust(outcome.trust)
 
 
-def _print_answer(outcome: Outcome) -> None:
+def _answer(outcome: Outcome, grade: str) -> str:
     if outcome.ok:
-        print_line(f"{outcome.file}: yes, {_grade(outcome)}", style="green")
-    elif outcome.exit_code == ANSWER_IS_NO:
-        print_line(f"{outcome.file}: no", style="red")
-    else:
-        print_line(f"{outcome.file}: could not find out", style="yellow")
+        return line(f"{outcome.file}: yes{grade}", style="green")
+    if outcome.exit_code == ANSWER_IS_NO:
+        return line(f"{outcome.file}: no", style="red")
+    return line(f"{outcome.file}: could not find out", style="yellow")
+
+
+def _reasons(outcome: Outcome) -> Iterator[str]:
+    for error in outcome.errors:
+        yield row("because", str(error))
+        if error.hint:
+            yield row("", error.hint)
 
 
 def _grade(outcome: Outcome) -> str:
@@ -55,20 +73,33 @@ def _grade(outcome: Outcome) -> str:
     return f"{grade}, on a devnet" if outcome.trust.trust.devnet else grade
 
 
-def _print_shown(outcome: Outcome, verdict: Verdict) -> None:
-    print_line(" shown")
-    print_row("grade", _grade(outcome))
-    print_row("false only by", verdict.who_must_have_lied)
-    print_row("document", _document(outcome, verdict))
+def _in_short(outcome: Outcome) -> str:
+    """The grade, the time before which the record was there, and the document if there is one."""
+    assert outcome.verdict is not None
+    parts, bound = [_grade(outcome)], outcome.verdict.not_after
+    if bound is not None:
+        parts.append(f"not after {format_seconds(bound.seconds)}")
+        if not bound.complete:
+            parts.append("by one proposer's word")
+    if outcome.documents:
+        parts.append(f"of {', '.join(outcome.documents)}")
+    return ", ".join(parts)
+
+
+def _shown(outcome: Outcome, verdict: Verdict) -> Iterator[str]:
+    yield line(" shown")
+    yield row("grade", _grade(outcome))
+    yield row("false only by", verdict.who_must_have_lied)
+    yield row("document", _document(outcome, verdict))
     if verdict.leaf_hash is not None:
-        print_row("leaf hash", verdict.leaf_hash.hex())
+        yield row("leaf hash", verdict.leaf_hash.hex())
     if verdict.grade is not None and verdict.grade >= Grade.SIGNED:
-        print_row("log", f"entry {verdict.index} of {verdict.size} in the log of {verdict.origin.text}")
-        print_row("key", _KEYS[verdict.key])
+        yield row("log", f"entry {verdict.index} of {verdict.size} in the log of {verdict.origin.text}")
+        yield row("key", _KEYS[verdict.key])
     if verdict.anchor is not None:
-        print_row("anchored", f"in block {verdict.anchor.block_number}, 0x{verdict.anchor.block_hash.hex()}")
-        _print_time("not before", verdict.not_before, outcome.clock_allowance)
-        _print_time("not after", verdict.not_after, outcome.clock_allowance)
+        yield row("anchored", f"in block {verdict.anchor.block_number}, 0x{verdict.anchor.block_hash.hex()}")
+        yield from _time("not before", verdict.not_before, outcome.clock_allowance)
+        yield from _time("not after", verdict.not_after, outcome.clock_allowance)
 
 
 def _document(outcome: Outcome, verdict: Verdict) -> str:
@@ -82,19 +113,19 @@ def _document(outcome: Outcome, verdict: Verdict) -> str:
     return "not checked: its digest is hidden" if digest is None else f"not checked, recorded is {recorded}"
 
 
-def _print_time(label: str, bound: TimeBound | None, allowance: int) -> None:
+def _time(label: str, bound: TimeBound | None, allowance: int) -> Iterator[str]:
     if bound is None:
-        print_row(label, "no bound is shown")
+        yield row(label, "no bound is shown")
         return
-    print_row(label, f"{format_seconds(bound.seconds)}, with {allowance} s allowed for clocks")
+    yield row(label, f"{format_seconds(bound.seconds)}, with {allowance} s allowed for clocks")
     names = ", ".join(map(checksum_address, bound.proposers)) or "whoever proposed the block"
     if bound.complete:
-        print_row("", f"false only if these {len(bound.proposers)} validators lied: {names}")
+        yield row("", f"false only if these {len(bound.proposers)} validators lied: {names}")
     else:
-        print_row("", f"by one proposer's word: {names}")
+        yield row("", f"by one proposer's word: {names}")
 
 
-def _print_claims(verdict: Verdict) -> None:
+def _claimed(verdict: Verdict) -> Iterator[str]:
     claims = {
         "signed_at": verdict.claims.signed_at,
         "recorded_at": verdict.claims.recorded_at,
@@ -102,11 +133,11 @@ def _print_claims(verdict: Verdict) -> None:
     }
     others = {name: value for name, value in verdict.disclosed.items() if name not in _SHOWN_ELSEWHERE}
     claimed = {name: value for name, value in {**others, **claims}.items() if value is not None}
-    print_line(f" claimed by {verdict.origin.text}, shown by nobody")
+    yield line(f" claimed by {verdict.origin.text}, shown by nobody")
     for name, value in claimed.items():
-        print_row(name, _claim(value))
+        yield row(name, _claim(value))
     if verdict.hidden:
-        print_row("hidden", ", ".join(verdict.hidden))
+        yield row("hidden", ", ".join(verdict.hidden))
 
 
 def _claim(value: JsonValue) -> str:
@@ -124,8 +155,8 @@ def _signer(signer: dict[str, JsonValue]) -> str:
     return f"{text}, {others}" if others else text
 
 
-def _print_trust(source: TrustSource) -> None:
-    print_line(" believing")
+def _trust(source: TrustSource) -> Iterator[str]:
+    yield line(" believing")
     pinned = "pinned" if source.pinned else "NOT PINNED: compare the fingerprint with the consortium's"
-    print_row("trust file", f"{source.trust.name}, version {source.trust.version}, {pinned}")
-    print_row("fingerprint", source.fingerprint)
+    yield row("trust file", f"{source.trust.name}, version {source.trust.version}, {pinned}")
+    yield row("fingerprint", source.fingerprint)

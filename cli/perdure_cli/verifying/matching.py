@@ -5,7 +5,7 @@ be meant for one of those.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from perdure_anchor.errors import VerificationError
 from perdure_anchor.evidence import FILE_SUFFIX
 from perdure_anchor.hashes import Hash32
 
-from perdure_cli.verifying.sorting import DocumentFile, EvidenceFile, SortedFiles, evidence_file
+from perdure_cli.verifying.sorting import DocumentFile, EvidenceFile, SortedFiles, read_evidence_file
 
 
 class NoEvidence(VerificationError):
@@ -27,24 +27,52 @@ class Case:
     evidence: EvidenceFile
     documents: tuple[DocumentFile, ...]
 
+    @property
+    def document_names(self) -> tuple[str, ...]:
+        return tuple(document.name for document in self.documents)
+
+
+class Documents:
+    """The documents at hand, looked up by what evidence says; no evidence has to be known for that."""
+
+    def __init__(self, documents: Sequence[DocumentFile]) -> None:
+        self._copies: dict[Hash32 | None, list[DocumentFile]] = {}
+        for document in documents:
+            self._copies.setdefault(document.sha256, []).append(document)
+        self._names = {document.path.name for document in documents}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def copies(self, item: EvidenceFile) -> tuple[DocumentFile, ...]:
+        """All copies of the document that the evidence is about."""
+        return tuple(self._copies.get(item.document_sha256, ()))
+
+    def decide(self, item: EvidenceFile) -> bool:
+        """Whether `match` gives the evidence its `copies`, whatever other evidence there is beside more than this one."""
+        return bool(self.copies(item)) or not (
+            (item.hides_document and self._names) or _stem(item) in self._names
+        )
+
 
 def match(found: SortedFiles) -> tuple[list[Case], list[DocumentFile]]:
     """The cases to verify, and the documents that no evidence is about; looks beside these for evidence first."""
     evidence = [*found.evidence, *_beside(found)]
-    copies: dict[Hash32 | None, list[DocumentFile]] = {}
-    for document in found.documents:
-        copies.setdefault(document.sha256, []).append(document)
+    known = Documents(found.documents)
     proven = {item.document_sha256 for item in evidence}
-    lonely = left = [document for document in found.documents if document.sha256 not in proven]
-    cases = []
+    lonely = tuple(document for document in found.documents if document.sha256 not in proven)
+    named = {document.path.name: document for document in reversed(lonely)}
+    only = lonely[0] if len(lonely) == len(evidence) == 1 else None
+    cases, meant = [], set()
     for item in evidence:
-        documents = tuple(copies.get(item.document_sha256, ()))
-        if not documents and (meant := _meant(item, lonely, alone=len(evidence) == 1)):
-            documents, left = (meant,), [each for each in left if each is not meant]
+        documents = known.copies(item)
+        if not documents and (one := named.get(_stem(item), only)):
+            documents = (one,)
+            meant.add(one.name)
         elif not documents and item.hides_document:
-            documents = tuple(lonely)  # any may be meant, so it must not pass as evidence without a document
+            documents = lonely  # any may be meant, so it must not pass as evidence without a document
         cases.append(Case(item, documents))
-    return cases, left
+    return cases, [document for document in lonely if document.name not in meant]
 
 
 def no_evidence(document: DocumentFile) -> NoEvidence:
@@ -63,12 +91,13 @@ def _beside(found: SortedFiles) -> Iterable[EvidenceFile]:
     if any(item.hides_document for item in found.evidence):
         return
     proven = {item.document_sha256 for item in found.evidence}
-    known = {Path(item.name).resolve() for item in found.evidence}
-    for document in found.documents:
-        path = document.beside
-        if document.sha256 not in proven and _is_file(path) and path.resolve() not in known:
-            known.add(path.resolve())
-            yield evidence_file(path)
+    lonely = [document for document in found.documents if document.sha256 not in proven]
+    besides = [document.beside for document in lonely if _is_file(document.beside)]
+    known = {os.path.realpath(item.name) for item in found.evidence} if besides else set()
+    for path in besides:
+        if (resolved := os.path.realpath(path)) not in known:
+            known.add(resolved)
+            yield read_evidence_file(path)
 
 
 def _is_file(path: Path) -> bool:
@@ -76,10 +105,6 @@ def _is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
-def _meant(item: EvidenceFile, lonely: list[DocumentFile], *, alone: bool) -> DocumentFile | None:
-    """The document that the user must have meant: the one with the evidence's name, or the only one to the only evidence."""
-    stem = Path(item.name).name.removesuffix(FILE_SUFFIX)
-    named = [document for document in lonely if document.path.name == stem]
-    if named:
-        return named[0]
-    return lonely[0] if alone and len(lonely) == 1 else None
+def _stem(item: EvidenceFile) -> str:
+    """The name of the document that the user must have meant, by the evidence's name."""
+    return os.path.basename(item.name).removesuffix(FILE_SUFFIX)  # noqa: PTH119  # as `Path` does, for many files

@@ -1,11 +1,11 @@
 """The result of one piece of evidence, or of a file that could not be held against any: a verdict, or why there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.evidence import parse_evidence
+from perdure_anchor.evidence import Evidence, parse_evidence
 from perdure_anchor.verdict import Grade, Verdict
-from perdure_anchor.verify import Document, verify
+from perdure_anchor.verify import Document, Verifier
 
 from perdure_cli.exit_codes import FileUnreadable, batch_exit_code, exit_code
 from perdure_cli.files import os_reason
@@ -44,20 +44,42 @@ class Question:
     trust: TrustChoice
     require: Grade
     clock_allowance: int
+    # by the bytes of the trust file, so that what many pieces of evidence have in common is checked once
+    _verifiers: dict[bytes, Verifier] = field(default_factory=dict)
 
     def answer(self, case: Case) -> Outcome:
         """The outcome for one piece of evidence; never raises for what a file says."""
-        names = tuple(str(document.path) for document in case.documents)
         try:
             evidence = parse_evidence(case.evidence.read())
-            trust = self.trust.choose(evidence.domain)
-        except OSError as error:
-            fault = FileUnreadable(f"{case.evidence.name}: {os_reason(error)}")
-            return Outcome(case.evidence.name, names, errors=(fault,))
-        except PerdureError as error:
-            return Outcome(case.evidence.name, names, errors=(error,))
+        except (PerdureError, OSError) as error:
+            return self.unreadable(case, error)
+        return self.answer_parsed(case, evidence)
+
+    def answer_parsed(self, case: Case, evidence: Evidence) -> Outcome:
+        """As `answer`, for evidence that was read already."""
+        try:
+            source = self.trust.choose(evidence.domain)
+        except (PerdureError, OSError) as error:
+            return self.unreadable(case, error)
         document = Document(case.documents[0].sha256, case.documents[0].size) if case.documents else None
-        verdict = verify(
-            evidence, trust.trust, document, require=self.require, clock_allowance=self.clock_allowance
+        verdict = self._verifier(source).verify(
+            evidence, document, require=self.require, clock_allowance=self.clock_allowance
         )
-        return Outcome(case.evidence.name, names, verdict, trust, verdict.errors, self.clock_allowance)
+        return Outcome(
+            case.evidence.name, case.document_names, verdict, source, verdict.errors, self.clock_allowance
+        )
+
+    def unreadable(self, case: Case, error: PerdureError | OSError) -> Outcome:
+        """The outcome for evidence that could not be read, or for which nobody is trusted."""
+        fault = (
+            FileUnreadable(f"{case.evidence.name}: {os_reason(error)}")
+            if isinstance(error, OSError)
+            else error
+        )
+        return Outcome(case.evidence.name, case.document_names, errors=(fault,))
+
+    def _verifier(self, source: TrustSource) -> Verifier:
+        verifier = self._verifiers.get(source.raw)
+        if verifier is None:
+            verifier = self._verifiers[source.raw] = Verifier(source.trust)
+        return verifier

@@ -2,18 +2,17 @@
 
 A file that says our format is evidence, whatever its name; so is what carries the name of evidence and cannot be read as
 such, since a broken proof must be reported as one. All other files are documents, each of which must be proven by some
-evidence. Only in a folder are files left out, and named: hidden ones, devnets, and what `perdure` itself writes beside
-evidence.
+evidence. Only in a folder are files left out, and named: trust files, and what `perdure` itself writes beside evidence.
 """
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from stat import S_ISREG
+from typing import Final
 
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, parse_evidence
@@ -22,46 +21,76 @@ from perdure_anchor.record import SLOTS, parse_disclosure
 from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 
 from perdure_cli.exit_codes import FileUnreadable, NotAFile
-from perdure_cli.files import digest_file, open_regular, os_reason, read_bounded
+from perdure_cli.files import digest_file, open_regular, read_bounded
 from perdure_cli.progress import Progress
+from perdure_cli.verifying.finding import STANDARD_INPUT, FoundFile, find_files, unreadable
+from perdure_cli.verifying.workers import Workers
 
-STANDARD_INPUT = "-"
 # written by `perdure prove --all` beside the evidence
 INDEX_NAME = "index.csv"
-
-# what a folder of `perdure devnet` holds: a chain, not documents
-_DEVNET_FILES = {"devnet.json", "chain.sqlite"}
 
 _FORMAT_FAMILY = "perdure-evidence/"
 _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"' + _FORMAT_FAMILY.encode())
+_DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFile:
-    """A file of evidence: its name as given, how to read it again, and which document it says that it is about.
+    """A file of evidence: its name as given, its bytes if it can be read only once, and which document it says it is about.
 
     ``hides_document``: it is well-formed, but does not say; what cannot be read says nothing either.
     """
 
     name: str
-    read: Callable[[], bytes]
+    raw: bytes | None = None
     document_sha256: Hash32 | None = None
     hides_document: bool = False
+
+    def read(self) -> bytes:
+        """Its bytes, and one more than evidence may have where it is too large; raises `OSError`."""
+        return read_bounded(self.name, MAX_EVIDENCE_SIZE) if self.raw is None else self.raw
+
+    def about(self, evidence: Evidence) -> "EvidenceFile":
+        """The same file, of which is known now what it says that it is about; raises what a disclosure does."""
+        document = _disclosed_document(evidence)
+        return EvidenceFile(self.name, self.raw, document, hides_document=document is None)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentFile:
     """A file that is no evidence."""
 
-    path: Path
+    name: str
     sha256: Hash32
     size: int
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
 
     @property
     def beside(self) -> Path:
         """Where `perdure prove` puts the evidence of this file."""
         return self.path.with_name(self.path.name + FILE_SUFFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file of a folder that is not looked at."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file of which nothing is known, and why."""
+
+    name: str
+    error: FileUnreadable | NotAFile
+
+
+Sorted = EvidenceFile | DocumentFile | LeftOut | Unreadable
 
 
 @dataclass(slots=True)
@@ -70,99 +99,83 @@ class SortedFiles:
 
     evidence: list[EvidenceFile] = field(default_factory=list)
     documents: list[DocumentFile] = field(default_factory=list)
-    left_out: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, FileUnreadable | NotAFile]] = field(default_factory=list)
+
+    def take(self, item: Sorted) -> None:
+        match item:
+            case EvidenceFile():
+                self.evidence.append(item)
+            case DocumentFile():
+                self.documents.append(item)
+            case LeftOut():
+                self.left_out.append(item.name)
+            case Unreadable():
+                self.unreadable.append((item.name, item.error))
 
 
 def sort_files(
-    arguments: Sequence[str], read_standard_input: Callable[[], bytes], progress: Progress
+    arguments: Sequence[str], read_standard_input: Callable[[], bytes], workers: Workers, progress: Progress
 ) -> SortedFiles:
     """Sort the arguments, and what is in those that are folders; each file once."""
-    found = SortedFiles()
-    files = list(_without_repeats(_walk(arguments, found)))
-    progress.stage("read", len(files))
-    for done, (path, is_argument) in enumerate(files, 1):
-        _sort_file(path, is_argument, found)
-        progress.advance(done)
+    found = find_files(arguments)
+    sorted_files = SortedFiles(left_out=found.left_out, unreadable=found.unreadable)
+    for item in _sorted(found.files, workers, progress):
+        sorted_files.take(item)
     if STANDARD_INPUT in arguments:
-        raw = read_standard_input()
-        found.evidence.append(_evidence(STANDARD_INPUT, lambda: raw))
-    return found
+        sorted_files.evidence.append(EvidenceFile(STANDARD_INPUT, read_standard_input()))
+    return sorted_files
 
 
-def evidence_file(path: Path) -> EvidenceFile:
-    """The evidence in a file; whether it can be read is told when it is verified."""
-    read = partial(read_bounded, path, MAX_EVIDENCE_SIZE)
-    return _evidence(str(path), read)
+def _sorted(files: Sequence[FoundFile], workers: Workers, progress: Progress) -> Iterator[Sorted]:
+    """What each file is, in order; whether evidence can be read is told when it is verified."""
+    to_open = [file for file in files if not _is_named_evidence(file)]
+    progress.stage("read", len(to_open))
+    opened = workers.map(sort_file, to_open)
+    done = 0
+    for file in files:
+        if _is_named_evidence(file):
+            yield EvidenceFile(file.name)
+        else:
+            yield next(opened)
+            progress.advance(done := done + 1)
 
 
-def _evidence(name: str, read: Callable[[], bytes]) -> EvidenceFile:
+def _is_named_evidence(file: FoundFile) -> bool:
+    return file.is_regular and file.name.endswith(FILE_SUFFIX)
+
+
+def sort_file(file: FoundFile) -> Sorted:
+    """What one file is; a document is hashed."""
+    path = Path(file.name)
     try:
-        document = _disclosed_document(parse_evidence(read()))
+        if not file.is_regular and not S_ISREG(os.stat(file.name).st_mode):  # noqa: PTH116
+            # a pipe could be read once only, and may never end
+            fault = NotAFile if file.is_argument else FileUnreadable
+            return Unreadable(file.name, fault(f"{file.name}: not a regular file"))
+        kind = _kind(path)
+        if kind == _FORMAT_FAMILY:
+            return EvidenceFile(file.name)
+        if file.is_argument or not (kind == TRUST_FORMAT or path.name == INDEX_NAME):
+            return DocumentFile(file.name, *digest_file(path))
+        return LeftOut(file.name)
+    except OSError as error:
+        return Unreadable(file.name, unreadable(file.name, error))
+
+
+def read_evidence_file(path: Path) -> EvidenceFile:
+    """The evidence in a file, with what it says that it is about."""
+    file = EvidenceFile(str(path))
+    try:
+        return file.about(parse_evidence(file.read()))
     except (PerdureError, OSError):
-        return EvidenceFile(name, read)
-    return EvidenceFile(name, read, document, hides_document=document is None)
+        return file
 
 
 def _disclosed_document(evidence: Evidence) -> Hash32 | None:
-    disclosure = evidence.slots[SLOTS.index("document_sha256")].disclosure
+    disclosure = evidence.slots[_DOCUMENT_SLOT].disclosure
     value = None if disclosure is None else parse_disclosure(disclosure, "document_sha256")
     return Hash32(bytes.fromhex(value)) if isinstance(value, str) else None
-
-
-def _walk(arguments: Iterable[str], found: SortedFiles) -> Iterator[tuple[Path, bool]]:
-    """Each file with whether the user named it; folders are walked in the order of names."""
-    for argument in arguments:
-        # what the system refuses to look at is no folder, where Path.is_dir raises
-        if argument != STANDARD_INPUT and os.path.isdir(argument):  # noqa: PTH112
-            yield from ((inner, False) for inner in _files_below(Path(argument), found))
-        elif argument != STANDARD_INPUT:
-            yield Path(argument), True
-
-
-def _files_below(folder: Path, found: SortedFiles) -> Iterator[Path]:
-    def unreadable(error: OSError) -> None:
-        found.unreadable.append((str(error.filename), _unreadable(Path(str(error.filename)), error)))
-
-    for parent, folders, names in os.walk(folder, onerror=unreadable):
-        if set(names) >= _DEVNET_FILES:
-            found.left_out.append(Path(parent))
-            folders.clear()
-            continue
-        hidden = [name for name in [*folders, *names] if name.startswith(".")]
-        found.left_out.extend(Path(parent, name) for name in sorted(hidden))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _without_repeats(files: Iterable[tuple[Path, bool]]) -> Iterator[tuple[Path, bool]]:
-    seen = set()
-    for path, is_argument in files:
-        # unlike Path.resolve, it does not stumble over a ring of links
-        if (resolved := os.path.realpath(path)) not in seen:
-            seen.add(resolved)
-            yield path, is_argument
-
-
-def _sort_file(path: Path, is_argument: bool, found: SortedFiles) -> None:
-    try:
-        if not S_ISREG(path.stat().st_mode):  # a pipe could be read once only, and may never end
-            fault = NotAFile if is_argument else FileUnreadable
-            found.unreadable.append((str(path), fault(f"{path}: not a regular file")))
-            return
-        kind = _kind(path)
-        if kind == _FORMAT_FAMILY:
-            found.evidence.append(evidence_file(path))
-        elif is_argument or not (kind == TRUST_FORMAT or path.name == INDEX_NAME):
-            found.documents.append(DocumentFile(path, *digest_file(path)))
-        else:
-            found.left_out.append(path)
-    except OSError as error:
-        found.unreadable.append((str(path), _unreadable(path, error)))
-
-
-def _unreadable(path: Path, error: OSError) -> FileUnreadable:
-    return FileUnreadable(f"{path}: {os_reason(error)}")
 
 
 def _kind(path: Path) -> str | None:

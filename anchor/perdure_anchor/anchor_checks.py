@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, recover_checkpoint_signer
 from perdure_anchor.errors import VerificationError
-from perdure_anchor.evidence import Evidence
+from perdure_anchor.evidence import Evidence, Headers
 from perdure_anchor.finality import Run, check_final, link_run, parse_headers
 from perdure_anchor.hashes import Address, Hash32, checksum_address
 from perdure_anchor.receipt import parse_receipt
@@ -23,7 +23,6 @@ from perdure_anchor.trie import value_from_trie_proof
 from perdure_anchor.trust import TrustFile
 
 F = TypeVar("F", bound=Callable[..., object])
-Headers = tuple[bytes, ...]
 
 # a site that anchors each day has as many anchors in a year, each with a checkpoint, a receipt and two runs of headers
 REMEMBERED = 512

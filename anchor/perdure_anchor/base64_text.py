@@ -3,7 +3,10 @@
 import binascii
 
 from perdure_anchor.errors import EncodingError
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
+
+_HASH_SIZE = 32
 
 
 class Base64Error(EncodingError):
@@ -25,10 +28,21 @@ def parse_base64(
         octets = binascii.a2b_base64(value, strict_mode=True)
     except ValueError:  # of which `binascii.Error` is one; other than ASCII is another
         raise Base64Error(f"{what}: not base64 text") from None
-    if encode_base64(octets) != value:
+    if binascii.b2a_base64(octets, newline=False).decode("ascii") != value:
         raise Base64Error(f"{what}: not the canonical base64 text of its bytes")
     if exactly is not None and len(octets) != exactly:
         raise Base64Error(f"{what}: got {len(octets)} bytes, want {exactly}")
     if at_most is not None and len(octets) > at_most:
         raise Base64Error(f"{what}: got {len(octets)} bytes, want at most {at_most}")
     return octets
+
+
+def parse_hash32(value: JsonValue, what: str) -> Hash32:
+    """As `parse_base64` for exactly 32 bytes, in two thirds of the time: evidence has two dozen of these."""
+    try:
+        octets = binascii.a2b_base64(value, strict_mode=True)  # type: ignore[arg-type]  # a wrong type is told below
+        if len(octets) == _HASH_SIZE and binascii.b2a_base64(octets, newline=False).decode() == value:
+            return Hash32(octets)
+    except (TypeError, ValueError):
+        pass
+    return Hash32(parse_base64(value, what, exactly=_HASH_SIZE))

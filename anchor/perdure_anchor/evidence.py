@@ -4,12 +4,16 @@ Parsing is strict and bounded, and judges nothing: lengths and types are checked
 Parts that are not there yet are null: evidence of a record can be given out before it is signed or anchored.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
-from perdure_anchor.base64_text import encode_base64, parse_base64
+from perdure_anchor.base64_text import (
+    encode_base64,
+    parse_base64,
+    parse_hash32,
+)
 from perdure_anchor.checkpoint import MAX_TREE_SIZE, Origin, RegistryDomain, parse_origin
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex
@@ -31,6 +35,10 @@ from perdure_anchor.trie import MAX_PROOF_NODES
 FORMAT: Final = "perdure-evidence/1"
 FILE_SUFFIX: Final = ".evidence.json"
 
+# what a file says of its record, and what all files under one anchor share
+RECORD_KEYS: Final = ("format", "registry", "origin", "slots", "checkpoint")
+ANCHOR_KEYS: Final = ("anchor", "not_before")
+
 # with hops or many records; a file of one record without hops stays under 64 KiB
 MAX_EVIDENCE_SIZE = 4 * 1024 * 1024
 MAX_PATH = 48
@@ -39,6 +47,8 @@ MAX_RUN = 64
 MAX_NODE_SIZE = 128 * 1024
 MAX_RECEIPT_INDEX = 2**16 - 1
 MAX_LOG_POSITION = 2**12 - 1
+
+Headers: TypeAlias = tuple[bytes, ...]
 
 
 class EvidenceError(EncodingError):
@@ -80,7 +90,7 @@ class AnchorProof:
     receipt_index: int
     receipt_nodes: tuple[bytes, ...]
     log_position: int
-    headers: tuple[bytes, ...]
+    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ class Evidence:
     slots: tuple[Slot, ...]
     checkpoint: SignedCheckpoint | None
     anchor: AnchorProof | None
-    not_before: tuple[bytes, ...] | None
+    not_before: Headers | None
 
 
 def parse_evidence(raw: bytes) -> Evidence:
@@ -102,19 +112,29 @@ def parse_evidence(raw: bytes) -> Evidence:
     value = parse_json(raw, "evidence")
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise NotEvidence(f"evidence: does not say that its format is {FORMAT}")
-    keys = ("format", "registry", "origin", "slots", "checkpoint", "anchor", "not_before")
-    top = take_object(value, "evidence", keys)
-    evidence = Evidence(
-        domain=_parse_domain(top["registry"]),
-        origin=parse_origin(top["origin"]),
-        slots=_parse_slots(top["slots"]),
-        checkpoint=None if top["checkpoint"] is None else _parse_checkpoint(top["checkpoint"]),
-        anchor=None if top["anchor"] is None else _parse_anchor(top["anchor"]),
-        not_before=None if top["not_before"] is None else _parse_headers(top["not_before"], "not_before"),
-    )
-    if evidence.anchor is not None and evidence.checkpoint is None:
+    top = take_object(value, "evidence", RECORD_KEYS + ANCHOR_KEYS)
+    return parse_record_part(top, lambda: parse_anchor_part(top))
+
+
+def parse_record_part(
+    top: dict[str, JsonValue], anchor_part: Callable[[], tuple[AnchorProof | None, Headers | None]]
+) -> Evidence:
+    """Evidence from the members `RECORD_KEYS`, and what `parse_anchor_part` makes of the others after them."""
+    domain, origin = _parse_domain(top["registry"]), parse_origin(top["origin"])
+    slots = _parse_slots(top["slots"])
+    checkpoint = None if top["checkpoint"] is None else _parse_checkpoint(top["checkpoint"])
+    anchor, not_before = anchor_part()
+    if anchor is not None and checkpoint is None:
         raise EvidenceError("evidence: an anchor without the checkpoint that it anchors")
-    return evidence
+    return Evidence(domain, origin, slots, checkpoint, anchor, not_before)
+
+
+def parse_anchor_part(top: dict[str, JsonValue]) -> tuple[AnchorProof | None, Headers | None]:
+    """What stands under `ANCHOR_KEYS`."""
+    return (
+        None if top["anchor"] is None else _parse_anchor(top["anchor"]),
+        None if top["not_before"] is None else _parse_headers(top["not_before"], "not_before"),
+    )
 
 
 def _parse_domain(value: JsonValue) -> RegistryDomain:
@@ -137,15 +157,11 @@ def _parse_slots(value: JsonValue) -> tuple[Slot, ...]:
 def _parse_slot(value: JsonValue, name: str) -> Slot:
     if isinstance(value, dict) and len(value) == 1:
         if "digest" in value:
-            return Slot(None, _parse_hash(value["digest"], f"digest of {name}"))
+            return Slot(None, parse_hash32(value["digest"], f"digest of {name}"))
         if "disclosure" in value:
             text = take_text(value["disclosure"], f"disclosure of {name}", MAX_DISCLOSURES_SIZE)
             return Slot(text, disclosure_digest(text))
     raise EvidenceError(f"slot {name}: want an object with either a disclosure or a digest")
-
-
-def _parse_hash(value: JsonValue, what: str) -> Hash32:
-    return Hash32(parse_base64(value, what, exactly=32))
 
 
 def _parse_checkpoint(value: JsonValue) -> SignedCheckpoint:
@@ -153,12 +169,12 @@ def _parse_checkpoint(value: JsonValue) -> SignedCheckpoint:
     members = take_object(value, "checkpoint", keys)
     return SignedCheckpoint(
         size=take_integer(members["size"], "checkpoint size", MAX_TREE_SIZE),
-        root=_parse_hash(members["root"], "checkpoint root"),
+        root=parse_hash32(members["root"], "checkpoint root"),
         sealed_at=take_integer(members["sealed_at"], "checkpoint sealed_at"),
         signature=parse_base64(members["signature"], "checkpoint signature", exactly=SIGNATURE_SIZE),
         index=take_integer(members["index"], "checkpoint index", MAX_TREE_SIZE),
         path=tuple(
-            _parse_hash(item, "checkpoint path") for item in take_list(members["path"], "path", MAX_PATH)
+            parse_hash32(item, "checkpoint path") for item in take_list(members["path"], "path", MAX_PATH)
         ),
     )
 
@@ -174,7 +190,7 @@ def _parse_anchor(value: JsonValue) -> AnchorProof:
     )
 
 
-def _parse_headers(value: JsonValue, what: str) -> tuple[bytes, ...]:
+def _parse_headers(value: JsonValue, what: str) -> Headers:
     items = take_list(value, what, MAX_RUN)
     if not items:
         raise EvidenceError(f"{what}: an empty list of headers")

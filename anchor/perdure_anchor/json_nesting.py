@@ -17,9 +17,9 @@ _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 
 def nests_deeper(body: bytes, limit: int) -> bool:
     """Whether a decoder of this JSON text would have to go more than ``limit`` levels down before its end or a fault."""
-    kept = body.translate(None, _DROPPED)
-    if kept.count(b"[") + kept.count(b"{") <= limit:
+    if body.count(b"[") + body.count(b"{") <= limit:
         return False
+    kept = body.translate(None, _DROPPED)
     depth = 0
     for bracket in _outside_strings(kept).translate(None, _NOT_BRACKETS):
         depth += 1 if bracket in _OPENING else -1

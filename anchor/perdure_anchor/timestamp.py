@@ -40,4 +40,4 @@ def format_seconds(seconds: int) -> str:
     """Seconds since 1970 as RFC 3339 in UTC; raises `TimestampError` past the year 9999."""
     if not 0 <= seconds <= MAX_SECONDS:
         raise TimestampError(f"time: {seconds} seconds since 1970 is no date that can be written")
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00") + "Z"

@@ -6,10 +6,10 @@ A fault stops the steps that rest on it; what had been shown before stands in th
 
 from dataclasses import dataclass
 
-from perdure_anchor.anchor_checks import AnchorChecks, Headers
+from perdure_anchor.anchor_checks import AnchorChecks
 from perdure_anchor.checkpoint import Checkpoint
 from perdure_anchor.errors import VerificationError
-from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint
+from perdure_anchor.evidence import AnchorProof, Evidence, Headers, SignedCheckpoint
 from perdure_anchor.finality import Run
 from perdure_anchor.findings import Findings, GradeTooLow
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, to_hex

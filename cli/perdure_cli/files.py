@@ -13,8 +13,6 @@ from stat import S_ISDIR, S_ISREG
 
 from perdure_anchor.hashes import Hash32
 
-_READ_AT_ONCE = 64 * 1024
-
 
 def os_reason(error: OSError) -> str:
     """Why the system refused, as our messages are written: ``no such file or directory``."""
@@ -23,16 +21,18 @@ def os_reason(error: OSError) -> str:
 
 def open_regular(path: Path) -> BufferedReader:
     """Open a file to read it; raises `OSError` for what is no regular file, and never waits for a pipe's other end."""
-    return os.fdopen(_open_regular(path), "rb")
+    descriptor, _ = _open_regular(path)
+    return os.fdopen(descriptor, "rb")
 
 
-def _open_regular(path: str | Path) -> int:
+def _open_regular(path: str | Path) -> tuple[int, int]:
+    """A descriptor, and how long the file is now."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(descriptor).st_mode
-    if S_ISREG(mode):
-        return descriptor
+    status = os.fstat(descriptor)
+    if S_ISREG(status.st_mode):
+        return descriptor, status.st_size
     os.close(descriptor)
-    if S_ISDIR(mode):
+    if S_ISDIR(status.st_mode):
         raise OSError(errno.EISDIR, "is a directory", str(path))
     raise OSError(errno.EINVAL, "not a regular file", str(path))
 
@@ -40,15 +40,17 @@ def _open_regular(path: str | Path) -> int:
 def read_bounded(path: str | Path, limit: int) -> bytes:
     """A file's bytes, but at most ``limit`` and one more, by which the caller sees that it is too large.
 
-    Without a stream around the file, which would take as long as reading it.
+    Without a stream around the file, which takes longer than to read a small one.
     """
-    descriptor = _open_regular(path)
+    descriptor, size = _open_regular(path)
     try:
-        parts, left = [], limit + 1
-        while left and (part := os.read(descriptor, min(left, _READ_AT_ONCE))):
-            parts.append(part)
-            left -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        octets = b""
+        # by the length that the system tells, since room that is not used costs time too; a wrong one takes a read more
+        while part := os.read(descriptor, min(limit + 1 - len(octets), max(size - len(octets), 0) + 1)):
+            octets = octets + part if octets else part
+            if len(octets) in (size, limit + 1):
+                break
+        return octets
     finally:
         os.close(descriptor)
 

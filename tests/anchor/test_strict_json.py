@@ -71,7 +71,7 @@ REFUSED: dict[str, tuple[bytes, type[JsonError], str]] = {
     "a negative zero": (b"-0", NotInteger, "negative zero"),
     "a lone surrogate": (rb'"\ud800"', LoneSurrogate, "half of a surrogate pair"),
     "a lone surrogate in a key": (rb'{"\udc00": 1}', LoneSurrogate, "half of a surrogate pair"),
-    "a value inside 17 lists": (b"[" * 17 + b"0" + b"]" * 17, TooDeep, "nested too deep"),
+    "a value inside 17 lists": (b"[" * 17 + b"0" + b"]" * 17, TooDeep, "nested deeper than 16"),
     "a list inside 17 lists": (b"[" * 18 + b"]" * 18, TooDeep, "file: nested deeper than 16"),
     "a hundred thousand lists": (b"[" * 100_000, TooDeep, "file: nested deeper than 16"),
     "a hundred thousand objects": (b'{"a":' * 100_000, TooDeep, "file: nested deeper than 16"),

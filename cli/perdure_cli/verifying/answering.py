@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.evidence import parse_evidence
 
 from perdure_cli.exit_codes import ANSWER_IS_NO
 from perdure_cli.output import json_line
@@ -126,7 +125,7 @@ def _looker(found: SortedFiles, question: Question, form: Form) -> Callable[[Evi
     def look(file: EvidenceFile) -> _Look:
         evidence = fault = None
         try:
-            evidence = parse_evidence(file.read())
+            evidence = question.parse(file.read())
             file = file.about(evidence) if documents else file
         except (PerdureError, OSError) as error:
             fault = error

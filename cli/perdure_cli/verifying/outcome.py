@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.evidence import Evidence, parse_evidence
+from perdure_anchor.evidence import Evidence
+from perdure_anchor.evidence_reader import EvidenceReader
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import Document, Verifier
 
@@ -47,10 +48,16 @@ class Question:
     # by the bytes of the trust file, so that what many pieces of evidence have in common is checked once
     _verifiers: dict[bytes, Verifier] = field(default_factory=dict)
 
+    _reader: EvidenceReader = field(default_factory=EvidenceReader)
+
+    def parse(self, raw: bytes) -> Evidence:
+        """As `parse_evidence`."""
+        return self._reader.parse(raw)
+
     def answer(self, case: Case) -> Outcome:
         """The outcome for one piece of evidence; never raises for what a file says."""
         try:
-            evidence = parse_evidence(case.evidence.read())
+            evidence = self.parse(case.evidence.read())
         except (PerdureError, OSError) as error:
             return self.unreadable(case, error)
         return self.answer_parsed(case, evidence)

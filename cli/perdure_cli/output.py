@@ -90,6 +90,11 @@ def print_lines(lines: str) -> None:
     _echo(lines.removesuffix("\n"), to_stderr=False)
 
 
+def write_lines(lines: str) -> None:
+    """As `print_lines`, but many in a row are sent together; where a terminal reads them, each at once."""
+    sys.stdout.write(lines)
+
+
 def print_line(text: str = "", *, style: str | None = None) -> None:
     """Print one `line` of result."""
     print_lines(line(text, style=style))

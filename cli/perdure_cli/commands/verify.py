@@ -12,10 +12,10 @@ from perdure_anchor.verdict import Grade
 
 from perdure_cli.exit_codes import batch_exit_code
 from perdure_cli.options import json_option, require_option
-from perdure_cli.output import print_lines, tell, tell_next
+from perdure_cli.output import print_lines, tell, tell_next, write_lines
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.trust_store import read_trust_file, user_store
-from perdure_cli.verifying.answering import Form, Tally, answers
+from perdure_cli.verifying.answering import Form, Tally, Unseen, answers
 from perdure_cli.verifying.finding import STANDARD_INPUT
 from perdure_cli.verifying.outcome import Question
 from perdure_cli.verifying.sorting import sort_files
@@ -100,10 +100,10 @@ def verify(
     question = Question(trust, Grade[require.upper()], clock_allowance)
     with Workers(jobs or usable_cores()) as workers, TerminalProgress() as progress:
         found = sort_files(files, _read_standard_input, workers, progress)
-        given = Tally()
-        for answer in answers(found, question, Form(as_json, verbose), workers, progress):
+        given, seen = Tally(), Unseen() if sys.stdout.isatty() else progress
+        for answer in answers(found, question, Form(as_json, verbose), workers, seen):
             given.take(answer)
-            print_lines(answer.lines)
+            write_lines(answer.lines)
     for path in found.left_out:
         tell(f"left out: {path}")
     if given.believing:

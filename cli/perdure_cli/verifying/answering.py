@@ -7,6 +7,7 @@ the first such piece on, all are matched before they are verified. What is kept 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
 from perdure_anchor.errors import PerdureError
 
@@ -20,15 +21,29 @@ from perdure_cli.verifying.outcome import Outcome, Question
 from perdure_cli.verifying.sorting import DocumentFile, EvidenceFile, SortedFiles
 from perdure_cli.verifying.workers import Workers
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An outcome as it is printed; ``believing`` is who was believed, where the lines do not say it themselves."""
+
+class Answer(NamedTuple):
+    """An outcome as it is printed; ``believing`` is who was believed, where the lines do not say it themselves.
+
+    A tuple, as `_Look` is: between processes a dataclass takes five times as long.
+    """
 
     ok: bool
     exit_code: int
     lines: str
     believing: str = ""
+
+
+class Unseen:
+    """The progress of work whose answers appear on the terminal, where a bar would be in their way."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        pass
+
+    def advance(self, done: int) -> None:
+        pass
 
 
 @dataclass(slots=True)
@@ -81,35 +96,46 @@ class Form:
         return self._trust_texts[source.raw]
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What was found out about a file by itself; ``answer`` is None where other evidence has to be read first."""
+class _Look(NamedTuple):
+    """What was found out about a file by itself.
 
-    file: EvidenceFile
+    ``file`` is None where there are no documents, and ``answer`` where other evidence has to be read first.
+    """
+
+    file: EvidenceFile | None
     answer: Answer | None
 
 
 def answers(
     found: SortedFiles, question: Question, form: Form, workers: Workers, progress: Progress
 ) -> Iterator[Answer]:
-    """An answer for each piece of evidence, then for each file that none is about or that could not be read."""
+    """An answer for each piece of evidence, then for each file that none is about or that could not be read.
+
+    What is found out about ``found.evidence`` is kept in it.
+    """
     answered = 0
-    progress.stage("verify", len(found.evidence))
-    for number, look in enumerate(workers.map(_looker(found, question, form), found.evidence)):
-        if found.documents:  # else nothing is matched, and nothing need be remembered
+    looks = workers.map(_looker(found, question, form), found.evidence)
+    for number, look in _told(looks, len(found.evidence), progress):
+        if look.file is not None:
             found.evidence[number] = look.file
         if look.answer is not None and answered == number:
             yield look.answer
             answered += 1
-        progress.advance(number + 1)
     cases, lonely = match(found)
-    left = cases[answered:]
-    progress.stage("verify", len(left))
-    for number, answer in enumerate(workers.map(_answerer(question, form, alone=len(cases) == 1), left), 1):
+    left = workers.map(_answerer(question, form, alone=len(cases) == 1), cases[answered:])
+    for _, answer in _told(left, len(cases) - answered, progress):
         yield answer
-        progress.advance(number)
     for outcome in _without_evidence(found, lonely):
         yield form.answer(outcome, question, alone=True)
+
+
+def _told(items: Iterator[T], total: int, progress: Progress) -> Iterator[tuple[int, T]]:
+    """The items with their numbers, from 0, as a stage of the progress."""
+    if total:
+        progress.stage("verify", total)
+    for number, item in enumerate(items):
+        yield number, item
+        progress.advance(number + 1)
 
 
 def _without_evidence(found: SortedFiles, lonely: list[DocumentFile]) -> Iterator[Outcome]:
@@ -137,7 +163,7 @@ def _looker(found: SortedFiles, question: Question, form: Form) -> Callable[[Evi
             outcome = question.unreadable(case, fault)
         else:
             outcome = question.answer_parsed(case, evidence)
-        return _Look(file, form.answer(outcome, question, alone=alone))
+        return _Look(file if documents else None, form.answer(outcome, question, alone=alone))
 
     return look
 

@@ -6,7 +6,6 @@ have said is never taken for granted. Where a system cannot fork, and for few it
 """
 
 import os
-import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -91,6 +90,8 @@ class _Worker:
 
     def receive(self) -> list[Any]:
         """The answers to its next piece."""
+        import pickle
+
         try:
             fault, answers = pickle.load(self.answers)  # noqa: S301  # from a process that we forked
         except (EOFError, pickle.UnpicklingError):
@@ -115,6 +116,7 @@ class _Worker:
 def _work_and_exit(work: Callable[[T], R], items: Sequence[T], starts: range, writable: int) -> NoReturn:
     """What a worker does: its pieces, and nothing of what its parent would do at its end, such as to write what is buffered."""
     import gc
+    import pickle
     import signal
 
     try:

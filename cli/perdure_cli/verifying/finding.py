@@ -40,6 +40,7 @@ def find_files(arguments: Sequence[str]) -> FoundFiles:
     """The files that are meant, without those of standard input."""
     found = FoundFiles()
     found.files.extend(_without_repeats(_walk(arguments, found)))
+    found.left_out = list(dict.fromkeys(found.left_out))
     return found
 
 

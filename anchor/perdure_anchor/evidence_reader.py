@@ -52,7 +52,7 @@ class EvidenceReader:
         return parse_evidence(raw)
 
     def _parse_halves(self, record_half: bytes, anchor_half: bytes) -> Evidence:
-        top = take_object(parse_json(record_half, "evidence"), "evidence", RECORD_KEYS)
+        top = take_object(parse_json(record_half, "evidence", is_flat=True), "evidence", RECORD_KEYS)
         if top["format"] != FORMAT:
             raise NotEvidence("evidence: another format")
         return parse_record_part(top, lambda: self._anchor_part(anchor_half))

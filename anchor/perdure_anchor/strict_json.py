@@ -61,8 +61,11 @@ class WrongType(JsonError):
     """A value is not of the type that the format wants there."""
 
 
-def parse_json(raw: bytes, what: str, *, max_depth: int = MAX_DEPTH) -> JsonValue:
-    """The value in ``raw``; raises a `JsonError` that starts with ``what``."""
+def parse_json(raw: bytes, what: str, *, max_depth: int = MAX_DEPTH, is_flat: bool = False) -> JsonValue:
+    """The value in ``raw``; raises a `JsonError` that starts with ``what``.
+
+    ``is_flat``: the caller takes no value that is deep, so how deep it is need not be found out.
+    """
     if _may_nest_deep(raw):
         _check_nesting(raw, what, max_depth)
     try:
@@ -70,7 +73,7 @@ def parse_json(raw: bytes, what: str, *, max_depth: int = MAX_DEPTH) -> JsonValu
     except (UnicodeDecodeError, json.JSONDecodeError, JsonError) as error:
         _check_nesting(raw, what, max_depth)
         raise _told(error, what) from None
-    if _is_deeper(value, max_depth):
+    if not is_flat and _is_deeper(value, max_depth):
         raise TooDeep(f"{what}: nested deeper than {max_depth}")
     if b"\\u" in raw:  # UTF-8 cannot hold half of a surrogate pair: only an escape makes one
         check_value(value, what, max_depth=max_depth)

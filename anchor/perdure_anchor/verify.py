@@ -14,7 +14,8 @@ from perdure_anchor.finality import Run
 from perdure_anchor.findings import Findings, GradeTooLow
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, to_hex
 from perdure_anchor.log import leaf_hash, verify_inclusion
-from perdure_anchor.record import SLOTS, leaf_from_digests, parse_disclosure
+from perdure_anchor.plain_disclosures import read_disclosure
+from perdure_anchor.record import SLOTS, leaf_from_digests
 from perdure_anchor.registry_event import Anchored, AnchoredBefore
 from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.trust import Epoch, TrustFile
@@ -139,7 +140,7 @@ def _verify_record(findings: Findings) -> None:
     slots = findings.evidence.slots
     for name, slot in zip(SLOTS, slots, strict=True):
         if slot.disclosure is not None:
-            findings.disclosed[name] = parse_disclosure(slot.disclosure, name)
+            findings.disclosed[name] = read_disclosure(slot.disclosure, name)
     findings.leaf_hash = leaf_hash(leaf_from_digests([slot.digest for slot in slots]))
     findings.grade = Grade.RECORDED
 

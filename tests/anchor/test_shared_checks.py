@@ -187,6 +187,9 @@ KEPT = RAW.index(CUT)
         RAW.replace(b"acme/rotterdam", b'acme",\\n "anchor": '),
         RAW.replace(b'"index": 3', b'"index": {"x": 3' + CUT + b"1}"),
         RAW.replace(b'"index": 3', b'"index": 3.0'),
+        RAW.replace(b'"index": 3', b'"index": ' + b"[" * 30 + b"]" * 30),
+        RAW.replace(b'"index": 3', b'"index": ' + b"[" * 300 + b"]" * 300),
+        RAW.replace(b'"index": 3', b'"index": ' + b"[" * 30_000 + b"]" * 30_000),
         RAW.replace(b"perdure-evidence/1", b"perdure-evidence/2"),
         RAW.replace(b'"perdure-evidence/1"', b"1"),
         RAW.replace(b"disclosure", rb"disclos\ud800ure"),
@@ -205,9 +208,9 @@ def test_the_second_half_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None
     parsed = []
     parse = perdure_anchor.evidence_reader.parse_json
 
-    def counted(raw: bytes, what: str) -> object:
+    def counted(raw: bytes, what: str, **options: bool) -> object:
         parsed.append(len(raw))
-        return parse(raw, what)
+        return parse(raw, what, **options)
 
     monkeypatch.setattr("perdure_anchor.evidence_reader.parse_json", counted)
     reader, (evidence, _) = EvidenceReader(), many_records(10)

@@ -17,7 +17,8 @@ from typing import Final
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, parse_evidence
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.record import SLOTS, parse_disclosure
+from perdure_anchor.plain_disclosures import read_disclosure
+from perdure_anchor.record import SLOTS
 from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 
 from perdure_cli.exit_codes import FileUnreadable, NotAFile
@@ -174,7 +175,7 @@ def read_evidence_file(path: Path) -> EvidenceFile:
 
 def _disclosed_document(evidence: Evidence) -> Hash32 | None:
     disclosure = evidence.slots[_DOCUMENT_SLOT].disclosure
-    value = None if disclosure is None else parse_disclosure(disclosure, "document_sha256")
+    value = None if disclosure is None else read_disclosure(disclosure, "document_sha256")
     return Hash32(bytes.fromhex(value)) if isinstance(value, str) else None
 
 

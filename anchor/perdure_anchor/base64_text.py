@@ -6,7 +6,8 @@ from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
-_HASH_SIZE = 32
+_HASH_SIZE, _HASH_LENGTH = 32, 44
+_LAST_OF_HASH = "AEIMQUYcgkosw048"
 
 
 class Base64Error(EncodingError):
@@ -38,11 +39,15 @@ def parse_base64(
 
 
 def parse_hash32(value: JsonValue, what: str) -> Hash32:
-    """As `parse_base64` for exactly 32 bytes, in two thirds of the time: evidence has two dozen of these."""
-    try:
-        octets = binascii.a2b_base64(value, strict_mode=True)  # type: ignore[arg-type]  # a wrong type is told below
-        if len(octets) == _HASH_SIZE and binascii.b2a_base64(octets, newline=False).decode() == value:
+    """As `parse_base64` for exactly 32 bytes, in half the time: evidence has two dozen of these.
+
+    Their text is 43 letters and one sign of padding, and what the last letter says beyond the bytes is zero.
+    """
+    if isinstance(value, str) and len(value) == _HASH_LENGTH and value[-2] in _LAST_OF_HASH:
+        try:
+            octets = binascii.a2b_base64(value, strict_mode=True)
+        except ValueError:
+            octets = b""
+        if len(octets) == _HASH_SIZE:
             return Hash32(octets)
-    except (TypeError, ValueError):
-        pass
     return Hash32(parse_base64(value, what, exactly=_HASH_SIZE))

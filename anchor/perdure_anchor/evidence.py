@@ -147,8 +147,8 @@ def _parse_slots(value: JsonValue) -> tuple[Slot, ...]:
     items = take_list(value, "slots", len(SLOTS))
     if len(items) != len(SLOTS):
         raise EvidenceError(f"slots: got {len(items)}, want {len(SLOTS)}")
-    slots = tuple(_parse_slot(item, name) for item, name in zip(items, SLOTS, strict=True))
-    size = sum(len(slot.disclosure.encode()) for slot in slots if slot.disclosure is not None)
+    slots = tuple(map(_parse_slot, items, SLOTS))
+    size = sum([len(slot.disclosure.encode()) for slot in slots if slot.disclosure is not None])
     if size > MAX_DISCLOSURES_SIZE:
         raise EvidenceTooLarge(f"disclosures: got {size} bytes, want at most {MAX_DISCLOSURES_SIZE}")
     return slots
@@ -174,7 +174,7 @@ def _parse_checkpoint(value: JsonValue) -> SignedCheckpoint:
         signature=parse_base64(members["signature"], "checkpoint signature", exactly=SIGNATURE_SIZE),
         index=take_integer(members["index"], "checkpoint index", MAX_TREE_SIZE),
         path=tuple(
-            parse_hash32(item, "checkpoint path") for item in take_list(members["path"], "path", MAX_PATH)
+            [parse_hash32(item, "checkpoint path") for item in take_list(members["path"], "path", MAX_PATH)]
         ),
     )
 

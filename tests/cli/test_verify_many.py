@@ -228,7 +228,7 @@ PARENT = os.getpid()
 
 def no_children() -> bool:
     try:
-        os.waitpid(-1, os.WNOHANG)
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return True
     return False
@@ -330,6 +330,18 @@ def test_workers_end_when_their_parent_is_killed(many: Path, own_user: Path) -> 
             os.killpg(process.pid, 0)
             time.sleep(0.05)
     process.stdout.close()
+
+
+def test_who_starts_us_may_have_ignored_the_end_of_children(many: Path) -> None:
+    script = (
+        "import signal, sys; from perdure_cli.main import main;"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN); sys.exit(main())"
+    )
+    arguments = ["verify", many, "--trust", many.parent / TRUST, "--jobs", "2"]
+    ended = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ended.returncode, ended.stdout.count(": yes, final")) == (0, COUNT)
 
 
 def test_a_reader_that_leaves(many: Path) -> None:

@@ -7,6 +7,7 @@ have said is never taken for granted. Where a system cannot fork, and for few it
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from types import TracebackType
@@ -109,8 +110,11 @@ class _Worker:
         import signal
 
         self.answers.close()
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        # whoever started us may have chosen that children are never waited for: then it is gone, and its number may be another's
+        with suppress(ChildProcessError, ProcessLookupError):
+            if os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
 
 
 def _work_and_exit(work: Callable[[T], R], items: Sequence[T], starts: range, writable: int) -> NoReturn:

@@ -16,16 +16,20 @@ COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli 
 	devnet/perdure_devnet node/perdure_node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test torture lint bench lock clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.for-users ## play the whole story on an embedded chain, in the folder demo/
 	@$(BIN)/python -m perdure_cli.demo demo
 
 test: $(VENV)/.for-developers ## run all tests
 	$(BIN)/pytest $(TESTS)
+
+torture: $(VENV)/.for-developers ## kill, damage and play the vault for an hour or so
+	PERDURE_TORTURE=1000 $(BIN)/pytest $(TESTS) tests/node/test_killed.py tests/node/test_vault_model.py \
+		tests/node/test_vault_faults.py
 
 lint: $(VENV)/.for-developers ## check style and types
 	$(BIN)/ruff check .

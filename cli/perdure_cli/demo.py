@@ -130,7 +130,7 @@ def _play(story: _Story) -> None:
     _anchor(story)
     _verify(story)
     _refuse(story)
-    story.tell("11. The chain ends here; `perdure devnet up --dir chain` goes on with it.")
+    story.tell("12. The chain ends here; `perdure devnet up --dir chain` goes on with it.")
     story.run(".", "devnet", "down", "--dir", "chain")
 
 
@@ -150,15 +150,18 @@ def _found(story: _Story) -> None:
     story.run(".", "devnet", "up", "--dir", "chain", "--detach", "--port", "0", "--period", "1")
     story.tell(
         "2. The office in Rotterdam gets its vault: its signing key, its log, and the pinned trust file. The partner acme "
-        "registers the office with the registry contract. At a terminal it would ask for a passphrase."
+        "registers the office with the registry contract. At a terminal it would ask for a passphrase, and whether to make a "
+        "recovery key: a page to print, for the day when the passphrase is lost."
     )
     (story.folder / "passphrase.txt").write_text("correct horse battery staple\n", encoding="utf-8")
-    story.run("office", "init", "acme/rotterdam", "--devnet", "../chain", *_WITH_PASSPHRASE)
+    recovery = ("--recovery-key", "../recovery-key.txt")
+    story.run("office", "init", "acme/rotterdam", "--devnet", "../chain", *recovery, *_WITH_PASSPHRASE)
 
 
 def _record(story: _Story) -> None:
     story.tell(
-        "3. A contract was signed. Recording needs no network: the record is durable when the command returns."
+        "3. A contract was signed. Recording needs no network and no passphrase: the record is durable when the command "
+        "returns, and what it says is encrypted."
     )
     who = (
         "--type",
@@ -171,23 +174,28 @@ def _record(story: _Story) -> None:
     story.run("office", "add", "contract.pdf", *who)
     story.tell("4. So are three letters that a register lists.")
     story.run("office", "import", "register.csv")
+    story.tell(
+        "5. What waits can still be corrected: the contract is a charter party. Who reads it gives the passphrase."
+    )
+    reason = ("--type", "charter party", "--reason", "the type was too general", "--by", "Bela Example")
+    story.run("office", "amend", "contract.pdf", *reason, *_WITH_PASSPHRASE)
     story.run("office", "status")
 
 
 def _anchor(story: _Story) -> None:
     story.tell(
-        "5. With a network: the waiting records are sealed into the log, the checkpoint over it is signed and anchored, and "
+        "6. With a network: the waiting records are sealed into the log, the checkpoint over it is signed and anchored, and "
         "once a quorum of validators has sealed it, the evidence comes home."
     )
     story.run("office", "sync", *_WITH_PASSPHRASE)
-    story.run("office", "list")
-    story.tell("6. Evidence for the contract, as a file to hand out. By default it shows no names of files.")
-    story.run("office", "prove", "contract.pdf")
+    story.run("office", "list", *_WITH_PASSPHRASE)
+    story.tell("7. Evidence for the contract, as a file to hand out. By default it shows no names of files.")
+    story.run("office", "prove", "contract.pdf", *_WITH_PASSPHRASE)
 
 
 def _verify(story: _Story) -> None:
     story.tell(
-        "7. The office verifies it, believing the trust file that it pinned. No network is used from here on."
+        "8. The office verifies it, believing the trust file that it pinned. No network is used from here on."
     )
     story.run("office", "verify", "contract.pdf")
     auditor = story.folder / "auditor"
@@ -195,7 +203,7 @@ def _verify(story: _Story) -> None:
     for source in ("office/contract.pdf", "office/contract.pdf.evidence.json", "chain/consortium.json"):
         shutil.copy(story.folder / source, auditor)
     story.tell(
-        "8. An auditor elsewhere has the contract, the evidence and the consortium's trust file, and nothing else: no vault, "
+        "9. An auditor elsewhere has the contract, the evidence and the consortium's trust file, and nothing else: no vault, "
         "no account, nothing pinned. The first thing to do is to compare the fingerprint, by telephone say."
     )
     story.run("auditor", "trust", "show", "consortium.json", who="auditor")
@@ -209,7 +217,7 @@ def _refuse(story: _Story) -> None:
     contract, evidence = forged / "contract.pdf", forged / "contract.pdf.evidence.json"
     genuine = contract.read_bytes()
     contract.write_bytes(genuine.replace(b"4 May 2026", b"4 May 2025"))
-    story.tell("9. Somebody dates the contract back by a year, in the document itself. The answer is no.")
+    story.tell("10. Somebody dates the contract back by a year, in the document itself. The answer is no.")
     story.run(
         "forged", "verify", "contract.pdf", "--trust", "consortium.json", expected=ANSWER_IS_NO, who="auditor"
     )
@@ -218,7 +226,7 @@ def _refuse(story: _Story) -> None:
         evidence.read_text("utf-8").replace("2026-05-04T10", "2025-05-04T10"), encoding="utf-8"
     )
     story.tell(
-        "10. Or in the evidence, with the document as it was. The record then has another leaf hash: no."
+        "11. Or in the evidence, with the document as it was. The record then has another leaf hash: no."
     )
     story.run(
         "forged", "verify", "contract.pdf", "--trust", "consortium.json", expected=ANSWER_IS_NO, who="auditor"

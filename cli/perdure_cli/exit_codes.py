@@ -6,7 +6,14 @@
 from collections.abc import Iterable
 from typing import Final
 
-from perdure_anchor.errors import ChainError, ConfigError, EncodingError, PerdureError, VerificationError
+from perdure_anchor.errors import (
+    ChainError,
+    ConfigError,
+    EncodingError,
+    PerdureError,
+    Unfinished,
+    VerificationError,
+)
 
 DONE: Final = 0
 ANSWER_IS_NO: Final = 1
@@ -20,10 +27,6 @@ TERMINATED: Final = 143
 
 class FileUnreadable(PerdureError):
     """A file is there, but could not be read, so nothing is known of what it says."""
-
-
-class Unfinished(PerdureError):
-    """Work was ended before it was done, so nothing is known of what is left."""
 
 
 class NotAFile(ConfigError):

@@ -1,47 +1,204 @@
 """Evidence of all anchored records in one folder, with a list of it that spreadsheets open.
 
-Files are named by the document's digest, or by the leaf hash where the evidence hides the digest: a recorded name is somebody
-else's text, and never becomes a path. The list says no more of a document than the evidence does, since both are handed out
+Files are named by the record's index and the begin of the document's digest, or of the leaf hash where the evidence hides the
+digest: a recorded name is somebody else's text, and never becomes a path. The first thousand lie in the folder itself, the others
+in a folder for each further thousand. The list says no more of a document than the evidence does, since both are handed out
 together; what it says is text that a spreadsheet must not take for a formula.
+
+An export can be broken off and begun again, and grows with the log: `perdure_cli.export_state` remembers how far it is.
 """
 
 import csv
+import errno
 import io
+import os
+import shutil
 from collections.abc import Iterator, Set
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
+from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import FILE_SUFFIX, Evidence, encode_evidence
-from perdure_anchor.record import SLOTS
-from perdure_node.proving import Proof, prove_all
+from perdure_anchor.record import SLOTS, parse_disclosure
+from perdure_node.anchors import StoredAnchor
+from perdure_node.errors import NotAnchoredYet
+from perdure_node.keyring import KeyRing
+from perdure_node.parallel import in_order
+from perdure_node.proving import Proof, disclosed_slots
+from perdure_node.proving_all import Chunk, ProvenRange, Prover, chunks, ranges
 from perdure_node.vault import Vault
 
+from perdure_cli.export_state import ExportState, load_state, store_state
 from perdure_cli.files import write_whole
 from perdure_cli.output import visible
 from perdure_cli.progress import Progress
-from perdure_cli.verifying.sorting import INDEX_NAME
 
 COLUMNS = ("file", "index", "document_sha256", "leaf_hash", "block_number", "document_name")
 # what makes a spreadsheet evaluate a cell
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_LEAF_DIGITS = 16
+_NAME_DIGITS = 16
+_SHARD = 1000
+# after so many files the disk is asked to have them, and the export would go on from there
+_SYNC_EVERY = 100_000
+# fewer are written before another process has started
+_WORTH_PROCESSES = 500
 
 
-def export_all(vault: Vault, folder: Path, *, disclose: Set[str], hide: Set[str], progress: Progress) -> int:
-    """Write evidence of every anchored record into ``folder``, and an index; returns how many.
+class NoSpace(ConfigError):
+    """The disk has not enough room for the evidence."""
 
-    A record's file has the same name each time, so that a later run adds files and renames none.
+
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """What an export will write: ``records`` files of about ``size`` bytes in all; ``done`` are there already."""
+
+    records: int
+    done: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is still to be written of a range."""
+
+    wanted: ProvenRange
+    size: int
+    headers: int
+
+
+class Export:
+    """One export of a vault into a folder; `plan` says what it will do, `run` does it."""
+
+    def __init__(
+        self, vault: Vault, keys: KeyRing, folder: Path, *, disclose: Set[str], hide: Set[str]
+    ) -> None:
+        self._vault, self._keys, self._folder = vault, keys, folder
+        self._shown = disclosed_slots(disclose, hide)
+        self._state = load_state(folder, vault.origin.text, self._shown)
+        self._ranges = ranges(vault)
+        self._parts = list(_parts(self._ranges, self._state, first_gap(folder, self._state.listed)))
+        self._prover = Prover(vault, self._shown)
+
+    def plan(self) -> ExportPlan:
+        """How much is to be written; raises `NotAnchoredYet`, or `NoSpace` if the disk has not so much."""
+        if not self._ranges:
+            raise NotAnchoredYet(
+                "no record is anchored yet, so there is nothing to write",
+                hint="`perdure sync` seals, anchors and brings the evidence home",
+            )
+        records = sum(part.wanted.end - part.wanted.begin for part in self._parts)
+        size = records * self._sample_size()
+        existing = next(each for each in (self._folder, *self._folder.absolute().parents) if each.is_dir())
+        free = shutil.disk_usage(existing).free
+        if size > free:
+            raise NoSpace(
+                f"{self._folder}: evidence of {records} records takes about {size >> 20} MiB, {free >> 20} MiB are free",
+                hint="write it to another disk",
+            )
+        return ExportPlan(records, self._ranges[-1][0].end - records, size)
+
+    def run(self, progress: Progress, jobs: int) -> None:
+        """Write what is missing; what is there stays."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        records = sum(part.wanted.end - part.wanted.begin for part in self._parts)
+        progress.stage("prove", records, "files")
+        done = unsynced = 0
+        write = _Writer(self._prover, self._folder)
+        for part, rows, end in self._written(write, jobs if records >= _WORTH_PROCESSES else 1):
+            self._state.note(part.size, part.headers, end)
+            self._state.list(rows, end)
+            done, unsynced = done + len(rows), unsynced + len(rows)
+            progress.advance(done)
+            if unsynced >= _SYNC_EVERY:
+                self._remember()
+                unsynced = 0
+        self._remember()
+
+    def _written(self, write: "_Writer", jobs: int) -> Iterator[tuple[_Part, list[str], int]]:
+        """Each chunk's rows of the list, once its files are written, and the index behind it."""
+        sent: list[tuple[_Part, int]] = []
+
+        def work() -> Iterator[Chunk]:
+            for part in self._parts:
+                end = part.wanted.begin
+                for chunk in chunks(self._vault, self._keys, part.wanted, part.size):
+                    end += len(chunk.records)
+                    sent.append((part, end))
+                    yield chunk
+
+        with closing(in_order(write, work(), jobs=jobs)) as written:
+            for number, rows in enumerate(written):
+                part, end = sent[number]
+                yield part, rows, end
+
+    def _remember(self) -> None:
+        """One synchronisation for all that was written, and then the state that says so."""
+        os.sync()
+        store_state(self._folder, self._state, _line(COLUMNS))
+
+    def _sample_size(self) -> int:
+        """How large one file is: they differ by a few bytes."""
+        for part in self._parts:
+            for chunk in chunks(self._vault, self._keys, part.wanted, part.size):
+                return len(encode_evidence(next(self._prover.proofs(chunk)).evidence))
+        return 0
+
+
+class _Writer:
+    """Writes the evidence of a chunk, in whatever process, and gives the rows of the list."""
+
+    def __init__(self, prover: Prover, folder: Path) -> None:
+        self._prover, self._folder = prover, str(folder)
+        self._made: set[str] = set()
+
+    def __call__(self, chunk: Chunk) -> list[str]:
+        return [self._written(proof) for proof in self._prover.proofs(chunk)]
+
+    def _written(self, proof: Proof) -> str:
+        shown = shown_slots(proof.evidence)
+        name = sharded_name(proof, shown)
+        shard = name.rpartition("/")[0]
+        if shard not in self._made:
+            Path(self._folder, shard).mkdir(exist_ok=True)
+            self._made.add(shard)
+        _write_new(f"{self._folder}/{name}", encode_evidence(proof.evidence))
+        return _line(tuple(harmless(str(cell)) for cell in _row(name, proof, shown)))
+
+
+def _write_new(path: str, raw: bytes) -> None:
+    """Write a file that is not there yet at once, with as few calls as it takes; else put it in the old one's place.
+
+    A process that is killed just then can leave the last file cut off: the export is not finished then, and goes on before it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = io.StringIO()
-    table = csv.writer(lines, lineterminator="\n")
-    table.writerow(COLUMNS)
-    count = 0
-    for name, proof in _named(prove_all(vault, disclose=disclose, hide=hide, progress=progress)):
-        write_whole(folder / name, encode_evidence(proof.evidence), durable=False)
-        table.writerow([harmless(str(cell)) for cell in _row(name, proof)])
-        count += 1
-    write_whole(folder / INDEX_NAME, lines.getvalue().encode("utf-8"))
-    return count
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except FileExistsError:
+        write_whole(Path(path), raw, durable=False)
+        return
+    with os.fdopen(descriptor, "wb", buffering=0) as stream:
+        if stream.write(raw) != len(raw):
+            raise OSError(errno.ENOSPC, "the disk took only a part of the file", path)
+
+
+def _parts(
+    found_ranges: list[tuple[ProvenRange, StoredAnchor]], state: ExportState, gap: int
+) -> Iterator[_Part]:
+    """What of the log is not written yet, was removed, or rests on a shorter run of headers than there is now."""
+    for found, anchor in found_ranges:
+        begin = max(found.begin, min(gap, state.done(anchor.size, len(anchor.proof.headers))))
+        if begin < found.end:
+            yield _Part(ProvenRange(found.anchor, begin, found.end), anchor.size, len(anchor.proof.headers))
+
+
+def first_gap(folder: Path, listed: int) -> int:
+    """Before which index no file is missing, by their number in each folder of a thousand; of those ``listed``, if none is."""
+    for shard in range(0, listed, _SHARD):
+        inner = folder / f"{shard:07d}" if shard else folder
+        names = [path.name for path in inner.iterdir()] if inner.is_dir() else []
+        if sum(name.endswith(FILE_SUFFIX) for name in names) < min(_SHARD, listed - shard):
+            return shard
+    return listed
 
 
 def harmless(cell: str) -> str:
@@ -50,10 +207,19 @@ def harmless(cell: str) -> str:
     return f"'{text}" if cell.lstrip().startswith(_FORMULA_STARTS) else text
 
 
+def sharded_name(proof: Proof, shown: frozenset[str]) -> str:
+    """Where in the folder a record's evidence is: the same each time."""
+    assert proof.index is not None
+    document = proof.document_sha256 if "document_sha256" in shown else None
+    name = f"{proof.index:07d}-{(document or proof.leaf_hash).hex()[:_NAME_DIGITS]}{FILE_SUFFIX}"
+    shard = proof.index // _SHARD * _SHARD
+    return f"{shard:07d}/{name}" if shard else name
+
+
 def evidence_name(proof: Proof) -> str:
     """What a file of evidence is called where no document's file gives it a name; tells no digest that the evidence hides."""
-    shown = "document_sha256" in shown_slots(proof.evidence)
-    return (proof.document_sha256 if shown else proof.leaf_hash).hex() + FILE_SUFFIX
+    shown = proof.document_sha256 if "document_sha256" in shown_slots(proof.evidence) else None
+    return (shown or proof.leaf_hash).hex() + FILE_SUFFIX
 
 
 def shown_slots(evidence: Evidence) -> frozenset[str]:
@@ -62,24 +228,25 @@ def shown_slots(evidence: Evidence) -> frozenset[str]:
     return frozenset(name for name, slot in pairs if slot.disclosure is not None)
 
 
-def _named(proofs: Iterator[Proof]) -> Iterator[tuple[str, Proof]]:
-    """The first record of a document gets its digest as a name, later ones their leaf hash too."""
-    seen: set[str] = set()
-    for proof in proofs:
-        name = evidence_name(proof)
-        if name in seen:
-            name = f"{proof.document_sha256.hex()}-{proof.leaf_hash.hex()[:_LEAF_DIGITS]}{FILE_SUFFIX}"
-        seen.add(name)
-        yield name, proof
-
-
-def _row(name: str, proof: Proof) -> tuple[object, ...]:
-    shown = shown_slots(proof.evidence)
+def _row(name: str, proof: Proof, shown: frozenset[str]) -> tuple[object, ...]:
+    document = proof.document_sha256 if "document_sha256" in shown else None
     return (
         name,
         proof.index,
-        proof.document_sha256.hex() if "document_sha256" in shown else "",
+        "" if document is None else document.hex(),
         proof.leaf_hash.hex(),
         proof.block_number,
-        (proof.document_name or "") if "document_name" in shown else "",
+        _shown_name(proof.evidence) if "document_name" in shown else "",
     )
+
+
+def _shown_name(evidence: Evidence) -> str:
+    disclosure = evidence.slots[SLOTS.index("document_name")].disclosure
+    value = None if disclosure is None else parse_disclosure(disclosure, "document_name")
+    return value if isinstance(value, str) else ""
+
+
+def _line(cells: tuple[object, ...]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()

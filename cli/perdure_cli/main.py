@@ -32,6 +32,9 @@ COMMANDS: Final = {
     "init": LazyCommand("perdure_cli.commands.init:init", "Make a site's vault and register the site."),
     "add": LazyCommand("perdure_cli.commands.add:add", "Record documents."),
     "import": LazyCommand("perdure_cli.commands.import_:import_", "Record what a register lists."),
+    "amend": LazyCommand("perdure_cli.commands.amend:amend", "Correct a record that waits."),
+    "withdraw": LazyCommand("perdure_cli.commands.withdraw:withdraw", "Take back a record that waits."),
+    "erase": LazyCommand("perdure_cli.commands.erase:erase", "Destroy what a record says, for good."),
     "status": LazyCommand(
         "perdure_cli.commands.status:status", "Say what waits, what is anchored, what to do."
     ),
@@ -40,6 +43,7 @@ COMMANDS: Final = {
     "sync": LazyCommand("perdure_cli.commands.sync:sync", "Seal, anchor, and bring the evidence home."),
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
+    "key": LazyCommand("perdure_cli.commands.key:key", "Change the passphrase, and make recovery keys."),
     "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show and pin trust files."),
     "config": LazyCommand("perdure_cli.commands.config:config", "Show and change settings."),
     "devnet": LazyCommand("perdure_cli.commands.devnet:devnet", "Run an embedded chain to try things on."),

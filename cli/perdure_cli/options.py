@@ -1,5 +1,6 @@
 """Options that several commands share, so that they are named and explained once."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +27,24 @@ passphrase_option = click.option(
     "--passphrase-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="File whose first line is the passphrase of the site's key; else PERDURE_PASSPHRASE, else a prompt.",
+    help="File whose first line is the passphrase of the vault; else PERDURE_PASSPHRASE, else a prompt.",
+)
+
+reason_option = click.option(
+    "--reason", "why", required=True, metavar="WHY", help="Why; kept with the record."
+)
+
+by_option = click.option(
+    "--by", metavar="WHO", help="Who does it; by default recorded_by in the vault's config.toml."
+)
+
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="all that there are",
+    metavar="N",
+    help="How many cores to use.",
 )
 
 

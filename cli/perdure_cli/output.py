@@ -92,7 +92,8 @@ def print_lines(lines: str) -> None:
 
 def write_lines(lines: str) -> None:
     """As `print_lines`, but many in a row are sent together; where a terminal reads them, each at once."""
-    sys.stdout.write(lines)
+    with LINE:
+        sys.stdout.write(lines)
 
 
 def print_line(text: str = "", *, style: str | None = None) -> None:
@@ -169,9 +170,17 @@ def tell_ended(how: str) -> None:
 
 
 def ask_secret(text: str, *, twice: bool = False) -> str:
-    """Ask on the terminal for what must not be shown."""
+    """Ask on the terminal for what must not be shown; ``twice`` until both are the same."""
+    while True:
+        secret = _ask_hidden(text)
+        if not twice or _ask_hidden("The same again") == secret:
+            return secret
+        tell_error("the two are not the same", "type both once more, or end with Ctrl-C")
+
+
+def _ask_hidden(text: str) -> str:
     with LINE:
-        return str(click.prompt(visible(text), hide_input=True, confirmation_prompt=twice, err=True))
+        return str(click.prompt(visible(text), hide_input=True, err=True))
 
 
 def style(text: str, name: str) -> str:

@@ -108,7 +108,8 @@ def stage_line(stage: Stage, done: int, seconds: float, width: int) -> str:
         return status_line.fit(f"{stage.name}{counted}, {duration(seconds)}", width)
     done = min(done, stage.total)
     facts = f"{100 * done // stage.total:>3}%"
-    if done and seconds > 0:
+    # a rate over less says nothing, and may be too large to be written
+    if done and seconds >= 1e-9:
         rate = done / seconds
         facts += f"  {amount(round(rate), stage.unit)}/s  {duration((stage.total - done) / rate)} left"
     room = width - status_line.columns_of(f"{stage.name}  []  {facts}")

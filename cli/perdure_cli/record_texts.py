@@ -1,7 +1,7 @@
 """Records, checkpoints and blocks of a vault in words and as JSON, for the commands that show them."""
 
 from perdure_anchor.timestamp import format_seconds
-from perdure_node.status import RecordSummary
+from perdure_node.listing import RecordSummary
 
 
 def summary_members(record: RecordSummary) -> dict[str, object]:
@@ -11,22 +11,22 @@ def summary_members(record: RecordSummary) -> dict[str, object]:
         "index": record.index,
         "state": record.state.value,
         "leaf_hash": record.leaf_hash.hex(),
-        "document_sha256": record.document_sha256.hex(),
+        "document_sha256": None if record.document_sha256 is None else record.document_sha256.hex(),
         "document_name": record.document_name,
         "document_type": record.document_type,
         "recorded_at": record.recorded_at,
+        "erased": record.is_erased,
     }
 
 
 def summary_line(record: RecordSummary) -> str:
     """A record on one line: index, state, when, digest, what."""
     index = "-" if record.index is None else str(record.index)
-    name = record.document_name or "(no name)"
+    begin = f"{index:>6}  {record.state.value:<9}  {record.recorded_at or '':<20}  "
+    if record.document_sha256 is None:
+        return f"{begin}{record.leaf_hash.hex()[:16]}  (erased; this is the leaf hash)"
     kind = f" ({record.document_type})" if record.document_type else ""
-    return (
-        f"{index:>6}  {record.state.value:<8}  {record.recorded_at or '':<20}  "
-        f"{record.document_sha256.hex()[:16]}  {name}{kind}"
-    )
+    return f"{begin}{record.document_sha256.hex()[:16]}  {record.document_name or '(no name)'}{kind}"
 
 
 def time_text(seconds: int | None) -> str | None:

@@ -27,6 +27,7 @@ _MAX_CONFIG_SIZE = 64 * 1024
 _VARIABLES: Mapping[str, bool] = {
     "PERDURE_VAULT": False,
     "PERDURE_PASSPHRASE": True,
+    "PERDURE_NEW_PASSPHRASE": True,
     "PERDURE_CONFIG_DIR": False,
     "PERDURE_DEBUG": False,
     "NO_COLOR": False,

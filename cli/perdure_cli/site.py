@@ -4,21 +4,30 @@ A passphrase comes from a file, from ``PERDURE_PASSPHRASE`` or from a prompt: ne
 processes can read.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from perdure_anchor.errors import ConfigError
+from perdure_node.keyring import KeyRing
 from perdure_node.vault import VAULT_FOLDER, Vault, find_vault, open_vault
 
 from perdure_cli.output import ask_secret
 
 ENVIRONMENT_VARIABLE = "PERDURE_PASSPHRASE"
+NEW_ENVIRONMENT_VARIABLE = "PERDURE_NEW_PASSPHRASE"
 _MAX_PASSPHRASE = 1024
+# a guess costs a thief a tenth of a second of one core and 46 MiB (docs/adr/0009)
+SHORTEST_PASSPHRASE = 10
+
+
+class WeakPassphrase(ConfigError):
+    """A new passphrase is so short that a thief of the disk would find it."""
 
 
 class NoPassphrase(ConfigError):
-    """A key has to be opened, and nothing says with which passphrase."""
+    """The vault has to be opened, and nothing says with which passphrase."""
 
 
 def open_site(vault_folder: Path | None) -> Vault:
@@ -31,22 +40,43 @@ def new_vault_folder(vault_folder: Path | None) -> Path:
     return vault_folder or Path.cwd() / VAULT_FOLDER
 
 
-def site_passphrase(file: Path | None, environ: Mapping[str, str], *, new: bool = False) -> str:
-    """The passphrase of the site's keys; a ``new`` one is asked for twice. Raises `NoPassphrase`."""
+def key_ring(vault: Vault, passphrase_file: Path | None) -> KeyRing:
+    """The vault's keys, opened with the passphrase once one is needed."""
+    return KeyRing(vault, lambda: site_passphrase(passphrase_file, os.environ))
+
+
+def site_passphrase(file: Path | None, environ: Mapping[str, str]) -> str:
+    """The passphrase that opens the vault. Raises `NoPassphrase`."""
     if file is not None:
         return read_passphrase_file(file)
     if ENVIRONMENT_VARIABLE in environ:
         return environ[ENVIRONMENT_VARIABLE]
-    text = "Passphrase for the new site's key" if new else "Passphrase of the site's key"
-    return ask_passphrase(text, hint=f"use --passphrase-file FILE, or set {ENVIRONMENT_VARIABLE}", twice=new)
+    return ask_passphrase(
+        "Passphrase of the vault", hint=f"use --passphrase-file FILE, or set {ENVIRONMENT_VARIABLE}"
+    )
+
+
+def new_passphrase(file: Path | None, environ: Mapping[str, str], option: str, variable: str) -> str:
+    """A passphrase that somebody chooses now, asked for twice; at least so long that guessing costs. Raises `NoPassphrase`."""
+    if file is not None:
+        passphrase = read_passphrase_file(file)
+    elif variable in environ:
+        passphrase = environ[variable]
+    else:
+        hint = f"use {option} FILE, or set {variable}"
+        passphrase = ask_passphrase("New passphrase for the vault", hint=hint, twice=True)
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise WeakPassphrase(
+            f"passphrase: got {len(passphrase)} characters, want {SHORTEST_PASSPHRASE} at least",
+            hint="take four or five words that nobody would guess together",
+        )
+    return passphrase
 
 
 def ask_passphrase(text: str, *, hint: str, twice: bool = False) -> str:
     """Ask on the terminal; where there is none, raises `NoPassphrase` with the ``hint``."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise NoPassphrase(
-            "a key has to be opened, and there is no terminal to ask for its passphrase", hint=hint
-        )
+        raise NoPassphrase(f"{text[0].lower()}{text[1:]}: there is no terminal to ask for it", hint=hint)
     return ask_secret(text, twice=twice)
 
 

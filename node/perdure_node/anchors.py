@@ -7,7 +7,7 @@ from typing import Any
 from perdure_anchor.evidence import AnchorProof
 
 from perdure_node.database import Database
-from perdure_node.known_blocks import decode_list, encode_list
+from perdure_node.stored_lists import decode_list, encode_list
 
 _SELECT = (
     "SELECT size, block_number, block_time, receipt_index, receipt_nodes, log_position, headers, time_run_open "
@@ -52,18 +52,19 @@ def anchors_with_open_run(database: Database) -> list[StoredAnchor]:
 
 def store_anchor(database: Database, anchor: StoredAnchor) -> None:
     """Keep an anchor, in place of one with a shorter run."""
-    database.execute(
-        "INSERT OR REPLACE INTO anchor (size, block_number, block_time, receipt_index, receipt_nodes, log_position, "
-        "headers, time_run_open) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        anchor.size,
-        anchor.block_number,
-        anchor.block_time,
-        anchor.proof.receipt_index,
-        encode_list(anchor.proof.receipt_nodes),
-        anchor.proof.log_position,
-        encode_list(anchor.proof.headers),
-        int(anchor.time_run_open),
-    )
+    with database.transaction():
+        database.execute(
+            "INSERT OR REPLACE INTO anchor (size, block_number, block_time, receipt_index, receipt_nodes, log_position, "
+            "headers, time_run_open) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            anchor.size,
+            anchor.block_number,
+            anchor.block_time,
+            anchor.proof.receipt_index,
+            encode_list(anchor.proof.receipt_nodes),
+            anchor.proof.log_position,
+            encode_list(anchor.proof.headers),
+            int(anchor.time_run_open),
+        )
 
 
 def _first(database: Database, condition: str, *parameters: Any) -> StoredAnchor | None:

@@ -1,49 +1,59 @@
 """The vault's SQLite file: opened so that what is acknowledged stays (WAL, synchronous=FULL), and nothing else.
 
-SQL stands beside what it stores; here are the connection, transactions, the schema's version, and the translation of SQLite's
-faults into ours.
+SQL stands beside what it stores; here are the connection, transactions, and the translation of SQLite's faults into ours.
 """
 
 import contextlib
+import mmap
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perdure_node.errors import NewerVault, VaultBusy, VaultDamaged, VaultStorageFailed
-
-SCHEMA_VERSION = 1
-# how long a writer waits for another one; transactions are short but for imports
-BUSY_TIMEOUT = 10.0
-
-_Parameters = Iterable[Any]
-_STORAGE_CODES = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+from perdure_node.clock import Clock, system_clock
+from perdure_node.errors import (
+    NotWritable,
+    VaultBusy,
+    VaultDamaged,
+    VaultStorageFailed,
 )
+from perdure_node.locks import PATIENCE, WriterLock
+from perdure_node.migrations import check_version, migrate
+from perdure_node.parallel import in_order
+
+# folded into the database once the log has so many pages (4 MiB), so that neither grows without bound
+_CHECKPOINT_PAGES = 1000
+# while a long list is imported: the same pages change again and again, and are better folded seldom
+_BULK_CHECKPOINT_PAGES = 131_072
+_CACHE_KIB = 8 * 1024
+_FROM_BACKUP = "restore the vault from a backup"
+_BULK_CACHE_KIB = 64 * 1024
+
+_Parameters = tuple[Any, ...]
+_STORAGE_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 
 
 class Database:
-    """One connection, used from one thread."""
+    """One connection, used from one thread. Where the folder cannot be written to, it can be read all the same."""
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
+    def __init__(self, path: Path, *, create: bool = False, clock: Clock | None = None) -> None:
         self._path = path
-        mode = "rwc" if create else "rw"
+        self.is_writable = create or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         with self._faults():
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
-                uri=True,
-                isolation_level=None,
-                timeout=BUSY_TIMEOUT,
-            )
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
-                self._connection.execute(f"PRAGMA {pragma}")
-            if create:
-                self._create_tables()
-        self._check_version()
+            self._connection = self._connect("rwc" if create else "rw")
+            try:
+                self._set_up(create)
+            except BaseException:
+                self._connection.close()
+                raise
+        self._writer = WriterLock(path.parent, clock or system_clock()) if self.is_writable else None
 
     def close(self) -> None:
         """Close the connection."""
+        if self._writer is not None:
+            self._writer.close()
         self._connection.close()
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -57,65 +67,163 @@ class Database:
             found: tuple[Any, ...] | None = self._connection.execute(sql, parameters).fetchone()
             return found
 
+    def number(self, sql: str, *parameters: Any) -> int:
+        """The integer that a query gives, 0 where it gives none."""
+        found = self.row(sql, *parameters)
+        if found is None or found[0] is None:
+            return 0
+        if not isinstance(found[0], int):
+            raise VaultDamaged(f"{self._path}: no number where one is kept", hint=_FROM_BACKUP)
+        return found[0]
+
     def execute(self, sql: str, *parameters: Any) -> int:
-        """Run a statement that changes something; returns how many rows it changed."""
+        """Run a statement that changes something, inside a `transaction`; returns how many rows it changed."""
         with self._faults():
             return self._connection.execute(sql, parameters).rowcount
 
     def insert(self, sql: str, *parameters: Any) -> int:
-        """Run a statement that adds a row; returns the row's number."""
+        """Run a statement that adds a row, inside a `transaction`; returns the row's number."""
         with self._faults():
             return self._connection.execute(sql, parameters).lastrowid or 0
 
     def execute_each(self, sql: str, parameters: Iterable[_Parameters]) -> None:
-        """Run a statement for each set of parameters."""
+        """Run a statement for each set of parameters, inside a `transaction`."""
         with self._faults():
-            self._connection.executemany(sql, (tuple(each) for each in parameters))
+            self._connection.executemany(sql, parameters)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; what is in it is durable when the block is left. The only writer from its start on."""
-        self.execute("BEGIN IMMEDIATE")
+        """All or nothing; what is in it is durable when the block is left. The only writer from its start on.
+
+        Raises `VaultBusy` if another process writes for over five seconds, and `NotWritable`.
+        """
+        with self.writing():
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
+                raise
+
+    def writing(self) -> contextlib.AbstractContextManager[None]:
+        """The right to write, for what cannot be in a `transaction`; raises as that."""
+        if self._writer is None:
+            raise NotWritable(
+                f"{self._path.parent}: this vault can be read, but not written to",
+                hint="use it as the user who made it, in a place that can be written to",
+            )
+        return self._writer.held()
+
+    @contextlib.contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """For many large transactions that are acknowledged together: none of them is durable before the block is left.
+
+        More memory for pages, the log is folded seldom and at the end, and the disk is waited for only then. After a power cut the
+        last transactions may be gone, never one without those after it.
+        """
+        self._set(
+            cache_size=-_BULK_CACHE_KIB, wal_autocheckpoint=_BULK_CHECKPOINT_PAGES, synchronous="NORMAL"
+        )
         try:
             yield
-            self.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.rollback()
-            raise
+        finally:
+            self._set(cache_size=-_CACHE_KIB, wal_autocheckpoint=_CHECKPOINT_PAGES, synchronous="FULL")
+            self.fold()
 
-    def _create_tables(self) -> None:
-        script = files("perdure_node").joinpath("schema.sql").read_text(encoding="utf-8")
-        self._connection.executescript(f"BEGIN;{script};PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+    def fold(self) -> bool:
+        """Bring the log's pages into the database and empty the log: nothing that was deleted stays in it.
 
-    def _check_version(self) -> None:
-        found = self.row("PRAGMA user_version")
-        version = found[0] if found else 0
-        if version > SCHEMA_VERSION:
-            self.close()
-            raise NewerVault(
-                f"vault: its tables are of version {version}, this Perdure knows {SCHEMA_VERSION}",
-                hint="use the newer Perdure that has written it",
-            )
-        if version != SCHEMA_VERSION:
-            self.close()
-            raise VaultDamaged(f"{self._path}: not a vault's database")
+        A reader that is busy at the moment holds the last of them back: False, and they go with the next fold.
+        """
+        row = self.row("PRAGMA wal_checkpoint(TRUNCATE)")
+        return row is not None and row[0] == 0
+
+    def forget(self, *remains: bytes) -> bool:
+        """Bring what was deleted out of the files for good: `fold`, and make the file anew if it still holds any of ``remains``.
+
+        SQLite overwrites what it deletes, but not the copies of it that stayed behind where rows had moved between pages.
+        """
+        if not self.fold():
+            return False
+        if self._holds(remains):
+            with self.writing():
+                self.execute("VACUUM")
+            return self.fold() and not self._holds(remains)
+        return True
+
+    def _holds(self, remains: tuple[bytes, ...]) -> bool:
+        # in a process of its own: whoever closes the file gives back all locks that his process has on it, SQLite's too
+        with contextlib.closing(in_order(_Search(remains), [self._path], jobs=2)) as found:
+            return any(found)
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        uri = self._path.absolute().as_uri()
+        if not self.is_writable:
+            # without a log nothing is newer than the file; with one, SQLite says what is missing to read it
+            mode = "ro" if self._log.exists() else "ro&immutable=1"
+        return sqlite3.connect(f"{uri}?mode={mode}", uri=True, isolation_level=None, timeout=PATIENCE)
+
+    @property
+    def _log(self) -> Path:
+        return self._path.with_name(f"{self._path.name}-wal")
+
+    def _set_up(self, create: bool) -> None:
+        self._set(foreign_keys="ON", trusted_schema="OFF", cache_size=-_CACHE_KIB)
+        if self.is_writable:
+            # deleted content is overwritten: an erased record is gone from the file too
+            self._set(journal_mode="WAL", synchronous="FULL", secure_delete="ON")
+            self._set(wal_autocheckpoint=_CHECKPOINT_PAGES)
+        if not create:
+            check_version(self._connection, self._path)
+        if self.is_writable:
+            migrate(self._connection)
+
+    def _set(self, **pragmas: str | int) -> None:
+        with self._faults():
+            for name, value in pragmas.items():
+                self._connection.execute(f"PRAGMA {name}={value}").fetchall()
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.IntegrityError:
-            raise  # a broken rule of the schema is our mistake, unless the caller expects it
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
+        except UnicodeDecodeError as error:
+            # SQLite tells of a damaged schema in the schema's own bytes
+            raise VaultDamaged(
+                f"{self._path}: its tables' definitions are no text", hint=_FROM_BACKUP
+            ) from error
 
-    def _translated(self, error: sqlite3.DatabaseError) -> VaultBusy | VaultStorageFailed | VaultDamaged:
+    def _translated(
+        self, error: sqlite3.DatabaseError
+    ) -> VaultBusy | NotWritable | VaultStorageFailed | VaultDamaged:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return VaultBusy(
-                f"{self._path} is being written by another process for over {BUSY_TIMEOUT:.0f} s"
+            return VaultBusy(f"another program has held {self._path} for over {PATIENCE:.0f} s")
+        if code == sqlite3.SQLITE_READONLY:
+            return NotWritable(f"{self._path}: {error}", hint="use the vault as the user who made it")
+        if code == sqlite3.SQLITE_CANTOPEN and not self.is_writable and self._log.exists():
+            return NotWritable(
+                f"{self._path}: its newest records are in {self._log.name}, which cannot be read without writing",
+                hint="open it once as the user who made it, or copy its folder",
             )
         if code in _STORAGE_CODES:
-            return VaultStorageFailed(f"{self._path}: {error}")
-        return VaultDamaged(f"{self._path}: {error}", hint="restore the vault from a backup")
+            return VaultStorageFailed(
+                f"{self._path}: {error}",
+                hint="see whether the disk is full or fails; nothing that was acknowledged is lost",
+            )
+        return VaultDamaged(f"{self._path}: {error}", hint=_FROM_BACKUP)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Whether a file holds any of some byte strings, wherever in it."""
+
+    wanted: tuple[bytes, ...]
+
+    def __call__(self, path: Path) -> bool:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+            return any(octets.find(each) >= 0 for each in self.wanted)

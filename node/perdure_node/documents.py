@@ -5,6 +5,7 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
@@ -24,25 +25,33 @@ class DocumentFacts:
 
     sha256: Hash32
     size: int
-    name: str
+    name: str | None
     media_type: str | None
 
 
 def hash_document(path: Path, progress: Progress = NO_PROGRESS) -> DocumentFacts:
     """SHA-256, size, name and media type of a file, read in pieces; raises `DocumentUnreadable`."""
-    digest, size = hashlib.sha256(), 0
-    try:
-        with open_regular(path) as file:
-            progress.stage("hash", path.stat().st_size)
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                progress.advance(size)
-    except OSError as error:
-        raise DocumentUnreadable(f"{path}: {error.strerror}") from error
     # a name that is no UTF-8 on the disk is recorded as far as it can be read
     name = path.name.encode(errors="surrogateescape").decode(errors="replace")
-    return DocumentFacts(Hash32(digest.digest()), size, name, media_type_of(name))
+    try:
+        with open_regular(path) as file:
+            return hash_stream(file, name, path.stat().st_size, progress)
+    except OSError as error:
+        raise DocumentUnreadable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
+
+
+def hash_stream(
+    stream: BinaryIO, name: str | None, size: int | None = None, progress: Progress = NO_PROGRESS
+) -> DocumentFacts:
+    """The same of a stream, to its end; ``size`` is how much is expected. Raises `OSError`."""
+    digest, done = hashlib.sha256(), 0
+    progress.stage("hash", size, "bytes")
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+        done += len(chunk)
+        progress.advance(done)
+    media_type = None if name is None else media_type_of(name)
+    return DocumentFacts(Hash32(digest.digest()), done, name, media_type)
 
 
 def document_slots(document: DocumentFacts) -> dict[str, JsonValue]:

@@ -7,7 +7,7 @@ are answers, under `VerificationError`; what happens between the vault and the c
 import functools
 from collections.abc import Callable
 
-from perdure_anchor.errors import ConfigError, VaultError, VerificationError
+from perdure_anchor.errors import ConfigError, Unfinished, VaultError, VerificationError
 
 
 class VaultNotFound(VaultError):
@@ -30,6 +30,14 @@ class NewerVault(VaultError):
     """The vault was written by a newer version of Perdure."""
 
 
+class OlderVault(VaultError):
+    """The vault was written by a version of Perdure whose vaults cannot be brought up to date."""
+
+
+class NotWritable(VaultError):
+    """The vault can be read, but not written to."""
+
+
 class VaultDamaged(VaultError):
     """What the vault holds contradicts itself, or cannot be read."""
 
@@ -38,12 +46,28 @@ class VaultStorageFailed(VaultError):
     """The disk refuses to take what has to be stored; nothing of it was acknowledged."""
 
 
+class WorkerDied(Unfinished):
+    """A process that did a part of the work was ended from outside, so nothing is known of that part."""
+
+
 class KeystoreError(VaultError):
     """A file is not an Ethereum keystore that can be read."""
 
 
 class WrongPassphrase(VaultError):
-    """The passphrase does not open the keystore."""
+    """The passphrase does not open the vault, or the keystore."""
+
+
+class IdentityUnreadable(VaultError):
+    """The file with the vault's private key is missing, or is not what it should be."""
+
+
+class LookupKeyMissing(VaultError):
+    """The file with the key by which documents are found is missing, or is not what it should be."""
+
+
+class RecoveryKeyError(ConfigError):
+    """A text is no recovery key, or not this vault's."""
 
 
 class EmptyPassphrase(ConfigError):
@@ -84,15 +108,21 @@ class ImportRefused(ConfigError):
     def __init__(self, row: int, column: str | None, reason: str, *, hint: str | None = None) -> None:
         where = f"row {row}" if column is None else f"row {row}, column {column}"
         super().__init__(
-            f"{where}: {reason}", hint=hint or "nothing was imported; correct the row and import again"
+            f"{where}: {reason}",
+            hint=f"{hint or 'correct the row and import again'}; nothing was imported",
         )
         self.row = row
         self.column = column
         self.reason = reason
+        self.given_hint = hint
 
     def __reduce__(self) -> tuple[Callable[..., "ImportRefused"], tuple[int, str | None, str]]:
         # rows are read in other processes, and refusals come back from there
-        return functools.partial(ImportRefused, hint=self.hint), (self.row, self.column, self.reason)
+        return functools.partial(ImportRefused, hint=self.given_hint), (self.row, self.column, self.reason)
+
+
+class RejectsTaken(ConfigError):
+    """The rows that a list's import rejects would be written over a file."""
 
 
 class AlreadyRecorded(VerificationError):
@@ -101,6 +131,14 @@ class AlreadyRecorded(VerificationError):
 
 class UnknownSlot(ConfigError):
     """A record has no slot of this name."""
+
+
+class RecordErased(VerificationError):
+    """What the record said was destroyed on purpose; its place in the log stays."""
+
+
+class AlreadySealed(VerificationError):
+    """The record has its place in the log: it cannot be changed any more, only superseded."""
 
 
 class NoSuchRecord(VerificationError):

@@ -58,4 +58,4 @@ def storage_failures(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise VaultStorageFailed(f"cannot write {path}: {error.strerror or error}") from error
+        raise VaultStorageFailed(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error

@@ -1,113 +1,343 @@
-"""Import: many records from one list, all in one transaction. A bad row names itself, and nothing of the list is taken."""
+"""Import: many records from one list. A bad row names itself, and then nothing of the list is taken, unless the good rows shall be.
 
-import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+Reading, hashing and encrypting are spread over the cores; one process, this one, writes to the database, in transactions of some
+tens of thousands of rows. A run that was killed goes on behind its last transaction (`perdure_node.import_runs`).
+"""
+
+import hashlib
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from perdure_anchor.strict_json import JsonValue
+from typing import BinaryIO, TypeVar
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.errors import AlreadyRecorded, ImportRefused, IntakeError, UnknownImportFormat
-from perdure_node.intake import stamp_of
+from perdure_node.data_keys import OWNER, make_data_key
+from perdure_node.database import Database
+from perdure_node.errors import ImportRefused, RejectsTaken
+from perdure_node.import_rows import Outcome, Refusal, RowWork
+from perdure_node.import_runs import (
+    ImportRun,
+    abandon_run,
+    finish_run,
+    open_run,
+    store_progress,
+    unfinished_runs,
+)
+from perdure_node.intake import stamp_of, stamped_block
 from perdure_node.lists.reading import open_list
-from perdure_node.lists.rows import ListOptions, RecordList, empty_list
+from perdure_node.lists.rows import ListOptions, ListRow, RecordList, empty_list
+from perdure_node.locks import import_lock
+from perdure_node.parallel import Results, in_order
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.records import Stamp, insert_record
+from perdure_node.recording import Prepared, Recorder
+from perdure_node.records import already_recorded
+from perdure_node.rejects import Rejects
 from perdure_node.vault import Vault
 
+Item = TypeVar("Item")
+
+# rows that a process gets at a time, and rows in a transaction: more would keep others waiting, fewer write the same pages often
+_CHUNK = 4000
+_TRANSACTION = 50_000
+# seconds: a transaction takes no more rows after so long, and waits for none that are not there in a moment
+_LONGEST = 1.5
+_MOMENT = 0.25
+# shorter lists are read before another process has started
+_WORTH_PROCESSES = 5000
 # progress is told once in so many bytes
 _STEP = 1 << 16
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the user wants of an import; ``rejects`` None: a bad row refuses the list, else bad rows go to that file.
+
+    ``dry_run``: everything is done, and nothing kept.
+    """
+
+    how: ListOptions = field(default_factory=ListOptions)
+    again: bool = False
+    rejects: Path | None = None
+    jobs: int = 1
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a list's rows: ``rows`` = ``added`` + ``was_there``."""
+    """What became of a list's rows: ``rows`` = ``added`` + ``was_there`` + ``rejected``.
+
+    ``resumed_at`` rows had been done by a run that was broken off; ``refusals`` are the first that this run met.
+    """
 
     rows: int
     added: int
     was_there: int
+    rejected: int
+    resumed_at: int
     format: str
+    notes: tuple[str, ...]
+    refusals: tuple[ImportRefused, ...]
 
 
-def import_file(
+def import_list(
     vault: Vault,
-    path: Path,
+    stream: BinaryIO,
+    name: str,
+    folder: Path,
+    options: ImportOptions,
     *,
     clock: Clock,
     randomness: Randomness,
-    again: bool = False,
     progress: Progress = NO_PROGRESS,
-    format: str | None = None,
 ) -> Imported:
-    """Record every row of a list, or nothing; all are durable when this returns.
+    """Record every row of a list, or nothing, or what can be; all that is counted as added is durable when this returns.
 
     Where a document has a record already, in whatever words, a list of digests adds nothing to it, and its row was there. A row
-    of the other formats has to say the same, unless ``again`` is set.
-
-    The format is known by the file's suffix, else by its first line. Raises `UnknownImportFormat`, `EmptyList`, and
-    `ImportRefused` naming the row.
+    of the other formats has to say the same, unless ``again`` is set. ``stream`` is a seekable file, ``folder`` where the files
+    that it names are. Raises `UnknownImportFormat`, `EmptyList`, `RejectsTaken`, and `ImportRefused` naming the row.
     """
-    try:
-        with path.open("rb") as file:
-            progress.stage("import", path.stat().st_size)
-            options = ListOptions(format=format)
-            listed = open_list(file, path.name, path.parent, options, _seldom(progress))
-            imported = _import_rows(vault, listed, clock, randomness, again=again)
-    except OSError as error:
-        raise UnknownImportFormat(f"{path}: {error.strerror}") from error
-    if not imported.rows:
-        raise empty_list(str(path))
-    return imported
+    with import_lock(vault.folder, clock):
+        list_digest = _digest(vault, stream, options)
+        progress.stage("import", stream.tell(), "bytes")
+        stream.seek(0)
+        found = open_list(stream, name, folder, options.how, _seldom(progress))
+        importer = _Importer(vault, found, options, clock, randomness)
+        run = importer.begin(list_digest)
+        try:
+            finished = importer.take_all(run)
+        except ImportRefused:
+            importer.abandon(run)
+            raise
+        except RejectsTaken:
+            if not run.was_broken_off:
+                importer.abandon(run)
+            raise
+        if not finished.rows_done:
+            importer.abandon(run)
+            raise empty_list(name)
+        if options.dry_run:
+            importer.abandon(finished)
+        else:
+            importer.finish(finished)
+    return Imported(
+        finished.rows_done,
+        finished.added,
+        finished.was_there,
+        finished.rejected,
+        run.rows_done,
+        found.format,
+        found.notes,
+        tuple(importer.refusals),
+    )
 
 
-def _import_rows(
-    vault: Vault, listed: RecordList, clock: Clock, randomness: Randomness, *, again: bool
-) -> Imported:
-    count = added = 0
-    with vault.database.transaction():
-        stamp = stamp_of(vault, clock)
-        for row in listed.rows:
-            slots = listed.interpreter.slots(row)
-            with _naming_row(row.number):
-                was_there = _was_there(
-                    vault, slots, stamp, randomness, again=again, digests_only=listed.format == "digests"
-                )
-            count += 1
-            added += not was_there
-    return Imported(count, added, count - added, listed.format)
+def abandon_imports(vault: Vault, clock: Clock) -> int:
+    """Forget the lists that were broken off; returns how many records of them were stored."""
+    with import_lock(vault.folder, clock), vault.database.transaction():
+        return sum(abandon_run(vault.database, number) for number in unfinished_runs(vault.database))
 
 
-def _was_there(
-    vault: Vault,
-    slots: dict[str, JsonValue],
-    stamp: Stamp,
-    randomness: Randomness,
-    *,
-    again: bool,
-    digests_only: bool,
-) -> bool:
-    """Whether the row's record was there; otherwise it is now."""
-    try:
-        return insert_record(vault.database, slots, stamp, randomness, again=again).was_there
-    except AlreadyRecorded:
-        # that the document exists is all that a list of digests has to say: under which name, sha256sum was told
-        if digests_only:
-            return True
-        raise
+class _Importer:
+    """One import: where its rows come from, and where they go."""
+
+    def __init__(
+        self, vault: Vault, found: RecordList, options: ImportOptions, clock: Clock, randomness: Randomness
+    ) -> None:
+        self._vault, self._list, self._options = vault, found, options
+        self._clock, self._randomness = clock, randomness
+        self._after_block: int | None = None
+        self._handed_out: deque[list[ListRow]] = deque()
+        self.refusals: list[ImportRefused] = []
+
+    def begin(self, list_digest: bytes) -> ImportRun:
+        database = self._vault.database
+        key = make_data_key(database, int(self._clock.now()), self._randomness)
+        with database.transaction():
+            stamp = stamp_of(self._vault, self._clock)
+            self._after_block = stamped_block(self._vault, stamp)
+            run = open_run(database, list_digest, self._after_block, int(self._clock.now()))
+        self._work = RowWork(self._list.interpreter, Recorder(stamp, self._vault.lookup_key, key))
+        return run
+
+    def take_all(self, run: ImportRun) -> ImportRun:
+        """Store all rows but those that are done."""
+        rows = itertools.islice(self._list.rows, run.rows_done, None)
+        first = list(itertools.islice(rows, _WORTH_PROCESSES))
+        jobs = self._options.jobs if len(first) == _WORTH_PROCESSES else 1
+        chunks = self._handing_out(itertools.chain(first, rows))
+        with (
+            self._vault.database.in_bulk(),
+            Rejects(self._rejects_file, run) as rejects,
+            closing(in_order(self._work, chunks, jobs=jobs)) as done,
+        ):
+            for chunk in done:
+                run = self._store_some(chunk, done, run, rejects)
+        return run
+
+    def finish(self, run: ImportRun) -> None:
+        with self._vault.database.transaction():
+            finish_run(self._vault.database, run, int(self._clock.now()))
+
+    def abandon(self, run: ImportRun) -> None:
+        with self._vault.database.transaction():
+            abandon_run(self._vault.database, run.number)
+
+    def _handing_out(self, rows: Iterator[ListRow]) -> Iterator[list[ListRow]]:
+        """The rows in chunks, which are kept until their outcomes are stored."""
+        for chunk in _batched(rows, _CHUNK):
+            self._handed_out.append(chunk)
+            yield chunk
+
+    def _store_some(
+        self,
+        chunk: Sequence[Outcome],
+        more: Results[list[ListRow], list[Outcome]],
+        run: ImportRun,
+        rejects: Rejects,
+    ) -> ImportRun:
+        """One transaction: the chunk, and those that follow at once, while others need not wait for long.
+
+        The processes go on meanwhile; one that hashes large files is not waited for while the database is ours.
+        """
+        begin = self._clock.monotonic()
+        with self._vault.database.transaction():
+            run = self._store(chunk, run, rejects)
+            for _ in range(_TRANSACTION // _CHUNK - 1):
+                if self._clock.monotonic() - begin > _LONGEST or not more.soon(_MOMENT):
+                    break
+                following = next(more, None)
+                if following is None:
+                    break
+                run = self._store(following, run, rejects)
+            run = replace(run, rejects_size=rejects.flush())
+            store_progress(self._vault.database, run)
+        return run
+
+    def _store(self, chunk: Sequence[Outcome], run: ImportRun, rejects: Rejects) -> ImportRun:
+        """The new records of a chunk, and how far the run is with them; inside a transaction."""
+        database = self._vault.database
+        documents = [made.document for made in chunk if isinstance(made, Prepared)]
+        there = _Recorded(database, documents, run.number)
+        added: list[Prepared] = []
+        was_there = rejected = 0
+        for row, made in zip(self._handed_out.popleft(), chunk, strict=True):
+            refusal = made if isinstance(made, Refusal) else self._refused(row, made, there)
+            if refusal is not None:
+                self._reject(row, refusal, rejects)
+                rejected += 1
+            elif isinstance(made, Prepared) and there.has(made, self._digests_only):
+                was_there += 1
+            elif isinstance(made, Prepared):
+                there.add(made)
+                added.append(made)
+        _insert(database, added, self._after_block, run.number)
+        return replace(
+            run,
+            rows_done=run.rows_done + len(chunk),
+            added=run.added + len(added),
+            was_there=run.was_there + was_there,
+            rejected=run.rejected + rejected,
+        )
+
+    @property
+    def _rejects_file(self) -> Path | None:
+        return None if self._options.dry_run else self._options.rejects
+
+    @property
+    def _digests_only(self) -> bool:
+        """That the document exists is all that a list of digests has to say: under which name, sha256sum was told."""
+        return self._list.format == "digests" and not self._options.again
+
+    def _refused(self, row: ListRow, made: Prepared, there: "_Recorded") -> Refusal | None:
+        if made.document in there.elsewhere:
+            raise ImportRefused(
+                row.number,
+                None,
+                "its document is in another list too, whose import was broken off",
+                hint="import that list again, or forget it with `perdure import --abandon`; then import this one",
+            )
+        if self._options.again or made.supersedes or not there.differs(made, self._digests_only):
+            return None
+        error = already_recorded()
+        return Refusal(row.number, None, str(error), error.hint)
+
+    def _reject(self, row: ListRow, refusal: Refusal, rejects: Rejects) -> None:
+        if self._options.rejects is None:
+            raise refusal.error()
+        if not self._options.dry_run:
+            rejects.write(self._list, row)
+        if len(self.refusals) < 100:
+            self.refusals.append(refusal.error())
 
 
-@contextlib.contextmanager
-def _naming_row(number: int) -> Iterator[None]:
-    try:
-        yield
-    except AlreadyRecorded as error:
-        raise ImportRefused(number, None, str(error), hint=error.hint) from error
-    except IntakeError as error:
-        column, separator, reason = str(error).partition(": ")
-        raise ImportRefused(
-            number, column if separator else None, reason or column, hint=error.hint
-        ) from error
+class _Recorded:
+    """Which documents of some rows are recorded, in which words; grows with what is added.
+
+    Those in ``elsewhere`` are not recorded yet: another list that was broken off has brought them, and may never be finished.
+    """
+
+    def __init__(self, database: Database, documents: Sequence[bytes], run: int) -> None:
+        self._words: dict[bytes, set[bytes]] = {}
+        self.elsewhere: set[bytes] = set()
+        others = {number for number in unfinished_runs(database) if number != run}
+        for batch in _batched(documents, 10_000):
+            marks = ",".join("?" * len(batch))
+            sql = f"SELECT document, words, import_run FROM record WHERE document IN ({marks}) AND words IS NOT NULL"  # noqa: S608  # marks only
+            for document, words, brought_by in database.rows(sql, *batch):
+                if brought_by in others:
+                    self.elsewhere.add(document)
+                self._words.setdefault(document, set()).add(words)
+
+    def has(self, made: Prepared, digests_only: bool) -> bool:
+        words = self._words.get(made.document)
+        return words is not None and (digests_only or made.words in words)
+
+    def differs(self, made: Prepared, digests_only: bool) -> bool:
+        """Whether the document is recorded, but in other words."""
+        return made.document in self._words and not self.has(made, digests_only)
+
+    def add(self, made: Prepared) -> None:
+        self._words.setdefault(made.document, set()).add(made.words)
+
+
+def _insert(database: Database, added: Sequence[Prepared], after_block: int | None, run: int) -> None:
+    """Records with the next sequence numbers; nobody else writes meanwhile."""
+    first = database.number("SELECT max(sequence) FROM record") + 1
+    database.execute_each(
+        "INSERT INTO record (sequence, document, words, leaf_hash, operator, after_block, import_run) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (sequence, made.document, made.words, made.leaf_hash, OWNER, after_block, run)
+            for sequence, made in enumerate(added, first)
+        ),
+    )
+    database.execute_each(
+        "INSERT INTO content (sequence, data_key, encrypted) VALUES (?, ?, ?)",
+        ((sequence, made.data_key, made.encrypted) for sequence, made in enumerate(added, first)),
+    )
+
+
+def _digest(vault: Vault, stream: BinaryIO, options: ImportOptions) -> bytes:
+    """What the vault knows a list again by: its bytes, and how they are read."""
+    stream.seek(0)
+    content = hashlib.sha256()
+    while piece := stream.read(_PIECE):
+        content.update(piece)
+    how = options.how
+    columns = sorted(how.columns.items())
+    read_as = (
+        how.format,
+        columns,
+        how.keep_paths,
+        how.encoding,
+        options.again,
+        options.rejects is None,
+        options.dry_run,
+    )
+    return vault.lookup_key.of_list(content.digest() + repr(read_as).encode())
 
 
 def _seldom(progress: Progress) -> Callable[[int], None]:
@@ -121,3 +351,10 @@ def _seldom(progress: Progress) -> Callable[[int], None]:
             progress.advance(done)
 
     return advance
+
+
+def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of ``size``, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch

@@ -7,16 +7,21 @@ in time that others can check). Everything else is as given, checked for form on
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from perdure_anchor.hashes import Hash32, to_hex
+from perdure_anchor.hashes import Hash32, parse_hex, to_hex
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
-from perdure_node.known_blocks import newest_known_block
-from perdure_node.records import Added, Stamp, insert_record
+from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
+from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.recording import Recorder, Stamp
+from perdure_node.records import Added, insert_record, recorded
 from perdure_node.vault import Vault
+
+# encrypts what is looked up and thrown away
+_UNUSED_KEY = DataKey(0, bytes(DATA_KEY_SIZE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,35 @@ def add_document(
     ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold.
     """
     slots = document_slots(document) | detail_slots(details)
+    key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        stamp = stamp_of(vault, clock)
-        return insert_record(vault.database, slots, stamp, randomness, again=again)
+        return record_slots(vault, slots, key, clock=clock, randomness=randomness, again=again)
+
+
+def find_recorded(
+    vault: Vault, document: DocumentFacts, details: Details, *, again: bool = False
+) -> Added | None:
+    """What `add_document` would find: the record of the document in these words, None for a new one. Stores nothing."""
+    slots = document_slots(document) | detail_slots(details)
+    prepared = Recorder(
+        Stamp("2000-01-01T00:00:00Z", vault.config.recorded_by, None), vault.lookup_key, _UNUSED_KEY
+    ).prepare(slots, bytes)
+    return recorded(vault.database, prepared, again=again)
+
+
+def record_slots(
+    vault: Vault,
+    slots: Mapping[str, JsonValue],
+    key: DataKey,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    again: bool = False,
+) -> Added:
+    """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`."""
+    stamp = stamp_of(vault, clock)
+    prepared = Recorder(stamp, vault.lookup_key, key).prepare(slots, randomness)
+    return insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
 
 
 def detail_slots(details: Details) -> dict[str, JsonValue]:
@@ -70,4 +101,11 @@ def stamp_of(vault: Vault, clock: Clock) -> Stamp:
         recorded_at=format_seconds(int(clock.now())),
         recorded_by=vault.config.recorded_by,
         after=None if known is None else to_hex(known.hash),
+    )
+
+
+def stamped_block(vault: Vault, stamp: Stamp) -> int | None:
+    """The known block that a stamp names, as the vault's tables name it."""
+    return known_block_id(
+        vault.database, None if stamp.after is None else Hash32(parse_hex(stamp.after, 32, "after"))
     )

@@ -1,35 +1,20 @@
-"""Private keys at rest: Ethereum keystore files, version 3 (Web3 Secret Storage), by eth-account.
+"""Keys that are brought along: Ethereum keystore files, version 3 (Web3 Secret Storage), read by eth-account.
 
-The passphrase is stretched with scrypt as eth-account does by default, which takes about a second and keeps whoever stole the
-file busy. eth-account is heavy and is imported only when a key is needed.
+The vault keeps keys in its own way (`perdure_node.encryption`); a relay's account mostly has a keystore already. eth-account is
+heavy and is imported only when a key is needed.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Address, parse_hex
 from perdure_anchor.secp256k1 import address_from_private_key
 
-from perdure_node.errors import EmptyPassphrase, KeystoreError, WrongPassphrase
-from perdure_node.places import RELAY_KEY_FILE, SITE_KEY_FILE
+from perdure_node.errors import KeystoreError, WrongPassphrase
 
 # a keystore is about 500 bytes
 MAX_KEYSTORE_SIZE = 16 * 1024
-
-
-def encrypt_key(private_key: bytes, passphrase: str, *, kdf_iterations: int | None = None) -> bytes:
-    """A keystore file; ``kdf_iterations`` is scrypt's n, None for eth-account's own. Raises `EmptyPassphrase`."""
-    from eth_account import Account
-
-    if not passphrase:
-        raise EmptyPassphrase(
-            "passphrase: empty", hint="choose one: whoever has the vault and it is the site"
-        )
-    keystore = Account.encrypt(private_key, passphrase, kdf="scrypt", iterations=kdf_iterations)
-    return (json.dumps(keystore, indent=1) + "\n").encode()
 
 
 def read_keystore(path: Path, passphrase: str) -> bytes:
@@ -80,40 +65,3 @@ def _read_fields(path: Path) -> dict[str, object]:
 
 def _unreadable(path: Path) -> KeystoreError:
     return KeystoreError(f"{path.name}: not an Ethereum keystore of version 3")
-
-
-class _HasKeys(Protocol):
-    folder: Path
-
-
-class KeyRing:
-    """A vault's two keys, decrypted when first needed; ``ask`` is called once at most, and only then."""
-
-    def __init__(self, vault: _HasKeys, ask: Callable[[], str]) -> None:
-        self._folder = vault.folder
-        self._ask = ask
-        self._passphrase: str | None = None
-        self._keys: dict[str, bytes] = {}
-
-    def __repr__(self) -> str:
-        return f"KeyRing({self._folder})"
-
-    @property
-    def is_unlocked(self) -> bool:
-        """Whether the passphrase has been asked for."""
-        return self._passphrase is not None
-
-    def site_key(self) -> bytes:
-        """The key that signs checkpoints; raises `WrongPassphrase` or `KeystoreError`."""
-        return self._key(SITE_KEY_FILE)
-
-    def relay_key(self) -> bytes:
-        """The key that signs and pays for transactions; raises as `site_key`."""
-        return self._key(RELAY_KEY_FILE)
-
-    def _key(self, name: str) -> bytes:
-        if name not in self._keys:
-            if self._passphrase is None:
-                self._passphrase = self._ask()
-            self._keys[name] = read_keystore(self._folder / name, self._passphrase)
-        return self._keys[name]

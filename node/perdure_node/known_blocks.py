@@ -7,10 +7,10 @@ the chain, and judged final, is in `perdure_node.block_runs`.
 from dataclasses import dataclass
 from typing import Any
 
-from perdure_anchor import rlp
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.database import Database
+from perdure_node.stored_lists import decode_list, encode_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,20 @@ def newest_known_block(database: Database) -> KnownBlock | None:
     )
 
 
-def known_block(database: Database, name: Hash32) -> KnownBlock | None:
-    """The known block with this hash."""
-    return _block(database.row("SELECT hash, number, time, headers FROM known_block WHERE hash = ?", name))
+def known_block(database: Database, identifier: int | None) -> KnownBlock | None:
+    """The known block that a record names; None for none."""
+    return _block(
+        database.row("SELECT hash, number, time, headers FROM known_block WHERE id = ?", identifier)
+    )
+
+
+def known_block_id(database: Database, name: Hash32 | None) -> int | None:
+    """By what number a record names a known block, None for none; in the transaction that uses it, for the block to stay."""
+    if name is None:
+        return None
+    row = database.row("SELECT id FROM known_block WHERE hash = ?", name)
+    assert row is not None, "a stamp names a block that was known in the same transaction"
+    return int(row[0])
 
 
 def store_known_block(database: Database, block: KnownBlock) -> None:
@@ -46,20 +57,10 @@ def store_known_block(database: Database, block: KnownBlock) -> None:
         encode_list(block.headers),
     )
     database.execute(
-        "DELETE FROM known_block WHERE number < ? AND hash NOT IN "
-        "(SELECT after_block FROM record WHERE after_block IS NOT NULL)",
+        "DELETE FROM known_block WHERE number < ? AND NOT EXISTS (SELECT 1 FROM record WHERE after_block = known_block.id) "
+        "AND NOT EXISTS (SELECT 1 FROM import_run WHERE after_block = known_block.id)",
         block.number,
     )
-
-
-def encode_list(items: tuple[bytes, ...]) -> bytes:
-    """Byte strings as the vault stores a list of them."""
-    return rlp.encode(items)
-
-
-def decode_list(stored: bytes) -> tuple[bytes, ...]:
-    """The inverse of `encode_list`."""
-    return tuple(rlp.decode_bytes(item, "stored list") for item in rlp.decode_list(stored, "stored list"))
 
 
 def _block(row: tuple[Any, ...] | None) -> KnownBlock | None:

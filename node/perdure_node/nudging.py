@@ -15,7 +15,7 @@ from perdure_contracts.transactions import ContractCall, prepare_transaction
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.clock import Clock
-from perdure_node.keystore import KeyRing
+from perdure_node.keyring import KeyRing
 
 # seconds without a block; chains that make empty ones mostly do so every few seconds
 QUIET = 10.0

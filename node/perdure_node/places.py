@@ -8,8 +8,8 @@ VAULT_FOLDER = ".perdure"
 DATABASE_FILE = "vault.sqlite"
 TRUST_FILE = "trust.json"
 CONFIG_FILE = "config.toml"
-SITE_KEY_FILE = "site-key.json"
-RELAY_KEY_FILE = "relay-key.json"
+IDENTITY_FILE = "identity.json"
+LOOKUP_KEY_FILE = "lookup.key"
 
 
 def find_vault(start: Path, explicit: Path | None = None, environment: str | None = None) -> Path:
@@ -37,8 +37,13 @@ def _vault_in(named: Path) -> Path:
 
 
 def is_vault(folder: Path) -> bool:
-    """Whether the folder looks like a vault."""
-    return (folder / DATABASE_FILE).is_file()
+    """Whether the folder looks like a vault; raises `VaultNotFound` if that cannot be seen."""
+    try:
+        return (folder / DATABASE_FILE).is_file()
+    except PermissionError:
+        raise VaultNotFound(
+            f"{folder}: permission denied", hint="use the vault as the user who made it"
+        ) from None
 
 
 def vault_trust_file(folder: Path) -> Path:

@@ -1,42 +1,49 @@
 """Records in the vault: put in once, found again by document, leaf hash or index.
 
-A record's slots are kept as values, with its seed; its disclosures are made from them again when evidence is asked for, and
-must then give the stored leaf hash.
+A record's slots are kept as values, with its seed, encrypted; its disclosures are made from them again when evidence is asked
+for, and must then give the stored leaf hash.
 """
 
 import enum
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from perdure_anchor.errors import EncodingError
-from perdure_anchor.hashes import Hash32, parse_hex
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import (
-    SEED_SIZE,
     SLOTS,
     Record,
-    disclosure_digest,
+    disclosure_digests,
     disclosures,
-    leaf,
     leaf_from_digests,
-    make_record,
+    reread_record,
 )
-from perdure_anchor.strict_json import JsonValue, encode_compact, parse_json
 
-from perdure_node.clock import Randomness
+from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
-from perdure_node.errors import AlreadyRecorded, IntakeError, VaultDamaged
-
-_SELECT = (
-    "SELECT sequence, document_sha256, slots, seed, leaf_hash, after_block, log_index FROM record WHERE "
-)
+from perdure_node.encryption.contents import DataKey, decrypt_content
+from perdure_node.errors import AlreadyRecorded, RecordErased, VaultDamaged
+from perdure_node.recording import Prepared
+from perdure_node.stored_lists import split_hashes
 
 # how many records are in memory at a time
 PAGE = 1000
+
+_FROM_BACKUP = "restore the vault from a backup"
+# records of a list that is still being imported are not recorded yet
+FINISHED = (
+    "(record.import_run IS NULL OR record.import_run IN "
+    "(SELECT number FROM import_run WHERE finished_at IS NOT NULL))"
+)
+_SELECT = (
+    "SELECT record.sequence, record.leaf_hash, record.words IS NULL, record.after_block, entry.log_index, content.data_key, content.encrypted, "
+    "erased.slot_digests FROM record "
+    "LEFT JOIN entry ON entry.sequence = record.sequence "
+    "LEFT JOIN content ON content.sequence = record.sequence "
+    "LEFT JOIN erased ON erased.sequence = record.sequence "
+)
 
 
 class State(enum.Enum):
@@ -45,15 +52,13 @@ class State(enum.Enum):
     WAITING = "waiting"
     SEALED = "sealed"
     ANCHORED = "anchored"
+    WITHDRAWN = "withdrawn"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What the site adds to a record: see `perdure_node.intake`. ``after`` is a block hash in hexadecimal."""
+class ReadingKeys(Protocol):
+    """Whoever can open contents: a `perdure_node.keyring.KeyRing`."""
 
-    recorded_at: str
-    recorded_by: str | None
-    after: str | None
+    def data_key(self, number: int) -> DataKey: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,149 +67,201 @@ class Added:
 
     sequence: int
     leaf_hash: Hash32
-    document_sha256: Hash32
     was_there: bool
 
 
 @dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """A record with the disclosures that open it, in slot order, which were seen to give its leaf hash.
+class EncryptedRecord:
+    """A record as it is stored; ``index`` is None until it is sealed, ``content`` (data key, ciphertext) once it is erased.
 
-    ``index`` is None while it waits, ``after`` the hash of a known block.
+    ``after_block`` is the id of the known block that it names.
     """
 
     sequence: int
-    document_sha256: Hash32
+    leaf_hash: Hash32
+    index: int | None
+    is_withdrawn: bool
+    after_block: int | None
+    content: tuple[int, bytes] | None
+    slot_digests: bytes | None
+
+    def state(self, anchored: int) -> State:
+        """How far it has come, where the log is anchored up to a size."""
+        if self.index is None:
+            return State.WITHDRAWN if self.is_withdrawn else State.WAITING
+        return State.ANCHORED if self.index < anchored else State.SEALED
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRecord:
+    """A record with the disclosures that open it, in slot order, which were seen to give its leaf hash."""
+
     record: Record
     disclosures: tuple[str, ...]
-    leaf_hash: Hash32
-    after: Hash32 | None
-    index: int | None
+    slot_digests: Sequence[Hash32]
+
+    @property
+    def document_sha256(self) -> Hash32:
+        return Hash32(bytes.fromhex(str(self.record.value("document_sha256"))))
+
+    def text(self, slot: str) -> str | None:
+        """The slot's value if it is a text."""
+        value = self.record.value(slot)
+        return value if isinstance(value, str) else None
 
 
 def insert_record(
-    database: Database,
-    slots: Mapping[str, JsonValue],
-    stamp: Stamp,
-    randomness: Randomness,
-    *,
-    again: bool = False,
+    database: Database, prepared: Prepared, after_block: int | None, *, again: bool = False
 ) -> Added:
     """Put a record into the vault, inside a transaction of the caller's; see `perdure_node.intake.add_document`."""
-    given = {"recorded_by": stamp.recorded_by} | {
-        slot: value for slot, value in slots.items() if value is not None
-    }
-    fingerprint = _fingerprint(given)
-    record = _checked({**given, "recorded_at": stamp.recorded_at, "after": stamp.after})
-    document = Hash32(bytes.fromhex(str(given["document_sha256"])))
-    earlier = {
-        row[0]: row[1:]
-        for row in database.rows(
-            "SELECT fingerprint, sequence, leaf_hash FROM record WHERE document_sha256 = ?", document
-        )
-    }
-    if fingerprint in earlier:
-        sequence, leaf_of_earlier = earlier[fingerprint]
-        return Added(sequence, Hash32(leaf_of_earlier), document, was_there=True)
-    if earlier and not again and given.get("supersedes") is None:
-        raise AlreadyRecorded(
-            f"document {document.hex()} is recorded already, with other details",
-            hint="--again records it a second time; both records stay",
-        )
-    return _insert(database, record, document, fingerprint, randomness(SEED_SIZE))
+    earlier = recorded(database, prepared, again=again)
+    if earlier is not None:
+        _claim(database, earlier.sequence)
+        return earlier
+    sequence = store_record(database, prepared, after_block)
+    database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
+    return Added(sequence, prepared.leaf_hash, was_there=False)
 
 
-def _insert(database: Database, record: Record, document: Hash32, fingerprint: bytes, seed: bytes) -> Added:
-    name = leaf_hash(leaf(record, seed))
-    after = record.value("after")
-    filled: JsonValue = {slot: value for slot, value in record.values.items() if value is not None}
+def recorded(database: Database, prepared: Prepared, *, again: bool = False) -> Added | None:
+    """The record of the same document in the same words, None if there is none.
+
+    Raises `AlreadyRecorded` if it is there in other words, unless ``again`` is set or another record is superseded.
+    """
+    row = database.row(
+        "SELECT sequence, leaf_hash FROM record WHERE document = ? AND words = ?",
+        prepared.document,
+        prepared.words,
+    )
+    if row is not None:
+        return Added(row[0], Hash32(row[1]), was_there=True)
+    if not again and not prepared.supersedes and is_recorded(database, prepared.document):
+        raise already_recorded()
+    return None
+
+
+def store_record(
+    database: Database, prepared: Prepared, after_block: int | None, import_run: int | None = None
+) -> int:
+    """Store a record and its content, without a place in the queue; returns its sequence number."""
     sequence = database.insert(
-        "INSERT INTO record (document_sha256, fingerprint, slots, seed, leaf_hash, after_block) VALUES (?, ?, ?, ?, ?, ?)",
-        document,
-        fingerprint,
-        encode_compact(filled),
-        seed,
-        name,
-        None if after is None else parse_hex(after, 32, "after"),
+        "INSERT INTO record (document, words, leaf_hash, operator, after_block, import_run) VALUES (?, ?, ?, ?, ?, ?)",
+        prepared.document,
+        prepared.words,
+        prepared.leaf_hash,
+        OWNER,
+        after_block,
+        import_run,
     )
-    return Added(sequence, name, document, was_there=False)
+    database.execute(
+        "INSERT INTO content (sequence, data_key, encrypted) VALUES (?, ?, ?)",
+        sequence,
+        prepared.data_key,
+        prepared.encrypted,
+    )
+    return sequence
 
 
-def _checked(slots: Mapping[str, JsonValue]) -> Record:
-    if slots.get("document_sha256") is None:
-        raise IntakeError("document_sha256: a record is about a document, and none is given")
-    try:
-        return make_record(slots)
-    except EncodingError as error:
-        raise IntakeError(str(error), hint=error.hint) from error
+def is_recorded(database: Database, document: bytes) -> bool:
+    """Whether a document (by its look-up digest) has a record that was not withdrawn."""
+    found = database.row("SELECT 1 FROM record WHERE document = ? AND words IS NOT NULL LIMIT 1", document)
+    return found is not None
 
 
-def _fingerprint(given: Mapping[str, JsonValue]) -> bytes:
-    filled = {slot: value for slot, value in given.items() if value is not None}
-    return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).digest()
+def already_recorded() -> AlreadyRecorded:
+    """The error for a document that is recorded in other words."""
+    return AlreadyRecorded(
+        "the document is recorded already, with other details",
+        hint="--again records it a second time, --supersedes LEAF_HASH corrects the earlier record; both records stay",
+    )
 
 
-def record_by_leaf(database: Database, name: Hash32) -> StoredRecord | None:
+def note_queue_change(database: Database) -> None:
+    """Let a seal that is under way notice that the queue is no longer what it read."""
+    database.execute("UPDATE queue_change SET count = count + 1")
+
+
+def record_by_leaf(database: Database, name: Hash32) -> EncryptedRecord | None:
     """The record with this leaf hash."""
-    return _first(database, "leaf_hash = ?", name)
+    return _first(database, f"WHERE record.leaf_hash = ? AND {FINISHED}", name)
 
 
-def record_by_index(database: Database, index: int) -> StoredRecord | None:
+def record_by_index(database: Database, index: int) -> EncryptedRecord | None:
     """The record at this index of the log."""
-    return _first(database, "log_index = ?", index)
+    return _first(database, "WHERE entry.log_index = ?", index)
 
 
-def records_of_document(database: Database, document: Hash32) -> Iterator[StoredRecord]:
-    """All records of a document, the newest first."""
-    return map(
-        _stored,
-        database.rows(_SELECT + "document_sha256 = ? ORDER BY sequence DESC", document),
-    )
+def record_by_sequence(database: Database, sequence: int) -> EncryptedRecord | None:
+    """The record that was added as this one."""
+    return _first(database, "WHERE record.sequence = ?", sequence)
 
 
-def records_in_log(database: Database, begin: int, end: int) -> Iterator[StoredRecord]:
+def records_of_document(database: Database, document: bytes) -> list[EncryptedRecord]:
+    """All records of a document (by its look-up digest), the newest first."""
+    condition = f"WHERE record.document = ? AND {FINISHED} ORDER BY record.sequence DESC"
+    return [_record(row) for row in database.rows(_SELECT + condition, document)]
+
+
+def records_in_log(database: Database, begin: int, end: int) -> Iterator[EncryptedRecord]:
     """The records with the indices begin to end - 1, in order."""
     for first in range(begin, end, PAGE):
-        last = min(first + PAGE, end)
-        yield from map(
-            _stored,
-            database.rows(_SELECT + "log_index >= ? AND log_index < ? ORDER BY log_index", first, last),
-        )
+        condition = "WHERE entry.log_index >= ? AND entry.log_index < ? ORDER BY entry.log_index"
+        yield from map(_record, database.rows(_SELECT + condition, first, min(first + PAGE, end)))
 
 
-def _first(database: Database, condition: str, value: Any) -> StoredRecord | None:
-    row = database.row(_SELECT + condition, value)
-    return None if row is None else _stored(row)
+def select_records(database: Database, condition: str, *parameters: Any) -> list[EncryptedRecord]:
+    """Records by a condition of SQL over ``record``, ``entry`` and what the condition joins itself."""
+    return [_record(row) for row in database.rows(_SELECT + condition, *parameters)]
 
 
-def _stored(row: tuple[Any, ...]) -> StoredRecord:
-    sequence, document, slots, seed, name, after, index = row
-    record = _reread(sequence, slots)
-    texts = disclosures(record, seed)
-    # whatever was changed on the disk shows here, so the values need no other check
-    if leaf_hash(leaf_from_digests(list(map(disclosure_digest, texts)))) != name:
-        raise VaultDamaged(
-            f"record {sequence}: its slots no longer give its leaf hash",
-            hint="restore the vault from a backup",
-        )
-    return StoredRecord(
-        sequence,
-        Hash32(document),
-        record,
-        texts,
-        Hash32(name),
-        None if after is None else Hash32(after),
-        index,
-    )
-
-
-def _reread(sequence: int, slots: str) -> Record:
+def open_record(stored: EncryptedRecord, keys: ReadingKeys) -> OpenedRecord:
+    """Decrypt a record; raises `RecordErased`, `VaultDamaged`, or what ``keys`` raise."""
+    if stored.content is None:
+        raise RecordErased(f"record {stored.leaf_hash.hex()} was erased: what it said is gone for good")
+    number, encrypted = stored.content
+    json, seed = decrypt_content(keys.data_key(number), encrypted, stored.leaf_hash)
     try:
-        values = parse_json(slots.encode(), f"record {sequence}")
+        record = reread_record(json)
     except EncodingError as error:
-        raise VaultDamaged(f"record {sequence}: {error}", hint="restore the vault from a backup") from error
-    if not isinstance(values, dict):
-        raise VaultDamaged(
-            f"record {sequence}: its slots are no object", hint="restore the vault from a backup"
-        )
-    return Record(MappingProxyType({slot: values.get(slot) for slot in SLOTS}))
+        raise VaultDamaged(str(error), hint=_FROM_BACKUP) from error
+    texts = disclosures(record, seed)
+    digests = disclosure_digests(texts)
+    # whatever was changed before it was encrypted shows here, so the values need no other check
+    _check_leaf(stored.leaf_hash, digests)
+    return OpenedRecord(record, texts, digests)
+
+
+def erased_digests(stored: EncryptedRecord) -> tuple[Hash32, ...]:
+    """The slot digests of an erased record; raises `VaultDamaged`."""
+    digests = split_hashes(stored.slot_digests or b"")
+    if len(digests) != len(SLOTS):
+        raise VaultDamaged("an erased record has lost the digests of its slots", hint=_FROM_BACKUP)
+    _check_leaf(stored.leaf_hash, digests)
+    return digests
+
+
+def _check_leaf(name: Hash32, digests: Sequence[Hash32]) -> None:
+    if leaf_hash(leaf_from_digests(digests)) != name:
+        raise VaultDamaged(f"record {name.hex()}: its slots no longer give its leaf hash", hint=_FROM_BACKUP)
+
+
+def _claim(database: Database, sequence: int) -> None:
+    """Record by itself what so far only a list has brought that is still being imported."""
+    if database.execute(
+        "UPDATE record SET import_run = NULL WHERE sequence = ? "
+        "AND import_run IN (SELECT number FROM import_run WHERE finished_at IS NULL)",
+        sequence,
+    ):
+        database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
+        note_queue_change(database)
+
+
+def _first(database: Database, condition: str, value: Any) -> EncryptedRecord | None:
+    row = database.row(_SELECT + condition, value)
+    return None if row is None else _record(row)
+
+
+def _record(row: tuple[Any, ...]) -> EncryptedRecord:
+    sequence, name, is_withdrawn, after_block, index, data_key, encrypted, digests = row
+    content = None if encrypted is None else (data_key, encrypted)
+    return EncryptedRecord(sequence, Hash32(name), index, bool(is_withdrawn), after_block, content, digests)

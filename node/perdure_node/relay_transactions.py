@@ -44,22 +44,24 @@ def store_transaction(database: Database, transaction: RelayTransaction) -> None
 
     What a node refused before may be signed again in the same bytes, and is open again then.
     """
-    database.execute(
-        "INSERT INTO relay_transaction (size, nonce, hash, raw, stored_at) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (hash) DO UPDATE SET stored_at = excluded.stored_at, outcome = NULL",
-        transaction.size,
-        transaction.nonce,
-        transaction.hash,
-        transaction.raw,
-        transaction.stored_at,
-    )
+    with database.transaction():
+        database.execute(
+            "INSERT INTO relay_transaction (size, nonce, hash, raw, stored_at) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (hash) DO UPDATE SET stored_at = excluded.stored_at, outcome = NULL",
+            transaction.size,
+            transaction.nonce,
+            transaction.hash,
+            transaction.raw,
+            transaction.stored_at,
+        )
 
 
 def close_transaction(database: Database, transaction: RelayTransaction, outcome: Outcome) -> None:
     """Remember how the transaction ended."""
-    database.execute(
-        "UPDATE relay_transaction SET outcome = ? WHERE hash = ?", outcome.value, transaction.hash
-    )
+    with database.transaction():
+        database.execute(
+            "UPDATE relay_transaction SET outcome = ? WHERE hash = ?", outcome.value, transaction.hash
+        )
 
 
 def submitted_sizes(database: Database, above: int) -> list[int]:

@@ -1,23 +1,24 @@
 """Sealing: the waiting records get their places in the log, and the site's key signs a checkpoint over it.
 
-Leaves, tiles, indices and the signed checkpoint are one transaction: after a kill either all of them are there or none, and
-sealing again is right in both cases.
+The log's new hashes are computed beside the database, which others may add to meanwhile. Tiles, places and the signed checkpoint
+are then one transaction: after a kill either all of them are there or none, and sealing again is right in both cases.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, sign_checkpoint
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import EMPTY_ROOT, append_to_tiles, root_at
-from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.log import EMPTY_ROOT, TileSource, append_to_tiles, root_at
 
 from perdure_node.clock import Clock
-from perdure_node.errors import KeystoreError, VaultDamaged
-from perdure_node.keystore import KeyRing
+from perdure_node.database import Database
+from perdure_node.errors import VaultBusy, VaultDamaged
+from perdure_node.keyring import KeyRing
 from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.records import open_record, record_by_sequence
 from perdure_node.site_log import (
     StoredCheckpoint,
     newest_checkpoint,
@@ -28,6 +29,11 @@ from perdure_node.site_log import (
 )
 from perdure_node.vault import Vault
 
+# how many leaf hashes are in memory at a time; whole tiles, so that each is hashed once
+_PAGE = 1 << 16
+# how often a seal begins again because records were withdrawn under it
+_ATTEMPTS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
@@ -37,6 +43,18 @@ class Sealed:
     size: int
     root: Hash32
     sealed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What a seal will store: ``last`` is the last sequence number that it takes, ``change`` the queue's count of changes."""
+
+    previous_size: int
+    size: int
+    root: Hash32
+    tiles: dict[tuple[int, int], bytes]
+    last: int
+    change: int
 
 
 def seal(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = NO_PROGRESS) -> Sealed | None:
@@ -50,43 +68,86 @@ def seal(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = NO_PROG
 
 def seal_locked(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = NO_PROGRESS) -> Sealed | None:
     """As `seal`, for whoever holds the sealer's lock."""
-    if vault.database.row("SELECT 1 FROM record WHERE log_index IS NULL LIMIT 1") is None:
-        return None
-    key = keys.site_key()
-    if address_from_private_key(key) != vault.site_address:
-        raise KeystoreError("site key: another one than this vault's")
-    with vault.database.transaction():
-        return _seal_waiting(vault, key, int(clock.now()), progress)
+    for _ in range(_ATTEMPTS):
+        if not vault.database.number("SELECT 1 FROM queue LIMIT 1"):
+            return None
+        key = keys.site_key()
+        batch = _batch(vault, progress)
+        checkpoint = Checkpoint(vault.origin.site, batch.size, batch.root, int(clock.now()))
+        stored = _signed(vault, checkpoint, key, _slot_digests(vault, batch.last, keys))
+        if _store(vault.database, batch, stored):
+            return Sealed(batch.previous_size, batch.size, batch.root, checkpoint.sealed_at)
+    raise VaultBusy("records were withdrawn again and again while they were sealed")
 
 
-def _seal_waiting(vault: Vault, key: bytes, sealed_at: int, progress: Progress) -> Sealed:
+def _batch(vault: Vault, progress: Progress) -> _Batch:
+    """The log with all that waits now; stores nothing."""
     database = vault.database
-    waiting = list(
-        database.rows("SELECT sequence, leaf_hash FROM record WHERE log_index IS NULL ORDER BY sequence")
-    )
-    progress.stage("seal", len(waiting))
-    previous_size = _checked_size(vault)
-    leaf_hashes = [Hash32(row[1]) for row in waiting]
-    tiles = append_to_tiles(
-        lambda level, index: read_tile(database, level, index), previous_size, leaf_hashes
-    )
-    write_tiles(database, list(tiles))
-    database.execute_each(
-        "UPDATE record SET log_index = ? WHERE sequence = ?",
-        ((index, row[0]) for index, row in zip(count(previous_size), waiting, strict=False)),
-    )
-    size = previous_size + len(waiting)
-    root = root_at(nodes_at(database, size), size)
-    store_checkpoint(database, _signed(vault, Checkpoint(vault.origin.site, size, root, sealed_at), key))
-    progress.advance(len(waiting))
-    return Sealed(previous_size, size, root, sealed_at)
+    previous_size = size = _checked_size(vault)
+    change = database.number("SELECT count FROM queue_change")
+    progress.stage("seal", database.number("SELECT count(*) FROM queue"), "records")
+    tiles: dict[tuple[int, int], bytes] = {}
+
+    def read(level: int, index: int) -> bytes:
+        return tiles.get((level, index)) or read_tile(database, level, index)
+
+    end = 0
+    for end, leaf_hashes in _waiting(database):  # noqa: B007  # where it ended is what counts
+        tiles.update(
+            {(tile.level, tile.index): tile.octets for tile in append_to_tiles(read, size, leaf_hashes)}
+        )
+        size += len(leaf_hashes)
+        progress.advance(size - previous_size)
+    return _Batch(previous_size, size, root_at(TileSource(read).at(size), size), tiles, end, change)
 
 
-def _signed(vault: Vault, checkpoint: Checkpoint, key: bytes) -> StoredCheckpoint:
+def _waiting(database: Database) -> Iterator[tuple[int, list[Hash32]]]:
+    """The leaf hashes that wait, in order, a page at a time, each with the last one's sequence number."""
+    last = 0
+    while rows := database.rows(
+        "SELECT queue.sequence, leaf_hash FROM queue JOIN record ON record.sequence = queue.sequence "
+        "WHERE queue.sequence > ? ORDER BY queue.sequence LIMIT ?",
+        last,
+        _PAGE,
+    ):
+        last = rows[-1][0]
+        yield last, [Hash32(row[1]) for row in rows]
+
+
+def _store(database: Database, batch: _Batch, checkpoint: StoredCheckpoint) -> bool:
+    """Put the batch into the log, unless records left the queue, or came into its middle, since it was read."""
+    with database.transaction():
+        if database.number("SELECT count FROM queue_change") != batch.change:
+            return False
+        write_tiles(database, batch.tiles)
+        added = database.execute(
+            "INSERT INTO entry (log_index, sequence) SELECT row_number() OVER (ORDER BY sequence) - 1 + ?, sequence "
+            "FROM queue WHERE sequence <= ? ORDER BY sequence",
+            batch.previous_size,
+            batch.last,
+        )
+        assert added == batch.size - batch.previous_size, (
+            "the queue grows at its end only, or counts a change"
+        )
+        database.execute("DELETE FROM queue WHERE sequence <= ?", batch.last)
+        store_checkpoint(database, checkpoint)
+    return True
+
+
+def _signed(
+    vault: Vault, checkpoint: Checkpoint, key: bytes, last_slot_digests: tuple[Hash32, ...]
+) -> StoredCheckpoint:
     domain = vault.trust.domain
-    return StoredCheckpoint(
-        checkpoint, sign_checkpoint(domain, checkpoint, key), checkpoint_digest(domain, checkpoint)
-    )
+    signature = sign_checkpoint(domain, checkpoint, key)
+    return StoredCheckpoint(checkpoint, signature, checkpoint_digest(domain, checkpoint), last_slot_digests)
+
+
+def _slot_digests(vault: Vault, sequence: int, keys: KeyRing) -> tuple[Hash32, ...]:
+    """The slot digests of the batch's last record; none if it was erased meanwhile, which the batch's change then tells."""
+    record = record_by_sequence(vault.database, sequence)
+    if record is None or record.content is None:
+        return ()
+    return tuple(open_record(record, keys).slot_digests)
 
 
 def _checked_size(vault: Vault) -> int:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from perdure_anchor.hashes import Hash32
 
-from perdure_node.database import Database
 from perdure_node.documents import hash_document
 from perdure_node.errors import IntakeError, NoSuchRecord
-from perdure_node.records import StoredRecord, record_by_index, record_by_leaf, records_of_document
+from perdure_node.records import EncryptedRecord, record_by_index, record_by_leaf, records_of_document
+from perdure_node.vault import Vault
 
 _DIGEST = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
 _INDEX = re.compile(r"[0-9]{1,15}", re.ASCII)
@@ -40,19 +40,25 @@ def parse_selector(text: str) -> Selector:
     )
 
 
-def find_records(database: Database, selector: Selector) -> list[StoredRecord]:
-    """The records that are meant, the newest first; raises `NoSuchRecord`."""
-    found: list[StoredRecord | None] = []
+def find_records(vault: Vault, selector: Selector) -> list[EncryptedRecord]:
+    """The records that are meant, the newest first; raises `NoSuchRecord`. Needs no passphrase."""
+    database = vault.database
     if selector.index is not None:
         found = [record_by_index(database, selector.index)]
     elif selector.document is not None:
-        found = list(records_of_document(database, selector.document))
+        found = _of_document(vault, selector.document)
     elif selector.either is not None:
         by_leaf = record_by_leaf(database, selector.either)
-        found = [by_leaf] if by_leaf else list(records_of_document(database, selector.either))
+        found = [by_leaf] if by_leaf else _of_document(vault, selector.either)
+    else:
+        found = []
     records = [record for record in found if record is not None]
     if not records:
         raise NoSuchRecord(
             f"no record of {selector.text[:80]!a} in this vault", hint="`perdure list` shows what is recorded"
         )
     return records
+
+
+def _of_document(vault: Vault, document: Hash32) -> list[EncryptedRecord | None]:
+    return [*records_of_document(vault.database, vault.lookup_key.of_document(document))]

@@ -1,26 +1,28 @@
 """The site's log in the vault: tiles, the node source for proofs, and the checkpoints over it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from perdure_anchor.checkpoint import Checkpoint
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import NodeAt, TileSource
-from perdure_anchor.log.tile import Tile
 
 from perdure_node.database import Database
+from perdure_node.stored_lists import split_hashes
 from perdure_node.vault import Vault
 
-_SELECT = "SELECT size, root, sealed_at, signature, digest FROM checkpoint WHERE "
+_SELECT = "SELECT size, root, sealed_at, signature, digest, last_slot_digests FROM checkpoint WHERE "
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCheckpoint:
-    """A checkpoint with the site's signature (65 bytes) and its EIP-712 digest."""
+    """A checkpoint with the site's signature (65 bytes), its EIP-712 digest, and the slot digests of its last record."""
 
     checkpoint: Checkpoint
     signature: bytes
     digest: Hash32
+    last_slot_digests: tuple[Hash32, ...]
 
     @property
     def size(self) -> int:
@@ -33,11 +35,11 @@ def read_tile(database: Database, level: int, index: int) -> bytes:
     return b"" if row is None else bytes(row[0])
 
 
-def write_tiles(database: Database, tiles: list[Tile]) -> None:
-    """Store tiles in place of what stood there; inside a transaction of the caller's."""
+def write_tiles(database: Database, tiles: Mapping[tuple[int, int], bytes]) -> None:
+    """Store tiles, by level and index, in place of what stood there; inside a transaction of the caller's."""
     database.execute_each(
         "INSERT OR REPLACE INTO tile (level, tile_index, octets) VALUES (?, ?, ?)",
-        ((tile.level, tile.index, tile.octets) for tile in tiles),
+        ((level, index, octets) for (level, index), octets in tiles.items()),
     )
 
 
@@ -69,12 +71,13 @@ def first_checkpoint_over(vault: Vault, index: int) -> StoredCheckpoint | None:
 def store_checkpoint(database: Database, stored: StoredCheckpoint) -> None:
     """Keep a signed checkpoint; inside a transaction of the caller's."""
     database.execute(
-        "INSERT INTO checkpoint (size, root, sealed_at, signature, digest) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO checkpoint (size, root, sealed_at, signature, digest, last_slot_digests) VALUES (?, ?, ?, ?, ?, ?)",
         stored.size,
         stored.checkpoint.root,
         stored.checkpoint.sealed_at,
         stored.signature,
         stored.digest,
+        b"".join(stored.last_slot_digests),
     )
 
 
@@ -82,6 +85,6 @@ def _first(vault: Vault, condition: str, *parameters: Any) -> StoredCheckpoint |
     row = vault.database.row(_SELECT + condition, *parameters)
     if row is None:
         return None
-    size, root, sealed_at, signature, digest = row
+    size, root, sealed_at, signature, digest, slots = row
     checkpoint = Checkpoint(vault.origin.site, size, Hash32(root), sealed_at)
-    return StoredCheckpoint(checkpoint, signature, Hash32(digest))
+    return StoredCheckpoint(checkpoint, signature, Hash32(digest), split_hashes(slots))

@@ -19,7 +19,7 @@ from perdure_contracts.transactions import TransactionNotMined, prepare_transact
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import CheckpointOvertaken, NonceContested, RivalLog, TransactionReverted
 from perdure_node.errors import VaultDamaged
-from perdure_node.keystore import KeyRing
+from perdure_node.keyring import KeyRing
 from perdure_node.relay_transactions import (
     Outcome,
     RelayTransaction,

@@ -14,7 +14,7 @@ from perdure_node.block_runs import learn_newest_block
 from perdure_node.capture import capture, complete_time_runs
 from perdure_node.chain_errors import AnchorUnprovable, BlocksNotVerified
 from perdure_node.clock import Clock
-from perdure_node.keystore import KeyRing
+from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
@@ -128,8 +128,9 @@ def _capture(
 
 
 def _remember(vault: Vault, clock: Clock) -> None:
-    vault.database.execute(
-        "INSERT INTO last_sync (only, finished_at) VALUES (1, ?) "
-        "ON CONFLICT (only) DO UPDATE SET finished_at = excluded.finished_at",
-        int(clock.now()),
-    )
+    with vault.database.transaction():
+        vault.database.execute(
+            "INSERT INTO last_sync (only, finished_at) VALUES (1, ?) "
+            "ON CONFLICT (only) DO UPDATE SET finished_at = excluded.finished_at",
+            int(clock.now()),
+        )

@@ -1,45 +1,52 @@
 """The vault: one folder a site, which holds its records, its log, its keys and the trust file that it pinned.
 
     .perdure/           readable by its owner only
-      vault.sqlite      records, log, checkpoints, transactions, evidence (schema.sql)
+      vault.sqlite      records, log, checkpoints, transactions, evidence (migrations/): what the records say is encrypted
+      identity.json     the private key that reads it, under the passphrase
+      lookup.key        the key by which documents are found without reading, in the open
       trust.json        the pinned trust file, byte for byte as it came
       config.toml       the settings
-      site-key.json     the key that signs checkpoints, encrypted
-      relay-key.json    the key that pays for transactions, encrypted
-      sealer.lock       held by whoever seals or syncs
+      *.lock, *.turn    held by whoever seals, syncs or writes
 
 A vault appears whole or not at all: it is built beside its place and renamed. What happens in it is in the other modules;
 here it is made and opened.
 """
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.hashes import Address
+from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import parse_trust_file
 
-from perdure_node.clock import Randomness
+from perdure_node.clock import Clock, Randomness
 from perdure_node.config import VaultConfig, encode_config, parse_config
+from perdure_node.data_keys import OWNER, CurrentDataKey, add_recipient, store_secret_key
 from perdure_node.database import Database
+from perdure_node.encryption.hybrid import PublicKey, new_private_key, public_key_of
+from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
+from perdure_node.encryption.lookup import KEY_SIZE, LookupKey
 from perdure_node.errors import (
-    EmptyPassphrase,
+    LookupKeyMissing,
     PartnerUnknown,
     TrustReplacement,
     VaultDamaged,
     VaultExists,
     VaultNotFound,
 )
-from perdure_node.files import PRIVATE_FOLDER, storage_failures, sync_folder, write_whole
-from perdure_node.keystore import encrypt_key, read_keystore_address
+from perdure_node.files import PRIVATE_FILE, PRIVATE_FOLDER, storage_failures, sync_folder, write_whole
 from perdure_node.places import (
     CONFIG_FILE,
     DATABASE_FILE,
-    RELAY_KEY_FILE,
-    SITE_KEY_FILE,
+    IDENTITY_FILE,
+    LOOKUP_KEY_FILE,
     TRUST_FILE,
     VAULT_FOLDER,
     find_vault,
@@ -49,6 +56,7 @@ from perdure_node.places import (
 
 __all__ = [
     "VAULT_FOLDER",
+    "NewVault",
     "Vault",
     "create_vault",
     "find_vault",
@@ -59,6 +67,7 @@ __all__ = [
 
 # the order of secp256k1's group: a private key is an integer from 1 to below it (SEC 2, section 2.4.1)
 _GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_RESTORE_LOOKUP_KEY = "`perdure key restore` makes it anew from the vault, with the passphrase"
 
 
 class Vault:
@@ -92,19 +101,41 @@ class Vault:
 
     @property
     def site_address(self) -> Address:
-        """The account of the site's key, as its keystore says."""
-        return read_keystore_address(self.folder / SITE_KEY_FILE)
+        """The account of the site's key."""
+        return self._address("site")
 
     @property
     def relay_address(self) -> Address:
-        """The account that sends transactions, as its keystore says."""
-        return read_keystore_address(self.folder / RELAY_KEY_FILE)
+        """The account that sends transactions."""
+        return self._address("relay")
 
     @property
     def log_size(self) -> int:
         """How many records are sealed into the log."""
-        found = self.database.row("SELECT coalesce(max(size), 0) FROM checkpoint")
-        return 0 if found is None else int(found[0])
+        return self.database.number("SELECT max(size) FROM checkpoint")
+
+    @cached_property
+    def lookup_key(self) -> LookupKey:
+        """The key by which documents are found; raises `LookupKeyMissing`."""
+        path = self.folder / LOOKUP_KEY_FILE
+        try:
+            key = bytes.fromhex(path.read_text("ascii").strip())
+        except (OSError, ValueError) as error:
+            raise LookupKeyMissing(f"{path}: {_reason(error)}", hint=_RESTORE_LOOKUP_KEY) from None
+        if len(key) != KEY_SIZE:
+            raise LookupKeyMissing(f"{path}: got {len(key)} bytes, want {KEY_SIZE}", hint=_RESTORE_LOOKUP_KEY)
+        return LookupKey(key)
+
+    @cached_property
+    def current_data_key(self) -> CurrentDataKey:
+        """The key with which what is added now is encrypted."""
+        return CurrentDataKey(self.database)
+
+    def _address(self, name: str) -> Address:
+        row = self.database.row("SELECT address FROM secret_key WHERE name = ?", name)
+        if row is None:
+            raise VaultDamaged(f"{name} key: missing", hint="restore the vault from a backup")
+        return Address(row[0])
 
 
 def open_vault(folder: Path) -> Vault:
@@ -114,38 +145,40 @@ def open_vault(folder: Path) -> Vault:
     return Vault(folder)
 
 
-def create_vault(
-    folder: Path,
-    *,
-    origin: Origin,
-    trust_raw: bytes,
-    rpc_url: str,
-    passphrase: str,
-    relay_private_key: bytes,
-    randomness: Randomness,
-    kdf_iterations: int | None = None,
-) -> Vault:
-    """Make a vault with a new site key, both keys under ``passphrase``, and open it.
+@dataclass(frozen=True, slots=True)
+class NewVault:
+    """What a vault is made from; ``recovery`` is the public half of a recovery key, None: losing the passphrase is for good."""
+
+    origin: Origin
+    trust_raw: bytes
+    rpc_url: str
+    passphrase: str = field(repr=False)
+    relay_private_key: bytes = field(repr=False)
+    recovery: PublicKey | None = None
+    kdf: KdfCost = DEFAULT_COST
+
+
+def create_vault(folder: Path, new: NewVault, *, clock: Clock, randomness: Randomness) -> Vault:
+    """Make a vault with new keys, and open it.
 
     Raises `VaultExists`, `TrustFileError`, `PartnerUnknown`, `EmptyPassphrase`, `SettingsError` or `VaultStorageFailed`.
     """
-    if not passphrase:
-        raise EmptyPassphrase(
-            "passphrase: empty", hint="choose one: whoever has the vault and it is the site"
-        )
-    _check_partner(parse_trust_file(trust_raw), origin)
+    _check_partner(parse_trust_file(new.trust_raw), new.origin)
     if folder.exists():
         raise VaultExists(f"{folder} is there already", hint="use it, or make the vault elsewhere")
-    site_key = _new_private_key(randomness)
+    identity, lookup_key = new_private_key(randomness), randomness(KEY_SIZE)
     contents = {
-        TRUST_FILE: trust_raw,
-        CONFIG_FILE: encode_config(VaultConfig(origin, rpc_url)),
-        SITE_KEY_FILE: encrypt_key(site_key, passphrase, kdf_iterations=kdf_iterations),
-        RELAY_KEY_FILE: encrypt_key(relay_private_key, passphrase, kdf_iterations=kdf_iterations),
+        TRUST_FILE: new.trust_raw,
+        CONFIG_FILE: encode_config(VaultConfig(new.origin, new.rpc_url)),
+        IDENTITY_FILE: encrypt_identity(identity, new.passphrase, randomness, new.kdf),
+        LOOKUP_KEY_FILE: lookup_key.hex().encode() + b"\n",
     }
+    secret_keys = {"site": _new_signing_key(randomness), "relay": new.relay_private_key, "lookup": lookup_key}
+    recipients = {"identity": public_key_of(identity)} | ({"recovery": new.recovery} if new.recovery else {})
     beside = folder.with_name(f"{folder.name}.new-{randomness(4).hex()}")
     try:
-        _build(beside, contents)
+        _build_folder(beside, contents)
+        _build_database(beside / DATABASE_FILE, recipients, secret_keys, int(clock.now()))
         _publish(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -175,24 +208,38 @@ def _check_partner(trust: TrustFile, origin: Origin) -> None:
         )
 
 
-def _new_private_key(randomness: Randomness) -> bytes:
+def _new_signing_key(randomness: Randomness) -> bytes:
     while True:
         candidate = randomness(32)
         if 0 < int.from_bytes(candidate, "big") < _GROUP_ORDER:
             return candidate
 
 
-def _build(folder: Path, contents: dict[str, bytes]) -> None:
+def _build_folder(folder: Path, contents: dict[str, bytes]) -> None:
     with storage_failures(folder):
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
     for name, octets in contents.items():
         write_whole(folder / name, octets)
-    database = folder / DATABASE_FILE
-    with storage_failures(database):
-        database.touch(mode=0o600)
-    Database(database, create=True).close()
-    with storage_failures(folder):
-        sync_folder(folder)
+
+
+def _build_database(
+    path: Path, recipients: Mapping[str, PublicKey], secret_keys: Mapping[str, bytes], now: int
+) -> None:
+    with storage_failures(path):
+        path.touch(mode=PRIVATE_FILE)
+    database = Database(path, create=True)
+    try:
+        with database.transaction():
+            database.insert("INSERT INTO operator (number, added_at) VALUES (?, ?)", OWNER, now)
+            for kind, public_key in recipients.items():
+                add_recipient(database, kind, public_key, now)
+            for name, key in secret_keys.items():
+                signs = name != "lookup"
+                store_secret_key(database, name, address_from_private_key(key) if signs else None, key)
+    finally:
+        database.close()
+    with storage_failures(path):
+        sync_folder(path.parent)
 
 
 def _publish(beside: Path, folder: Path) -> None:
@@ -207,5 +254,15 @@ def _publish(beside: Path, folder: Path) -> None:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
+    except PermissionError as error:
+        raise VaultNotFound(
+            f"{path}: {_reason(error)}", hint="use the vault as the user who made it"
+        ) from error
     except OSError as error:
-        raise VaultDamaged(f"{path}: {error.strerror}", hint="restore the vault from a backup") from error
+        raise VaultDamaged(f"{path}: {_reason(error)}", hint="restore the vault from a backup") from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why a file is not as it should be, in a few words."""
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return (strerror or "not 64 hexadecimal digits").lower()

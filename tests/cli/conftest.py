@@ -1,6 +1,7 @@
 """A user of their own for each test: an empty folder to work in, an empty store of trust files, no terminal."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,27 @@ import pytest
 from perdure_cli.main import main
 from tools.commands import Run, RunJson
 from tools.json_lines import check, command_named
+from tools.running_devnet import running_devnet
 
 
 @pytest.fixture(autouse=True)
 def own_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which the commands run."""
-    for name in ("PERDURE_VAULT", "PERDURE_PASSPHRASE", "PERDURE_DEBUG"):
+    for name in ("PERDURE_VAULT", "PERDURE_PASSPHRASE", "PERDURE_NEW_PASSPHRASE", "PERDURE_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PERDURE_CONFIG_DIR", str(tmp_path / "settings"))
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def devnet_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a devnet that makes a block a second."""
+    directory = tmp_path_factory.mktemp("devnet") / "chain"
+    with running_devnet(directory):
+        yield directory
 
 
 @pytest.fixture

@@ -1,88 +1,21 @@
-"""Evidence in bulk: names of files come from digests, and a list is no program."""
+"""Evidence in bulk: names of files come from digests, a list is no program, and a folder says how far it is."""
 
 import csv
-from dataclasses import dataclass, replace
+import json
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from perdure_anchor.evidence import Evidence, encode_evidence, parse_evidence
-from perdure_anchor.hashes import Hash32, sha256
-from perdure_anchor.record import SLOTS
+from hypothesis import given
+from hypothesis import strategies as st
 from perdure_cli import export
-from perdure_cli.export import evidence_name, export_all, harmless
-from perdure_cli.progress import TerminalProgress
-from tools.story import CONTRACT_EVIDENCE, STORY
+from perdure_cli.export import first_gap, harmless
+from perdure_cli.export_state import STATE_NAME, ExportState, OtherExport, load_state, store_state
+from perdure_cli.main import main
+from tools.commands import RunJson
 
-EVIDENCE = parse_evidence((STORY / CONTRACT_EVIDENCE).read_bytes())
-
-
-@dataclass
-class _Proof:
-    index: int
-    document_sha256: Hash32
-    document_name: str | None
-    evidence: Any = EVIDENCE
-    block_number: int = 7
-
-    @property
-    def leaf_hash(self) -> Hash32:
-        return sha256(b"leaf %d" % self.index)
-
-
-def showing(evidence: Evidence, *names: str, hidden: str = "") -> Evidence:
-    """Evidence that shows other slots, for the list to go by."""
-    slots = [
-        replace(slot, disclosure="shown" if name in names else None if name == hidden else slot.disclosure)
-        for name, slot in zip(SLOTS, evidence.slots, strict=True)
-    ]
-    return replace(evidence, slots=tuple(slots))
-
-
-@pytest.fixture
-def _three_proofs(monkeypatch: pytest.MonkeyPatch) -> None:
-    named = showing(EVIDENCE, "document_name")
-    proofs = [
-        _Proof(0, Hash32(bytes(32)), "../../etc/passwd\n", named),
-        _Proof(1, Hash32(b"\1" * 32), None, named),
-        _Proof(2, Hash32(bytes(32)), '@SUM("a",\x1b[2J)', named),
-    ]
-    monkeypatch.setattr(export, "prove_all", lambda *_, **__: iter(proofs))
-
-
-@pytest.mark.usefixtures("_three_proofs")
-def test_export(tmp_path: Path) -> None:
-    vault: Any = None
-    with TerminalProgress() as progress:
-        assert export_all(vault, tmp_path / "out", disclose=set(), hide=set(), progress=progress) == 3
-    with (tmp_path / "out" / "index.csv").open(newline="", encoding="utf-8") as stream:
-        header, *rows = list(csv.reader(stream))
-    assert header == ["file", "index", "document_sha256", "leaf_hash", "block_number", "document_name"]
-    assert [row[0] for row in rows] == [
-        f"{'00' * 32}.evidence.json",
-        f"{'01' * 32}.evidence.json",
-        f"{'00' * 32}-{sha256(b'leaf 2').hex()[:16]}.evidence.json",
-    ]
-    assert [row[5] for row in rows] == ["../../etc/passwd\\n", "", '\'@SUM("a",\\x1b[2J)']
-    written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"index.csv", *(row[0] for row in rows)}
-    assert (tmp_path / "out" / rows[2][0]).read_bytes() == encode_evidence(showing(EVIDENCE, "document_name"))
-
-
-def test_what_the_evidence_hides_is_in_no_name_and_in_no_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vault: Any = None
-    folder = tmp_path / "out"
-    proof: Any = _Proof(0, Hash32(b"\xd0" * 32), "secret.pdf", showing(EVIDENCE, hidden="document_sha256"))
-    monkeypatch.setattr(export, "prove_all", lambda *_, **__: iter([proof]))
-    with TerminalProgress() as progress:
-        export_all(vault, folder, disclose=set(), hide={"document_sha256"}, progress=progress)
-    assert evidence_name(proof) == f"{proof.leaf_hash.hex()}.evidence.json"
-    assert {path.name for path in folder.iterdir()} == {"index.csv", evidence_name(proof)}
-    (row,) = csv.DictReader((folder / "index.csv").read_text("utf-8").splitlines())
-    assert (row["document_sha256"], row["document_name"]) == ("", "")
-    assert row["leaf_hash"] == proof.leaf_hash.hex()
+SHOWN = frozenset({"document_sha256", "signers"})
+HEAD = "file,index\n"
 
 
 @pytest.mark.parametrize(
@@ -103,3 +36,125 @@ def test_what_the_evidence_hides_is_in_no_name_and_in_no_list(
 )
 def test_harmless(cell: str, text: str) -> None:
     assert harmless(cell) == text
+
+
+def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+    state = load_state(tmp_path, "acme/x", SHOWN)
+    assert (state.listed, state.done(5, 2)) == (0, 0)
+    state.note(5, 2, 3)
+    state.list(["a\n", "b\n", "c\n"], 3)
+    store_state(tmp_path, state, HEAD)
+    again = load_state(tmp_path, "acme/x", SHOWN)
+    assert (again.done(5, 2), again.listed, again.rows) == (3, 3, [])
+    # a longer run of headers: the evidence is written again
+    assert again.done(5, 3) == 0
+    assert (tmp_path / "index.csv").read_text("utf-8") == HEAD + "a\nb\nc\n"
+
+
+@given(chunks=st.lists(st.integers(1, 4), max_size=6), again=st.integers(0, 10))
+def test_each_record_is_listed_once(
+    tmp_path_factory: pytest.TempPathFactory, chunks: list[int], again: int
+) -> None:
+    """Whatever is written again, also what a run that was killed had added behind its state."""
+    folder = tmp_path_factory.mktemp("out")
+    state = load_state(folder, "acme/x", SHOWN)
+    rows = [f"{number}\n" for number in range(sum(chunks))]
+    for begin in (0, min(again, len(rows))):
+        at = begin
+        for chunk in chunks:
+            part = rows[at : at + chunk]
+            at += len(part)
+            state.list(part, at)
+        store_state(folder, state, HEAD)
+        with (folder / "index.csv").open("a", encoding="utf-8") as stream:
+            stream.write("half a ro")
+    store_state(folder, state, HEAD)
+    assert (folder / "index.csv").read_text("utf-8") == HEAD + "".join(rows)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"origin": "acme/x"}', '{"anchors": 1}'])
+def test_a_state_that_nobody_can_read_begins_anew(tmp_path: Path, content: str) -> None:
+    (tmp_path / STATE_NAME).write_text(content, encoding="utf-8")
+    assert load_state(tmp_path, "acme/x", SHOWN) == ExportState("acme/x", tuple(sorted(SHOWN)))
+
+
+@pytest.mark.parametrize(("origin", "shown"), [("acme/y", SHOWN), ("acme/x", SHOWN | {"extra"})])
+def test_another_export_in_the_same_folder_is_refused(
+    tmp_path: Path, origin: str, shown: frozenset[str]
+) -> None:
+    store_state(tmp_path, load_state(tmp_path, "acme/x", SHOWN), HEAD)
+    with pytest.raises(OtherExport):
+        load_state(tmp_path, origin, shown)
+
+
+def test_what_was_removed_is_a_gap(tmp_path: Path) -> None:
+    for number in range(2100):
+        shard = number // 1000 * 1000
+        path = tmp_path / (f"{shard:07d}" if shard else ".") / f"{number}.evidence.json"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert first_gap(tmp_path, 2100) == 2100
+    (tmp_path / "0002000" / "2099.evidence.json").unlink()
+    assert (first_gap(tmp_path, 2100), first_gap(tmp_path, 2099)) == (2000, 2099)
+    (tmp_path / "0001000" / "1999.evidence.json").unlink()
+    assert first_gap(tmp_path, 2100) == 1000
+    (tmp_path / "5.evidence.json").unlink()
+    assert first_gap(tmp_path, 2100) == 0
+    shutil.rmtree(tmp_path / "0002000")
+    assert first_gap(tmp_path, 0) == 0
+
+
+def test_more_than_a_thousand(
+    anchored_site: Path,
+    run_json: RunJson,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A folder for each thousand; a disk without room is left alone; what was broken off goes on."""
+    usage = shutil.disk_usage(anchored_site)
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+        code, (line,) = run_json("prove", "--all", "out")
+    assert (code, line["errors"][0]["error"]) == (2, "NoSpace")
+    assert not Path("out").exists()
+    _break_off_after(2, monkeypatch)
+    assert len(list(Path("out").rglob("*.evidence.json"))) >= 250
+    assert run_json("prove", "--all", "out", "--jobs", "2") == (
+        0,
+        [{"ok": True, "folder": "out", "records": 1100, "were_there": 0}],
+    )
+    assert run_json("prove", "--all", "out")[1][0]["records"] == 0
+    with Path("out/index.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["index"]) for row in rows] == list(range(1100))
+    assert [path for row in rows if not (path := Path("out", row["file"])).is_file()] == []
+    assert rows[1099]["file"] == f"0001000/0001099-{rows[1099]['document_sha256'][:16]}.evidence.json"
+    code, lines = run_json("verify", "out/0001000")
+    assert (code, len(lines)) == (0, 100)
+
+
+def _break_off_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of an export by one process."""
+    prepared = export.chunks
+
+    def interrupted(*arguments: object) -> object:
+        for number, chunk in enumerate(prepared(*arguments)):  # type: ignore[arg-type]
+            if number == chunks:
+                raise KeyboardInterrupt
+            yield chunk
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "chunks", interrupted)
+        assert main(["prove", "--all", "out", "--jobs", "1"]) == 130
+
+
+@pytest.fixture
+def anchored_site(own_user: Path, monkeypatch: pytest.MonkeyPatch, devnet_folder: Path) -> Path:
+    """A site of which 1100 records are anchored."""
+    monkeypatch.setenv("PERDURE_PASSPHRASE", "a passphrase of the tests")
+    lines = (json.dumps({"document_sha256": f"{number + 1:064x}"}) for number in range(1100))
+    (own_user / "many.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    site = ("init", "acme/export", "--devnet", str(devnet_folder), "--no-recovery-key")
+    for words in (site, ("import", "many.jsonl"), ("sync",)):
+        assert main(list(words)) == 0
+    return own_user

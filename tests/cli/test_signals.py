@@ -76,3 +76,15 @@ def test_who_ignores_sigterm_goes_on_ignoring_it() -> None:
     )
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (process.returncode, process.stdout, process.stderr) == (0, "0\n", "")
+
+
+def test_workers_end_without_a_trace() -> None:
+    """What the command does at SIGTERM is not what its workers do at the one that ends them."""
+    script = (
+        "from perdure_cli.signals import termination_raised\n"
+        "from perdure_node.parallel import in_order\n"
+        "with termination_raised():\n"
+        "    for _ in range(25): assert list(in_order(abs, range(9), jobs=2)) == list(range(9))\n"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")

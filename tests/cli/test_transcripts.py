@@ -1,23 +1,13 @@
 """The commands as users type them: each transcript is played in an empty folder, those of a site beside a running devnet."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tools.commands import Run
-from tools.running_devnet import running_devnet
 from tools.story import STORY
 from tools.transcript import parse_transcript, play
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a devnet that makes a block a second."""
-    directory = tmp_path_factory.mktemp("devnet") / "chain"
-    with running_devnet(directory):
-        yield directory
 
 
 @pytest.mark.parametrize("path", sorted(TRANSCRIPTS.glob("verifier/*.txt")), ids=lambda path: path.stem)
@@ -27,7 +17,9 @@ def test_verifier(path: Path, own_user: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(TRANSCRIPTS.glob("site/*.txt")), ids=lambda path: path.stem)
-def test_site(path: Path, own_user: Path, run: Run, chain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_site(
+    path: Path, own_user: Path, run: Run, devnet_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PERDURE_PASSPHRASE", "a passphrase of the tests")
-    (own_user / "chain").symlink_to(chain)
+    (own_user / "chain").symlink_to(devnet_folder)
     play(parse_transcript(path.read_text("utf-8")), own_user, run)

@@ -17,8 +17,8 @@ from perdure_contracts.transactions import ContractCall, Patience, transact
 from perdure_devnet.info import read_info
 from perdure_devnet.network import partner_key
 from perdure_devnet.serve import detach, stop
-from perdure_node.keystore import encrypt_key
 from tools.desk import Desk
+from tools.keystores import encrypt_key
 from tools.running_devnet import running_devnet
 from tools.scripted_node import Exchange, scripted_node
 
@@ -33,6 +33,8 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transcript = (folder / "transcript.txt").read_text("utf-8")
     assert transcript.count("$ perdure ") >= 12
     assert transcript.count("yes, final") == 2
+    assert "in place of" in transcript
+    assert (folder / "recovery-key.txt").read_text("ascii").startswith("perdure-recovery-1-")
     assert transcript.count("evidence.json: no") == 2
     assert (folder / "office" / "contract.pdf").read_bytes().startswith(b"%PDF-")
     assert (folder / "auditor" / "contract.pdf.evidence.json").stat().st_size < 64 * 1024
@@ -158,16 +160,35 @@ def _no_answer(_: Exchange) -> None:
     time.sleep(60)
 
 
-def test_interrupted_by_its_user(site: Desk) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ended_while_it_waits(site: Desk, number: signal.Signals, code: int) -> None:
     site.run("add", "contract.txt")
     with scripted_node(_no_answer) as node, site.start("sync", "--rpc", node.url) as process:
         while not node.documents:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (code, "")
     assert "Traceback" not in err
     assert site.run("status", "--json").lines[0]["waiting"] == 1
+    site.run("sync")
+    (status,) = site.run("status", "--json").lines
+    assert (status["anchored"], status["size"]) == (1, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ended_while_it_waits_for_finality(site: Desk, number: signal.Signals) -> None:
+    """What was signed and sent is sent again: one anchor, whenever the signal comes."""
+    site.run("add", "contract.txt")
+    with site.start("sync") as process:
+        while site.run("status", "--json").lines[0]["open_transaction"] is None and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    site.run("sync")
+    (status,) = site.run("status", "--json").lines
+    assert (status["anchored"], status["size"], status["open_transaction"]) == (1, 1, None)
 
 
 def test_a_devnet_in_the_foreground(desk: Desk) -> None:
@@ -222,7 +243,7 @@ def test_a_site_on_a_chain_that_is_run_by_others(desk: Desk, own_chain: Path) ->
     info = read_info(own_chain)
     assert info.url is not None
     relay = os.urandom(32)
-    (desk.folder / "relay.json").write_bytes(encrypt_key(relay, RELAY_PASSPHRASE, kdf_iterations=2))
+    (desk.folder / "relay.json").write_bytes(encrypt_key(relay, RELAY_PASSPHRASE))
     desk.write("relay-passphrase.txt", RELAY_PASSPHRASE + "\n")
     real = ("--trust", "chain/consortium.json", "--rpc", info.url, "--relay-keystore", "relay.json")
     (answer,) = desk.run(
@@ -252,7 +273,7 @@ def test_a_site_on_a_chain_that_is_run_by_others(desk: Desk, own_chain: Path) ->
 def test_init_while_the_chain_is_away(desk: Desk, own_chain: Path) -> None:
     """On a real chain the vault is made all the same; records without a known block have no lower bound in time."""
     stop(own_chain)
-    (desk.folder / "relay.json").write_bytes(encrypt_key(os.urandom(32), RELAY_PASSPHRASE, kdf_iterations=2))
+    (desk.folder / "relay.json").write_bytes(encrypt_key(os.urandom(32), RELAY_PASSPHRASE))
     desk.write("relay-passphrase.txt", RELAY_PASSPHRASE + "\n")
     made = desk.run(
         "init", "globex/paris", "--trust", "chain/consortium.json", "--rpc", "http://127.0.0.1:9",

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from perdure_node.keystore import KeyRing
+from perdure_node.keyring import KeyRing
 from perdure_node.vault import Vault, open_vault
 from tools.site_desk import Site
 from tools.site_network import PASSPHRASE, SiteNetwork, copied, found_network, new_vault, open_network

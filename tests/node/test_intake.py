@@ -15,8 +15,10 @@ from perdure_node.details import Signer, parse_signer, parse_time
 from perdure_node.documents import DocumentFacts, hash_document, media_type_of
 from perdure_node.errors import AlreadyRecorded, DocumentUnreadable, IntakeError
 from perdure_node.intake import Details, add_document
-from perdure_node.records import Added, record_by_leaf
+from perdure_node.known_blocks import known_block
+from perdure_node.records import Added, open_record, record_by_leaf
 from perdure_node.vault import Vault
+from tools.site_desk import keys_of
 from tools.site_network import START, STOPPED, SiteNetwork, counted_bytes
 
 DOCUMENT = DocumentFacts(sha256(b"contract"), 8, "contract.pdf", "application/pdf")
@@ -161,7 +163,8 @@ def test_a_record_says_what_was_given_and_when(offline_vault: Vault) -> None:
     )
     stored = record_by_leaf(offline_vault.database, added.leaf_hash)
     assert stored is not None
-    filled = {slot: value for slot, value in stored.record.values.items() if value is not None}
+    opened = open_record(stored, keys_of(offline_vault)).record
+    filled = {slot: value for slot, value in opened.values.items() if value is not None}
     assert filled == {
         "document_sha256": sha256(b"contract").hex(),
         "document_size": 8,
@@ -184,8 +187,8 @@ def test_a_record_names_the_newest_final_block_that_the_site_knew(network: SiteN
     added = add(vault, network.clock)
     stored = record_by_leaf(vault.database, added.leaf_hash)
     assert stored is not None
-    assert stored.after == known.hash
-    assert stored.record.value("after") == "0x" + known.hash.hex()
+    assert known_block(vault.database, stored.after_block) == known
+    assert open_record(stored, keys_of(vault)).text("after") == "0x" + known.hash.hex()
 
 
 def test_the_same_words_about_a_document_are_recorded_once(offline_vault: Vault) -> None:

@@ -41,7 +41,7 @@ def test_a_fault_of_encoding_is_found_in_its_row(content: bytes, encoding: str |
     with pytest.raises(ImportRefused) as caught:
         list(opened(content, encoding=encoding).rows)
     assert str(caught.value) == message
-    assert caught.value.hint == SAVE
+    assert caught.value.given_hint == SAVE
 
 
 def test_rows_before_a_fault_are_read() -> None:

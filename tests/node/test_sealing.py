@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from perdure_anchor.checkpoint import recover_checkpoint_signer
 from perdure_anchor.log import MemoryLog
-from perdure_node.errors import KeystoreError, VaultBusy, VaultDamaged, WrongPassphrase
-from perdure_node.keystore import KeyRing, encrypt_key
-from perdure_node.locks import LOCK_FILE, sealer_lock
-from perdure_node.places import SITE_KEY_FILE
+from perdure_node.errors import VaultBusy, VaultDamaged, WrongPassphrase
+from perdure_node.keyring import KeyRing
+from perdure_node.locks import SEALER_LOCK_FILE, sealer_lock
 from perdure_node.sealing import seal
 from perdure_node.site_log import checkpoint_of_size, newest_checkpoint
 from perdure_node.vault import Vault
@@ -66,13 +65,13 @@ def test_a_wrong_passphrase_seals_nothing(offline_vault: Vault, keys: KeyRing) -
     assert seal(offline_vault, keys, STOPPED) is not None
 
 
-def test_a_keystore_that_was_exchanged_midway_signs_nothing(offline_vault: Vault, keys: KeyRing) -> None:
+def test_a_key_of_another_address_signs_nothing(offline_vault: Vault, keys: KeyRing) -> None:
     add_numbers(offline_vault, 1)
-    keys.site_key()
-    other = encrypt_key(bytes(31) + b"\1", PASSPHRASE, kdf_iterations=2)
-    (offline_vault.folder / SITE_KEY_FILE).write_bytes(other)
-    with pytest.raises(KeystoreError):
+    with offline_vault.database.transaction():
+        offline_vault.database.execute("UPDATE secret_key SET address = ? WHERE name = 'site'", bytes(20))
+    with pytest.raises(VaultDamaged, match="another one"):
         seal(offline_vault, keys, STOPPED)
+    assert offline_vault.log_size == 0
 
 
 def test_a_damaged_log_is_not_signed_over(offline_vault: Vault, keys: KeyRing) -> None:
@@ -93,7 +92,7 @@ def test_a_damaged_log_is_not_signed_over(offline_vault: Vault, keys: KeyRing) -
 def test_one_process_seals_at_a_time(offline_vault: Vault, keys: KeyRing) -> None:
     add_numbers(offline_vault, 1)
     waits: list[float] = []
-    descriptor = os.open(offline_vault.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT)
+    descriptor = os.open(offline_vault.folder / SEALER_LOCK_FILE, os.O_RDWR | os.O_CREAT)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     os.write(descriptor, b"4711")
     clock = replace(STOPPED, monotonic=lambda: sum(waits), sleep=waits.append)
@@ -107,7 +106,7 @@ def test_one_process_seals_at_a_time(offline_vault: Vault, keys: KeyRing) -> Non
 
 def test_the_lock_names_its_holder_and_is_given_back(tmp_path: Path) -> None:
     with sealer_lock(tmp_path, STOPPED):
-        assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
+        assert (tmp_path / SEALER_LOCK_FILE).read_text().strip() == str(os.getpid())
         with pytest.raises(VaultBusy) as caught, sealer_lock(tmp_path, STOPPED, patience=0):
             pass
         assert caught.value.pid == os.getpid()

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from perdure_anchor.verdict import Grade
 from perdure_contracts.transactions import TransactionNotMined
-from perdure_node.keystore import KeyRing
-from perdure_node.proving import prove, prove_all
+from perdure_node.keyring import KeyRing
+from perdure_node.proving import prove
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.selectors import parse_selector
 from perdure_node.status import NextStep, read_status
 from perdure_node.sync import sync
-from tools.site_desk import Site, document, verdict_on
+from tools.site_desk import Site, document, keys_of, prove_all, verdict_on
 
 
 def no_passphrase() -> str:
@@ -98,8 +98,8 @@ def test_sites_of_several_partners_share_a_chain(site: Site, tmp_path: Path) -> 
             other.sync()
         assert site.is_final(0, 1, 2)
         assert other.is_final(0, 1, 2, 10, 11, 12)
-        proof = prove(site.vault, parse_selector(document(1).sha256.hex()))
-        foreign = prove(vault, parse_selector(document(1).sha256.hex()))
+        proof = prove(site.vault, site.keys, parse_selector(document(1).sha256.hex()))
+        foreign = prove(vault, keys_of(vault), parse_selector(document(1).sha256.hex()))
         assert proof.evidence.origin != foreign.evidence.origin
 
 

@@ -16,7 +16,7 @@ from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, TransactionNotMined, prepare_transaction
 from perdure_devnet.network import relay_key
 from perdure_node.chain_errors import NonceContested, NotFinalInTime, TransactionReverted
-from perdure_node.keystore import KeyRing
+from perdure_node.keyring import KeyRing
 from perdure_node.nudging import quiet_before_nudge
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.status import NextStep, read_status

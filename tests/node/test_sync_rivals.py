@@ -34,7 +34,7 @@ from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.status import read_status
 from perdure_node.vault import open_vault, replace_trust_file
 from tools.site_desk import Site, document
-from tools.site_network import Message, unreachable, with_refusal
+from tools.site_network import Message, copied, open_network, unreachable, with_refusal
 
 
 def copy_of(site: Site, folder: Path) -> Site:
@@ -296,7 +296,7 @@ def test_a_chain_with_a_weak_quorum_rule_gives_anchored_evidence(site: Site) -> 
     site.vault.trust = trust
     site.add(1)
     assert site.sync().time_runs_open == 0
-    proof = prove(site.vault, parse_selector(document(1).sha256.hex()))
+    proof = prove(site.vault, site.keys, parse_selector(document(1).sha256.hex()))
     verdict = verify(proof.evidence, trust, require=Grade.ANCHORED)
     assert verdict.ok
 
@@ -355,3 +355,20 @@ def test_the_known_block_is_the_newest_that_is_final(site: Site) -> None:
         assert known.number == site.network.chain.head.number
         assert known.hash == site.network.chain.head.hash
         assert len(known.headers) == 2
+
+
+def test_a_chain_that_began_anew_has_forgotten_the_anchors_and_nothing_is_hidden(
+    site: Site, registered: Path, tmp_path: Path
+) -> None:
+    """The same genesis and contracts, but all blocks since then are gone: what is at home stays, what is new is anchored anew."""
+    site.add(1)
+    site.sync()
+    kept = site.verdict(1)
+    with open_network(copied(registered / "chain", tmp_path / "anew")) as anew:
+        again = Site(anew, site.vault)
+        again.add(2)
+        again.sync()
+        assert again.sizes == [1, 2]
+        assert again.is_final(1, 2)
+        assert again.verdict(1) == kept
+        assert again.sent() == 1

@@ -22,8 +22,10 @@ from perdure_node.errors import (
     VaultStorageFailed,
     WrongPassphrase,
 )
-from perdure_node.keystore import KeyRing, read_keystore, read_keystore_address
+from perdure_node.keyring import KeyRing
+from perdure_node.keystore import read_keystore, read_keystore_address
 from perdure_node.vault import (
+    NewVault,
     Vault,
     create_vault,
     find_vault,
@@ -31,22 +33,22 @@ from perdure_node.vault import (
     replace_trust_file,
     vault_trust_file,
 )
-from tools.site_network import ORIGIN, PASSPHRASE, SiteNetwork, counted_bytes
+from tools.keystores import encrypt_key
+from tools.site_network import CHEAP, ORIGIN, PASSPHRASE, STOPPED, SiteNetwork, counted_bytes
 
-RELAY_KEY = bytes(31) + b"\7"
+RELAY_KEY = b"a relay's key, of 32 bytes just so"[:32]
 
 
 def make_vault(network: SiteNetwork, folder: Path, **changes: object) -> Vault:
-    wanted = {
-        "origin": ORIGIN,
-        "trust_raw": network.trust_raw,
-        "rpc_url": "http://127.0.0.1:8545",
-        "passphrase": PASSPHRASE,
-        "relay_private_key": RELAY_KEY,
-        "randomness": counted_bytes(),
-        "kdf_iterations": 2,
-    } | changes
-    return create_vault(folder, **wanted)  # type: ignore[arg-type]
+    new = NewVault(
+        origin=ORIGIN,
+        trust_raw=network.trust_raw,
+        rpc_url="http://127.0.0.1:8545",
+        passphrase=PASSPHRASE,
+        relay_private_key=RELAY_KEY,
+        kdf=CHEAP,
+    )
+    return create_vault(folder, replace(new, **changes), clock=STOPPED, randomness=counted_bytes())
 
 
 def test_a_new_vault_is_private_and_whole(network: SiteNetwork, tmp_path: Path) -> None:
@@ -57,7 +59,16 @@ def test_a_new_vault_is_private_and_whole(network: SiteNetwork, tmp_path: Path) 
     assert folder.stat().st_mode & 0o777 == 0o700
     files = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     assert files == dict.fromkeys(
-        ["vault.sqlite", "trust.json", "config.toml", "site-key.json", "relay-key.json"], 0o600
+        [
+            "vault.sqlite",
+            "trust.json",
+            "config.toml",
+            "identity.json",
+            "lookup.key",
+            "writer.lock",
+            "writer.turn",
+        ],
+        0o600,
     )
     assert vault_trust_file(folder).read_bytes() == network.trust_raw
     assert [path.name for path in folder.parent.iterdir()] == [".perdure"]
@@ -68,8 +79,7 @@ def test_keys_are_encrypted_under_the_passphrase(network: SiteNetwork, tmp_path:
         keys = KeyRing(vault, lambda: PASSPHRASE)
         assert address_from_private_key(keys.site_key()) == vault.site_address
         assert keys.relay_key() == RELAY_KEY
-        stored = (tmp_path / "vault" / "relay-key.json").read_text()
-        assert RELAY_KEY.hex() not in stored
+        assert not any(RELAY_KEY in path.read_bytes() for path in vault.folder.iterdir())
         with pytest.raises(WrongPassphrase):
             KeyRing(vault, lambda: "wrong").site_key()
 
@@ -104,12 +114,13 @@ def test_a_keystore_that_is_none_is_named(tmp_path: Path) -> None:
         read_keystore(tmp_path / "absent.json", PASSPHRASE)
 
 
-def test_a_keystore_with_the_key_of_another_address_is_refused(network: SiteNetwork, tmp_path: Path) -> None:
-    with make_vault(network, tmp_path / "vault") as vault:
-        path = vault.folder / "site-key.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"address": "00" * 20}))
-        with pytest.raises(KeystoreError, match="another address"):
-            KeyRing(vault, lambda: PASSPHRASE).site_key()
+def test_a_keystore_with_the_key_of_another_address_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    path.write_bytes(encrypt_key(RELAY_KEY, PASSPHRASE))
+    assert read_keystore(path, PASSPHRASE) == RELAY_KEY
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"address": "00" * 20}))
+    with pytest.raises(KeystoreError, match="another address"):
+        read_keystore(path, PASSPHRASE)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +144,10 @@ def test_a_vault_that_cannot_be_made_leaves_nothing(
 
 def test_no_vault_is_made_over_something(network: SiteNetwork, tmp_path: Path) -> None:
     make_vault(network, tmp_path / "vault").close()
-    before = (tmp_path / "vault" / "site-key.json").read_bytes()
+    before = (tmp_path / "vault" / "identity.json").read_bytes()
     with pytest.raises(VaultExists):
         make_vault(network, tmp_path / "vault")
-    assert (tmp_path / "vault" / "site-key.json").read_bytes() == before
+    assert (tmp_path / "vault" / "identity.json").read_bytes() == before
 
 
 def test_a_vault_is_found_here_above_or_where_it_is_named(network: SiteNetwork, tmp_path: Path) -> None:
@@ -160,7 +171,7 @@ def test_a_vault_is_found_here_above_or_where_it_is_named(network: SiteNetwork, 
 def test_a_newer_vault_is_refused(network: SiteNetwork, tmp_path: Path) -> None:
     make_vault(network, tmp_path / "vault").close()
     connection = sqlite3.connect(tmp_path / "vault" / "vault.sqlite")
-    connection.execute("PRAGMA user_version=2")
+    connection.execute("PRAGMA user_version=99")
     connection.close()
     with pytest.raises(NewerVault):
         open_vault(tmp_path / "vault")

@@ -7,8 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from perdure_anchor.checkpoint import Origin
-from perdure_node.vault import create_vault
+from perdure_anchor.checkpoint import parse_origin
+from perdure_node.clock import system_clock
+from perdure_node.encryption.identity import KdfCost
+from perdure_node.vault import NewVault, create_vault
 from tools.story import CONTRACT, CONTRACT_EVIDENCE, STORY, TRUST
 
 ROOT = Path(__file__).parent.parent.parent
@@ -106,37 +108,32 @@ def test_it_verifies(environment: Path, tmp_path: Path) -> None:
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site's vault, made where the extras are."""
     folder = tmp_path_factory.mktemp("site") / ".perdure"
-    create_vault(
-        folder,
-        origin=Origin("acme", "rotterdam"),
+    new = NewVault(
+        origin=parse_origin("acme/rotterdam"),
         trust_raw=(STORY / TRUST).read_bytes(),
         rpc_url="http://127.0.0.1:1",
-        passphrase="unused here",
+        passphrase="a passphrase of the tests",
         relay_private_key=bytes(31) + b"\1",
-        randomness=os.urandom,
-        kdf_iterations=1,
-    ).close()
+        kdf=KdfCost(8, 1, 1),
+    )
+    create_vault(folder, new, clock=system_clock(), randomness=os.urandom).close()
     return folder
 
 
-def test_a_site_records_without_extras(environment: Path, vault: Path) -> None:
-    for arguments in (
-        ("add", STORY / CONTRACT),
-        ("status",),
-        ("list",),
-        ("show", STORY / CONTRACT),
-        ("config",),
-    ):
-        done = run(environment / "perdure", *arguments, "--vault", vault)
-        assert done.returncode == 0, done.stderr
+def test_how_a_site_stands_is_told_without_extras(environment: Path, vault: Path) -> None:
+    for command in ("status", "config"):
+        told = run(environment / "perdure", command, "--vault", vault)
+        assert told.returncode == 0, told.stderr
 
 
 def test_what_needs_more_says_what(environment: Path, vault: Path, tmp_path: Path) -> None:
-    for extra, arguments in {
-        "site": ("sync", "--vault", vault),
-        "devnet": ("devnet", "up", "--dir", tmp_path / "chain"),
-    }.items():
-        failed = run(environment / "perdure", *arguments)
+    wanted: list[tuple[str, tuple[str | Path, ...]]] = [
+        ("site", ("add", STORY / CONTRACT, "--vault", vault)),
+        ("site", ("sync", "--vault", vault)),
+        ("devnet", ("devnet", "up", "--dir", tmp_path / "chain")),
+    ]
+    for extra, arguments in wanted:
+        failed = run(environment / "perdure", *arguments, env=os.environ | {"PERDURE_PASSPHRASE": "unused"})
         assert failed.returncode == 2
         assert f"pip install 'perdure[{extra}]'" in failed.stderr
 

@@ -1,17 +1,26 @@
 """Documents and records for tests of the node: quick to make, the same in each run."""
 
+import os
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
 from perdure_anchor.evidence import Evidence, encode_evidence, parse_evidence
 from perdure_anchor.hashes import Hash32, sha256
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import Document, verify
 from perdure_node.anchors import anchors
-from perdure_node.clock import Clock
+from perdure_node.clock import Clock, Randomness
 from perdure_node.documents import DocumentFacts
+from perdure_node.importing import Imported, ImportOptions, import_list
 from perdure_node.intake import Details, add_document
-from perdure_node.keystore import KeyRing
-from perdure_node.proving import prove
-from perdure_node.records import Added
+from perdure_node.keyring import KeyRing
+from perdure_node.lists.rows import ListOptions
+from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.proving import Proof, disclosed_slots, prove
+from perdure_node.proving_all import Prover, chunks, ranges
+from perdure_node.records import Added, records_in_log
 from perdure_node.registration import register_site
 from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
@@ -39,10 +48,49 @@ def add_numbers(vault: Vault, *numbers: int, clock: Clock = STOPPED) -> list[Add
     ]
 
 
+def keys_of(vault: Vault) -> KeyRing:
+    return KeyRing(vault, lambda: PASSPHRASE)
+
+
+def import_file(
+    vault: Vault,
+    path: Path,
+    how: ListOptions | None = None,
+    *,
+    clock: Clock = STOPPED,
+    randomness: Randomness = os.urandom,
+    progress: Progress = NO_PROGRESS,
+    **options: Any,
+) -> Imported:
+    """Import a list that lies in a file."""
+    with path.open("rb") as stream:
+        wanted = ImportOptions(how or ListOptions(), **options)
+        return import_list(
+            vault,
+            stream,
+            path.name,
+            path.parent,
+            wanted,
+            clock=clock,
+            randomness=randomness,
+            progress=progress,
+        )
+
+
+def prove_all(vault: Vault, *, disclose: Set[str] = frozenset(), hide: Set[str] = frozenset()) -> list[Proof]:
+    """Evidence of every anchored record."""
+    prover, keys = Prover(vault, disclosed_slots(disclose, hide)), keys_of(vault)
+    return [
+        proof
+        for wanted, anchor in ranges(vault)
+        for chunk in chunks(vault, keys, wanted, anchor.size)
+        for proof in prover.proofs(chunk)
+    ]
+
+
 def leaf_hashes(vault: Vault) -> list[Hash32]:
     """The log's leaf hashes by index."""
-    rows = vault.database.rows("SELECT leaf_hash FROM record WHERE log_index IS NOT NULL ORDER BY log_index")
-    return [Hash32(row[0]) for row in rows]
+    return [record.leaf_hash for record in records_in_log(vault.database, 0, vault.log_size)]
 
 
 def verdict_on(
@@ -78,7 +126,7 @@ class Site:
 
     def verdict(self, number: int, require: Grade = Grade.FINAL) -> Verdict:
         """What evidence of the number's document shows."""
-        proof = prove(self.vault, parse_selector(document(number).sha256.hex()), require=require)
+        proof = prove(self.vault, self.keys, parse_selector(document(number).sha256.hex()), require=require)
         return verdict_on(proof.evidence, self.vault.trust, number, require)
 
     def is_final(self, *numbers: int) -> bool:

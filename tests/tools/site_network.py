@@ -34,10 +34,12 @@ from perdure_devnet.rpc.filters import FilterTable
 from perdure_devnet.rpc.node import Node
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.clock import Clock
-from perdure_node.vault import Vault, create_vault
+from perdure_node.encryption.identity import KdfCost
+from perdure_node.vault import NewVault, Vault, create_vault
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 PASSPHRASE = "correct horse"
+CHEAP = KdfCost(memory_kib=8, iterations=1, lanes=1)
 ORIGIN = parse_origin("acme/rotterdam")
 
 STOPPED = Clock(lambda: START, lambda: START, lambda _seconds: None)
@@ -149,16 +151,15 @@ class _InProcess:
 
 def new_vault(directory: Path, folder: Path, origin: str = ORIGIN.text) -> Vault:
     """A vault for the network that was founded in a directory."""
-    return create_vault(
-        folder,
+    new = NewVault(
         origin=parse_origin(origin),
         trust_raw=(directory / TRUST_NAME).read_bytes(),
         rpc_url="http://127.0.0.1:1",
         passphrase=PASSPHRASE,
         relay_private_key=relay_key(directory).private_key,
-        randomness=counted_bytes(str(folder).encode()),
-        kdf_iterations=2,
+        kdf=CHEAP,
     )
+    return create_vault(folder, new, clock=STOPPED, randomness=counted_bytes(str(folder).encode()))
 
 
 def unreachable(_request: Message, _ask: Callable[[], Message]) -> Message:

@@ -11,12 +11,14 @@
     = 1
 
 ``= N`` is the exit code, 0 where it is left out. ``[..]`` in an expected line stands for any characters, a line ``[...]``
-for any lines. `perdure` runs in this process; other commands in a shell.
+for any lines. `perdure` runs in this process; other commands, also those that pipe into it, in a shell.
 """
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +78,8 @@ def play(steps: Sequence[Step], folder: Path, run: Run) -> None:
             path.write_text("".join(f"{line}\n" for line in step.content), encoding="utf-8")
             continue
         words = shlex.split(step.command)
-        code, out, err = run(*words[1:]) if words[0] == "perdure" else _shell(step.command, folder)
+        alone = words[0] == "perdure" and "|" not in words
+        code, out, err = run(*words[1:]) if alone else _shell(step.command, folder)
         where = f"line {step.line}: {step.command}\n{out}{err}"
         assert _matches(out, step.out), f"standard output of {where}"
         assert _matches(err, step.err), f"standard error of {where}"
@@ -84,7 +87,11 @@ def play(steps: Sequence[Step], folder: Path, run: Run) -> None:
 
 
 def _shell(command: str, folder: Path) -> tuple[int, str, str]:
-    process = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    # a pipe into `perdure` is for the shell, which finds it beside this Python
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )  # fmt: skip
     return process.returncode, process.stdout, process.stderr
 
 

@@ -1,109 +1,156 @@
 """`perdure add`: record documents; each record is durable when its line is printed."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
-from perdure_anchor.hashes import Hash32
+from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_node.clock import system_clock
-from perdure_node.details import parse_signer, parse_time
-from perdure_node.documents import hash_document
-from perdure_node.intake import Details, add_document
+from perdure_node.documents import DocumentFacts, hash_document, hash_stream
+from perdure_node.intake import Details, add_document, find_recorded
+from perdure_node.places import is_vault
 from perdure_node.records import Added
+from perdure_node.vault import Vault
 
-from perdure_cli.options import READABLE_FILE, json_option, vault_option
-from perdure_cli.output import print_json, print_line, tell_next
+from perdure_cli.clock_doubt import warn_of_clock
+from perdure_cli.commands.detail_options import detail_options, details_of
+from perdure_cli.documents import STANDARD_INPUT, documents_below
+from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
+from perdure_cli.options import json_option, vault_option
+from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
+from perdure_cli.record_texts import plural
 from perdure_cli.site import open_site
+
+Record = Callable[[DocumentFacts], Added | None]
+
+
+class NoDocuments(ConfigError):
+    """The folders that were named hold no document, which looks more like a slip than like a wish."""
 
 
 @click.command(short_help="Record documents.")
-@click.argument("files", nargs=-1, required=True, type=READABLE_FILE, metavar="FILE...")
-@click.option("--type", "document_type", metavar="TYPE", help="What kind of document it is.")
-@click.option(
-    "--signer",
-    "signers",
-    multiple=True,
-    metavar="WHO",
-    help='Who signed: "Ada <ada@acme.example>"; repeatable.',
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, readable=True, allow_dash=True),
+    metavar="FILE...",
 )
-@click.option("--signed-at", metavar="TIME", help="When, as claimed: 2026-05-04T10:00Z.")
-@click.option(
-    "--recorded-by", metavar="WHO", help="Who records; by default as config.toml in the vault says."
-)
-@click.option(
-    "--extra", "extras", multiple=True, metavar="NAME=VALUE", help="A field of your own; repeatable."
-)
-@click.option("--supersedes", metavar="LEAF_HASH", help="The record that this one corrects.")
+@detail_options
+@click.option("--name", metavar="NAME", help="The name of the document that comes from standard input.")
 @click.option("--again", is_flag=True, help="Record a document that is recorded already, in other words.")
+@click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
 @vault_option
 @json_option
 def add(
     files: tuple[Path, ...],
-    document_type: str | None,
-    signers: tuple[str, ...],
-    signed_at: str | None,
-    recorded_by: str | None,
-    extras: tuple[str, ...],
-    supersedes: str | None,
+    name: str | None,
     again: bool,
+    dry_run: bool,
     vault_folder: Path | None,
     as_json: bool,
-) -> None:
-    """Record documents: their SHA-256, and what you say of them. The documents themselves stay where they are."""
-    details = Details(
-        document_type=document_type,
-        signers=tuple(map(parse_signer, signers)),
-        signed_at=None if signed_at is None else parse_time(signed_at, "--signed-at"),
-        recorded_by=recorded_by,
-        supersedes=_leaf_hash(supersedes),
-        extra=dict(map(_extra, extras)) or None,
-    )
-    clock = system_clock()
+    **said: object,
+) -> int:
+    """Record documents: their SHA-256, and what you say of them. Perdure keeps no copy of your document.
+
+    FILE is a document, a folder with documents (hidden files, evidence and vaults are left out), or - for standard input. The same
+    document in the same words is recorded once. What you say of it is encrypted: no passphrase is needed to record, but to read.
+    """
+    details = details_of(**said)  # type: ignore[arg-type]  # click gives what detail_options ask for
+    if name is not None and STANDARD_INPUT not in files:
+        raise click.UsageError("--name is for a document from standard input, FILE -")
+    if inside := next((file for file in files if is_vault(file) or is_vault(file.parent)), None):
+        raise click.UsageError(f"{inside}: is of a vault, and no document")
+    codes, new = [], 0
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        for file in files:
-            document = hash_document(file, progress)
-            progress.close()
-            added = add_document(vault, document, details, clock=clock, randomness=os.urandom, again=again)
-            _print_added(file, added, as_json)
-    if not as_json:
-        tell_next("perdure sync, when there is a network")
+        warn_of_clock(vault, system_clock())
+        record = _recorder(vault, details, again=again, dry_run=dry_run)
+        several = len(files) > 1 or files[0].is_dir()
+        for file in documents_below(files):
+            try:
+                document = _hashed(file, name, progress)
+                progress.close()
+                added = record(document)
+                _print_added(file, document, added, as_json, dry_run=dry_run)
+                codes.append(DONE)
+                new += added is not None and not added.was_there
+            except PerdureError as error:
+                if not several:
+                    raise
+                _print_refused(file, error, as_json)
+                codes.append(exit_code(error))
+    if not codes:
+        raise NoDocuments(
+            "there is no document in what was given",
+            hint="hidden files, evidence and vaults are left out of folders; name such a file itself",
+        )
+    _tell_end(codes, new, dry_run=dry_run)
+    return batch_exit_code(codes)
 
 
-def _print_added(file: Path, added: Added, as_json: bool) -> None:
+def _recorder(vault: Vault, details: Details, *, again: bool, dry_run: bool) -> Record:
+    """What is done with each document."""
+    if dry_run:
+        return lambda document: find_recorded(vault, document, details, again=again)
+    clock = system_clock()
+    return lambda document: add_document(
+        vault, document, details, clock=clock, randomness=os.urandom, again=again
+    )
+
+
+def _hashed(file: Path, name: str | None, progress: TerminalProgress) -> DocumentFacts:
+    if file == STANDARD_INPUT:
+        return hash_stream(sys.stdin.buffer, name, None, progress)
+    return hash_document(file, progress)
+
+
+def _print_added(
+    file: Path, document: DocumentFacts, added: Added | None, as_json: bool, *, dry_run: bool
+) -> None:
     if as_json:
         print_json(
             {
                 "ok": True,
                 "file": str(file),
-                "document_sha256": added.document_sha256.hex(),
-                "leaf_hash": added.leaf_hash.hex(),
-                "sequence": added.sequence,
-                "was_there": added.was_there,
+                "document_sha256": document.sha256.hex(),
+                "leaf_hash": None if added is None else added.leaf_hash.hex(),
+                "sequence": None if added is None else added.sequence,
+                "was_there": added is not None and added.was_there,
+                "dry_run": dry_run,
             }
         )
-        return
-    print_line(
-        f"{'was recorded already' if added.was_there else 'recorded'}: {file}, leaf hash {added.leaf_hash.hex()}"
-    )
+    elif added is None:
+        print_line(f"would be recorded: {_shown(file)}, SHA-256 {document.sha256.hex()}")
+    else:
+        done = "was recorded already" if added.was_there else "recorded"
+        print_line(f"{done}: {_shown(file)}, leaf hash {added.leaf_hash.hex()}")
 
 
-def _leaf_hash(text: str | None) -> Hash32 | None:
-    if text is None:
-        return None
-    try:
-        octets = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        octets = b""
-    if len(octets) != 32:
-        raise click.UsageError(
-            "--supersedes: want a leaf hash, 64 hexadecimal digits; `perdure show` prints it"
-        )
-    return Hash32(octets)
+def _print_refused(file: Path, error: PerdureError, as_json: bool) -> None:
+    """One of several files: the others go on."""
+    if as_json:
+        fault = {"error": type(error).__name__, "message": str(error), "hint": error.hint}
+        print_json({"ok": False, "file": str(file), "errors": [fault]})
+    # what cannot be read names itself
+    message = str(error) if str(error).startswith(f"{file}: ") else f"{_shown(file)}: {error}"
+    tell_error(message, error.hint)
 
 
-def _extra(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise click.UsageError(f"--extra: got {text!a}, want NAME=VALUE")
-    return name, value
+def _shown(file: Path) -> str:
+    return "standard input" if file == STANDARD_INPUT else str(file)
+
+
+def _tell_end(codes: list[int], new: int, *, dry_run: bool) -> None:
+    refused = sum(code != DONE for code in codes)
+    if refused:
+        tell(f"{plural(refused, 'document')} of {len(codes)} refused")
+    if dry_run:
+        tell("nothing was recorded: leave out --dry-run to record")
+    elif not new:
+        tell_next("perdure status")
+    else:
+        tell("Perdure keeps no copy of your document: keep it as it is, down to the last byte")
+        tell_next("perdure sync, when there is a network")

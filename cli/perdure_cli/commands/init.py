@@ -5,6 +5,7 @@ A run that was broken off goes on where it stopped: a vault of the same site and
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -12,13 +13,16 @@ from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import ChainError
 from perdure_anchor.hashes import checksum_address
 from perdure_node.clock import system_clock
+from perdure_node.encryption.hybrid import new_private_key, public_key_of
+from perdure_node.encryption.recovery import format_recovery_key
 from perdure_node.errors import VaultExists, VaultNotFound
-from perdure_node.vault import Vault, create_vault, find_vault, open_vault
+from perdure_node.vault import NewVault, Vault, create_vault, find_vault, open_vault
 
 from perdure_cli.networks import Network, RealChain, devnet_network, real_network
 from perdure_cli.options import READABLE_FILE, OriginType, json_option, passphrase_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
-from perdure_cli.site import new_vault_folder, site_passphrase
+from perdure_cli.recovery import check_new_file, wanted_recovery_file, write_recovery_key
+from perdure_cli.site import ENVIRONMENT_VARIABLE, new_passphrase, new_vault_folder
 from perdure_cli.trust_store import TrustSource, user_store
 
 
@@ -54,12 +58,22 @@ from perdure_cli.trust_store import TrustSource, user_store
     metavar="DIR",
     help="Where to make the vault; by default PERDURE_VAULT, else .perdure.",
 )
+@click.option(
+    "--recovery-key",
+    "recovery_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a recovery key to FILE, for the day when the passphrase is lost.",
+)
+@click.option("--no-recovery-key", is_flag=True, help="Make none, and do not ask.")
 @passphrase_option
 @json_option
 def init(
     origin: Origin,
     devnet: Path | None,
     vault_folder: Path | None,
+    recovery_file: Path | None,
+    no_recovery_key: bool,
     passphrase_file: Path | None,
     as_json: bool,
     trust_file: Path | None,
@@ -71,7 +85,12 @@ def init(
 
     On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and --relay-keystore; the command
     then says what the partner has to run.
+
+    What you record is encrypted: adding needs no passphrase, reading does. There is no way around a passphrase that is lost, but
+    the recovery key: a page to print and to keep where the vault is not.
     """
+    if recovery_file is not None and no_recovery_key:
+        raise click.UsageError("want --recovery-key FILE or --no-recovery-key, not both")
     real = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
     if devnet is not None and real.is_described:
         raise click.UsageError(
@@ -80,10 +99,17 @@ def init(
     network = real_network(real) if devnet is None else devnet_network(devnet, origin)
     folder = new_vault_folder(vault_folder)
     was_there = folder.exists()
-    with _vault(folder, origin, network, passphrase_file) as vault:
+    chosen = _Chosen(passphrase_file, recovery_file, no_recovery_key)
+    vault, new_recovery_file = _vault(folder, origin, network, chosen)
+    with vault:
         block = None
         if network.partner_key is not None:
-            block = _registered(vault, network.partner_key, was_there=was_there)
+            made = None if was_there else _Made(folder, new_recovery_file)
+            block = _registered(vault, network.partner_key, made)
+        if new_recovery_file is not None:
+            tell(
+                f"wrote the recovery key to {new_recovery_file}: print it, keep it where the vault is not, and delete the file"
+            )
         pinned = user_store(os.environ).pin(network.trust.raw)
         if not as_json:
             _print_vault(vault, pinned)
@@ -95,23 +121,37 @@ def init(
             print_json({**_vault_members(vault, pinned), **members})
 
 
-def _vault(folder: Path, origin: Origin, network: Network, passphrase_file: Path | None) -> Vault:
-    """The vault: new, or from a run that was broken off."""
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What the user says of the new vault's keys."""
+
+    passphrase_file: Path | None
+    recovery_file: Path | None
+    no_recovery_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What this run has made, and takes away again if the site is refused."""
+
+    vault_folder: Path
+    recovery_file: Path | None
+
+    def remove(self) -> None:
+        shutil.rmtree(self.vault_folder)
+        if self.recovery_file is not None:
+            self.recovery_file.unlink()
+
+
+def _vault(folder: Path, origin: Origin, network: Network, chosen: _Chosen) -> tuple[Vault, Path | None]:
+    """The vault, new or from a run that was broken off, and the file of its recovery key, if one was made."""
     try:
         vault = open_vault(find_vault(Path.cwd(), explicit=folder))
     except VaultNotFound:
-        return create_vault(
-            folder,
-            origin=origin,
-            trust_raw=network.trust.raw,
-            rpc_url=network.rpc_url,
-            passphrase=site_passphrase(passphrase_file, os.environ, new=True),
-            relay_private_key=network.relay_key,
-            randomness=os.urandom,
-        )
+        return _new_vault(folder, origin, network, chosen)
     if vault.origin == origin and vault.trust_raw == network.trust.raw:
         tell(f"{folder}: is there already, going on with it")
-        return vault
+        return vault, None
     vault.close()
     raise VaultExists(
         f"{folder}: is a vault already, of {vault.origin.text}",
@@ -119,7 +159,33 @@ def _vault(folder: Path, origin: Origin, network: Network, passphrase_file: Path
     )
 
 
-def _registered(vault: Vault, partner_key: bytes, *, was_there: bool) -> int | None:
+def _new_vault(folder: Path, origin: Origin, network: Network, chosen: _Chosen) -> tuple[Vault, Path | None]:
+    passphrase = new_passphrase(chosen.passphrase_file, os.environ, "--passphrase-file", ENVIRONMENT_VARIABLE)
+    recovery_file = wanted_recovery_file(chosen.recovery_file, no_recovery_key=chosen.no_recovery_key)
+    recovery = None
+    if recovery_file is not None:
+        check_new_file(recovery_file)
+        recovery = new_private_key(os.urandom)
+    new = NewVault(
+        origin=origin,
+        trust_raw=network.trust.raw,
+        rpc_url=network.rpc_url,
+        passphrase=passphrase,
+        relay_private_key=network.relay_key,
+        recovery=None if recovery is None else public_key_of(recovery),
+    )
+    # first, so that no vault is told to have a recovery key that nobody has
+    if recovery_file is not None and recovery is not None:
+        write_recovery_key(recovery_file, origin.text, format_recovery_key(recovery))
+    try:
+        return create_vault(folder, new, clock=system_clock(), randomness=os.urandom), recovery_file
+    except BaseException:
+        if recovery_file is not None:
+            recovery_file.unlink()
+        raise
+
+
+def _registered(vault: Vault, partner_key: bytes, made: _Made | None) -> int | None:
     """Register the site with the devnet's partner key, and learn a block for the first records; the block, None if it was.
 
     A vault that was made for a site that is refused holds nothing yet, and goes; one that was there before stays.
@@ -135,9 +201,9 @@ def _registered(vault: Vault, partner_key: bytes, *, was_there: bool) -> int | N
             try:
                 registration = register_site(vault, chain, partner_key, clock=system_clock())
             except (SiteTaken, RegistryRefusal):
-                if not was_there:
+                if made is not None:
                     vault.close()
-                    shutil.rmtree(vault.folder)
+                    made.remove()
                 raise
             refresh_known_block(vault, chain)
     except RegistryRefusal:

@@ -1,5 +1,6 @@
 """`perdure prove`: write evidence, for one record or for all that are anchored. Needs no network."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -10,14 +11,16 @@ from perdure_anchor.verdict import Grade
 from perdure_node.proving import ALL_SLOTS, Proof
 from perdure_node.proving import prove as prove_record
 from perdure_node.selectors import Selector, parse_selector
+from perdure_node.vault import Vault
 
-from perdure_cli.export import evidence_name, export_all
+from perdure_cli.changed_documents import changed_document_told
+from perdure_cli.export import Export, ExportPlan, evidence_name
 from perdure_cli.files import write_whole
-from perdure_cli.options import json_option, require_option, vault_option
-from perdure_cli.output import print_json, print_line, print_raw, tell_next
+from perdure_cli.options import jobs_option, json_option, passphrase_option, require_option, vault_option
+from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
-from perdure_cli.site import open_site
+from perdure_cli.site import key_ring, open_site
 
 _STANDARD_OUTPUT = Path("-")
 
@@ -27,7 +30,7 @@ class OutputTaken(ConfigError):
 
 
 @click.command(short_help="Write evidence.")
-@click.argument("selector", required=False)
+@click.argument("selector", required=False, metavar="[SELECTOR]")
 @click.option(
     "--index",
     type=click.IntRange(min=0),
@@ -64,6 +67,8 @@ class OutputTaken(ConfigError):
     help="Do not show this slot. Repeatable.",
 )
 @require_option("Write evidence only if it shows this much.")
+@jobs_option
+@passphrase_option
 @vault_option
 @json_option
 def prove(
@@ -74,21 +79,45 @@ def prove(
     disclose: tuple[str, ...],
     hide: tuple[str, ...],
     require: str,
+    jobs: int,
+    passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
 ) -> None:
     """Write evidence of a record: SELECTOR is a document's file, its SHA-256, a leaf hash, or an index in the log."""
     if sum(each is not None for each in (selector, index, all_folder)) != 1:
         raise click.UsageError("want one of SELECTOR, --index and --all")
-    shown, hidden = frozenset(disclose), frozenset(hide)
+    if all_folder is not None and (output_file is not None or require != Grade.FINAL.text):
+        raise click.UsageError(
+            "--output and --require are for one record: --all names its folder, and writes what is final"
+        )
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
+        shown, hidden = _chosen_slots(vault, disclose, hide)
+        keys = key_ring(vault, passphrase_file)
         if all_folder is not None:
-            count = export_all(vault, all_folder, disclose=shown, hide=hidden, progress=progress)
-            _print_exported(all_folder, count, as_json, documents="document_sha256" not in hidden)
+            export = Export(vault, keys, all_folder, disclose=shown, hide=hidden)
+            plan = export.plan()
+            _tell_plan(plan, all_folder)
+            export.run(progress, jobs)
+            progress.close()
+            _print_exported(all_folder, plan, as_json, documents="document_sha256" not in hidden)
             return
         meant = Selector(str(index), index=index) if selector is None else parse_selector(selector)
-        proof = prove_record(vault, meant, disclose=shown, hide=hidden, require=Grade[require.upper()])
-    _write(proof, output_file or _beside(meant, proof), as_json)
+        with changed_document_told(vault, keys, meant):
+            proof = prove_record(
+                vault, keys, meant, disclose=shown, hide=hidden, require=Grade[require.upper()]
+            )
+        key_is_pinned = bool(vault.trust.pinned_keys(vault.origin))
+    _write(proof, output_file or _beside(meant, proof), as_json, key_is_pinned=key_is_pinned)
+
+
+def _chosen_slots(
+    vault: Vault, disclose: tuple[str, ...], hide: tuple[str, ...]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """What to show and to hide beyond the defaults: the command line goes before config.toml, slot by slot."""
+    config = vault.config
+    shown = frozenset(disclose) | (frozenset(config.disclose) - frozenset(hide))
+    return shown, frozenset(hide) | (frozenset(config.hide) - frozenset(disclose))
 
 
 def _beside(meant: Selector, proof: Proof) -> Path:
@@ -96,7 +125,8 @@ def _beside(meant: Selector, proof: Proof) -> Path:
     return Path(evidence_name(proof) if meant.document is None else meant.text + FILE_SUFFIX)
 
 
-def _write(proof: Proof, file: Path, as_json: bool) -> None:
+def _write(proof: Proof, file: Path, as_json: bool, *, key_is_pinned: bool) -> None:
+    """``key_is_pinned`` tells whether the trust file vouches for the site's key, so that `perdure verify` does before an anchor."""
     raw = encode_evidence(proof.evidence)
     if file == _STANDARD_OUTPUT:
         print_raw(raw)
@@ -115,19 +145,47 @@ def _write(proof: Proof, file: Path, as_json: bool) -> None:
                 "size_bytes": len(raw),
                 "index": proof.index,
                 "leaf_hash": proof.leaf_hash.hex(),
-                "document_sha256": proof.document_sha256.hex(),
+                "document_sha256": None if proof.document_sha256 is None else proof.document_sha256.hex(),
+                "grade": proof.grade.text,
                 "block_number": proof.block_number,
             }
         )
         return
-    print_line(f"wrote {file}, {len(raw)} bytes")
-    tell_next(f"perdure verify {file}")
+    print_line(f"wrote {file}, {len(raw)} bytes, up to: {proof.grade.text}")
+    shown = proof.grade
+    if shown is Grade.SIGNED and not key_is_pinned:
+        tell("only who has pinned the site's key sees more than recorded in it")
+        shown = Grade.RECORDED
+    if shown is not Grade.FINAL:
+        tell("after perdure sync, the same command writes evidence that is final")
+    require = "" if shown is Grade.FINAL else f" --require {shown.text}"
+    tell_next(f"perdure verify {shlex.quote(str(file))}{require}")
 
 
-def _print_exported(folder: Path, count: int, as_json: bool, *, documents: bool) -> None:
+def _tell_plan(plan: ExportPlan, folder: Path) -> None:
+    if not plan.records:
+        return
+    there = f"; {plan.done} are there already" if plan.done else ""
+    tell(
+        f"writing evidence of {plural(plan.records, 'record')} into {folder}, about {_amount(plan.size)}{there}"
+    )
+
+
+def _amount(size: int) -> str:
+    """A number of bytes as people say it."""
+    for unit, limit in (("kB", 10**6), ("MB", 10**9)):
+        if size < limit:
+            return f"{size * 1000 / limit:.1f} {unit}"
+    return f"{size / 10**9:.1f} GB"
+
+
+def _print_exported(folder: Path, plan: ExportPlan, as_json: bool, *, documents: bool) -> None:
     """``documents`` tells whether the evidence can be held against documents."""
     if as_json:
-        print_json({"ok": True, "folder": str(folder), "records": count})
+        print_json({"ok": True, "folder": str(folder), "records": plan.records, "were_there": plan.done})
         return
-    print_line(f"wrote evidence of {plural(count, 'record')} into {folder}, listed in index.csv")
-    tell_next(f"perdure verify {folder}{' DOCUMENT...' if documents else ''}")
+    if plan.records:
+        print_line(f"wrote evidence of {plural(plan.records, 'record')} into {folder}, listed in index.csv")
+    else:
+        print_line(f"nothing is new: {folder} has evidence of {plural(plan.done, 'record')}")
+    tell_next(f"perdure verify {shlex.quote(str(folder))}{' DOCUMENT...' if documents else ''}")

@@ -27,10 +27,17 @@ def status(vault_folder: Path | None, as_json: bool) -> None:
 
 def _print_status(found: Status) -> None:
     print_line(f"{found.origin.text}, vault {found.folder}", style="bold")
-    oldest = f", the oldest since {found.oldest_waiting_at}" if found.oldest_waiting_at else ""
+    oldest = f", the oldest since {time_text(found.waiting_since)}" if found.waiting_since else ""
     print_row("waiting", f"{plural(found.waiting, 'record')}{oldest}")
     print_row("sealed", f"{plural(found.sealed, 'record')}, not anchored yet")
     print_row("anchored", f"{plural(found.anchored, 'record')}, evidence at home")
+    if found.withdrawn:
+        print_row("withdrawn", f"{plural(found.withdrawn, 'record')}, those that were amended included")
+    if found.erased:
+        print_row("erased", plural(found.erased, "record"))
+    if found.unfinished_imports:
+        lists = plural(found.unfinished_imports, "list")
+        print_row("imports", f"{lists} not finished: import again to go on, or `perdure import --abandon`")
     if found.time_runs_open:
         print_row("time", f"by one proposer's word so far for {plural(found.time_runs_open, 'anchor')}")
     if found.open_transaction is not None:
@@ -41,6 +48,10 @@ def _print_status(found: Status) -> None:
         print_row(
             "known block", f"{block.number} of {time_text(block.time)}: new records are bound to be after it"
         )
+    if not found.has_recovery_key:
+        print_row("recovery key", "none: who loses the passphrase loses what the records say")
+    if not found.is_writable:
+        print_row("read only", "nothing can be recorded here")
 
 
 def _members(found: Status) -> dict[str, object]:
@@ -54,7 +65,12 @@ def _members(found: Status) -> dict[str, object]:
         "anchored": found.anchored,
         "total": found.total,
         "size": found.log_size,
-        "oldest_waiting_at": found.oldest_waiting_at,
+        "withdrawn": found.withdrawn,
+        "erased": found.erased,
+        "waiting_since": time_text(found.waiting_since),
+        "unfinished_imports": found.unfinished_imports,
+        "has_recovery_key": found.has_recovery_key,
+        "writable": found.is_writable,
         "time_runs_open": found.time_runs_open,
         "open_transaction": None if transaction is None else "0x" + transaction.hash.hex(),
         "last_sync_at": time_text(found.last_sync_at),

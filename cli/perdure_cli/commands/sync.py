@@ -1,31 +1,35 @@
 """`perdure sync`: seal what waits, have it anchored, wait for finality, and bring the evidence home."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from perdure_anchor.hashes import to_hex
+from perdure_contracts.endpoint import parse_endpoint
 from perdure_node.clock import system_clock
-from perdure_node.keystore import KeyRing
+from perdure_node.sync_plan import plan_sync
 
+from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.options import json_option, passphrase_option, vault_option
-from perdure_cli.output import print_json, print_line, print_row, tell_next
+from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural, time_text
-from perdure_cli.site import open_site, site_passphrase
+from perdure_cli.site import key_ring, open_site
 
 if TYPE_CHECKING:
     from perdure_node.sync import SyncResult
+    from perdure_node.vault import Vault
 
 
 @click.command(short_help="Seal, anchor, and bring the evidence home.")
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
     metavar="S",
-    help="How many seconds to wait for the chain.",
+    help="How many seconds to wait for the chain; by default as config.toml says, 60 at first.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be sealed and leave this machine; nothing is done."
 )
 @click.option(
     "--rpc", "rpc_url", metavar="URL", help="Ask this endpoint, not the one in the vault's config.toml."
@@ -34,27 +38,71 @@ if TYPE_CHECKING:
 @vault_option
 @json_option
 def sync(
-    wait: float, rpc_url: str | None, passphrase_file: Path | None, vault_folder: Path | None, as_json: bool
+    wait: float | None,
+    dry_run: bool,
+    rpc_url: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
 ) -> None:
     """Seal what waits, submit the checkpoint, wait until it is final, and bring the evidence home.
 
-    Whatever stops it, nothing is lost: the next `perdure sync` goes on.
+    Whatever stops it, nothing is lost: the next `perdure sync` goes on. What leaves this machine says nothing of what was recorded:
+    --dry-run shows it.
     """
     from perdure_node.sync import connect
     from perdure_node.sync import sync as sync_vault
 
     clock = system_clock()
-    with (
-        open_site(vault_folder) as vault,
-        connect(vault, rpc_url=rpc_url, wait=wait) as chain,
-        TerminalProgress() as progress,
-    ):
-        keys = KeyRing(vault, lambda: site_passphrase(passphrase_file, os.environ))
-        result = sync_vault(vault, chain, keys, clock=clock, wait=wait, progress=progress)
+    with open_site(vault_folder) as vault:
+        if dry_run:
+            _print_plan(vault, rpc_url, as_json)
+            return
+        warn_of_clock(vault, clock)
+        patience = vault.config.wait if wait is None else wait
+        keys = key_ring(vault, passphrase_file)
+        with connect(vault, rpc_url=rpc_url, wait=patience) as chain, TerminalProgress() as progress:
+            result = sync_vault(vault, chain, keys, clock=clock, wait=patience, progress=progress)
     if as_json:
         print_json(_members(result))
     else:
         _print_result(result)
+
+
+def _print_plan(vault: "Vault", rpc_url: str | None, as_json: bool) -> None:
+    """What a sync would seal and send: read from the vault; the chain is not asked."""
+    plan = plan_sync(vault)
+    endpoint = str(parse_endpoint(rpc_url or vault.config.rpc_url))
+    if as_json:
+        print_json(
+            {
+                "ok": True,
+                "dry_run": True,
+                "endpoint": endpoint,
+                "to_seal": plan.to_seal,
+                "size": plan.size,
+                "to_anchor": plan.to_anchor,
+                "open_transaction": None if plan.open_transaction is None else to_hex(plan.open_transaction),
+            }
+        )
+        return
+    if not plan.to_seal and not plan.to_anchor and plan.open_transaction is None:
+        print_line("nothing waits: would only ask for the newest block")
+        print_row("to", endpoint)
+        return
+    print_line(f"would seal {plural(plan.to_seal, 'record')}; the log would have {plan.size}")
+    if plan.open_transaction is not None:
+        print_line(f"would first follow transaction {to_hex(plan.open_transaction)} to its end")
+    if plan.to_anchor:
+        print_line(f"would anchor a checkpoint over {plural(plan.size, 'record')}, from {plan.relay}")
+        print_row(
+            "leaves here",
+            "size, root, time of sealing, signature, append proof: hashes and numbers, nothing that was recorded",
+        )
+    else:
+        print_line("would anchor nothing")
+    print_row("to", endpoint)
+    tell("nothing was done: leave out --dry-run to sync")
 
 
 def _print_result(result: "SyncResult") -> None:
@@ -72,7 +120,7 @@ def _print_result(result: "SyncResult") -> None:
         print_line("the time is one proposer's word so far: more blocks are needed for several")
         tell_next("perdure sync, in a while")
     else:
-        tell_next("perdure prove FILE")
+        tell_next("perdure prove FILE" if result.anchored else "perdure status")
 
 
 def _members(result: "SyncResult") -> dict[str, object]:

@@ -11,8 +11,8 @@ from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
 from perdure_cli.exit_codes import batch_exit_code
-from perdure_cli.options import json_option, require_option
-from perdure_cli.output import print_lines, tell, tell_next, write_lines
+from perdure_cli.options import jobs_option, json_option, require_option
+from perdure_cli.output import is_verbose, print_lines, tell, tell_next, write_lines
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.trust_store import read_trust_file, user_store
 from perdure_cli.verifying.answering import Form, Tally, Unseen, answers
@@ -20,7 +20,7 @@ from perdure_cli.verifying.finding import STANDARD_INPUT
 from perdure_cli.verifying.outcome import Question
 from perdure_cli.verifying.sorting import sort_files
 from perdure_cli.verifying.trust_choice import TrustChoice, trust_file_around, vault_trust
-from perdure_cli.verifying.workers import Workers, usable_cores
+from perdure_cli.verifying.workers import Workers
 
 
 def _check_single(ctx: click.Context, parameter: click.Parameter, files: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,15 +64,7 @@ def _check_single(ctx: click.Context, parameter: click.Parameter, files: tuple[s
     metavar="DIR",
     help="Your own vault, to believe its trust file where none is pinned; by default PERDURE_VAULT.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 1024),
-    metavar="N",
-    help="How many processes share the work on many files; by default one for each processor.",
-)
-@click.option(
-    "-v", "--verbose", is_flag=True, help="Print all that is known of each, also where there are several."
-)
+@jobs_option
 @json_option
 def verify(
     files: tuple[str, ...],
@@ -80,8 +72,7 @@ def verify(
     require: str,
     clock_allowance: int,
     vault_folder: Path | None,
-    jobs: int | None,
-    verbose: bool,
+    jobs: int,
     as_json: bool,
 ) -> int:
     """Verify evidence, documents and whole folders of both, without a network.
@@ -98,10 +89,10 @@ def verify(
     named = None if trust_file is None else read_trust_file(trust_file, store)
     trust = TrustChoice(store, named, vault_trust(vault_folder, store), trust_file_around)
     question = Question(trust, Grade[require.upper()], clock_allowance)
-    with Workers(jobs or usable_cores()) as workers, TerminalProgress() as progress:
+    with Workers(jobs) as workers, TerminalProgress() as progress:
         found = sort_files(files, _read_standard_input, workers, progress)
         given, seen = Tally(), Unseen() if sys.stdout.isatty() else progress
-        for answer in answers(found, question, Form(as_json, verbose), workers, seen):
+        for answer in answers(found, question, Form(as_json, is_verbose()), workers, seen):
             given.take(answer)
             write_lines(answer.lines)
     for path in found.left_out:

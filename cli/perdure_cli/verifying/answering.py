@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 class Unseen:
     """The progress of work whose answers appear on the terminal, where a bar would be in their way."""
 
-    def stage(self, name: str, total: int | None) -> None:
+    def stage(self, name: str, total: int | None, unit: str = "") -> None:
         pass
 
     def advance(self, done: int) -> None:

@@ -1,0 +1,77 @@
+"""The options by which `perdure add` and `perdure amend` are told what is said about a document."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+from perdure_anchor.hashes import Hash32
+from perdure_node.details import parse_signer, parse_time
+from perdure_node.intake import Details
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_OPTIONS = (
+    click.option("--type", "document_type", metavar="TYPE", help="What kind of document it is."),
+    click.option(
+        "--signer",
+        "signers",
+        multiple=True,
+        metavar="WHO",
+        help='Who signed: "Ada <ada@acme.example>"; repeatable.',
+    ),
+    click.option("--signed-at", metavar="TIME", help="When, as claimed, with its zone: 2026-05-04T10:00Z."),
+    click.option(
+        "--recorded-by", metavar="WHO", help="Who records; by default as config.toml in the vault says."
+    ),
+    click.option(
+        "--extra", "extras", multiple=True, metavar="NAME=VALUE", help="A field of your own; repeatable."
+    ),
+    click.option("--supersedes", metavar="LEAF_HASH", help="The record that this one corrects."),
+)
+
+
+def detail_options(command: F) -> F:
+    """Give a command the options; it gets them as ``**said``, for `details_of`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def details_of(
+    document_type: str | None,
+    signers: tuple[str, ...],
+    signed_at: str | None,
+    recorded_by: str | None,
+    extras: tuple[str, ...],
+    supersedes: str | None,
+) -> Details:
+    """What the options say; raises `IntakeError` or `click.UsageError`."""
+    return Details(
+        document_type=document_type,
+        signers=tuple(map(parse_signer, signers)),
+        signed_at=None if signed_at is None else parse_time(signed_at, "--signed-at"),
+        recorded_by=recorded_by,
+        supersedes=_leaf_hash(supersedes),
+        extra=dict(map(_extra, extras)) or None,
+    )
+
+
+def _leaf_hash(text: str | None) -> Hash32 | None:
+    if text is None:
+        return None
+    try:
+        octets = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        octets = b""
+    if len(octets) != 32:
+        raise click.UsageError(
+            "--supersedes: want a leaf hash, 64 hexadecimal digits; `perdure show` prints it"
+        )
+    return Hash32(octets)
+
+
+def _extra(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"--extra: got {text!a}, want NAME=VALUE")
+    return name, value

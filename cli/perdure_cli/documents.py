@@ -1,0 +1,33 @@
+"""Which files of what a user names are documents to be recorded: all that he names, and in folders all that could be meant."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from perdure_anchor.evidence import FILE_SUFFIX
+from perdure_node.places import is_vault
+
+STANDARD_INPUT = Path("-")
+
+
+def documents_below(arguments: Iterable[Path]) -> Iterator[Path]:
+    """Each file, and each document in the folders, in the order of names.
+
+    Left out of folders are hidden files and folders, evidence, vaults, and what is no regular file.
+    """
+    for argument in arguments:
+        if argument != STANDARD_INPUT and argument.is_dir():
+            yield from _below(argument)
+        else:
+            yield argument
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not is_vault(Path(parent, name))
+        )
+        for name in sorted(names):
+            path = Path(parent, name)
+            if not name.startswith(".") and not name.endswith(FILE_SUFFIX) and path.is_file():
+                yield path

@@ -1,0 +1,197 @@
+"""What may happen to a record after it was added: amended or withdrawn while it waits, and erased at any time.
+
+Each leaves a trace of who, when and why. Nothing that is in the log changes: a sealed record is corrected by another one that
+supersedes it, and an erased one keeps its leaf, of which nobody can tell any more what it said.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from perdure_anchor.hashes import Hash32
+from perdure_anchor.strict_json import JsonValue
+
+from perdure_node.clock import Clock, Randomness
+from perdure_node.data_keys import OWNER
+from perdure_node.encryption.contents import NONCE_SIZE, DataKey
+from perdure_node.encryption.lookup import DIGEST_SIZE
+from perdure_node.errors import AlreadySealed, NoSuchRecord, VaultDamaged
+from perdure_node.intake import record_slots
+from perdure_node.records import (
+    Added,
+    EncryptedRecord,
+    ReadingKeys,
+    note_queue_change,
+    open_record,
+    record_by_sequence,
+)
+from perdure_node.vault import Vault
+
+# what the site adds to a record by itself
+_STAMPED = ("recorded_at", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Who changes a record, and why; both are free text, and are stored encrypted."""
+
+    by: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a record's trace: ``kind`` is amended, withdrawn or erased; ``successor`` is the amended record's leaf hash."""
+
+    kind: str
+    changed_at: int
+    reason: Reason
+    successor: Hash32 | None
+
+
+def withdraw(
+    vault: Vault, record: EncryptedRecord, reason: Reason, *, clock: Clock, randomness: Randomness
+) -> None:
+    """Take a waiting record out of the queue; it stays readable, with the reason. Raises `AlreadySealed` or `NoSuchRecord`."""
+    key = vault.current_data_key.take(clock, randomness)
+    with vault.database.transaction():
+        _leave_queue(vault, record)
+        _trace(vault, key, record, "withdrawn", reason, None, clock, randomness)
+
+
+def amend(
+    vault: Vault,
+    record: EncryptedRecord,
+    changes: Mapping[str, JsonValue],
+    reason: Reason,
+    keys: ReadingKeys,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+) -> Added:
+    """Put another record in the place of a waiting one: its slots with the changes, None empties one.
+
+    The old one is withdrawn and stays readable. Raises `AlreadySealed`, `NoSuchRecord`, `IntakeError` or `AlreadyRecorded`.
+    """
+    old = open_record(record, keys).record.values
+    slots = {slot: value for slot, value in old.items() if slot not in _STAMPED} | dict(changes)
+    key = vault.current_data_key.take(clock, randomness)
+    with vault.database.transaction():
+        _leave_queue(vault, record)
+        # beside the old record there may be others of the same document, which this one leaves as they are
+        added = record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True)
+        _trace(vault, key, record, "amended", reason, added.sequence, clock, randomness)
+    return added
+
+
+def erase(
+    vault: Vault,
+    record: EncryptedRecord,
+    reason: Reason,
+    keys: ReadingKeys,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+) -> bool:
+    """Destroy what a record says and its seed, for good; its leaf stays in the log. Raises `RecordErased`.
+
+    A waiting record leaves the queue as well. Copies elsewhere, such as backups and evidence that was handed out, are out of reach.
+    False: another process is reading, and until it ends the old bytes stay in the database's log; `Database.fold` removes them.
+    """
+    digests = b"".join(open_record(record, keys).slot_digests)
+    remains = _remains(vault, record)
+    key = vault.current_data_key.take(clock, randomness)
+    database = vault.database
+    with database.transaction():
+        if record.index is None and not record.is_withdrawn:
+            _leave_queue(vault, record)
+        database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
+        database.execute(
+            "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests
+        )
+        _trace(vault, key, record, "erased", reason, None, clock, randomness)
+        # what finds it by its document would tell whose document it was
+        database.execute(
+            "UPDATE record SET document = ?, words = NULL WHERE sequence = ?",
+            randomness(DIGEST_SIZE),
+            record.sequence,
+        )
+    # what was overwritten is so far in the log only; now also in the database, and the log ends
+    return database.forget(*remains)
+
+
+def changes_of(vault: Vault, record: EncryptedRecord, keys: ReadingKeys) -> list[Change]:
+    """A record's trace, oldest first."""
+    rows = vault.database.rows(
+        "SELECT kind, changed_at, leaf_hash, data_key, encrypted FROM change "
+        "LEFT JOIN record ON record.sequence = change.successor WHERE change.sequence = ? ORDER BY number",
+        record.sequence,
+    )
+    return [
+        Change(
+            kind,
+            changed_at,
+            _reason(keys.data_key(number), encrypted, record.leaf_hash),
+            None if successor is None else Hash32(successor),
+        )
+        for kind, changed_at, successor, number, encrypted in rows
+    ]
+
+
+def _remains(vault: Vault, record: EncryptedRecord) -> list[bytes]:
+    """What must be in no file once a record is erased: what finds it, and the nonce, without which no ciphertext opens."""
+    found = vault.database.row(
+        "SELECT words, substr(encrypted, 1, ?), "
+        "CASE WHEN (SELECT count(*) FROM record AS other WHERE other.document = record.document) = 1 THEN document END "
+        "FROM record LEFT JOIN content USING (sequence) WHERE sequence = ?",
+        NONCE_SIZE,
+        record.sequence,
+    )
+    return [bytes(octets) for octets in found or () if octets is not None]
+
+
+def _leave_queue(vault: Vault, record: EncryptedRecord) -> None:
+    database = vault.database
+    if not database.execute("DELETE FROM queue WHERE sequence = ?", record.sequence):
+        now = record_by_sequence(database, record.sequence)
+        if now is None or now.index is None:
+            raise NoSuchRecord(
+                f"record {record.leaf_hash.hex()} does not wait: it is withdrawn already",
+                hint=f"`perdure show {record.leaf_hash.hex()}` tells what became of it",
+            )
+        raise AlreadySealed(
+            f"record {record.leaf_hash.hex()} is sealed: its place in the log is {now.index}",
+            hint=f"correct it with a new record: `perdure add FILE --supersedes {record.leaf_hash.hex()}`",
+        )
+    database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
+    note_queue_change(database)
+
+
+def _trace(
+    vault: Vault,
+    key: DataKey,
+    record: EncryptedRecord,
+    kind: str,
+    reason: Reason,
+    successor: int | None,
+    clock: Clock,
+    randomness: Randomness,
+) -> None:
+    text = json.dumps({"by": reason.by, "why": reason.why}).encode()
+    vault.database.insert(
+        "INSERT INTO change (sequence, kind, operator, changed_at, successor, data_key, encrypted) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        record.sequence,
+        kind,
+        OWNER,
+        int(clock.now()),
+        successor,
+        key.number,
+        key.encrypt(text, record.leaf_hash, randomness),
+    )
+
+
+def _reason(key: DataKey, encrypted: bytes, name: Hash32) -> Reason:
+    match json.loads(key.decrypt(encrypted, name)):
+        case {"by": str() | None as by, "why": str(why)}:
+            return Reason(by, why)
+    raise VaultDamaged("a record's trace is not what it should be", hint="restore the vault from a backup")

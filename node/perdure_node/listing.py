@@ -1,0 +1,128 @@
+"""Lists of records, and all that is known of one: for people, so what the records say is decrypted."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from perdure_anchor.hashes import Hash32
+from perdure_anchor.strict_json import JsonValue
+
+from perdure_node.anchors import StoredAnchor, anchored_size, first_anchor_over
+from perdure_node.changes import Change, changes_of
+from perdure_node.keyring import KeyRing
+from perdure_node.records import (
+    FINISHED,
+    PAGE,
+    EncryptedRecord,
+    OpenedRecord,
+    State,
+    open_record,
+    select_records,
+)
+from perdure_node.selectors import Selector, find_records
+from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, first_checkpoint_over
+from perdure_node.vault import Vault
+
+_PAST_ALL = 2**63 - 1
+# the table whose order decides, and the condition; each is read by an index, from either end
+_STATES = {
+    None: ("record.sequence", f"WHERE {FINISHED}"),
+    State.WAITING: ("queue.sequence", "JOIN queue ON queue.sequence = record.sequence WHERE 1"),
+    State.SEALED: ("entry.log_index", "WHERE entry.log_index >= :anchored"),
+    State.ANCHORED: ("entry.log_index", "WHERE entry.log_index < :anchored"),
+    State.WITHDRAWN: ("record.sequence", "WHERE record.words IS NULL AND entry.log_index IS NULL"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSummary:
+    """One line of a list; ``index`` is None unless the record is sealed, and an erased record's texts are None."""
+
+    sequence: int
+    index: int | None
+    state: State
+    is_erased: bool
+    leaf_hash: Hash32
+    document_sha256: Hash32 | None
+    document_name: str | None
+    document_type: str | None
+    recorded_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDetails:
+    """All that the vault knows of a record; ``others`` are records of the same document, the newest first."""
+
+    summary: RecordSummary
+    values: Mapping[str, JsonValue]
+    checkpoint: StoredCheckpoint | None
+    anchor: StoredAnchor | None
+    changes: tuple[Change, ...]
+    others: tuple[RecordSummary, ...]
+
+
+def list_records(
+    vault: Vault,
+    keys: KeyRing,
+    *,
+    state: State | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+) -> Iterator[RecordSummary]:
+    """Records in the order in which they were added, or from the newest; ``limit`` None: all."""
+    anchored = anchored_size(vault.database)
+    column, condition = _STATES[state]
+    direction = ("<", "DESC") if newest_first else (">", "ASC")
+    page = f"{condition} AND {column} {direction[0]} ? ORDER BY {column} {direction[1]} LIMIT ?"
+    page = page.replace(":anchored", str(anchored))
+    last, left = _PAST_ALL if newest_first else -1, _PAST_ALL if limit is None else limit
+    while found := select_records(vault.database, page, last, min(left, PAGE)):
+        for record in found:
+            yield _summary(record, keys, anchored)
+        newest = found[-1]
+        last = newest.index if column == "entry.log_index" and newest.index is not None else newest.sequence
+        left -= len(found)
+
+
+def show_record(vault: Vault, keys: KeyRing, selector: Selector) -> RecordDetails:
+    """Everything about one record, the newest of those that are meant; raises `NoSuchRecord`."""
+    record, *others = find_records(vault, selector)
+    anchored = anchored_size(vault.database)
+    anchor = checkpoint = None
+    if record.index is not None:
+        anchor = first_anchor_over(vault.database, record.index)
+        checkpoint = (
+            first_checkpoint_over(vault, record.index)
+            if anchor is None
+            else checkpoint_of_size(vault, anchor.size)
+        )
+    opened = _opened(record, keys)
+    return RecordDetails(
+        _summary_of(record, opened, anchored),
+        {} if opened is None else opened.record.values,
+        checkpoint,
+        anchor,
+        tuple(changes_of(vault, record, keys)),
+        tuple(_summary(other, keys, anchored) for other in others),
+    )
+
+
+def _opened(record: EncryptedRecord, keys: KeyRing) -> OpenedRecord | None:
+    return None if record.content is None else open_record(record, keys)
+
+
+def _summary(record: EncryptedRecord, keys: KeyRing, anchored: int) -> RecordSummary:
+    return _summary_of(record, _opened(record, keys), anchored)
+
+
+def _summary_of(record: EncryptedRecord, opened: OpenedRecord | None, anchored: int) -> RecordSummary:
+    return RecordSummary(
+        record.sequence,
+        record.index,
+        record.state(anchored),
+        opened is None,
+        record.leaf_hash,
+        None if opened is None else opened.document_sha256,
+        None if opened is None else opened.text("document_name"),
+        None if opened is None else opened.text("document_type"),
+        None if opened is None else opened.text("recorded_at"),
+    )

@@ -1,0 +1,716 @@
+"""What disks, users, clocks and other processes do to a vault: it says what is wrong, and what was acknowledged stays."""
+
+import fcntl
+import multiprocessing
+import os
+import random
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from perdure_anchor.errors import PerdureError
+from perdure_anchor.trust_file import TrustFileError
+from perdure_anchor.verdict import Grade
+from perdure_node import importing, migrations
+from perdure_node.changes import Reason, erase, withdraw
+from perdure_node.clock import system_clock
+from perdure_node.clock_doubts import clock_doubt
+from perdure_node.errors import (
+    IdentityUnreadable,
+    LookupKeyMissing,
+    NotWritable,
+    OlderVault,
+    SettingsError,
+    VaultBusy,
+    VaultDamaged,
+    VaultNotFound,
+    VaultStorageFailed,
+    WrongPassphrase,
+)
+from perdure_node.files import write_whole
+from perdure_node.importing import abandon_imports
+from perdure_node.key_changes import restore_lookup_key
+from perdure_node.keyring import KeyRing
+from perdure_node.listing import list_records, show_record
+from perdure_node.locks import WriterLock, import_lock, sealer_lock
+from perdure_node.places import find_vault
+from perdure_node.proving import prove
+from perdure_node.records import State, record_by_sequence
+from perdure_node.sealing import seal
+from perdure_node.selectors import parse_selector
+from perdure_node.status import read_status
+from perdure_node.vault import Vault, open_vault
+from tools.limited import as_nobody, beside, fill, small_disk
+from tools.site_desk import add_numbers, document, import_file, keys_of, leaf_hashes, verdict_on
+from tools.site_network import START, STOPPED, copied, counted_bytes
+
+CORRUPTIONS = int(os.environ.get("PERDURE_TORTURE", 0)) or 90
+
+
+def names(vault: Vault, state: State | None = None) -> list[str | None]:
+    return [summary.document_name for summary in list_records(vault, keys_of(vault), state=state)]
+
+
+def listed(path: Path, *numbers: int) -> Path:
+    rows = [f"{document(number).sha256.hex()},{number}.txt" for number in numbers]
+    path.write_text("\n".join(["document_sha256,document_name", *rows]) + "\n")
+    return path
+
+
+def files(*numbers: int) -> list[str]:
+    return [f"{number}.txt" for number in numbers]
+
+
+# disks
+
+
+def test_a_full_disk_takes_nothing_and_loses_nothing(offline_vault: Vault, tmp_path: Path) -> None:
+    offline_vault.close()
+    path = listed(tmp_path / "list.csv", *range(100, 400))
+    with small_disk(tmp_path / "disk", 4 << 20) as disk:
+        folder = copied(offline_vault.folder, disk / ".perdure")
+        with open_vault(folder) as vault:
+            add_numbers(vault, 1, 2)
+            ballast = fill(disk)
+            for attempt in (
+                lambda: add_numbers(vault, *range(3, 60)),
+                lambda: import_file(vault, path),
+                lambda: seal(vault, keys_of(vault), STOPPED),
+                lambda: write_whole(folder / "config.toml", bytes(1 << 16)),
+            ):
+                with pytest.raises(VaultStorageFailed) as caught:
+                    attempt()
+                assert "disk" in str(caught.value.hint or caught.value) or "space" in str(caught.value)
+                assert set(files(1, 2)) <= set(names(vault))
+            ballast.unlink()
+            there = names(vault)
+            assert len(there) == len(set(there))
+            add_numbers(vault, *range(3, 60))
+            assert import_file(vault, path).added == 300
+            sealed = seal(vault, keys_of(vault), STOPPED)
+            assert sealed is not None
+            assert sealed.size == 59 + 300
+        with open_vault(folder) as vault:
+            assert names(vault) == files(*range(1, 60), *range(100, 400))
+
+
+@pytest.mark.parametrize("leave", range(0, 1 << 18, 3 << 13))
+def test_wherever_the_disk_is_full_the_vault_goes_on(
+    offline_vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: int
+) -> None:
+    monkeypatch.setattr(importing, "_CHUNK", 10)
+    monkeypatch.setattr(importing, "_TRANSACTION", 50)
+    offline_vault.close()
+    path = listed(tmp_path / "list.csv", *range(100, 400))
+    acknowledged: list[int] = []
+    with small_disk(tmp_path / "disk", 3 << 20) as disk:
+        folder = copied(offline_vault.folder, disk / ".perdure")
+        with open_vault(folder) as vault:
+            ballast = fill(disk, leave)
+            failures = 0
+            for number in range(30):
+                try:
+                    add_numbers(vault, number)
+                    acknowledged.append(number)
+                    if number == 10:
+                        seal(vault, keys_of(vault), STOPPED)
+                        import_file(vault, path)
+                        acknowledged += range(100, 400)
+                except VaultStorageFailed:
+                    failures += 1
+            assert failures
+            ballast.unlink()
+            assert set(names(vault)) >= set(files(*acknowledged))
+            import_file(vault, path)
+            add_numbers(vault, *range(30))
+            seal(vault, keys_of(vault), STOPPED)
+        with open_vault(folder) as vault:
+            assert sorted(map(str, names(vault))) == sorted(files(*range(30), *range(100, 400)))
+            assert len(set(leaf_hashes(vault))) == vault.log_size == 330
+            assert vault.database.row("PRAGMA integrity_check") == ("ok",)
+
+
+def test_a_database_that_may_not_grow_says_so_and_goes_on(
+    offline_vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a full disk, where none can be had."""
+    add_numbers(offline_vault, 1)
+    pages = offline_vault.database.number("PRAGMA page_count")
+    offline_vault.database._set(max_page_count=pages + 4)
+    path = listed(tmp_path / "list.csv", *range(100, 400))
+    for attempt in (
+        lambda: add_numbers(offline_vault, *range(2, 99)),
+        lambda: import_file(offline_vault, path),
+    ):
+        with pytest.raises(VaultStorageFailed, match="full"):
+            attempt()
+        assert "1.txt" in names(offline_vault)
+    offline_vault.database._set(max_page_count=1 << 30)
+    import_file(offline_vault, path)
+    assert len(names(offline_vault, State.WAITING)) == offline_vault.database.number(
+        "SELECT count(*) FROM record"
+    )
+
+
+# users
+
+
+@pytest.fixture
+def readable(offline_vault: Vault) -> Iterator[Path]:
+    """A vault with records in every state but anchored, in a place that all users can reach; what reads it is loaded."""
+    keys = keys_of(offline_vault)
+    add_numbers(offline_vault, 1, 2)
+    seal(offline_vault, keys, STOPPED)
+    add_numbers(offline_vault, 3)
+    read_everything(offline_vault)
+    folder = Path(tempfile.mkdtemp()).resolve()
+    folder.chmod(0o755)
+    shutil.copytree(offline_vault.folder, folder / ".perdure")
+    yield folder / ".perdure"
+    for path in (folder / ".perdure", *(folder / ".perdure").iterdir()):
+        path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def open_to_all(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+
+
+def read_everything(vault: Vault) -> tuple[int, list[str | None], Grade]:
+    keys = keys_of(vault)
+    proof = prove(vault, keys, parse_selector(document(2).sha256.hex()), require=Grade.SIGNED)
+    return read_status(vault).total, names(vault), proof.grade
+
+
+def test_a_vault_without_permission_says_so(readable: Path) -> None:
+    def try_all() -> list[str]:
+        found = []
+        for attempt in (
+            lambda: open_vault(readable),
+            lambda: find_vault(readable.parent),
+            lambda: find_vault(readable),
+        ):
+            with pytest.raises(VaultNotFound, match="permission denied") as caught:
+                attempt()
+            found.append(str(caught.value.hint))
+        return found
+
+    assert set(as_nobody(try_all)) == {"use the vault as the user who made it"}
+
+
+@pytest.mark.parametrize("name", ["config.toml", "trust.json", "identity.json", "lookup.key", "vault.sqlite"])
+def test_a_file_without_permission_is_named(readable: Path, name: str) -> None:
+    open_to_all(readable)
+    (readable / name).chmod(0)
+
+    def attempt() -> str:
+        with pytest.raises(PerdureError) as caught, open_vault(readable) as vault:
+            read_everything(vault)
+        return str(caught.value)
+
+    told = as_nobody(attempt)
+    assert name in told
+    assert "denied" in told or name == "vault.sqlite"
+
+
+@pytest.mark.parametrize("with_log", [False, True])
+def test_a_vault_that_cannot_be_written_to_can_be_read(readable: Path, with_log: bool) -> None:
+    """Also where the process that wrote last was killed, so that the newest records are in the log only."""
+    if not with_log:
+        open_vault(readable).close()
+    assert readable.joinpath("vault.sqlite-wal").exists() == with_log
+    open_to_all(readable)
+
+    def attempt() -> tuple[tuple[int, list[str | None], Grade], list[str]]:
+        with open_vault(readable) as vault:
+            found = read_everything(vault)
+            told = []
+            for change in (
+                lambda: add_numbers(vault, 4),
+                lambda: withdraw(
+                    vault, waiting(vault), Reason(None, "x"), clock=STOPPED, randomness=os.urandom
+                ),
+                lambda: abandon_imports(vault, STOPPED),
+                lambda: seal(vault, keys_of(vault), STOPPED),
+            ):
+                with pytest.raises((NotWritable, VaultStorageFailed)) as caught:
+                    change()
+                told.append(type(caught.value).__name__)
+            assert not read_status(vault).is_writable
+            return found, told
+
+    found, told = as_nobody(attempt)
+    assert found == (3, files(1, 2, 3), Grade.SIGNED)
+    assert told[:2] == ["NotWritable", "NotWritable"]
+
+
+def waiting(vault: Vault) -> Any:
+    record = record_by_sequence(vault.database, 3)
+    assert record is not None
+    return record
+
+
+def test_a_log_whose_index_is_gone_is_not_passed_over(readable: Path) -> None:
+    """The newest records are in it: to read the database without it would be to forget them."""
+    assert readable.joinpath("vault.sqlite-wal").exists()
+    readable.joinpath("vault.sqlite-shm").unlink()
+    open_to_all(readable)
+
+    def attempt() -> str:
+        try:
+            with open_vault(readable) as vault:
+                return str(read_everything(vault))
+        except NotWritable as error:
+            return str(error.hint)
+
+    told = as_nobody(attempt)
+    assert told in (
+        str((3, files(1, 2, 3), Grade.SIGNED)),
+        "open it once as the user who made it, or copy its folder",
+    )
+
+
+# damage
+
+
+def test_a_vault_of_before_encryption_is_told_apart(offline_vault: Vault) -> None:
+    offline_vault.close()
+    connection = sqlite3.connect(offline_vault.folder / "vault.sqlite")
+    connection.execute("PRAGMA user_version=1")
+    connection.close()
+    with pytest.raises(OlderVault) as caught:
+        open_vault(offline_vault.folder)
+    assert "perdure init" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("identity.json", None, IdentityUnreadable),
+        ("identity.json", b"\xff{}", IdentityUnreadable),
+        ("lookup.key", None, LookupKeyMissing),
+        ("lookup.key", b"", LookupKeyMissing),
+        ("lookup.key", b"\xff" * 64, LookupKeyMissing),
+        ("lookup.key", b"00" * 31, LookupKeyMissing),
+        ("config.toml", None, VaultDamaged),
+        ("config.toml", b"\xff", SettingsError),
+        ("config.toml", b"origin = 7", SettingsError),
+        ("trust.json", None, VaultDamaged),
+        ("trust.json", b"\xff{", TrustFileError),
+        ("trust.json", b"{}", TrustFileError),
+    ],
+)
+def test_a_file_that_is_lost_or_garbled_is_told_and_nothing_is_changed(
+    offline_vault: Vault, name: str, content: bytes | None, error: type[PerdureError]
+) -> None:
+    add_numbers(offline_vault, 1)
+    offline_vault.close()
+    path = offline_vault.folder / name
+    whole = path.read_bytes()
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(error) as caught, open_vault(offline_vault.folder) as vault:
+        add_numbers(vault, 2)
+        assert names(vault)
+    assert caught.value.hint or error in (SettingsError, TrustFileError)
+    path.write_bytes(whole)
+    with open_vault(offline_vault.folder) as vault:
+        assert names(vault)[0] == "1.txt"
+
+
+def test_the_look_up_key_comes_back_from_the_vault(offline_vault: Vault) -> None:
+    path = offline_vault.folder / "lookup.key"
+    whole = path.read_bytes()
+    path.unlink()
+    restore_lookup_key(offline_vault, keys_of(offline_vault))
+    assert path.read_bytes() == whole
+    with pytest.raises(WrongPassphrase):
+        restore_lookup_key(offline_vault, KeyRing(offline_vault, lambda: "wrong"))
+
+
+def test_without_the_passphrase_records_are_added_and_not_read(offline_vault: Vault) -> None:
+    def refuse() -> str:
+        raise WrongPassphrase("nobody is here")
+
+    locked = KeyRing(offline_vault, refuse)
+    add_numbers(offline_vault, 1)
+    assert read_status(offline_vault).waiting == 1
+    for attempt in (
+        lambda: list(list_records(offline_vault, locked)),
+        lambda: seal(offline_vault, locked, STOPPED),
+        lambda: prove(
+            offline_vault, locked, parse_selector(document(1).sha256.hex()), require=Grade.RECORDED
+        ),
+    ):
+        with pytest.raises(WrongPassphrase):
+            attempt()
+    assert read_status(offline_vault).waiting == 1
+
+
+def test_whatever_is_damaged_is_never_taken_for_true(offline_vault: Vault) -> None:
+    """Bits, stretches and whole pages of the database: each answer is the right one, or a refusal that says what it is."""
+    keys = keys_of(offline_vault)
+    add_numbers(offline_vault, *range(40))
+    seal(offline_vault, keys, STOPPED)
+    add_numbers(offline_vault, *range(40, 80))
+    for sequence, change in ((41, withdraw_one), (4, erase_one)):
+        change(offline_vault, sequence)
+    right = {summary.leaf_hash: summary for summary in list_records(offline_vault, keys)}
+    offline_vault.close()
+    path = offline_vault.folder / "vault.sqlite"
+    whole, chance = path.read_bytes(), random.Random(20260504)
+    refused = 0
+    for number in range(CORRUPTIONS):
+        for name in ("vault.sqlite-wal", "vault.sqlite-shm"):
+            path.with_name(name).unlink(missing_ok=True)
+        path.write_bytes(DAMAGES[number % 3](bytearray(whole), chance))
+        refused += len(refusals(offline_vault.folder, right))
+    assert refused > CORRUPTIONS / 2
+
+
+def withdraw_one(vault: Vault, sequence: int) -> None:
+    record = record_by_sequence(vault.database, sequence)
+    assert record is not None
+    withdraw(vault, record, Reason(None, "x"), clock=STOPPED, randomness=os.urandom)
+
+
+def erase_one(vault: Vault, sequence: int) -> None:
+    record = record_by_sequence(vault.database, sequence)
+    assert record is not None
+    erase(vault, record, Reason(None, "x"), keys_of(vault), clock=STOPPED, randomness=os.urandom)
+
+
+def bits(octets: bytearray, chance: random.Random) -> bytearray:
+    for _ in range(8):
+        octets[chance.randrange(100, len(octets))] ^= 1 << chance.randrange(8)
+    return octets
+
+
+def stretch(octets: bytearray, chance: random.Random) -> bytearray:
+    begin = chance.randrange(100, len(octets) - 64)
+    octets[begin : begin + 64] = chance.randbytes(64)
+    return octets
+
+
+def page(octets: bytearray, chance: random.Random) -> bytearray:
+    begin = max(100, 4096 * chance.randrange(len(octets) // 4096))
+    end = begin // 4096 * 4096 + 4096
+    octets[begin:end] = chance.randbytes(end - begin)
+    return octets
+
+
+DAMAGES = (bits, stretch, page)
+
+
+def refusals(folder: Path, right: dict[Any, Any]) -> list[PerdureError]:
+    """Read and write all that can be, and see that what is answered is right; returns the vault's refusals."""
+    steps = (
+        read_status,
+        lambda vault: check_lists(vault, right),
+        show_some,
+        check_proofs,
+        add_some,
+        seal_all,
+    )
+    refused = []
+    try:
+        with open_vault(folder) as vault:
+            for step in steps:
+                try:
+                    step(vault)
+                except PerdureError as error:
+                    refused.append(error)
+    except PerdureError as error:
+        refused.append(error)
+    return refused
+
+
+def check_lists(vault: Vault, right: dict[Any, Any]) -> None:
+    """A record's state and place may be lost; what it says may not be another thing."""
+    for state in (None, State.WAITING, State.SEALED, State.WITHDRAWN):
+        for summary in list_records(vault, keys_of(vault), state=state):
+            want = right[summary.leaf_hash]
+            said = (summary.document_sha256, summary.document_name, summary.recorded_at)
+            assert summary.is_erased or said == (want.document_sha256, want.document_name, want.recorded_at)
+
+
+def show_some(vault: Vault) -> None:
+    for index in range(0, 40, 7):
+        show_record(vault, keys_of(vault), parse_selector(str(index)))
+
+
+def check_proofs(vault: Vault) -> None:
+    for number in range(0, 80, 9):
+        selector = parse_selector(document(number).sha256.hex())
+        proof = prove(vault, keys_of(vault), selector, require=Grade.RECORDED)
+        assert verdict_on(proof.evidence, vault.trust, number, Grade.RECORDED).ok
+
+
+def add_some(vault: Vault) -> None:
+    add_numbers(vault, 100, 5)
+
+
+def seal_all(vault: Vault) -> None:
+    seal(vault, keys_of(vault), STOPPED)
+
+
+# clocks
+
+
+def at(seconds: float) -> Any:
+    return replace(STOPPED, now=lambda: START + seconds)
+
+
+def test_a_clock_that_jumps_back_is_doubted_and_changes_no_order(offline_vault: Vault) -> None:
+    add_numbers(offline_vault, 1, clock=at(1000))
+    assert clock_doubt(offline_vault.database, at(999)) is None
+    doubt = clock_doubt(offline_vault.database, at(0))
+    assert doubt == "the clock says 2026-01-01T00:00:00Z, but this vault was used at 2026-01-01T00:16:40Z"
+    add_numbers(offline_vault, 2, clock=at(-5000))
+    seal(offline_vault, keys_of(offline_vault), at(-6000))
+    add_numbers(offline_vault, 3, clock=at(-7000))
+    seal(offline_vault, keys_of(offline_vault), at(2000))
+    assert names(offline_vault, State.SEALED) == files(1, 2, 3)
+    assert clock_doubt(offline_vault.database, at(1990)) is not None
+    assert clock_doubt(offline_vault.database, at(1996)) is None
+
+
+def test_a_data_key_serves_a_while_and_no_longer_whatever_the_clock_does(offline_vault: Vault) -> None:
+    def keys_after(*seconds: float) -> int:
+        for each in seconds:
+            offline_vault.current_data_key.take(at(each), counted_bytes(b"%d" % each))
+        return offline_vault.database.number("SELECT count(*) FROM data_key")
+
+    assert keys_after(0, 1, 899) == 1
+    assert keys_after(900, 901) == 2
+    assert keys_after(899) == 3, "the clock was put back"
+    assert keys_after(-10_000, -9_999) == 4
+    assert keys_after(10_000) == 5
+    offline_vault.current_data_key._uses = 65_536
+    assert keys_after(10_000) == 6
+
+
+# other processes
+
+
+def hold_writing(folder: Path, begun: Any) -> None:
+    with open_vault(folder) as vault, vault.database.transaction():
+        begun.set()
+        time.sleep(60)
+
+
+def hold_lock(take: Callable[..., Any], folder: Path, begun: Any) -> None:
+    with take(folder, STOPPED):
+        begun.set()
+        time.sleep(60)
+
+
+def test_who_waits_in_vain_to_write_is_told_for_whom(offline_vault: Vault) -> None:
+    begun = multiprocessing.Event()
+    with beside(hold_writing, offline_vault.folder, begun) as other:
+        assert begun.wait(10)
+        began = time.monotonic()
+        with pytest.raises(VaultBusy, match=f"process {other.pid} is writing") as caught:
+            add_numbers(offline_vault, 1)
+        assert 4.9 < time.monotonic() - began < 7
+        assert caught.value.pid == other.pid
+        assert read_status(offline_vault).waiting == 0
+    add_numbers(offline_vault, 1)
+
+
+@pytest.mark.parametrize(
+    ("take", "doing"), [(sealer_lock, "sealing or syncing"), (import_lock, "importing a list")]
+)
+def test_one_process_seals_and_one_imports_while_all_add(
+    offline_vault: Vault, tmp_path: Path, take: Callable[..., Any], doing: str
+) -> None:
+    begun = multiprocessing.Event()
+    with beside(hold_lock, take, offline_vault.folder, begun) as other:
+        assert begun.wait(10)
+        add_numbers(offline_vault, 1)
+        with (
+            pytest.raises(VaultBusy, match=f"process {other.pid} is {doing}"),
+            take(offline_vault.folder, hurried()),
+        ):
+            pass
+        if take is sealer_lock:
+            assert import_file(offline_vault, listed(tmp_path / "list.csv", 2)).added == 1
+        else:
+            assert seal(offline_vault, keys_of(offline_vault), STOPPED) is not None
+    with take(offline_vault.folder, STOPPED):
+        pass
+
+
+def hurried() -> Any:
+    """A clock in whose time five seconds are soon over."""
+    return replace(STOPPED, monotonic=lambda: 1000 * time.monotonic(), sleep=lambda _: time.sleep(0.001))
+
+
+def test_a_lock_does_not_outlive_its_holder_in_a_forked_process(tmp_path: Path) -> None:
+    begun, ended = multiprocessing.Event(), multiprocessing.Event()
+
+    def sleep() -> None:
+        begun.set()
+        ended.wait(30)
+
+    with sealer_lock(tmp_path, STOPPED):
+        process = multiprocessing.get_context("fork").Process(target=sleep)
+        process.start()
+        assert begun.wait(10)
+    with sealer_lock(tmp_path, hurried()):
+        pass
+    ended.set()
+    process.join()
+
+
+def import_for_ever(folder: Path, lists: Path, begun: Any) -> None:
+    importing._TRANSACTION, importing._CHUNK = 200, 100
+    with open_vault(folder) as vault:
+        for number in range(1000):
+            path = listed(
+                lists / f"{number}.csv", *range(1_000_000 + 1000 * number, 1_001_000 + 1000 * number)
+            )
+            import_file(vault, path)
+            begun.set()
+
+
+def seal_for_ever(folder: Path, _lists: Path, begun: Any) -> None:
+    with open_vault(folder) as vault:
+        while True:
+            seal(vault, keys_of(vault), STOPPED)
+            begun.set()
+
+
+@pytest.mark.parametrize("other", [import_for_ever, seal_for_ever])
+def test_an_addition_gets_its_turn_beside_whoever_else_writes(
+    offline_vault: Vault, tmp_path: Path, other: Callable[..., None]
+) -> None:
+    begun = multiprocessing.Event()
+    with beside(other, offline_vault.folder, tmp_path, begun) as process:
+        assert begun.wait(20)
+        for number in range(20):
+            began = time.monotonic()
+            add_numbers(offline_vault, number)
+            assert time.monotonic() - began < 2.5
+        assert process.is_alive()
+    there = set(names(offline_vault))
+    assert set(files(*range(20))) <= there
+    seal(offline_vault, keys_of(offline_vault), STOPPED)
+    assert len(set(leaf_hashes(offline_vault))) == len(names(offline_vault, State.SEALED))
+
+
+def write_for_ever(folder: Path, begun: Any) -> None:
+    lock = WriterLock(folder, system_clock())
+    while True:
+        with lock.held():
+            begun.set()
+            time.sleep(0.1)
+
+
+def test_who_writes_again_and_again_lets_others_in_between(tmp_path: Path) -> None:
+    """Without turns, whoever looks every hundredth of a second would find the lock taken for ever."""
+    begun, longest = multiprocessing.Event(), 0.0
+    lock = WriterLock(tmp_path, system_clock())
+    with beside(write_for_ever, tmp_path, begun):
+        assert begun.wait(10)
+        for _ in range(10):
+            began = time.monotonic()
+            with lock.held():
+                longest = max(longest, time.monotonic() - began)
+    lock.close()
+    assert longest < 1
+
+
+# migrations
+
+NOTE = "CREATE TABLE note (\n    text TEXT -- a remark; with a semicolon\n);\nINSERT INTO note (text) VALUES ('a;b');\n"
+
+
+def version(vault: Vault) -> int:
+    return vault.database.number("PRAGMA user_version")
+
+
+def known(monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
+    scripts = {**migrations.scripts(), **{int(name[1:]): script for name, script in more.items()}}
+    monkeypatch.setattr(migrations, "scripts", lambda: scripts)
+
+
+def test_an_older_vault_is_brought_up_to_date(offline_vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_numbers(offline_vault, 1)
+    offline_vault.close()
+    known(monkeypatch, v3=NOTE, v4="ALTER TABLE note ADD COLUMN more INTEGER;\n")
+    for _ in range(2):
+        with open_vault(offline_vault.folder) as vault:
+            assert version(vault) == 4
+            assert vault.database.rows("SELECT * FROM note") == [("a;b", None)]
+            assert names(vault) == files(1)
+
+
+def test_a_step_that_fails_leaves_the_version_before(
+    offline_vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_numbers(offline_vault, 1)
+    offline_vault.close()
+    with monkeypatch.context() as broken:
+        known(broken, v3=NOTE + "INSERT INTO nothing VALUES (1);\n")
+        with pytest.raises(VaultDamaged):
+            open_vault(offline_vault.folder)
+    with open_vault(offline_vault.folder) as vault:
+        assert version(vault) == 2
+        assert vault.database.row("SELECT 1 FROM sqlite_master WHERE name = 'note'") is None
+        assert names(vault) == files(1)
+
+
+def open_and_add(folder: Path, number: int, start: Any) -> None:
+    start.wait()
+    with open_vault(folder) as vault:
+        add_numbers(vault, number)
+
+
+def test_processes_that_open_an_older_vault_at_once_bring_it_up_to_date_once(
+    offline_vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline_vault.close()
+    known(monkeypatch, v3=NOTE)
+    start = multiprocessing.get_context("fork").Barrier(4)
+    with (
+        beside(open_and_add, offline_vault.folder, 1, start) as first,
+        beside(open_and_add, offline_vault.folder, 2, start) as second,
+        beside(open_and_add, offline_vault.folder, 3, start) as third,
+    ):
+        start.wait()
+        for process in (first, second, third):
+            process.join(20)
+            assert process.exitcode == 0
+    with open_vault(offline_vault.folder) as vault:
+        assert vault.database.rows("SELECT text FROM note") == [("a;b",)]
+        assert sorted(map(str, names(vault))) == files(1, 2, 3)
+
+
+def test_an_older_vault_that_cannot_be_written_to_is_still_read(
+    readable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_vault(readable).close()
+    open_to_all(readable)
+    known(monkeypatch, v3=NOTE)
+
+    def attempt() -> int:
+        with open_vault(readable) as vault:
+            return version(vault) + len(names(vault))
+
+    assert as_nobody(attempt) == 2 + 3
+
+
+def test_locks_are_files_that_anybody_can_look_at(offline_vault: Vault) -> None:
+    """The sealer's lock is a plain flock: shell scripts such as backups can hold it too."""
+    with (offline_vault.folder / "sealer.lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(VaultBusy), sealer_lock(offline_vault.folder, hurried()):
+            pass

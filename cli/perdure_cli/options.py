@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import click
 from perdure_anchor.checkpoint import Origin, parse_origin
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.verdict import Grade
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -50,6 +49,8 @@ jobs_option = click.option(
 
 def require_option(help: str) -> Callable[[F], F]:
     """``--require GRADE``: ``final`` unless the user asks for less."""
+    from perdure_anchor.verdict import Grade
+
     grades = click.Choice([grade.text for grade in Grade])
     return click.option("--require", type=grades, default=Grade.FINAL.text, show_default=True, help=help)
 

@@ -1,10 +1,14 @@
 """Records, checkpoints and blocks of a vault in words and as JSON, for the commands that show them."""
 
+from typing import TYPE_CHECKING
+
 from perdure_anchor.timestamp import format_seconds
-from perdure_node.listing import RecordSummary
+
+if TYPE_CHECKING:
+    from perdure_node.listing import RecordSummary
 
 
-def summary_members(record: RecordSummary) -> dict[str, object]:
+def summary_members(record: "RecordSummary") -> dict[str, object]:
     """A record as one line of JSON."""
     return {
         "sequence": record.sequence,
@@ -19,7 +23,7 @@ def summary_members(record: RecordSummary) -> dict[str, object]:
     }
 
 
-def summary_line(record: RecordSummary) -> str:
+def summary_line(record: "RecordSummary") -> str:
     """A record on one line: index, state, when, digest, what."""
     index = "-" if record.index is None else str(record.index)
     begin = f"{index:>6}  {record.state.value:<9}  {record.recorded_at or '':<20}  "

@@ -18,7 +18,7 @@ from perdure_cli.output import ask_secret
 ENVIRONMENT_VARIABLE = "PERDURE_PASSPHRASE"
 NEW_ENVIRONMENT_VARIABLE = "PERDURE_NEW_PASSPHRASE"
 _MAX_PASSPHRASE = 1024
-# a guess costs a thief a tenth of a second of one core and 46 MiB (docs/adr/0009)
+# a guess costs a thief a twentieth of a second of one core and 19 MiB (docs/adr/0009)
 SHORTEST_PASSPHRASE = 10
 
 

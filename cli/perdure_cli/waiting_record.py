@@ -1,8 +1,7 @@
 """Which record a user means who wants to change one: the one that waits, if there is one only."""
 
 from perdure_anchor.errors import ConfigError
-from perdure_node.anchors import anchored_size
-from perdure_node.records import EncryptedRecord, State
+from perdure_node.records import EncryptedRecord, State, anchored_size
 from perdure_node.selectors import Selector, find_records
 from perdure_node.vault import Vault
 

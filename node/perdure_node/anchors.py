@@ -29,12 +29,6 @@ class StoredAnchor:
     time_run_open: bool
 
 
-def anchored_size(database: Database) -> int:
-    """How many of the log's records are covered by an anchor that is at home."""
-    row = database.row("SELECT coalesce(max(size), 0) FROM anchor")
-    return 0 if row is None else int(row[0])
-
-
 def first_anchor_over(database: Database, index: int) -> StoredAnchor | None:
     """The earliest anchor that covers the record at ``index``."""
     return _first(database, "size > ? ORDER BY size LIMIT 1", index)

@@ -6,16 +6,15 @@ supersedes it, and an erased one keeps its leaf, of which nobody can tell any mo
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.data_keys import OWNER
+from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey
 from perdure_node.encryption.lookup import DIGEST_SIZE
-from perdure_node.errors import AlreadySealed, NoSuchRecord, VaultDamaged
+from perdure_node.errors import AlreadySealed, NoSuchRecord
 from perdure_node.intake import record_slots
 from perdure_node.records import (
     Added,
@@ -25,28 +24,11 @@ from perdure_node.records import (
     open_record,
     record_by_sequence,
 )
+from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 # what the site adds to a record by itself
 _STAMPED = ("recorded_at", "after")
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Who changes a record, and why; both are free text, and are stored encrypted."""
-
-    by: str | None
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One entry of a record's trace: ``kind`` is amended, withdrawn or erased; ``successor`` is the amended record's leaf hash."""
-
-    kind: str
-    changed_at: int
-    reason: Reason
-    successor: Hash32 | None
 
 
 def withdraw(
@@ -99,7 +81,7 @@ def erase(
     False: another process is reading, and until it ends the old bytes stay in the database's log; `Database.fold` removes them.
     """
     digests = b"".join(open_record(record, keys).slot_digests)
-    remains = _remains(vault, record)
+    remains = _remains(vault.database, record)
     key = vault.current_data_key.take(clock, randomness)
     database = vault.database
     with database.transaction():
@@ -120,27 +102,9 @@ def erase(
     return database.forget(*remains)
 
 
-def changes_of(vault: Vault, record: EncryptedRecord, keys: ReadingKeys) -> list[Change]:
-    """A record's trace, oldest first."""
-    rows = vault.database.rows(
-        "SELECT kind, changed_at, leaf_hash, data_key, encrypted FROM change "
-        "LEFT JOIN record ON record.sequence = change.successor WHERE change.sequence = ? ORDER BY number",
-        record.sequence,
-    )
-    return [
-        Change(
-            kind,
-            changed_at,
-            _reason(keys.data_key(number), encrypted, record.leaf_hash),
-            None if successor is None else Hash32(successor),
-        )
-        for kind, changed_at, successor, number, encrypted in rows
-    ]
-
-
-def _remains(vault: Vault, record: EncryptedRecord) -> list[bytes]:
+def _remains(database: Database, record: EncryptedRecord) -> list[bytes]:
     """What must be in no file once a record is erased: what finds it, and the nonce, without which no ciphertext opens."""
-    found = vault.database.row(
+    found = database.row(
         "SELECT words, substr(encrypted, 1, ?), "
         "CASE WHEN (SELECT count(*) FROM record AS other WHERE other.document = record.document) = 1 THEN document END "
         "FROM record LEFT JOIN content USING (sequence) WHERE sequence = ?",
@@ -188,10 +152,3 @@ def _trace(
         key.number,
         key.encrypt(text, record.leaf_hash, randomness),
     )
-
-
-def _reason(key: DataKey, encrypted: bytes, name: Hash32) -> Reason:
-    match json.loads(key.decrypt(encrypted, name)):
-        case {"by": str() | None as by, "why": str(why)}:
-            return Reason(by, why)
-    raise VaultDamaged("a record's trace is not what it should be", hint="restore the vault from a backup")

@@ -47,6 +47,11 @@ def active_recipients(database: Database) -> list[Recipient]:
     return [recipient for recipient in all_recipients(database) if recipient.retired_at is None]
 
 
+def has_recovery_key(database: Database) -> bool:
+    """Whether losing the passphrase is not the end."""
+    return any(recipient.kind == "recovery" for recipient in active_recipients(database))
+
+
 def add_recipient(database: Database, kind: str, public_key: PublicKey, now: int) -> Recipient:
     """Let somebody read what is recorded from now on; inside a transaction of the caller's."""
     number = database.insert(

@@ -21,7 +21,6 @@ from perdure_node.errors import (
 )
 from perdure_node.locks import PATIENCE, WriterLock
 from perdure_node.migrations import check_version, migrate
-from perdure_node.parallel import in_order
 
 # folded into the database once the log has so many pages (4 MiB), so that neither grows without bound
 _CHECKPOINT_PAGES = 1000
@@ -155,6 +154,8 @@ class Database:
 
     def _holds(self, remains: tuple[bytes, ...]) -> bool:
         # in a process of its own: whoever closes the file gives back all locks that his process has on it, SQLite's too
+        from perdure_node.parallel import in_order
+
         with contextlib.closing(in_order(_Search(remains), [self._path], jobs=2)) as found:
             return any(found)
 

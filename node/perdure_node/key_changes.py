@@ -76,11 +76,6 @@ def restore_lookup_key(vault: Vault, keys: KeyRing) -> Path:
     return path
 
 
-def has_recovery_key(vault: Vault) -> bool:
-    """Whether losing the passphrase is not the end."""
-    return bool(_of_kind(vault, "recovery"))
-
-
 def _of_kind(vault: Vault, kind: str) -> list[Recipient]:
     return [each for each in active_recipients(vault.database) if each.kind == kind]
 

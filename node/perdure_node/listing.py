@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
-from perdure_node.anchors import StoredAnchor, anchored_size, first_anchor_over
-from perdure_node.changes import Change, changes_of
 from perdure_node.keyring import KeyRing
 from perdure_node.records import (
     FINISHED,
@@ -15,12 +14,17 @@ from perdure_node.records import (
     EncryptedRecord,
     OpenedRecord,
     State,
+    anchored_size,
     open_record,
     select_records,
 )
 from perdure_node.selectors import Selector, find_records
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, first_checkpoint_over
+from perdure_node.traces import Change, changes_of
 from perdure_node.vault import Vault
+
+if TYPE_CHECKING:
+    from perdure_node.anchors import StoredAnchor
 
 _PAST_ALL = 2**63 - 1
 # the table whose order decides, and the condition; each is read by an index, from either end
@@ -55,7 +59,7 @@ class RecordDetails:
     summary: RecordSummary
     values: Mapping[str, JsonValue]
     checkpoint: StoredCheckpoint | None
-    anchor: StoredAnchor | None
+    anchor: "StoredAnchor | None"
     changes: tuple[Change, ...]
     others: tuple[RecordSummary, ...]
 
@@ -86,6 +90,8 @@ def list_records(
 def show_record(vault: Vault, keys: KeyRing, selector: Selector) -> RecordDetails:
     """Everything about one record, the newest of those that are meant; raises `NoSuchRecord`."""
     record, *others = find_records(vault, selector)
+    from perdure_node.anchors import first_anchor_over
+
     anchored = anchored_size(vault.database)
     anchor = checkpoint = None
     if record.index is not None:
@@ -101,7 +107,7 @@ def show_record(vault: Vault, keys: KeyRing, selector: Selector) -> RecordDetail
         {} if opened is None else opened.record.values,
         checkpoint,
         anchor,
-        tuple(changes_of(vault, record, keys)),
+        tuple(changes_of(vault.database, record, keys)),
         tuple(_summary(other, keys, anchored) for other in others),
     )
 

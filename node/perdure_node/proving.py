@@ -14,11 +14,18 @@ from perdure_anchor.log import inclusion_proof, verify_inclusion
 from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
 from perdure_anchor.verdict import Grade
 
-from perdure_node.anchors import StoredAnchor, anchored_size, first_anchor_over
+from perdure_node.anchors import StoredAnchor, first_anchor_over
 from perdure_node.errors import NotAnchoredYet, UnknownSlot, VaultDamaged
 from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import known_block
-from perdure_node.records import EncryptedRecord, OpenedRecord, State, erased_digests, open_record
+from perdure_node.records import (
+    EncryptedRecord,
+    OpenedRecord,
+    State,
+    anchored_size,
+    erased_digests,
+    open_record,
+)
 from perdure_node.selectors import Selector, find_records
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, first_checkpoint_over, node_source
 from perdure_node.vault import Vault

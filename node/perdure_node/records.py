@@ -176,6 +176,11 @@ def already_recorded() -> AlreadyRecorded:
     )
 
 
+def anchored_size(database: Database) -> int:
+    """How many of the log's records are covered by an anchor that is at home."""
+    return database.number("SELECT max(size) FROM anchor")
+
+
 def note_queue_change(database: Database) -> None:
     """Let a seal that is under way notice that the queue is no longer what it read."""
     database.execute("UPDATE queue_change SET count = count + 1")

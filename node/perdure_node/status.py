@@ -6,10 +6,10 @@ from pathlib import Path
 
 from perdure_anchor.checkpoint import Origin
 
-from perdure_node.anchors import anchored_size
+from perdure_node.data_keys import has_recovery_key
 from perdure_node.database import Database
-from perdure_node.key_changes import has_recovery_key
 from perdure_node.known_blocks import KnownBlock, newest_known_block
+from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import RelayTransaction, open_transaction
 from perdure_node.vault import Vault
 
@@ -90,7 +90,7 @@ def read_status(vault: Vault) -> Status:
         unfinished_imports=database.number("SELECT count(*) FROM import_run WHERE finished_at IS NULL"),
         last_sync_at=_time(database, "SELECT finished_at FROM last_sync"),
         known_block=newest_known_block(database),
-        has_recovery_key=has_recovery_key(vault),
+        has_recovery_key=has_recovery_key(vault.database),
         is_writable=database.is_writable,
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from perdure_contracts.registry import Head
 
 from perdure_node.anchor_chain import AnchorChain, connect
-from perdure_node.anchors import StoredAnchor, anchored_size
+from perdure_node.anchors import StoredAnchor
 from perdure_node.block_runs import learn_newest_block
 from perdure_node.capture import capture, complete_time_runs
 from perdure_node.chain_errors import AnchorUnprovable, BlocksNotVerified
@@ -18,6 +18,7 @@ from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import open_transaction, submitted_sizes
 from perdure_node.sealing import Sealed, seal_locked
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint

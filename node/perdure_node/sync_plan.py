@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from perdure_anchor.hashes import Hash32, checksum_address
 
-from perdure_node.anchors import anchored_size
+from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.vault import Vault
 

@@ -255,9 +255,9 @@ def test_a_machine_without_the_memory_says_so(identity: Path, monkeypatch: pytes
 def test_the_default_cost_is_the_one_of_the_documents(tmp_path: Path) -> None:
     members = json.loads(encrypt_identity(PrivateKey(SECRET), "secret words", counted_bytes()))
     assert members["kdf"] | {"salt": ""} == {
-        "name": "argon2id", "memory_kib": 47104, "iterations": 1, "lanes": 1, "salt": "",
+        "name": "argon2id", "memory_kib": 19456, "iterations": 2, "lanes": 1, "salt": "",
     }  # fmt: skip
-    assert KdfCost() == KdfCost(47104, 1, 1)
+    assert KdfCost() == KdfCost(19456, 2, 1)
 
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"

@@ -18,7 +18,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.trust_file import TrustFileError
 from perdure_anchor.verdict import Grade
 from perdure_node import importing, migrations
-from perdure_node.changes import Reason, erase, withdraw
+from perdure_node.changes import erase, withdraw
 from perdure_node.clock import system_clock
 from perdure_node.clock_doubts import clock_doubt
 from perdure_node.errors import (
@@ -45,6 +45,7 @@ from perdure_node.records import State, record_by_sequence
 from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.status import read_status
+from perdure_node.traces import Reason
 from perdure_node.vault import Vault, open_vault
 from tools.limited import as_nobody, beside, fill, small_disk
 from tools.site_desk import add_numbers, document, import_file, keys_of, leaf_hashes, verdict_on

@@ -25,7 +25,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.verdict import Grade
 from perdure_node import importing
-from perdure_node.changes import Reason, amend, changes_of, erase, withdraw
+from perdure_node.changes import amend, erase, withdraw
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.errors import (
     AlreadyRecorded,
@@ -47,6 +47,7 @@ from perdure_node.records import EncryptedRecord, State, record_by_leaf
 from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.status import read_status
+from perdure_node.traces import Reason, changes_of
 from perdure_node.vault import open_vault
 from tools.site_desk import document, import_file, leaf_hashes, verdict_on
 from tools.site_network import CHEAP, PASSPHRASE, STOPPED, counted_bytes, new_vault
@@ -475,7 +476,7 @@ class VaultMachine(RuleBasedStateMachine):
         record, stored = self.picked(pick)
         assert record.leaf_hash is not None
         shown = show_record(self.vault, self.keys, parse_selector(record.leaf_hash.hex()))
-        assert len(shown.changes) == len(changes_of(self.vault, stored, self.keys)) == record.changes
+        assert len(shown.changes) == len(changes_of(self.vault.database, stored, self.keys)) == record.changes
         assert (shown.checkpoint is not None) == (record.state is State.SEALED)
         if record.is_erased and record.state is State.SEALED:
             proof = prove(self.vault, self.keys, parse_selector(str(record.index)), require=Grade.SIGNED)

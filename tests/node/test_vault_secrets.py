@@ -14,7 +14,7 @@ import pytest
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.hashes import sha256
 from perdure_anchor.verdict import Grade
-from perdure_node.changes import Reason, amend, erase, withdraw
+from perdure_node.changes import amend, erase, withdraw
 from perdure_node.database import Database
 from perdure_node.details import Signer
 from perdure_node.documents import DocumentFacts
@@ -30,6 +30,7 @@ from perdure_node.proving import prove
 from perdure_node.records import EncryptedRecord, record_by_leaf, record_by_sequence
 from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
+from perdure_node.traces import Reason
 from perdure_node.vault import Vault, open_vault
 from tools.site_desk import add_numbers, document, import_file, keys_of
 from tools.site_network import CHEAP, PASSPHRASE, STOPPED, counted_bytes

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 from perdure_anchor.strict_json import JsonValue
-from perdure_node.changes import Reason
 from perdure_node.changes import amend as amend_record
 from perdure_node.clock import system_clock
 from perdure_node.intake import detail_slots
 from perdure_node.selectors import parse_selector
+from perdure_node.traces import Reason
 
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 from perdure_anchor.errors import ConfigError
-from perdure_node.changes import Reason
 from perdure_node.changes import erase as erase_record
 from perdure_node.clock import system_clock
 from perdure_node.keyring import KeyRing
 from perdure_node.listing import show_record
 from perdure_node.records import EncryptedRecord
 from perdure_node.selectors import Selector, find_records, parse_selector
+from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option

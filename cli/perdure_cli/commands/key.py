@@ -5,12 +5,11 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
-from perdure_node.data_keys import Recipient, all_recipients
+from perdure_node.data_keys import Recipient, all_recipients, has_recovery_key
 from perdure_node.encryption.hybrid import new_private_key
 from perdure_node.encryption.recovery import format_recovery_key, parse_recovery_key
 from perdure_node.key_changes import (
     change_passphrase,
-    has_recovery_key,
     recover_identity,
     replace_recovery_key,
     restore_lookup_key,
@@ -105,7 +104,7 @@ def passphrase(
             recover_identity(
                 vault, recovery, _chosen(new_passphrase_file), clock=system_clock(), randomness=os.urandom
             )
-        recoverable = has_recovery_key(vault)
+        recoverable = has_recovery_key(vault.database)
     if as_json:
         print_json({"ok": True, "has_recovery_key": recoverable})
         return

@@ -5,10 +5,10 @@ import shlex
 from pathlib import Path
 
 import click
-from perdure_node.changes import Change
 from perdure_node.listing import RecordDetails, RecordSummary, show_record
 from perdure_node.records import State
 from perdure_node.selectors import parse_selector
+from perdure_node.traces import Change
 
 from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.options import json_option, passphrase_option, vault_option

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import click
-from perdure_node.changes import Reason
 from perdure_node.changes import withdraw as withdraw_record
 from perdure_node.clock import system_clock
 from perdure_node.selectors import parse_selector
+from perdure_node.traces import Reason
 
 from perdure_cli.options import by_option, json_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell_next

@@ -6,7 +6,6 @@ number, when they are opened by whoever may write; newer ones are refused.
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 
 from perdure_node.errors import NewerVault, OlderVault, VaultDamaged
@@ -17,7 +16,8 @@ APPLICATION_ID = 0x50445552
 
 def scripts() -> Mapping[int, str]:
     """The SQL that leads to each version, in order."""
-    found = sorted(files(__package__).iterdir(), key=lambda each: each.name)
+    # not by importlib.resources, whose import takes as long as opening the vault
+    found = sorted(Path(__file__).parent.iterdir())
     return {int(each.name[:4]): each.read_text("utf-8") for each in found if each.name.endswith(".sql")}
 
 

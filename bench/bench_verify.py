@@ -54,30 +54,25 @@ def write_case(folder: Path) -> list[str | Path]:
 def write_many(folder: Path) -> list[str | Path]:
     """A folder of final evidence of `MANY` records, and the command that verifies it."""
     from perdure_anchor.hashes import sha256
-    from perdure_cli.export import export_all
-    from perdure_cli.progress import TerminalProgress
     from perdure_node.block_runs import refresh_known_block
-    from perdure_node.importing import import_file
-    from tools.site_desk import Site
-    from tools.site_network import found_network, open_network
+    from tools.site_desk import Site, import_file
+    from tools.site_network import PASSPHRASE, found_network, open_network
 
     register, chain, handed_out = folder / "register.csv", folder / "chain", folder / "handed-out"
     lines = (f"{sha256(b'%d' % n).hex()},contract,Signer {n},2026-01-01T00:00:00Z" for n in range(MANY))
     header = "document_sha256,document_type,signers,signed_at"
     register.write_text("\n".join((header, *lines)) + "\n", encoding="utf-8")
     found_network(chain)
+    perdure = Path(sys.executable).with_name("perdure")
     with open_network(chain) as network:
         site = Site(network, network.vault(folder / "vault"))
         site.register()
         with network.anchor_chain() as connection:
             refresh_known_block(site.vault, connection)
-        import_file(site.vault, register, clock=network.clock, randomness=os.urandom)
+        import_file(site.vault, register, clock=network.clock)
         site.sync()
-        with TerminalProgress() as progress:
-            shown = frozenset[str]()
-            count = export_all(site.vault, handed_out, disclose=shown, hide=shown, progress=progress)
-    assert count == MANY
-    perdure = Path(sys.executable).with_name("perdure")
+    os.environ["PERDURE_PASSPHRASE"] = PASSPHRASE
+    launch([perdure, "prove", "--all", handed_out, "--vault", folder / "vault"])
     return [perdure, "verify", handed_out, "--trust", chain / "consortium.json"]
 
 

@@ -176,9 +176,12 @@ def _write_new(path: str, raw: bytes) -> None:
     except FileExistsError:
         write_whole(Path(path), raw, durable=False)
         return
-    with os.fdopen(descriptor, "wb", buffering=0) as stream:
-        if stream.write(raw) != len(raw):
-            raise OSError(errno.ENOSPC, "the disk took only a part of the file", path)
+    try:
+        written = os.write(descriptor, raw)
+    finally:
+        os.close(descriptor)
+    if written != len(raw):
+        raise OSError(errno.ENOSPC, "the disk took only a part of the file", path)
 
 
 def _parts(

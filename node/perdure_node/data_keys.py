@@ -12,6 +12,7 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
 from perdure_node.encryption.hybrid import PublicKey, wrap
+from perdure_node.encryption.lookup import LookupKey
 
 # whoever made the vault
 OWNER = 1
@@ -107,6 +108,12 @@ def store_secret_key(database: Database, name: str, address: Address | None, key
     database.execute("INSERT INTO secret_key (name, address) VALUES (?, ?)", name, address)
     for recipient in active_recipients(database):
         wrap_secret_key(database, name, key, recipient)
+
+
+def store_lookup_key(database: Database, key: LookupKey) -> None:
+    """Keep a copy of the look-up key, and what tells whether its file is right; inside a transaction of the caller's."""
+    store_secret_key(database, "lookup", None, key.key)
+    database.execute("UPDATE secret_key SET check_value = ? WHERE name = 'lookup'", key.check_value())
 
 
 def data_key_info(number: int) -> bytes:

@@ -106,29 +106,13 @@ def import_list(
         stream.seek(0)
         found = open_list(stream, name, folder, options.how, _seldom(progress))
         importer = _Importer(vault, found, options, clock, randomness)
-        run = importer.begin(list_digest)
-        try:
-            finished = importer.take_all(run)
-        except ImportRefused:
-            importer.abandon(run)
-            raise
-        except RejectsTaken:
-            if not run.was_broken_off:
-                importer.abandon(run)
-            raise
-        if not finished.rows_done:
-            importer.abandon(run)
-            raise empty_list(name)
-        if options.dry_run:
-            importer.abandon(finished)
-        else:
-            importer.finish(finished)
+        resumed_at, done = importer.run(list_digest, name)
     return Imported(
-        finished.rows_done,
-        finished.added,
-        finished.was_there,
-        finished.rejected,
-        run.rows_done,
+        done.rows_done,
+        done.added,
+        done.was_there,
+        done.rejected,
+        resumed_at,
         found.format,
         found.notes,
         tuple(importer.refusals),
@@ -153,7 +137,28 @@ class _Importer:
         self._handed_out: deque[list[ListRow]] = deque()
         self.refusals: list[ImportRefused] = []
 
-    def begin(self, list_digest: bytes) -> ImportRun:
+    def run(self, list_digest: bytes, name: str) -> tuple[int, ImportRun]:
+        """The whole list, or what a run that was broken off has left of it; and how many rows that had done."""
+        run = self._begin(list_digest)
+        try:
+            done = self._take_all(run)
+        except ImportRefused:
+            self._abandon(run)
+            raise
+        except RejectsTaken:
+            if not run.was_broken_off:
+                self._abandon(run)
+            raise
+        if not done.rows_done:
+            self._abandon(run)
+            raise empty_list(name)
+        if self._options.dry_run:
+            self._abandon(done)
+        else:
+            self._finish(done)
+        return run.rows_done, done
+
+    def _begin(self, list_digest: bytes) -> ImportRun:
         database = self._vault.database
         key = make_data_key(database, int(self._clock.now()), self._randomness)
         with database.transaction():
@@ -163,7 +168,7 @@ class _Importer:
         self._work = RowWork(self._list.interpreter, Recorder(stamp, self._vault.lookup_key, key))
         return run
 
-    def take_all(self, run: ImportRun) -> ImportRun:
+    def _take_all(self, run: ImportRun) -> ImportRun:
         """Store all rows but those that are done."""
         rows = itertools.islice(self._list.rows, run.rows_done, None)
         first = list(itertools.islice(rows, _WORTH_PROCESSES))
@@ -178,11 +183,11 @@ class _Importer:
                 run = self._store_some(chunk, done, run, rejects)
         return run
 
-    def finish(self, run: ImportRun) -> None:
+    def _finish(self, run: ImportRun) -> None:
         with self._vault.database.transaction():
             finish_run(self._vault.database, run, int(self._clock.now()))
 
-    def abandon(self, run: ImportRun) -> None:
+    def _abandon(self, run: ImportRun) -> None:
         with self._vault.database.transaction():
             abandon_run(self._vault.database, run.number)
 

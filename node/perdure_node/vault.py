@@ -28,7 +28,7 @@ from perdure_anchor.trust_file import parse_trust_file
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.config import VaultConfig, encode_config, parse_config
-from perdure_node.data_keys import OWNER, CurrentDataKey, add_recipient, store_secret_key
+from perdure_node.data_keys import OWNER, CurrentDataKey, add_recipient, store_lookup_key, store_secret_key
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey, new_private_key, public_key_of
 from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
@@ -124,7 +124,12 @@ class Vault:
             raise LookupKeyMissing(f"{path}: {_reason(error)}", hint=_RESTORE_LOOKUP_KEY) from None
         if len(key) != KEY_SIZE:
             raise LookupKeyMissing(f"{path}: got {len(key)} bytes, want {KEY_SIZE}", hint=_RESTORE_LOOKUP_KEY)
-        return LookupKey(key)
+        found = LookupKey(key)
+        row = self.database.row("SELECT check_value FROM secret_key WHERE name = 'lookup'")
+        if row is None or row[0] != found.check_value():
+            # with another vault's key no document would be found, and each be recorded twice
+            raise LookupKeyMissing(f"{path}: the key of another vault", hint=_RESTORE_LOOKUP_KEY)
+        return found
 
     @cached_property
     def current_data_key(self) -> CurrentDataKey:
@@ -173,12 +178,14 @@ def create_vault(folder: Path, new: NewVault, *, clock: Clock, randomness: Rando
         IDENTITY_FILE: encrypt_identity(identity, new.passphrase, randomness, new.kdf),
         LOOKUP_KEY_FILE: lookup_key.hex().encode() + b"\n",
     }
-    secret_keys = {"site": _new_signing_key(randomness), "relay": new.relay_private_key, "lookup": lookup_key}
+    signing_keys = {"site": _new_signing_key(randomness), "relay": new.relay_private_key}
     recipients = {"identity": public_key_of(identity)} | ({"recovery": new.recovery} if new.recovery else {})
     beside = folder.with_name(f"{folder.name}.new-{randomness(4).hex()}")
     try:
         _build_folder(beside, contents)
-        _build_database(beside / DATABASE_FILE, recipients, secret_keys, int(clock.now()))
+        _build_database(
+            beside / DATABASE_FILE, recipients, signing_keys, LookupKey(lookup_key), int(clock.now())
+        )
         _publish(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -223,7 +230,11 @@ def _build_folder(folder: Path, contents: dict[str, bytes]) -> None:
 
 
 def _build_database(
-    path: Path, recipients: Mapping[str, PublicKey], secret_keys: Mapping[str, bytes], now: int
+    path: Path,
+    recipients: Mapping[str, PublicKey],
+    signing_keys: Mapping[str, bytes],
+    lookup_key: LookupKey,
+    now: int,
 ) -> None:
     with storage_failures(path):
         path.touch(mode=PRIVATE_FILE)
@@ -233,9 +244,9 @@ def _build_database(
             database.insert("INSERT INTO operator (number, added_at) VALUES (?, ?)", OWNER, now)
             for kind, public_key in recipients.items():
                 add_recipient(database, kind, public_key, now)
-            for name, key in secret_keys.items():
-                signs = name != "lookup"
-                store_secret_key(database, name, address_from_private_key(key) if signs else None, key)
+            for name, key in signing_keys.items():
+                store_secret_key(database, name, address_from_private_key(key), key)
+            store_lookup_key(database, lookup_key)
     finally:
         database.close()
     with storage_failures(path):

@@ -301,6 +301,7 @@ def test_a_vault_of_before_encryption_is_told_apart(offline_vault: Vault) -> Non
         ("lookup.key", b"", LookupKeyMissing),
         ("lookup.key", b"\xff" * 64, LookupKeyMissing),
         ("lookup.key", b"00" * 31, LookupKeyMissing),
+        ("lookup.key", b"00" * 32, LookupKeyMissing),
         ("config.toml", None, VaultDamaged),
         ("config.toml", b"\xff", SettingsError),
         ("config.toml", b"origin = 7", SettingsError),

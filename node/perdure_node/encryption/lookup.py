@@ -40,6 +40,10 @@ class LookupKey:
         """What the vault knows of an imported list, so that an import that was broken off is known again."""
         return self._digest(content, b"list")
 
+    def check_value(self) -> bytes:
+        """What tells this key from another one, and nothing else."""
+        return self._digest(b"", b"check")
+
     def _digest(self, content: bytes, purpose: bytes) -> bytes:
         return blake2b(content, digest_size=DIGEST_SIZE, key=self.key, person=purpose).digest()
 

@@ -33,7 +33,9 @@ CREATE TABLE wrapped_data_key (
 -- the same way.
 CREATE TABLE secret_key (
     name TEXT PRIMARY KEY CHECK (name IN ('site', 'relay', 'lookup')),
-    address BLOB CHECK (length(address) = 20)
+    address BLOB CHECK (length(address) = 20),
+    -- of the look-up key: tells whether its file is this vault's
+    check_value BLOB CHECK (length(check_value) = 16)
 ) WITHOUT ROWID;
 CREATE TABLE wrapped_secret_key (
     name TEXT NOT NULL REFERENCES secret_key (name),

@@ -29,5 +29,7 @@ def _below(folder: Path) -> Iterator[Path]:
         )
         for name in sorted(names):
             path = Path(parent, name)
-            if not name.startswith(".") and not name.endswith(FILE_SUFFIX) and path.is_file():
+            # a link may lead to what nobody meant
+            left_out = name.startswith(".") or name.endswith(FILE_SUFFIX) or path.is_symlink()
+            if not left_out and path.is_file():
                 yield path

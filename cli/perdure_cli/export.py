@@ -101,6 +101,8 @@ class Export:
     def run(self, progress: Progress, jobs: int) -> None:
         """Write what is missing; what is there stays."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        # whose folder it is, before there is anything in it that a later run would take for somebody else's
+        store_state(self._folder, self._state, _line(COLUMNS))
         records = sum(part.wanted.end - part.wanted.begin for part in self._parts)
         progress.stage("prove", records, "files")
         done = unsynced = 0

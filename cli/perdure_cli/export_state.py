@@ -17,7 +17,7 @@ STATE_NAME = ".perdure-export.json"
 
 
 class OtherExport(ConfigError):
-    """The folder holds evidence of another site, or evidence that shows other slots."""
+    """The folder holds evidence of another site, evidence that shows other slots, or something else."""
 
 
 @dataclass(slots=True)
@@ -65,6 +65,9 @@ def load_state(folder: Path, origin: str, shown: frozenset[str]) -> ExportState:
             int(members["listed"]),
             int(members["index_size"]),
         )
+    except FileNotFoundError:
+        _check_free(folder)
+        return ExportState(origin, tuple(sorted(shown)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ExportState(origin, tuple(sorted(shown)))
     if (state.origin, state.shown) != (origin, tuple(sorted(shown))):
@@ -72,7 +75,21 @@ def load_state(folder: Path, origin: str, shown: frozenset[str]) -> ExportState:
             f"{folder}: holds evidence of {state.origin} that shows {', '.join(state.shown)}",
             hint="choose another folder: evidence that shows more must not stay beside evidence that shall hide it",
         )
-    return state
+    # without its list, whole, an export begins anew
+    return state if _size(folder / INDEX_NAME) >= state.index_size else ExportState(origin, state.shown)
+
+
+def _check_free(folder: Path) -> None:
+    """Nothing that is there is written over, and no evidence comes among documents or into a vault."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise OtherExport(
+            f"{folder}: holds other files",
+            hint="choose a new folder, or an empty one: evidence gets a folder of its own",
+        )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def store_state(folder: Path, state: ExportState, head: str) -> None:

@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 # last result was read: two that send to each other what no pipe holds would wait for ever
 _SPARE = 1
 _NICENESS = 5
+_HELD = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 class _Worker(Generic[Item, Result]):
@@ -38,8 +39,8 @@ class _Worker(Generic[Item, Result]):
         self._process = context.Process(
             target=_serve, args=(work, theirs, [*siblings, self.pipe]), daemon=True
         )
-        # an interrupt belongs to this process, which ends its workers: it must not reach one before that is deaf to it
-        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # what this process does at a signal is not for its workers: none must reach one before it has its own answers
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
         try:
             self._process.start()
         finally:
@@ -157,13 +158,13 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int
 def _serve(work: Callable[[Item], Result], pipe: Connection, others: list[Connection]) -> None:
     """A worker's life. The parent's ends of all pipes are closed here: while one is open somewhere, its worker hears no end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # by which its parent ends it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
     # who hands out and takes in is one, and the others wait for him
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)
     gc.freeze()  # what the parent knows stays shared with it
-    # what the parent does at SIGTERM is not for its workers: it ends them by one
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in others:
         other.close()
     with contextlib.suppress(EOFError, OSError):

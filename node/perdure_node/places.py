@@ -37,9 +37,9 @@ def _vault_in(named: Path) -> Path:
 
 
 def is_vault(folder: Path) -> bool:
-    """Whether the folder looks like a vault; raises `VaultNotFound` if that cannot be seen."""
+    """Whether the folder is a vault, or the remains of one; raises `VaultNotFound` if that cannot be seen."""
     try:
-        return (folder / DATABASE_FILE).is_file()
+        return any((folder / name).is_file() for name in (DATABASE_FILE, IDENTITY_FILE))
     except PermissionError:
         raise VaultNotFound(
             f"{folder}: permission denied", hint="use the vault as the user who made it"

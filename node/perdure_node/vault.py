@@ -147,6 +147,11 @@ def open_vault(folder: Path) -> Vault:
     """Open a vault; raises `VaultNotFound`, `NewerVault`, `VaultDamaged`, `SettingsError` or `TrustFileError`."""
     if not is_vault(folder):
         raise VaultNotFound(f"no vault in {folder}", hint="`perdure init` makes one")
+    if not (folder / DATABASE_FILE).is_file():
+        raise VaultDamaged(
+            f"{folder}: the vault's {DATABASE_FILE} is missing, the rest is there",
+            hint="restore the vault from a backup",
+        )
     return Vault(folder)
 
 

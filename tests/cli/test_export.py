@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perdure_cli import export
+from perdure_cli.documents import documents_below
 from perdure_cli.export import first_gap, harmless
 from perdure_cli.export_state import STATE_NAME, ExportState, OtherExport, load_state, store_state
 from perdure_cli.main import main
@@ -16,6 +17,14 @@ from tools.commands import RunJson
 
 SHOWN = frozenset({"document_sha256", "signers"})
 HEAD = "file,index\n"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A folder for evidence, with nothing in it."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -38,17 +47,17 @@ def test_harmless(cell: str, text: str) -> None:
     assert harmless(cell) == text
 
 
-def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
-    state = load_state(tmp_path, "acme/x", SHOWN)
+def test_a_state_comes_back_as_it_was(out: Path) -> None:
+    state = load_state(out, "acme/x", SHOWN)
     assert (state.listed, state.done(5, 2)) == (0, 0)
     state.note(5, 2, 3)
     state.list(["a\n", "b\n", "c\n"], 3)
-    store_state(tmp_path, state, HEAD)
-    again = load_state(tmp_path, "acme/x", SHOWN)
+    store_state(out, state, HEAD)
+    again = load_state(out, "acme/x", SHOWN)
     assert (again.done(5, 2), again.listed, again.rows) == (3, 3, [])
     # a longer run of headers: the evidence is written again
     assert again.done(5, 3) == 0
-    assert (tmp_path / "index.csv").read_text("utf-8") == HEAD + "a\nb\nc\n"
+    assert (out / "index.csv").read_text("utf-8") == HEAD + "a\nb\nc\n"
 
 
 @given(chunks=st.lists(st.integers(1, 4), max_size=6), again=st.integers(0, 10))
@@ -79,12 +88,10 @@ def test_a_state_that_nobody_can_read_begins_anew(tmp_path: Path, content: str) 
 
 
 @pytest.mark.parametrize(("origin", "shown"), [("acme/y", SHOWN), ("acme/x", SHOWN | {"extra"})])
-def test_another_export_in_the_same_folder_is_refused(
-    tmp_path: Path, origin: str, shown: frozenset[str]
-) -> None:
-    store_state(tmp_path, load_state(tmp_path, "acme/x", SHOWN), HEAD)
+def test_another_export_in_the_same_folder_is_refused(out: Path, origin: str, shown: frozenset[str]) -> None:
+    store_state(out, load_state(out, "acme/x", SHOWN), HEAD)
     with pytest.raises(OtherExport):
-        load_state(tmp_path, origin, shown)
+        load_state(out, origin, shown)
 
 
 def test_what_was_removed_is_a_gap(tmp_path: Path) -> None:
@@ -158,3 +165,28 @@ def anchored_site(own_user: Path, monkeypatch: pytest.MonkeyPatch, devnet_folder
     for words in (site, ("import", "many.jsonl"), ("sync",)):
         assert main(list(words)) == 0
     return own_user
+
+
+def test_a_folder_with_other_files_is_no_place_for_evidence(tmp_path: Path) -> None:
+    (tmp_path / "contract.pdf").touch()
+    with pytest.raises(OtherExport, match="holds other files"):
+        load_state(tmp_path, "acme/x", SHOWN)
+
+
+def test_an_export_begins_anew_where_its_list_is_lost_or_cut(out: Path) -> None:
+    state = load_state(out, "acme/x", SHOWN)
+    state.note(3, 2, 3)
+    state.list(["a\n", "b\n", "c\n"], 3)
+    store_state(out, state, HEAD)
+    index = out / "index.csv"
+    index.write_bytes(index.read_bytes()[:-1])
+    assert load_state(out, "acme/x", SHOWN).listed == 0
+    index.unlink()
+    assert load_state(out, "acme/x", SHOWN).done(3, 2) == 0
+
+
+def test_links_in_folders_are_no_documents(out: Path) -> None:
+    (out / "a.pdf").touch()
+    (out / "link.pdf").symlink_to("/etc/passwd")
+    assert [path.name for path in documents_below([out])] == ["a.pdf"]
+    assert list(documents_below([out / "link.pdf"])) == [out / "link.pdf"], "but for those that are named"

@@ -143,3 +143,22 @@ def is_zombie(process: int) -> bool:
 
 def test_there_is_a_core_to_run_on() -> None:
     assert usable_cores() >= 1
+
+
+@pytest.mark.parametrize("round_", range(20))
+def test_a_worker_has_not_what_its_parent_does_at_sigterm(
+    round_: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also where it is ended as soon as it has begun."""
+
+    def complain(*_: object) -> None:
+        raise RuntimeError("this is for the parent")
+
+    before = signal.signal(signal.SIGTERM, complain)
+    try:
+        results = in_order(abs, range(3), jobs=2)
+        next(results)
+        results.close()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capfd.readouterr().err == ""

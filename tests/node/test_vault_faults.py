@@ -39,7 +39,7 @@ from perdure_node.key_changes import restore_lookup_key
 from perdure_node.keyring import KeyRing
 from perdure_node.listing import list_records, show_record
 from perdure_node.locks import WriterLock, import_lock, sealer_lock
-from perdure_node.places import find_vault
+from perdure_node.places import find_vault, is_vault
 from perdure_node.proving import prove
 from perdure_node.records import State, record_by_sequence
 from perdure_node.sealing import seal
@@ -325,6 +325,14 @@ def test_a_file_that_is_lost_or_garbled_is_told_and_nothing_is_changed(
     path.write_bytes(whole)
     with open_vault(offline_vault.folder) as vault:
         assert names(vault)[0] == "1.txt"
+
+
+def test_a_lost_database_is_no_invitation_to_a_new_vault(offline_vault: Vault) -> None:
+    offline_vault.close()
+    (offline_vault.folder / "vault.sqlite").unlink()
+    assert is_vault(offline_vault.folder)
+    with pytest.raises(VaultDamaged, match=r"vault.sqlite is missing"):
+        open_vault(offline_vault.folder)
 
 
 def test_the_look_up_key_comes_back_from_the_vault(offline_vault: Vault) -> None:

@@ -188,4 +188,5 @@ def _print_exported(folder: Path, plan: ExportPlan, as_json: bool, *, documents:
         print_line(f"wrote evidence of {plural(plan.records, 'record')} into {folder}, listed in index.csv")
     else:
         print_line(f"nothing is new: {folder} has evidence of {plural(plan.done, 'record')}")
+        tell("a file that was damaged is written again once it is deleted")
     tell_next(f"perdure verify {shlex.quote(str(folder))}{' DOCUMENT...' if documents else ''}")

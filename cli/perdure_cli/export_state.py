@@ -70,9 +70,12 @@ def load_state(folder: Path, origin: str, shown: frozenset[str]) -> ExportState:
         return ExportState(origin, tuple(sorted(shown)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ExportState(origin, tuple(sorted(shown)))
-    if (state.origin, state.shown) != (origin, tuple(sorted(shown))):
+    if state.origin != origin:
+        raise OtherExport(f"{folder}: holds evidence of {state.origin}", hint="choose another folder")
+    if set(state.shown) != shown:
+        differing = ", ".join(sorted(shown.symmetric_difference(state.shown)))
         raise OtherExport(
-            f"{folder}: holds evidence of {state.origin} that shows {', '.join(state.shown)}",
+            f"{folder}: holds evidence that shows other slots; the difference: {differing}",
             hint="choose another folder: evidence that shows more must not stay beside evidence that shall hide it",
         )
     # without its list, whole, an export begins anew

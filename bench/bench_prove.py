@@ -12,7 +12,7 @@ from pathlib import Path
 from bench_vault import PASSPHRASE, import_and_seal, keys_of, new_vault, write_list
 from bench_verify import launch
 from measure import Row
-from perdure_node.parallel import usable_cores
+from perdure_cli.options import usable_cores
 from perdure_node.registration import register_site
 from perdure_node.sync import sync
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from bench_verify import HERE, launch
 from measure import Row, seconds
+from perdure_anchor.hashes import sha256
+from perdure_cli.options import usable_cores
 from perdure_node.clock import system_clock
 from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
@@ -24,7 +26,6 @@ from perdure_node.documents import DocumentFacts
 from perdure_node.importing import ImportOptions, import_list
 from perdure_node.intake import Details, add_document
 from perdure_node.keyring import KeyRing
-from perdure_node.parallel import usable_cores
 from perdure_node.sealing import seal
 from perdure_node.vault import Vault
 
@@ -182,7 +183,7 @@ def add_rows(folder: Path) -> Iterator[Row]:
 
 def add(vault: Vault, number: int) -> None:
     content = b"%d" % number
-    facts = DocumentFacts(hashlib.sha256(content).digest(), len(content), f"{number}.txt", "text/plain")  # type: ignore[arg-type]
+    facts = DocumentFacts(sha256(content), len(content), f"{number}.txt", "text/plain")
     details = Details(document_type="letter", signers=(Signer("Ada Example", "ada@acme.example"),))
     add_document(vault, facts, details, clock=CLOCK, randomness=os.urandom)
 

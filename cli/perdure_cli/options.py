@@ -37,10 +37,16 @@ by_option = click.option(
     "--by", metavar="WHO", help="Who does it; by default recorded_by in the vault's config.toml."
 )
 
+
+def usable_cores() -> int:
+    """On how many cores this process may run."""
+    return len(os.sched_getaffinity(0))
+
+
 jobs_option = click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
+    default=usable_cores,
     show_default="all that there are",
     metavar="N",
     help="How many cores to use.",

@@ -68,11 +68,6 @@ class _Worker(Generic[Item, Result]):
         self._process.join()
 
 
-def usable_cores() -> int:
-    """On how many cores this process may run."""
-    return len(os.sched_getaffinity(0))
-
-
 class Results(Iterator[Result], Generic[Item, Result]):
     """``work`` of each item, in the items' order. Close it if you leave it early: its processes end then."""
 

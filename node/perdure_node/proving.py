@@ -70,6 +70,13 @@ class SlotTexts:
         )
 
 
+def slot_texts(record: EncryptedRecord, opened: OpenedRecord | None) -> SlotTexts:
+    """What evidence can say of a record; ``opened`` None: it was erased. Raises `VaultDamaged`."""
+    if opened is None:
+        return SlotTexts(erased_digests(record))
+    return SlotTexts(opened.slot_digests, opened.disclosures)
+
+
 def disclosed_slots(disclose: Set[str] = frozenset(), hide: Set[str] = frozenset()) -> frozenset[str]:
     """The slots that evidence shows: the default ones and ``disclose`` (or all) without ``hide``. Raises `UnknownSlot`."""
     for name in sorted((disclose - {ALL_SLOTS}) | hide):
@@ -127,7 +134,7 @@ def _not_yet(record: EncryptedRecord, anchored: int, require: Grade) -> NotAncho
 
 def _prove(vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozenset[str]) -> Proof:
     opened = None if record.content is None else open_record(record, keys)
-    texts = SlotTexts(erased_digests(record)) if opened is None else _texts(opened)
+    texts = slot_texts(record, opened)
     anchor = checkpoint = None
     if record.index is not None:
         anchor = first_anchor_over(vault.database, record.index)
@@ -151,10 +158,6 @@ def _prove(vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozense
         None if opened is None else opened.document_sha256,
         None if anchor is None else anchor.block_number,
     )
-
-
-def _texts(opened: OpenedRecord) -> SlotTexts:
-    return SlotTexts(opened.slot_digests, opened.disclosures)
 
 
 def signed_through(vault: Vault, stored: StoredCheckpoint, leaf_hash: Hash32, index: int) -> SignedCheckpoint:

@@ -21,12 +21,12 @@ from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import known_block
 from perdure_node.proving import (
     Proof,
-    SlotTexts,
     checkpoint_of,
     damaged_log,
     signed_checkpoint,
+    slot_texts,
 )
-from perdure_node.records import EncryptedRecord, erased_digests, open_record, records_in_log
+from perdure_node.records import EncryptedRecord, open_record, records_in_log
 from perdure_node.site_log import StoredCheckpoint, node_source
 from perdure_node.vault import Vault
 
@@ -111,19 +111,15 @@ class Prover:
         if record.index is None:
             raise VaultDamaged("a record of the log has no place in it")
         opened = None if record.content is None else open_record(record, _Keys(chunk.keys))
-        texts = (
-            SlotTexts(erased_digests(record))
-            if opened is None
-            else SlotTexts(opened.slot_digests, opened.disclosures)
-        )
-        shows_after = opened is not None and "after" in self._shown and record.after_block is not None
+        texts = slot_texts(record, opened)
+        after_block = record.after_block if opened is not None and "after" in self._shown else None
         evidence = Evidence(
             domain=self._domain,
             origin=self._origin,
             slots=texts.shown(self._shown),
             checkpoint=signed_checkpoint(checkpoint, record.leaf_hash, record.index, path),
             anchor=anchor,
-            not_before=chunk.known.get(record.after_block) if shows_after and record.after_block else None,
+            not_before=None if after_block is None else chunk.known.get(after_block),
         )
         document = None if opened is None else opened.document_sha256
         return Proof(evidence, record.index, record.leaf_hash, document, block_number)

@@ -146,7 +146,7 @@ def test_seals_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     evidence, trust = many_records(20)
     verifier = Verifier(trust)
     assert all(verifier.verify(each).ok for each in evidence)
-    assert len(recovered) == len(set(recovered)) == 4 * len(a_quorum(0, tuple(range(4))))  # type: ignore[arg-type]
+    assert len(recovered) == len(set(recovered)) == 4 * len(a_quorum(0, tuple(range(4))))  # type: ignore[arg-type]  # numbers stand for addresses
 
 
 def test_what_is_large_is_checked_by_itself() -> None:

@@ -145,7 +145,7 @@ def _break_off_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = export.chunks
 
     def interrupted(*arguments: object) -> object:
-        for number, chunk in enumerate(prepared(*arguments)):  # type: ignore[arg-type]
+        for number, chunk in enumerate(prepared(*arguments)):  # type: ignore[arg-type]  # spread arguments
             if number == chunks:
                 raise KeyboardInterrupt
             yield chunk

@@ -139,5 +139,5 @@ def test_a_large_import_shows_a_bar(site: Path) -> None:
     with Terminal(command, columns=COLUMNS) as terminal:
         terminal.wait_for(r"import  \[#*-*\] +\d+%")
         assert terminal.end() == 0
-        lines = screen(terminal.shown, COLUMNS)  # type: ignore[assignment]
+        lines = screen(terminal.shown, COLUMNS)  # type: ignore[assignment]  # a name used for both
     assert lines[0] == "recorded 40000 records of 40000 rows in many.txt"

@@ -86,7 +86,7 @@ def test_what_a_csv_writer_writes_is_read(
     if with_separator_line:
         file.write(f"sep={separator}{end}")
     # line ends are set afterwards, since a writer quotes those of its own only
-    writer = csv.writer(file, delimiter=separator, quoting=quoting, lineterminator="\r\n")  # type: ignore[arg-type]
+    writer = csv.writer(file, delimiter=separator, quoting=quoting, lineterminator="\r\n")  # type: ignore[arg-type]  # drawn or spread options
     margin = [""] * empty
     writer.writerow([*COLUMNS, *margin])
     for record in records:
@@ -114,7 +114,7 @@ def test_rejects_can_be_imported_again(records: list[dict[str, object]], separat
         writer.writerow([*(cell(record[column]) for column in COLUMNS), "x", ""])
     options = {"columns": {"nummer": "document_sha256", "Ü": "-"}, "encoding": "cp1252" if named else None}
     content = file.getvalue().encode("cp1252" if named else "utf-8")
-    listed = opened(content, "list.csv", **options)  # type: ignore[arg-type]
+    listed = opened(content, "list.csv", **options)  # type: ignore[arg-type]  # drawn or spread options
     rejects = listed.reject_head() + "".join(map(listed.reject_text, listed.rows))
     assert read(rejects, "list.csv", **options) == read(content, "list.csv", **options)
 
@@ -174,7 +174,7 @@ def test_rows_are_counted_as_a_spreadsheet_counts_them(head: str) -> None:
 def test_what_was_assumed_is_noted(
     content: str | bytes, options: dict[str, object], notes: tuple[str, ...]
 ) -> None:
-    listed = opened(content, "list.csv", **options)  # type: ignore[arg-type]
+    listed = opened(content, "list.csv", **options)  # type: ignore[arg-type]  # drawn or spread options
     assert slots_of(listed) == [{"document_sha256": A, "signers": [{"name": "Zo\xeb"}]}]
     assert listed.notes == notes
 

@@ -141,7 +141,7 @@ def test_options_that_say_nothing_to_a_list_are_refused(
     name: str, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UnknownImportFormat) as caught:
-        opened(f"{A}  a\n", name, **options)  # type: ignore[arg-type]
+        opened(f"{A}  a\n", name, **options)  # type: ignore[arg-type]  # spread options
     assert str(caught.value) == message
 
 

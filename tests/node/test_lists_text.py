@@ -110,7 +110,7 @@ def test_what_is_no_text_is_refused(
     content: bytes, options: dict[str, object], message: str, hint: str
 ) -> None:
     with pytest.raises(UnknownImportFormat) as caught:
-        opened(content, **options)  # type: ignore[arg-type]
+        opened(content, **options)  # type: ignore[arg-type]  # spread options
     assert str(caught.value) == message
     assert hint in (caught.value.hint or "")
 

@@ -495,7 +495,7 @@ class killed_after:  # noqa: N801  # used as a function
         self.left, self.whole = count, importing.store_progress
 
     def __enter__(self) -> None:
-        importing.store_progress = self.store  # type: ignore[assignment]
+        importing.store_progress = self.store  # type: ignore[assignment]  # a fault in its place
 
     def __exit__(self, *_: object) -> None:
         importing.store_progress = self.whole

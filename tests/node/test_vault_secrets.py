@@ -101,7 +101,7 @@ def add_canary(vault: Vault) -> EncryptedRecord:
 
 
 def found(vault: Vault, leaf_hash: bytes) -> EncryptedRecord:
-    record = record_by_leaf(vault.database, leaf_hash)  # type: ignore[arg-type]
+    record = record_by_leaf(vault.database, leaf_hash)  # type: ignore[arg-type]  # bytes as a hash, and a spread clock
     assert record is not None
     return record
 
@@ -111,9 +111,9 @@ def lived(vault: Vault, lists: Path) -> Iterator[str]:
     keys, change = keys_of(vault), {"clock": STOPPED, "randomness": os.urandom}
     record = add_canary(vault)
     yield "add"
-    added = amend(vault, record, {"document_type": AMENDED}, Reason(WHO, WHY), keys, **change)  # type: ignore[arg-type]
+    added = amend(vault, record, {"document_type": AMENDED}, Reason(WHO, WHY), keys, **change)  # type: ignore[arg-type]  # bytes as a hash, and a spread clock
     yield "amend"
-    withdraw(vault, found(vault, added.leaf_hash), Reason(WHO, WHY), **change)  # type: ignore[arg-type]
+    withdraw(vault, found(vault, added.leaf_hash), Reason(WHO, WHY), **change)  # type: ignore[arg-type]  # bytes as a hash, and a spread clock
     yield "withdraw"
     rows = [f"{document(number).sha256.hex()},{NAME},{LISTED},{SIGNER} <{SIGNER_ID}>" for number in range(9)]
     (lists / "list.csv").write_text(
@@ -138,7 +138,7 @@ def lived(vault: Vault, lists: Path) -> Iterator[str]:
     assert encode_evidence(proof.evidence)
     assert len(list(list_records(vault, keys))) == 20
     yield "prove and list"
-    erase(vault, found(vault, proof.leaf_hash), Reason(WHO, WHY), keys, **change)  # type: ignore[arg-type]
+    erase(vault, found(vault, proof.leaf_hash), Reason(WHO, WHY), keys, **change)  # type: ignore[arg-type]  # bytes as a hash, and a spread clock
     yield "erase"
     change_passphrase(vault, keys, NEW_PASSPHRASE, os.urandom, CHEAP)
     yield "another passphrase"

@@ -14,7 +14,7 @@ NOWHERE = Path("/nowhere")
 
 def opened(content: str | bytes, name: str = "list", beside: Path = NOWHERE, **options: object) -> RecordList:
     stream = io.BytesIO(content.encode() if isinstance(content, str) else content)
-    return open_list(stream, name, beside, ListOptions(**options), lambda _: None)  # type: ignore[arg-type]
+    return open_list(stream, name, beside, ListOptions(**options), lambda _: None)  # type: ignore[arg-type]  # spread options
 
 
 def slots_of(listed: RecordList) -> list[dict[str, JsonValue]]:
@@ -22,7 +22,7 @@ def slots_of(listed: RecordList) -> list[dict[str, JsonValue]]:
 
 
 def read(content: str | bytes, name: str = "list", **options: object) -> list[dict[str, JsonValue]]:
-    return slots_of(opened(content, name, **options))  # type: ignore[arg-type]
+    return slots_of(opened(content, name, **options))  # type: ignore[arg-type]  # spread options
 
 
 def filled(slots: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -53,7 +53,7 @@ def _walk(arguments: Iterable[str], found: FoundFiles) -> Iterator[tuple[FoundFi
     """Each file, with the path by which it is known to be the same as another."""
     for argument in arguments:
         # what the system refuses to look at is no folder, where Path.is_dir raises
-        if argument != STANDARD_INPUT and os.path.isdir(argument):  # noqa: PTH112
+        if argument != STANDARD_INPUT and os.path.isdir(argument):  # noqa: PTH112  # Path.is_dir raises where the system refuses to look
             yield from _files_below(str(Path(argument)), found)
         elif argument != STANDARD_INPUT:
             name = str(Path(argument))

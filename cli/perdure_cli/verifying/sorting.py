@@ -150,7 +150,7 @@ def sort_file(file: FoundFile) -> Sorted:
     """What one file is; a document is hashed."""
     path = Path(file.name)
     try:
-        if not file.is_regular and not S_ISREG(os.stat(file.name).st_mode):  # noqa: PTH116
+        if not file.is_regular and not S_ISREG(os.stat(file.name).st_mode):  # noqa: PTH116  # a name, not a path, for many files
             # a pipe could be read once only, and may never end
             fault = NotAFile if file.is_argument else FileUnreadable
             return Unreadable(file.name, fault(f"{file.name}: not a regular file"))

@@ -425,7 +425,7 @@ def read_evidence(octets):
     value = from_json(octets)
     refuse_unless(isinstance(value, dict), "NotEvidence")
     refuse_unless(value.get("format") == "perdure-evidence/1", "NotEvidence")
-    members_of(value, ("format", "registry", "origin", "slots", "checkpoint", "anchor", "not_before"))
+    members_of(value, ("format", "registry", "origin", "slots", "checkpoint", "anchor", "not_before", "hops"))
     registry = members_of(value["registry"], ("chain_id", "address"))
     evidence = {
         "chain_id": integer_of(registry["chain_id"]),
@@ -435,6 +435,7 @@ def read_evidence(octets):
         "checkpoint": unless_null(read_checkpoint, value["checkpoint"]),
         "anchor": unless_null(read_anchor, value["anchor"]),
         "not_before": unless_null(read_headers, value["not_before"]),
+        "hops": [read_headers(item) for item in list_of(value["hops"], 16)],
     }
     refuse_unless(evidence["anchor"] is None or evidence["checkpoint"] is not None, "EvidenceError")
     return evidence
@@ -584,32 +585,43 @@ def read_epochs(value, devnet):
 
 def read_epoch(value, devnet):
     members_of(value, ["from", "to", "client", "consensus", "selection", "quorum", "curve", "validators"])
-    allowed = {
-        "client": ("besu", "goquorum", "devnet") if devnet else ("besu", "goquorum"),
-        "consensus": ("qbft",),
-        "selection": ("header", "contract"),
-        "quorum": ("ceil(2n/3)", "2f+1"),
-        "curve": ("secp256k1",),
+    by_engine = {
+        "qbft": (("besu", "goquorum", "devnet"), ("header", "contract"), ("ceil(2n/3)", "2f+1")),
+        "ibft2": (("besu",), ("header",), ("ceil(2n/3)",)),
+        "clique": (("geth",), ("header",), ("floor(n/2)+1",)),
     }
-    for key, values in allowed.items():
+    refuse_unless(value["consensus"] in ("qbft", "ibft2", "clique"), "TrustFileError")
+    refuse_unless(value["curve"] == "secp256k1", "TrustFileError")
+    for key, values in zip(("client", "selection", "quorum"), by_engine[value["consensus"]], strict=True):
         refuse_unless(value[key] in values, "TrustFileError")
+    refuse_unless(devnet or value["client"] != "devnet", "TrustFileError")
     first, last = integer_of(value["from"]), value["to"]
     refuse_unless(last is None or integer_of(last) >= first, "TrustFileError")
     validators = [address_of(item) for item in list_of(value["validators"], 256)]
     refuse_unless(validators and validators == sorted(set(validators)), "TrustFileError")
-    n = len(validators)
-    f = (n - 1) // 3
-    two_thirds = (2 * n + 2) // 3
-    wanted = two_thirds if value["quorum"] == "ceil(2n/3)" else 2 * f + 1
     return {
         "from": first,
         "to": last,
+        "engine": value["consensus"],
+        "rule": value["quorum"],
+        "client": value["client"],
+        "list_counts": value["client"] != "goquorum" and value["selection"] == "header",
+        "coinbase_counts": value["client"] != "goquorum" and value["consensus"] == "qbft",
+        **with_validators(validators, value["consensus"], value["quorum"]),
+    }
+
+
+def with_validators(validators, engine, rule):
+    """Section 6.2: what follows from the number of validators."""
+    n = len(validators)
+    f = (n - 1) // 3
+    two_thirds = (2 * n + 2) // 3
+    wanted = {"ceil(2n/3)": two_thirds, "2f+1": 2 * f + 1, "floor(n/2)+1": n // 2 + 1}[rule]
+    return {
         "validators": validators,
         "wanted": wanted,
-        "strong": wanted >= two_thirds,
+        "strong": engine != "clique" and wanted >= two_thirds,
         "need": max(2, f + 1),
-        "list_counts": value["client"] != "goquorum" and value["selection"] == "header",
-        "coinbase_counts": value["client"] != "goquorum",
     }
 
 
@@ -641,43 +653,74 @@ class Header:
         self.parent_hash, self.coinbase, self.receipts_root = fields[0], fields[2], fields[5]
         self.number, self.timestamp = number_of(fields[8], 64), number_of(fields[11], 64)
 
-    def check_constants(self):
-        fits = self.fields[13] == MIX_HASH and self.fields[7] == b"\1" and self.fields[14] == bytes(8)
-        refuse_unless(fits, "NotQbftError")
+    def judge_by(self, engine):
+        """Sections 7.2 and 7.3: block hash, commit hash, list or None, round, seals."""
+        self.listed, self.round, self.seals = None, 0, []
+        if engine == "clique":
+            self.read_clique()
+        else:
+            constants = (MIX_HASH, b"\1", bytes(8))
+            refuse_unless((self.fields[13], self.fields[7], self.fields[14]) == constants, "WrongEngine")
+            if self.number != 0:
+                self.read_bft(engine)
+        if self.number == 0:
+            self.name = keccak(self.octets)
 
-    def read_extra(self):
+    def read_clique(self):
+        if self.number == 0:
+            return
+        fits = self.fields[13] == bytes(32) and self.fields[1] == keccak(b"\xc0")
+        fits = fits and self.fields[7] in (b"\1", b"\2") and self.fields[14] in (bytes(8), b"\xff" * 8)
+        refuse_unless(fits, "WrongEngine")
+        extra = self.fields[12]
+        refuse_unless(len(extra) >= 97 and (len(extra) - 97) % 20 == 0, "ExtraDataError")
+        signers = extra[32:-65]
+        if signers:
+            self.listed = [signers[i : i + 20] for i in range(0, len(signers), 20)]
+        self.seals = [extra[-65:]]
+        self.name, self.digest = keccak(self.octets), self.hash_with(extra[:-65])
+
+    def read_bft(self, engine):
         items = from_rlp(self.fields[12])
         refuse_unless(isinstance(items, list), "RlpError")
         refuse_unless(len(items) == 5, "ExtraDataError")
         vanity, validators, vote, round_number, seals = items
-        refuse_unless(isinstance(validators, list) and isinstance(seals, list), "ExtraDataError")
         string_of(vanity, 32)
+        refuse_unless(isinstance(validators, list), "ExtraDataError")
         for validator in validators:
             string_of(validator, 20)
-        if vote != []:
+        no_vote, drop = ([], b"") if engine == "qbft" else (b"", b"\0")
+        if vote != no_vote:
             refuse_unless(isinstance(vote, list) and len(vote) == 2, "ExtraDataError")
             refuse_unless(isinstance(vote[0], bytes) and len(vote[0]) == 20, "ExtraDataError")
-            refuse_unless(vote[1] in (b"\xff", b""), "ExtraDataError")
-        number_of(round_number, 32)
+            refuse_unless(vote[1] in (b"\xff", drop), "ExtraDataError")
+        if engine == "qbft":
+            self.round = number_of(round_number, 32)
+        else:
+            self.round = int.from_bytes(string_of(round_number, 4), "big")
+        refuse_unless(isinstance(seals, list), "ExtraDataError")
         for seal in seals:
             string_of(seal, 65)
-        return items
+        self.listed, self.seals = validators, seals
+        without = (b"", []) if engine == "qbft" else ()
+        self.name = self.hash_with(to_rlp([*items[:3], *without]))
+        self.digest = self.hash_with(to_rlp([*items[:4], *without[1:]]))
 
     def hash_with(self, extra):
-        return keccak(to_rlp([*self.fields[:12], to_rlp(extra), *self.fields[13:]]))
+        return keccak(to_rlp([*self.fields[:12], extra, *self.fields[13:]]))
 
-    def block_hash(self):
-        return keccak(self.octets) if self.number == 0 else self.hash_with([*self.read_extra()[:3], b"", []])
 
-    def commit_hash(self):
-        return self.hash_with([*self.read_extra()[:4], []])
+def engine_at(trust, number):
+    """Section 7.2."""
+    before = [epoch for epoch in trust["epochs"] if epoch["from"] <= number]
+    return (before[-1] if before else trust["epochs"][0])["engine"]
 
 
 def make_run(octets_list, trust, pivot_hash=None):
     """Section 7.6: the epoch, the run's blocks, and the pivot's position among them."""
     headers = [Header(octets) for octets in octets_list]
     for header in headers:
-        header.check_constants()
+        header.judge_by(engine_at(trust, header.number))
     blocks = link(headers)
     hashes = [block["hash"] for block in blocks]
     refuse_unless(pivot_hash is None or pivot_hash in hashes, "BlockNotInRun")
@@ -699,35 +742,34 @@ def make_run(octets_list, trust, pivot_hash=None):
     for block in run:
         block["rounds"] = {}
         for header in block["copies"]:
-            round_number = header.read_extra()[3]
-            block["rounds"].setdefault(round_number, set()).update(sealers_of(header, epoch))
+            block["rounds"].setdefault(header.round, set()).update(sealers_of(header, epoch))
     return epoch, run, pivot - first
 
 
 def link(headers):
     blocks = []
     for header in headers:
-        name = header.block_hash()
-        if blocks and blocks[-1]["hash"] == name:
-            known = [copy.octets for copy in blocks[-1]["copies"]]
-            refuse_unless(header.octets not in known, "DoubledHeader")
+        if blocks and blocks[-1]["hash"] == header.name:
             blocks[-1]["copies"].append(header)
-            continue
-        if blocks:
-            refuse_unless(header.number == blocks[-1]["number"] + 1, "BrokenRun")
-            refuse_unless(header.parent_hash == blocks[-1]["hash"], "BrokenRun")
-        blocks.append({"hash": name, "number": header.number, "copies": [header], "header": header})
+        else:
+            blocks.append(
+                {"hash": header.name, "number": header.number, "copies": [header], "header": header}
+            )
+        copies = [copy.octets for copy in blocks[-1]["copies"]]
+        refuse_unless(len(set(copies)) == len(copies), "DoubledHeader")
+        if len(blocks) > 1 and len(copies) == 1:
+            refuse_unless(header.number == blocks[-2]["number"] + 1, "BrokenRun")
+            refuse_unless(header.parent_hash == blocks[-2]["hash"], "BrokenRun")
     return blocks
 
 
 def has_list(block, epoch):
-    return not epoch["list_counts"] or block["header"].read_extra()[1] == epoch["validators"]
+    return not epoch["list_counts"] or block["header"].listed in (None, epoch["validators"])
 
 
 def sealers_of(header, epoch):
     sealers = []
-    digest = header.commit_hash()
-    accounts = [recover(digest, seal, 0) for seal in header.read_extra()[4]]
+    accounts = [recover(header.digest, seal, 0) for seal in header.seals]
     for account in accounts:
         refuse_unless(account in epoch["validators"], "ForeignSeal")
         refuse_unless(account not in sealers, "DoubledSeal")
@@ -739,6 +781,38 @@ def is_final(epoch, run, position):
     """Section 7.7."""
     later = set().union(*(sealers for block in run[position + 1 :] for sealers in block["rounds"].values()))
     return any(len(sealers | later) >= epoch["wanted"] for sealers in run[position]["rounds"].values())
+
+
+# --- 7.9 validator changes
+
+
+def follow(hops, trust):
+    """The trust file with what the hops add, and the first number of the last epoch that they add."""
+    firsts = [Header(hop[0]) for hop in hops]
+    for earlier, later in itertools.pairwise(firsts):
+        refuse_unless(earlier.number < later.number, "HopsNotAscending")
+    last_added = 0
+    for hop, first in zip(hops, firsts, strict=True):
+        *earlier, known = trust["epochs"]
+        if first.number <= (known["from"] if known["to"] is None else known["to"]):
+            continue
+        first.judge_by(engine_at(trust, first.number))
+        new_set = first.listed or []
+        if new_set == known["validators"]:
+            continue
+        refuse_unless(known["list_counts"] and known["strong"], "HopNotAllowed")
+        refuse_unless(new_set and new_set == sorted(set(new_set)), "HopListMalformed")
+        ended = known if known["to"] is not None else {**known, "to": first.number - 1}
+        added = {**known, "from": first.number, "to": None}
+        added |= with_validators(new_set, known["engine"], known["rule"])
+        trust = {**trust, "epochs": [*earlier, ended, added]}
+        epoch, run, _ = make_run(hop, trust)
+        refuse_unless(run[-1]["number"] == Header(hop[-1]).number, "HopListMalformed")
+        refuse_unless(is_final(epoch, run, 0), "HopNotFinal")
+        sealers = set().union(*(each for block in run for each in block["rounds"].values()))
+        refuse_unless(len(sealers & set(known["validators"])) >= known["wanted"], "HopNotVouched")
+        last_added = first.number
+    return trust, last_added
 
 
 # --- 7.8 receipts
@@ -858,15 +932,17 @@ class Verification:
         self.check_checkpoint()  # 4
         if evidence["anchor"] is None:
             return
-        self.epoch, self.run, _ = make_run(evidence["anchor"]["headers"], trust)  # 5
-        self.check_anchor()  # 6
-        if not is_final(self.epoch, self.run, 0):  # 7
+        self.trust, last_added = follow(evidence["hops"], trust)  # 5
+        self.epoch, self.run, _ = make_run(evidence["anchor"]["headers"], self.trust)  # 6
+        refuse_unless(self.run[0]["number"] >= last_added, "HopBeyondAnchor")
+        self.check_anchor()  # 7
+        if not is_final(self.epoch, self.run, 0):  # 8
             self.shortfall = "TooFewSeals"
             return
         if self.epoch["strong"]:
             self.grade = "final"
-        self.attempt(self.find_not_after)  # 8
-        self.attempt(self.find_not_before)  # 9
+        self.attempt(self.find_not_after)  # 9
+        self.attempt(self.find_not_before)  # 10
 
     def read_record(self):
         for slot, (text, _) in zip(SLOTS, self.evidence["slots"], strict=True):

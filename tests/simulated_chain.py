@@ -1,4 +1,4 @@
-"""A QBFT chain in memory, told as a story: validators, headers, seals, receipts with the registry's events, evidence.
+"""A chain in memory, of QBFT unless another engine is asked for, told as a story: validators, headers, seals, receipts with the registry's events, evidence.
 
 There is no EVM: receipts are written as a contract would cause them to be. Everything follows from labels, so each run makes the
 same bytes. `tell` gives valid final evidence with both time runs; a `Story` changes one thing in it *before* hashes and seals are
@@ -19,7 +19,8 @@ from perdure_anchor.checkpoint import (
     parse_origin,
     sign_checkpoint,
 )
-from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint, Slot
+from perdure_anchor.engines import ENGINES
+from perdure_anchor.evidence import AnchorProof, Evidence, Headers, SignedCheckpoint, Slot
 from perdure_anchor.hashes import ZERO_ADDRESS, Address, Hash32, keccak256, sha256, to_hex
 from perdure_anchor.header import BlockHeader, encode_header
 from perdure_anchor.log import MemoryLog, inclusion_proof, leaf_hash
@@ -32,6 +33,7 @@ from perdure_anchor.trie import trie_proof, trie_root
 from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, TrustFile
 from perdure_anchor.verify import Document
 from tools.accounts import Account, account, accounts, addresses
+from tools.engine_kits import KITS
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 PERIOD = 2
@@ -120,10 +122,15 @@ class SimulatedBlock:
 
     header: BlockHeader
     receipts: tuple[bytes, ...]
+    engine: str = "qbft"
 
     @property
     def name(self) -> Hash32:
-        return qbft.block_hash(self.header)
+        return ENGINES[self.engine](self.header).hash
+
+    @property
+    def signers(self) -> tuple[Address, ...]:
+        return ENGINES[self.engine](self.header).signers()
 
     @property
     def raw(self) -> bytes:
@@ -139,15 +146,17 @@ class SimulatedChain:
     lists_validators: bool = True
     sealers: Sealers = a_quorum
     proposer: Proposer = in_turn
+    engine: str = "qbft"
     blocks: list[SimulatedBlock] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        genesis = plain_header(0, self.field_count).with_extra_data(self.extra_data())
-        self.blocks.append(SimulatedBlock(genesis, ()))
+        if not self.blocks:
+            self.blocks.append(SimulatedBlock(self.unsealed(0), (), self.engine))
 
-    def extra_data(self, round: int = 0, vote: qbft.Vote | None = None) -> bytes:
+    def unsealed(self, number: int, round: int = 0) -> BlockHeader:
+        """A header with nothing in it but what its engine wants."""
         listed = addresses(self.validators) if self.lists_validators else ()
-        return qbft.encode_extra_data(qbft.ExtraData(bytes(32), listed, vote, round, ()))
+        return KITS[self.engine].unsealed(plain_header(number, self.field_count), listed, round)
 
     def add(
         self,
@@ -159,11 +168,14 @@ class SimulatedChain:
     ) -> SimulatedBlock:
         """The next block; ``edit`` changes its header before it is sealed."""
         number = len(self.blocks)
-        header = plain_header(number, self.field_count).with_extra_data(self.extra_data(round, vote))
+        header = self.unsealed(number, round)
+        if vote is not None:
+            header = with_extra(header, vote=vote)
         header = with_field(header, PARENT_HASH, self.blocks[-1].name)
         header = with_field(header, COINBASE, self.proposer(number, self.validators).address)
         header = edit(with_field(header, RECEIPTS_ROOT, trie_root(receipts)))
-        block = SimulatedBlock(sealed(header, self.sealers(number, self.validators)), tuple(receipts))
+        header = KITS[self.engine].sealed(header, self.sealers(number, self.validators))
+        block = SimulatedBlock(header, tuple(receipts), self.engine)
         self.blocks.append(block)
         return block
 
@@ -252,6 +264,9 @@ class Story:
     slots: tuple[tuple[str, object], ...] = ()
     # whose chain it is: other people have other keys
     people: str = "validator"
+    engine: str = "qbft"
+    # the validators that follow, one set after another, each for as many blocks as its hop needs; the trust file has the first
+    changes: tuple[tuple[Account, ...], ...] = ()
     sealers: Sealers = a_quorum
     proposer: Proposer = in_turn
     edit_log: Callable[[EventLog], EventLog] = lambda log: log
@@ -287,25 +302,43 @@ def tell(story: Story = PLAIN) -> Told:
         story.selection == "header",
         story.sealers,
         story.proposer,
+        story.engine,
     )
-    run = wanted_proposers(story.validators)
-    chain.extend(run + 1)
+    chain.extend(wanted_proposers(story.validators) + 1)
+    trust = _trust(story, chain)
+    hops = tuple(_change_validators(chain, validators) for validators in story.changes)
+    run = wanted_proposers(len(chain.validators))
+    if hops:
+        chain.extend(run)
     after_block = chain.blocks[-1]
     record = _record(story, after_block.name)
     checkpoint, signed = _sealed_log(story, leaf(record, SEED))
     receipts = _receipts(story, checkpoint)
     anchor_block = chain.add(receipts, edit=story.edit_anchor_header)
-    chain.extend(run)
+    # one signature a block: so many more blocks until more than half have signed
+    more = len(chain.validators) // 2 if story.engine == "clique" else 0
+    chain.extend(run + more)
     number = anchor_block.header.number
     proof = AnchorProof(
         receipt_index=story.receipt_index,
         receipt_nodes=trie_proof(receipts, story.receipt_index),
         log_position=story.log_position,
-        headers=chain.raw_headers(number, number + run - 1),
+        headers=chain.raw_headers(number, number + run + more - 1),
     )
-    earlier = chain.raw_headers(number - run, number - 1)
-    evidence = Evidence(DOMAIN, ORIGIN, _slots(story, record), signed, proof, earlier)
-    return Told(evidence, _trust(story, chain), chain, anchor_block, after_block, checkpoint, record)
+    earlier = chain.raw_headers(number - run, number - 1 + more)
+    evidence = Evidence(DOMAIN, ORIGIN, _slots(story, record), signed, proof, earlier, hops)
+    return Told(evidence, trust, chain, anchor_block, after_block, checkpoint, record)
+
+
+def _change_validators(chain: SimulatedChain, validators: tuple[Account, ...]) -> Headers:
+    """Blocks under a new set until a quorum of the old one has sealed some of them, or all of it that is left."""
+    before = set(addresses(chain.validators))
+    wanted = min(qbft.quorum(len(before)), len(before & set(addresses(validators))))
+    chain.validators, first = validators, len(chain.blocks)
+    vouching: set[Address] = set()
+    while len(vouching) < wanted or len(chain.blocks) == first:
+        vouching |= before & set(chain.add().signers)
+    return chain.raw_headers(first, len(chain.blocks) - 1)
 
 
 def _record(story: Story, after: Hash32) -> Record:
@@ -359,10 +392,10 @@ def _trust(story: Story, chain: SimulatedChain) -> TrustFile:
     epoch = Epoch(
         from_block=0,
         to_block=None,
-        client=story.client,
-        consensus="qbft",
+        client="geth" if story.engine == "clique" else story.client,
+        consensus=story.engine,
         selection=story.selection,
-        quorum_rule=story.quorum_rule,
+        quorum_rule="floor(n/2)+1" if story.engine == "clique" else story.quorum_rule,
         curve="secp256k1",
         validators=addresses(chain.validators),
     )

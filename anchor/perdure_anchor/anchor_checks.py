@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, recover_checkpoint_signer
 from perdure_anchor.errors import VerificationError
-from perdure_anchor.evidence import Evidence, Headers
+from perdure_anchor.evidence import Evidence, Headers, Hops
 from perdure_anchor.finality import Run, check_final, link_run, parse_headers
 from perdure_anchor.hashes import Address, Hash32, checksum_address
 from perdure_anchor.receipt import parse_receipt
@@ -21,6 +21,7 @@ from perdure_anchor.time_bounds import TimeBound, not_after, not_before
 from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.trie import value_from_trie_proof
 from perdure_anchor.trust import TrustFile
+from perdure_anchor.validator_changes import Followed, follow_hops
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -28,6 +29,8 @@ F = TypeVar("F", bound=Callable[..., object])
 REMEMBERED = 512
 # so all that is remembered stays below some tens of megabytes; what is larger was made to be, and is checked by itself
 MAX_REMEMBERED_SIZE = 32 * 1024
+# each of them remembers anchors of its own; evidence of one site comes by way of one or two
+_REMEMBERED_CHANGES = 4
 
 
 class FailedTransaction(VerificationError):
@@ -39,19 +42,36 @@ class EventMissing(VerificationError):
 
 
 class AnchorChecks:
-    """The checks under one trust file. Pure, but for remembering what went through."""
+    """The checks under one trust file, with what is known of its validators. Pure, but for remembering what went through."""
 
-    __slots__ = ("digest", "earliest", "event", "final", "latest", "run", "signer", "trust")
+    __slots__ = (
+        "_following",
+        "changes",
+        "digest",
+        "earliest",
+        "event",
+        "final",
+        "latest",
+        "run",
+        "signer",
+        "trust",
+    )
 
-    def __init__(self, trust: TrustFile) -> None:
-        self.trust = trust
+    def __init__(self, followed: Followed) -> None:
+        self.trust, self.changes = followed.trust, followed.changes
+        domain, registry = self.trust.domain, self.trust.registry.address
         self.signer: Callable[[Checkpoint, bytes], Address] = _remembering(
-            partial(recover_checkpoint_signer, trust.domain)
+            partial(recover_checkpoint_signer, domain)
         )
-        self.digest: Callable[[Checkpoint], Hash32] = _remembering(partial(checkpoint_digest, trust.domain))
-        self.run: Callable[[Headers, Hash32 | None], tuple[Run, int]] = _remembering(partial(_run, trust))
+        self.digest: Callable[[Checkpoint], Hash32] = _remembering(partial(checkpoint_digest, domain))
+        self._following: Callable[[Hops], AnchorChecks] = lru_cache(maxsize=_REMEMBERED_CHANGES)(
+            partial(_following, self.trust)
+        )
+        self.run: Callable[[Headers, Hash32 | None], tuple[Run, int]] = _remembering(
+            partial(_run, self.trust)
+        )
         self.event: Callable[[Hash32, int, tuple[bytes, ...], int], Anchored | AnchoredBefore] = _remembering(
-            partial(_event, trust.registry.address)
+            partial(_event, registry)
         )
         self.final: Callable[[Headers], None] = _remembering(partial(_check_final, self.run))
         self.latest: Callable[[Headers, int], TimeBound] = _remembering(partial(_latest, self.run))
@@ -59,17 +79,27 @@ class AnchorChecks:
             partial(_earliest, self.run)
         )
 
+    def following(self, hops: Hops) -> "AnchorChecks":
+        """The checks under what is known of the validators after the hops; raises what `follow_hops` does."""
+        return self._following(hops) if hops else self
+
     def for_evidence(self, evidence: Evidence) -> "AnchorChecks":
         """These checks, or new ones for evidence that is too large for its parts to be remembered."""
         parts = evidence.not_before or ()
         if evidence.anchor is not None:
             parts = (*parts, *evidence.anchor.headers, *evidence.anchor.receipt_nodes)
-        return self if sum(map(len, parts)) <= MAX_REMEMBERED_SIZE else AnchorChecks(self.trust)
+        size = sum(map(len, parts)) + sum(sum(map(len, hop)) for hop in evidence.hops)
+        return self if size <= MAX_REMEMBERED_SIZE else AnchorChecks(Followed(self.trust))
 
 
 def _remembering(check: F) -> F:
     """The check, which looks up whether it has been made with the very same arguments."""
     return cast("F", lru_cache(maxsize=REMEMBERED)(check))
+
+
+def _following(trust: TrustFile, hops: Hops) -> AnchorChecks:
+    """The checks under what is known of the validators after the hops."""
+    return AnchorChecks(follow_hops(trust, [parse_headers(hop) for hop in hops]))
 
 
 def _run(trust: TrustFile, headers: Headers, name: Hash32 | None) -> tuple[Run, int]:

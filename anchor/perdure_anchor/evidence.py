@@ -37,18 +37,20 @@ FILE_SUFFIX: Final = ".evidence.json"
 
 # what a file says of its record, and what all files under one anchor share
 RECORD_KEYS: Final = ("format", "registry", "origin", "slots", "checkpoint")
-ANCHOR_KEYS: Final = ("anchor", "not_before")
+ANCHOR_KEYS: Final = ("anchor", "not_before", "hops")
 
 # with hops or many records; a file of one record without hops stays under 64 KiB
 MAX_EVIDENCE_SIZE = 4 * 1024 * 1024
 MAX_PATH = 48
 MAX_RUN = 64
+MAX_HOPS = 16
 # a branch of 16 hashes is 532 bytes; the leaf holds the receipt, whose logs anybody can add to in his own transaction
 MAX_NODE_SIZE = 128 * 1024
 MAX_RECEIPT_INDEX = 2**16 - 1
 MAX_LOG_POSITION = 2**12 - 1
 
 Headers: TypeAlias = tuple[bytes, ...]
+Hops: TypeAlias = tuple[Headers, ...]
 
 
 class EvidenceError(EncodingError):
@@ -95,7 +97,11 @@ class AnchorProof:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """See SPEC.md, section 5. ``not_before`` is a run of headers (RLP) through the block that the slot ``after`` names."""
+    """See SPEC.md, section 5.
+
+    ``not_before`` is a run of headers (RLP) through the block that the slot ``after`` names; ``hops`` are runs that lead from the
+    trust file's last validators to those of the anchor's block, one a change.
+    """
 
     domain: RegistryDomain
     origin: Origin
@@ -103,6 +109,10 @@ class Evidence:
     checkpoint: SignedCheckpoint | None
     anchor: AnchorProof | None
     not_before: Headers | None
+    hops: Hops = ()
+
+
+AnchorPart: TypeAlias = tuple[AnchorProof | None, Headers | None, Hops]
 
 
 def parse_evidence(raw: bytes) -> Evidence:
@@ -116,24 +126,23 @@ def parse_evidence(raw: bytes) -> Evidence:
     return parse_record_part(top, lambda: parse_anchor_part(top))
 
 
-def parse_record_part(
-    top: dict[str, JsonValue], anchor_part: Callable[[], tuple[AnchorProof | None, Headers | None]]
-) -> Evidence:
+def parse_record_part(top: dict[str, JsonValue], anchor_part: Callable[[], AnchorPart]) -> Evidence:
     """Evidence from the members `RECORD_KEYS`, and what `parse_anchor_part` makes of the others after them."""
     domain, origin = _parse_domain(top["registry"]), parse_origin(top["origin"])
     slots = _parse_slots(top["slots"])
     checkpoint = None if top["checkpoint"] is None else _parse_checkpoint(top["checkpoint"])
-    anchor, not_before = anchor_part()
+    anchor, not_before, hops = anchor_part()
     if anchor is not None and checkpoint is None:
         raise EvidenceError("evidence: an anchor without the checkpoint that it anchors")
-    return Evidence(domain, origin, slots, checkpoint, anchor, not_before)
+    return Evidence(domain, origin, slots, checkpoint, anchor, not_before, hops)
 
 
-def parse_anchor_part(top: dict[str, JsonValue]) -> tuple[AnchorProof | None, Headers | None]:
+def parse_anchor_part(top: dict[str, JsonValue]) -> AnchorPart:
     """What stands under `ANCHOR_KEYS`."""
     return (
         None if top["anchor"] is None else _parse_anchor(top["anchor"]),
         None if top["not_before"] is None else _parse_headers(top["not_before"], "not_before"),
+        tuple([_parse_headers(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)]),
     )
 
 
@@ -209,7 +218,7 @@ def encode_evidence(evidence: Evidence) -> bytes:
         (
             _encode_beginning(evidence.domain, evidence.origin),
             own.encode(),
-            _encode_end(evidence.anchor, evidence.not_before),
+            _encode_end(evidence.anchor, evidence.not_before, evidence.hops),
         )
     )
 
@@ -230,12 +239,13 @@ def _encode_beginning(domain: RegistryDomain, origin: Origin) -> bytes:
 
 # in the order of the log, one anchor and one run of headers serve for many records; few, as each may take megabytes
 @lru_cache(maxsize=4)
-def _encode_end(anchor: AnchorProof | None, not_before: tuple[bytes, ...] | None) -> bytes:
+def _encode_end(anchor: AnchorProof | None, not_before: Headers | None, hops: Hops) -> bytes:
     """The file from behind the checkpoint."""
     members = encode_pretty(
         {
             "anchor": None if anchor is None else _encode_anchor(anchor),
             "not_before": None if not_before is None else _encode_all(not_before),
+            "hops": [_encode_all(hop) for hop in hops],
         }
     )
     return b"," + members.removeprefix(b"{")

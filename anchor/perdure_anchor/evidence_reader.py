@@ -14,9 +14,8 @@ from perdure_anchor.evidence import (
     ANCHOR_KEYS,
     FORMAT,
     RECORD_KEYS,
-    AnchorProof,
+    AnchorPart,
     Evidence,
-    Headers,
     NotEvidence,
     parse_anchor_part,
     parse_evidence,
@@ -58,5 +57,5 @@ class EvidenceReader:
         return parse_record_part(top, lambda: self._anchor_part(anchor_half))
 
 
-def _parse_anchor_half(raw: bytes) -> tuple[AnchorProof | None, Headers | None]:
+def _parse_anchor_half(raw: bytes) -> AnchorPart:
     return parse_anchor_part(take_object(parse_json(raw, "evidence"), "evidence", ANCHOR_KEYS))

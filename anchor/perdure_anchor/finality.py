@@ -12,7 +12,7 @@ from typing import TypeAlias
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import Address, Hash32, to_hex
 from perdure_anchor.header import BlockHeader, parse_header
-from perdure_anchor.qbft import block_hash, check_constants, parse_extra_data, seal_signers
+from perdure_anchor.sealed_header import SealedHeader
 from perdure_anchor.trust import Epoch, TrustFile
 
 
@@ -48,8 +48,8 @@ class TooFewSeals(VerificationError):
     """Fewer distinct validators than the quorum sealed the block or blocks linked after it."""
 
 
-# the copies of each block, with its block hash
-_Groups: TypeAlias = list[tuple[list[BlockHeader], Hash32]]
+# the copies of each block
+_Groups: TypeAlias = list[list[SealedHeader]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,36 +92,36 @@ class Run:
 
 
 def parse_headers(raws: Sequence[bytes]) -> list[BlockHeader]:
-    """The headers, each checked to be QBFT's in form; raises `HeaderError`, `RlpError`, `NotQbftError`."""
-    headers = [parse_header(raw) for raw in raws]
-    for header in headers:
-        check_constants(header)
-    return headers
+    """The headers, of whatever engine; raises `HeaderError`, `RlpError`."""
+    return [parse_header(raw) for raw in raws]
 
 
 def link_run(headers: Sequence[BlockHeader], trust: TrustFile, name: Hash32 | None = None) -> tuple[Run, int]:
     """The run around the block called ``name`` (None: the first one), and that block's position in it.
 
-    All headers have to link. Those beyond the block's epoch, or whose list shows another set, count for nothing: the run
-    ends before them on either side. Raises `BrokenRun`, `NoEpoch`, `ValidatorListMismatch`, or what a bad seal raises.
+    All headers have to be such as their engine writes, and to link. Those beyond the block's epoch, or whose list shows another
+    set, count for nothing: the run ends before them on either side. Raises `WrongEngine`, `ExtraDataError`, `RlpError`,
+    `DoubledHeader`, `BrokenRun`, `BlockNotInRun`, `NoEpoch`, `ValidatorListMismatch`, or what a bad seal raises.
     """
-    groups = _group_copies(headers)
+    groups = _group_copies([trust.engine_at(header.number)(header) for header in headers])
     position = 0 if name is None else _position_of(groups, name)
-    pivot = groups[position][0][0]
+    pivot = groups[position][0]
     epoch = _epoch_of(trust, pivot.number)
     _check_list(pivot, epoch)
     begin, end = position, position + 1
-    while begin > 0 and _belongs(groups[begin - 1][0][0], epoch):
+    while begin > 0 and _belongs(groups[begin - 1][0], epoch):
         begin -= 1
-    while end < len(groups) and _belongs(groups[end][0][0], epoch):
+    while end < len(groups) and _belongs(groups[end][0], epoch):
         end += 1
-    blocks = tuple(Block(copies[0], name, _by_round(copies, epoch)) for copies, name in groups[begin:end])
+    blocks = tuple(
+        Block(copies[0].header, copies[0].hash, _by_round(copies, epoch)) for copies in groups[begin:end]
+    )
     return Run(epoch, blocks), position - begin
 
 
 def _position_of(groups: _Groups, name: Hash32) -> int:
-    for position, (_, block_name) in enumerate(groups):
-        if block_name == name:
+    for position, copies in enumerate(groups):
+        if copies[0].hash == name:
             return position
     raise BlockNotInRun(f"block {to_hex(name)} is not among the headers that should lead to it")
 
@@ -138,70 +138,69 @@ def _epoch_of(trust: TrustFile, block_number: int) -> Epoch:
     return epoch
 
 
-def _belongs(header: BlockHeader, epoch: Epoch) -> bool:
+def _belongs(sealed: SealedHeader, epoch: Epoch) -> bool:
     """Whether the block's seals and coinbase are judged by the epoch; the genesis block has neither."""
-    return header.number > 0 and epoch.covers(header.number) and _lists_the_set(header, epoch)
+    return sealed.number > 0 and epoch.covers(sealed.number) and _lists_the_set(sealed, epoch)
 
 
-def _by_round(copies: Sequence[BlockHeader], epoch: Epoch) -> tuple[frozenset[Address], ...]:
+def _by_round(copies: Sequence[SealedHeader], epoch: Epoch) -> tuple[frozenset[Address], ...]:
     """The sealers in each round; several nodes may store different seals of one round."""
     rounds: dict[int, frozenset[Address]] = {}
-    for header in copies:
-        number = parse_extra_data(header.extra_data).round
-        rounds[number] = rounds.get(number, frozenset()) | _sealers(header, epoch)
+    for sealed in copies:
+        rounds[sealed.round] = rounds.get(sealed.round, frozenset()) | _sealers(sealed, epoch)
     return tuple(rounds.values())
 
 
-def _group_copies(headers: Sequence[BlockHeader]) -> _Groups:
+def _group_copies(headers: Sequence[SealedHeader]) -> _Groups:
     """Copies of one block together, in order of number; raises `BrokenRun` or `DoubledHeader`."""
     groups: _Groups = []
-    for header in headers:
-        name = block_hash(header)
-        if groups and name == groups[-1][1]:
-            if header in groups[-1][0]:
-                raise DoubledHeader(f"block {header.number}: the same header stands twice")
-            groups[-1][0].append(header)
+    for sealed in headers:
+        if groups and sealed.hash == groups[-1][0].hash:
+            if any(sealed.header == copy.header for copy in groups[-1]):
+                raise DoubledHeader(f"block {sealed.number}: the same header stands twice")
+            groups[-1].append(sealed)
             continue
         if groups:
-            _check_link(groups[-1][0][0], groups[-1][1], header)
-        groups.append(([header], name))
+            _check_link(groups[-1][0], sealed)
+        groups.append([sealed])
     return groups
 
 
-def _check_link(parent: BlockHeader, parent_name: Hash32, header: BlockHeader) -> None:
-    if header.number != parent.number + 1:
+def _check_link(parent: SealedHeader, sealed: SealedHeader) -> None:
+    if sealed.number != parent.number + 1:
         raise BrokenRun(
-            f"block {parent.number} is followed by block {header.number}, want {parent.number + 1}"
+            f"block {parent.number} is followed by block {sealed.number}, want {parent.number + 1}"
         )
-    if header.parent_hash != parent_name:
+    if sealed.header.parent_hash != parent.hash:
         raise BrokenRun(
-            f"block {header.number}: its parent is {to_hex(header.parent_hash)}, "
-            f"but block {parent.number} is {to_hex(parent_name)}"
+            f"block {sealed.number}: its parent is {to_hex(sealed.header.parent_hash)}, "
+            f"but block {parent.number} is {to_hex(parent.hash)}"
         )
 
 
-def _lists_the_set(header: BlockHeader, epoch: Epoch) -> bool:
-    return not epoch.lists_are_checked or parse_extra_data(header.extra_data).validators == epoch.validators
+def _lists_the_set(sealed: SealedHeader, epoch: Epoch) -> bool:
+    """Whether a list that honest validators check is the epoch's; blocks that list nobody by design show nothing else."""
+    return not epoch.lists_are_checked or sealed.listed in (None, epoch.validators)
 
 
-def _check_list(header: BlockHeader, epoch: Epoch) -> None:
-    if not _lists_the_set(header, epoch):
+def _check_list(sealed: SealedHeader, epoch: Epoch) -> None:
+    if not _lists_the_set(sealed, epoch):
         raise ValidatorListMismatch(
-            f"block {header.number}: its validators are not those pinned from block {epoch.from_block}: "
+            f"block {sealed.number}: its validators are not those known from block {epoch.from_block} on: "
             "the set has changed since, or this is another chain",
-            hint="ask the consortium for a newer trust file",
+            hint="ask the consortium for a newer trust file, or for evidence that follows the change",
         )
 
 
-def _sealers(header: BlockHeader, epoch: Epoch) -> frozenset[Address]:
-    signers = seal_signers(header)
+def _sealers(sealed: SealedHeader, epoch: Epoch) -> frozenset[Address]:
+    signers = sealed.signers()
     for position, signer in enumerate(signers):
         if signer not in epoch.validators:
             raise ForeignSeal(
-                f"block {header.number}: seal {position} is by {to_hex(signer)}, who is no validator"
+                f"block {sealed.number}: seal {position} is by {to_hex(signer)}, who is no validator"
             )
         if signer in signers[:position]:
-            raise DoubledSeal(f"block {header.number}: {to_hex(signer)} has sealed twice")
+            raise DoubledSeal(f"block {sealed.number}: {to_hex(signer)} has sealed twice")
     return frozenset(signers)
 
 

@@ -13,8 +13,9 @@ from perdure_anchor.record import SLOTS
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
-from perdure_anchor.trust import TrustFile
-from perdure_anchor.verdict import AnchorFacts, Claims, DocumentMatch, Grade, KeyStatus, Verdict
+from perdure_anchor.trust import Epoch, TrustFile
+from perdure_anchor.validator_changes import ValidatorChange
+from perdure_anchor.verdict import AnchorFacts, Claims, DocumentMatch, Fault, Grade, KeyStatus, Verdict
 
 
 class GradeTooLow(VerificationError):
@@ -23,13 +24,14 @@ class GradeTooLow(VerificationError):
 
 @dataclass(slots=True)
 class Findings:
-    """What the steps have shown so far."""
+    """What the steps have shown so far; ``step`` is the one that is under way. ``trust`` grows by the changes that are followed."""
 
     evidence: Evidence
     trust: TrustFile
     allowance: int
+    step: int = 0
     grade: Grade | None = None
-    errors: list[PerdureError] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     shortfall: VerificationError | None = None
     disclosed: dict[str, JsonValue] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Findings:
     signer: Address | None = None
     key: KeyStatus = KeyStatus.UNKNOWN
     anchor: AnchorFacts | None = None
+    changes: tuple[ValidatorChange, ...] = ()
     # whether the anchor's block has the seals that its epoch's own rule wants, be that a quorum or less
     sealed: bool = False
     not_before: TimeBound | None = None
@@ -48,9 +51,16 @@ class Findings:
         try:
             step()
         except PerdureError as error:
-            self.errors.append(error)
+            self.faults.append(Fault(self.step, error))
             return False
         return True
+
+    def epoch(self) -> Epoch:
+        """The epoch of the anchor's block, where there is one."""
+        assert self.anchor is not None
+        epoch = self.trust.epoch_of(self.anchor.block_number)
+        assert epoch is not None
+        return epoch
 
     def verdict(self, require: Grade) -> Verdict:
         """The verdict; a grade below ``require`` is a fault of its own where there is no other."""
@@ -59,13 +69,13 @@ class Findings:
 
 def _conclude(findings: Findings, require: Grade) -> Verdict:
     grade = findings.grade
-    if not findings.errors and (grade is None or grade < require):
-        findings.errors.append(_too_low(findings, require))
+    if not findings.faults and (grade is None or grade < require):
+        findings.faults.append(Fault(findings.step, _too_low(findings, require)))
     checkpoint = findings.evidence.checkpoint
     return Verdict(
         required=require,
         grade=grade,
-        errors=tuple(findings.errors),
+        faults=tuple(findings.faults),
         origin=findings.evidence.origin,
         leaf_hash=findings.leaf_hash,
         index=None if checkpoint is None else checkpoint.index,
@@ -77,6 +87,7 @@ def _conclude(findings: Findings, require: Grade) -> Verdict:
         claims=_claims(findings.disclosed, checkpoint),
         key=findings.key,
         anchor=findings.anchor,
+        validator_changes=tuple(change.after.from_block for change in findings.changes),
         not_before=findings.not_before,
         not_after=findings.not_after,
         who_must_have_lied=_who_must_have_lied(findings),
@@ -94,7 +105,7 @@ def _too_low(findings: Findings, require: Grade) -> VerificationError:
 
 def _shortfall_notes(findings: Findings) -> list[str]:
     """Why it is not more, for a caller who asked for less and got a yes."""
-    if findings.errors or findings.shortfall is None:
+    if findings.faults or findings.shortfall is None:
         return []
     return [f"not more than that is shown: {findings.shortfall}"]
 
@@ -119,18 +130,29 @@ def _who_must_have_lied(findings: Findings) -> str:
             return f"the site {findings.evidence.origin.text}, or whoever has its key"
         case Grade.ANCHORED if not findings.sealed:
             return "whoever supplied the block's header"
+        case Grade.ANCHORED if findings.epoch().consensus == "clique":
+            assert findings.anchor is not None
+            return (
+                f"the {findings.anchor.sealers} of {findings.anchor.validators} signers who sealed it and the blocks after it, or "
+                "whoever has their keys; and without any lie the chain may have gone on without this block"
+            )
         case Grade.ANCHORED:
-            return f"less than a quorum of the validators, by the chain's own rule: {_sealers(findings)}"
+            return f"less than a quorum of the validators, by the chain's own rule: {_coalitions(findings)}"
         case Grade.FINAL:
-            return f"a quorum of the validators: {_sealers(findings)}"
+            return f"a quorum of the validators: {_coalitions(findings)}"
     return "nobody: nothing is shown"
 
 
-def _sealers(findings: Findings) -> str:
-    assert findings.anchor is not None
-    epoch = findings.trust.epoch_of(findings.anchor.block_number)
-    assert epoch is not None
-    return f"{epoch.wanted_seals} of {len(epoch.validators)}, or whoever has their keys"
+def _coalitions(findings: Findings) -> str:
+    """Each set of liars that suffices: of the validators at the anchor's block, or of those before a change that was followed."""
+    now = findings.epoch()
+    texts = [f"{now.wanted_seals} of {len(now.validators)}"]
+    for change in findings.changes:
+        before = change.before
+        texts.append(
+            f"{before.wanted_seals} of the {len(before.validators)} before the change at block {change.after.from_block}"
+        )
+    return f"{', or '.join(texts)}, or whoever has their keys"
 
 
 def _notes(findings: Findings) -> list[str]:
@@ -144,7 +166,28 @@ def _notes(findings: Findings) -> list[str]:
             f"supersession and the site's key are known up to block {findings.anchor.block_number} only; "
             "the site may hold later or rival records"
         )
+        notes += _notes_about_rivals(findings) + _notes_about_times(findings)
         checkpoint = findings.evidence.checkpoint
         if checkpoint is not None and checkpoint.sealed_at > findings.anchor.block_time + findings.allowance:
             notes.append("the site claims to have sealed the log after the time of the block that anchors it")
     return notes
+
+
+def _notes_about_rivals(findings: Findings) -> list[str]:
+    """A quorum's seals show that an honest validator took the block; that nobody took a rival of it is shown by less."""
+    if findings.grade is not Grade.FINAL:
+        return []
+    epoch = findings.epoch()
+    n = len(epoch.validators)
+    parted = f"{2 * epoch.wanted_seals - n} of {n} validators, while the network was parted"
+    return [f"that the chain went on from this block, and from no rival of it, is false by fewer: {parted}"]
+
+
+def _notes_about_times(findings: Findings) -> list[str]:
+    """Bounds that exclude each other: both were computed as they should, so somebody lied about the time."""
+    earliest, latest = findings.not_before, findings.not_after
+    if earliest is None or latest is None or earliest.seconds <= latest.seconds:
+        return []
+    return [
+        "the bounds of time exclude each other: the proposers of one of them lied, or their clocks were wrong"
+    ]

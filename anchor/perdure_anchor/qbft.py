@@ -9,10 +9,10 @@ leaves out the seals only. Who must be in the set, and how many of them, is not 
 from dataclasses import dataclass, replace
 
 from perdure_anchor import rlp
-from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.hashes import Address, Hash32, keccak256
 from perdure_anchor.header import BlockHeader, encode_header
-from perdure_anchor.secp256k1 import SIGNATURE_SIZE, recover_address
+from perdure_anchor.sealed_header import ExtraDataError, SealedHeader, WrongEngine, sealed_genesis
+from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 
 # mixHash of every Istanbul-type header: the end of the text "Istanbul practical byzantine fault tolerance"
 MIX_HASH = Hash32(bytes.fromhex("63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365"))
@@ -22,14 +22,6 @@ VANITY_SIZE = 32
 
 _VOTE_ADD, _VOTE_DROP = b"\xff", b""
 _ROUND_BITS = 32
-
-
-class ExtraDataError(EncodingError):
-    """extraData is not in QBFT's form."""
-
-
-class NotQbftError(VerificationError):
-    """A header without the constants that each QBFT header has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +51,15 @@ def parse_extra_data(raw: bytes) -> ExtraData:
     vanity, validators, vote, round_number, seals = items
     return ExtraData(
         vanity=rlp.decode_bytes(vanity, "extraData vanity", VANITY_SIZE),
-        validators=tuple(Address(octets) for octets in _strings(validators, "extraData validator", 20)),
+        validators=tuple(Address(octets) for octets in strings_of(validators, "extraData validator", 20)),
         vote=_parse_vote(vote),
         round=rlp.decode_int(round_number, "extraData round", _ROUND_BITS),
-        seals=_strings(seals, "extraData seal", SIGNATURE_SIZE),
+        seals=strings_of(seals, "extraData seal", SIGNATURE_SIZE),
     )
 
 
-def _strings(item: rlp.Decoded, what: str, size: int) -> tuple[bytes, ...]:
+def strings_of(item: rlp.Decoded, what: str, size: int) -> tuple[bytes, ...]:
+    """The strings of a list, each of ``size`` bytes; raises `ExtraDataError` or `RlpError`."""
     if not isinstance(item, list):
         raise ExtraDataError(f"{what}: got a string, want a list of them")
     return tuple(rlp.decode_bytes(element, what, size) for element in item)
@@ -105,18 +98,31 @@ def _hash_with(header: BlockHeader, extra: ExtraData) -> Hash32:
     return keccak256(encode_header(header.with_extra_data(encode_extra_data(extra))))
 
 
+def read(header: BlockHeader) -> SealedHeader:
+    """The header as QBFT reads it; raises `WrongEngine`, `ExtraDataError`, `RlpError`. Block 0 lists and seals nothing here."""
+    check_constants(header)
+    if header.number == 0:
+        return sealed_genesis(header)
+    extra = parse_extra_data(header.extra_data)
+    digest = _hash_with(header, replace(extra, seals=()))
+    # most blocks are of round 0, where both hashes are of the same bytes
+    name = digest if extra.round == 0 else _hash_with(header, replace(extra, round=0, seals=()))
+    return SealedHeader(header, name, extra.validators, extra.round, digest, extra.seals)
+
+
 def seal_signers(header: BlockHeader) -> tuple[Address, ...]:
     """The account behind each commit seal, in the header's order, doubled ones included; raises `SignatureError`."""
-    digest = commit_hash(header)
-    return tuple(recover_address(digest, seal) for seal in parse_extra_data(header.extra_data).seals)
+    return read(header).signers()
 
 
 def check_constants(header: BlockHeader) -> None:
-    """Raise `NotQbftError` unless mixHash, difficulty and nonce are those of QBFT."""
+    """Raise `WrongEngine` unless mixHash, difficulty and nonce are those of every Istanbul-type header."""
     if header.mix_hash != MIX_HASH:
-        raise NotQbftError(f"block {header.number}: mixHash is not that of a QBFT header")
+        raise WrongEngine(f"block {header.number}: mixHash is not that of a QBFT or IBFT2 header")
     if header.difficulty != DIFFICULTY or header.nonce != NONCE:
-        raise NotQbftError(f"block {header.number}: difficulty or nonce are not those of a QBFT header")
+        raise WrongEngine(
+            f"block {header.number}: difficulty or nonce are not those of a QBFT or IBFT2 header"
+        )
 
 
 def quorum(validators: int) -> int:

@@ -8,8 +8,9 @@ how an epoch's rules are applied in `perdure_anchor.finality`.
 from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import Origin, RegistryDomain
+from perdure_anchor.engines import ENGINES, Engine
 from perdure_anchor.hashes import Address, Hash32
-from perdure_anchor.qbft import quorum
+from perdure_anchor.qbft import max_faulty, quorum
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Epoch:
     """The validators of the blocks ``from_block`` to ``to_block``, both included; ``to_block`` None: still in force.
 
     ``client`` speaks for all validators. ``selection`` says whether headers list the validators (``header``) or a contract
-    does (``contract``). ``validators`` ascend.
+    does (``contract``). ``consensus`` is a key of `perdure_anchor.engines.ENGINES`. ``validators`` ascend.
     """
 
     from_block: int
@@ -64,12 +65,17 @@ class Epoch:
     def wanted_seals(self) -> int:
         """How many distinct validators have to seal under the epoch's own rule."""
         n = len(self.validators)
-        return quorum(n) if self.quorum_rule == "ceil(2n/3)" else 2 * ((n - 1) // 3) + 1
+        match self.quorum_rule:
+            case "ceil(2n/3)":
+                return quorum(n)
+            case "2f+1":
+                return 2 * max_faulty(n) + 1
+        return n // 2 + 1
 
     @property
     def is_final(self) -> bool:
-        """Whether the rule is strong enough for two quorums always to share an honest validator."""
-        return self.wanted_seals >= quorum(len(self.validators))
+        """Whether blocks become final, by a rule that is strong enough for two quorums always to share an honest validator."""
+        return self.consensus != "clique" and self.wanted_seals >= quorum(len(self.validators))
 
     @property
     def lists_are_checked(self) -> bool:
@@ -79,7 +85,12 @@ class Epoch:
     @property
     def coinbase_is_proposer(self) -> bool:
         """Whether honest validators compare a header's coinbase with its author before they seal it."""
-        return self.client != "goquorum"
+        return self.client != "goquorum" and self.consensus == "qbft"
+
+    @property
+    def can_be_followed(self) -> bool:
+        """Whether headers show by whom the validators were replaced: every header lists them, and lists are checked."""
+        return self.lists_are_checked and self.is_final
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,11 @@ class TrustFile:
     def epoch_of(self, block_number: int) -> Epoch | None:
         """The epoch that covers the block, or None."""
         return next((epoch for epoch in self.epochs if epoch.covers(block_number)), None)
+
+    def engine_at(self, block_number: int) -> Engine:
+        """How headers of this number are read: by the engine of the last epoch that begins before, or else of the first."""
+        before = [epoch for epoch in self.epochs if epoch.from_block <= block_number]
+        return ENGINES[(before or self.epochs[:1])[-1].consensus]
 
     def pinned_keys(self, origin: Origin) -> tuple[Address, ...]:
         """The keys pinned for a site; empty where none are."""

@@ -24,12 +24,24 @@ MAX_TRUST_FILE_SIZE = 4 * 1024 * 1024
 MAX_VALIDATORS = 256
 _MAX_ENTRIES = 4096
 
-# who wrote the blocks' lists and coinbases, and so what they are worth (SPEC.md, section 6.3)
-CLIENTS = ("besu", "goquorum", "devnet")
-CONSENSUS = ("qbft",)
-SELECTIONS = ("header", "contract")
-QUORUM_RULES = ("ceil(2n/3)", "2f+1")
+# who wrote the blocks' lists and coinbases, and so what they are worth (SPEC.md, section 6.3); with the engines that each runs
+CLIENTS: Final = {
+    "besu": ("qbft", "ibft2"),
+    "goquorum": ("qbft",),
+    "geth": ("clique",),
+    "devnet": ("qbft",),
+}
+CONSENSUS = ("qbft", "ibft2", "clique")
+# how validators are selected, and how many of them have to seal, in each engine
+SELECTIONS: Final = {"qbft": ("header", "contract"), "ibft2": ("header",), "clique": ("header",)}
+QUORUM_RULES: Final = {
+    "qbft": ("ceil(2n/3)", "2f+1"),
+    "ibft2": ("ceil(2n/3)",),
+    "clique": ("floor(n/2)+1",),
+}
 CURVES = ("secp256k1",)
+# NIST P-256, which Besu offers as ecCurve
+UNSUPPORTED_CURVE = "secp256r1"
 
 _FINGERPRINT_GROUP = 4
 _TEXT_WITHOUT_CONTROL = re.compile(r"[^\x00-\x1f\x7f-\x9f]*")
@@ -37,6 +49,10 @@ _TEXT_WITHOUT_CONTROL = re.compile(r"[^\x00-\x1f\x7f-\x9f]*")
 
 class TrustFileError(ConfigError):
     """The file is not a trust file; the answer to any question about evidence would be worthless."""
+
+
+class UnsupportedCurve(TrustFileError):
+    """The chain's keys are of a curve whose seals this library does not recover."""
 
 
 def fingerprint(raw: bytes) -> str:
@@ -153,16 +169,34 @@ def _parse_epoch(value: JsonValue) -> Epoch:
     members = take_object(value, "epoch", _EPOCH_KEYS)
     last = members["to"]
     accounts = take_list(members["validators"], "validators", MAX_VALIDATORS)
+    consensus = _one_of(members["consensus"], "epoch consensus", CONSENSUS)
     return Epoch(
         from_block=take_integer(members["from"], "epoch from"),
         to_block=None if last is None else take_integer(last, "epoch to"),
-        client=_one_of(members["client"], "epoch client", CLIENTS),
-        consensus=_one_of(members["consensus"], "epoch consensus", CONSENSUS),
-        selection=_one_of(members["selection"], "epoch selection", SELECTIONS),
-        quorum_rule=_one_of(members["quorum"], "epoch quorum", QUORUM_RULES),
-        curve=_one_of(members["curve"], "epoch curve", CURVES),
+        client=_parse_client(members["client"], consensus),
+        consensus=consensus,
+        selection=_one_of(members["selection"], f"epoch selection of {consensus}", SELECTIONS[consensus]),
+        quorum_rule=_one_of(members["quorum"], f"epoch quorum of {consensus}", QUORUM_RULES[consensus]),
+        curve=_parse_curve(members["curve"]),
         validators=tuple(_parse_address(account, "validator") for account in accounts),
     )
+
+
+def _parse_client(value: JsonValue, consensus: str) -> str:
+    client = _one_of(value, "epoch client", tuple(CLIENTS))
+    if consensus not in CLIENTS[client]:
+        raise TrustFileError(f"epoch client: {client} does not run {consensus}")
+    return client
+
+
+def _parse_curve(value: JsonValue) -> str:
+    if value == UNSUPPORTED_CURVE:
+        raise UnsupportedCurve(
+            f"epoch curve: the chain's ecCurve is {UNSUPPORTED_CURVE}, whose seals cannot be judged here: accounts, seals and "
+            "transactions of other chains and tools are all of secp256k1",
+            hint="run the consortium's chain with Besu's default curve, secp256k1",
+        )
+    return _one_of(value, "epoch curve", CURVES)
 
 
 def _check_names(trust: TrustFile) -> None:

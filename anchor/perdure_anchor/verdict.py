@@ -53,8 +53,19 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and at which step of SPEC.md, section 9.2, it was found; the same step for a grade below the required one."""
+
+    step: int
+    error: PerdureError
+
+
+@dataclass(frozen=True, slots=True)
 class AnchorFacts:
-    """The block in which the registry spoke, and, if it only confirmed, what it says of the first time."""
+    """The block in which the registry spoke, and, if it only confirmed, what it says of the first time.
+
+    ``sealers`` distinct ones of ``validators`` sealed it or one of the ``descendants`` blocks after it that evidence shows.
+    """
 
     block_number: int
     block_hash: Hash32
@@ -62,19 +73,22 @@ class AnchorFacts:
     signer: Address
     previous_size: int | None
     first_block: int | None
+    sealers: int
+    validators: int
+    descendants: int
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of `perdure_anchor.verify.verify`.
 
-    ``grade`` is the highest one shown before the first fault, None if not even the record's form holds. ``errors`` has every
-    fault, and why the grade is below the required one. ``disclosed`` are the values of the slots that the evidence shows.
+    ``grade`` is the highest one shown before the first fault, None if not even the record's form holds. ``faults`` has every
+    one, and why the grade is below the required one. ``validator_changes`` are the blocks at which the evidence shows a new set. ``disclosed`` are the values of the slots that the evidence shows.
     """
 
     required: Grade
     grade: Grade | None
-    errors: tuple[PerdureError, ...]
+    faults: tuple[Fault, ...]
     origin: Origin
     leaf_hash: Hash32 | None
     index: int | None
@@ -86,6 +100,7 @@ class Verdict:
     claims: Claims
     key: KeyStatus
     anchor: AnchorFacts | None
+    validator_changes: tuple[int, ...]
     not_before: TimeBound | None
     not_after: TimeBound | None
     who_must_have_lied: str
@@ -94,4 +109,9 @@ class Verdict:
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong and the required grade is reached."""
-        return not self.errors and self.grade is not None and self.grade >= self.required
+        return not self.faults and self.grade is not None and self.grade >= self.required
+
+    @property
+    def errors(self) -> tuple[PerdureError, ...]:
+        """What is wrong, without the steps."""
+        return tuple(fault.error for fault in self.faults)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from perdure_anchor.anchor_checks import AnchorChecks
 from perdure_anchor.checkpoint import Checkpoint
 from perdure_anchor.errors import VerificationError
-from perdure_anchor.evidence import AnchorProof, Evidence, Headers, SignedCheckpoint
+from perdure_anchor.evidence import AnchorProof, Evidence, Headers
 from perdure_anchor.finality import Run
 from perdure_anchor.findings import Findings, GradeTooLow
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, to_hex
@@ -19,6 +19,7 @@ from perdure_anchor.record import SLOTS, leaf_from_digests
 from perdure_anchor.registry_event import Anchored, AnchoredBefore
 from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.trust import Epoch, TrustFile
+from perdure_anchor.validator_changes import Followed, HopBeyondAnchor
 from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Grade, KeyStatus, Verdict
 
 
@@ -67,7 +68,7 @@ class Verifier:
     __slots__ = ("_checks",)
 
     def __init__(self, trust: TrustFile) -> None:
-        self._checks = AnchorChecks(trust)
+        self._checks = AnchorChecks(Followed(trust))
 
     def verify(
         self,
@@ -102,26 +103,29 @@ def verify(
 
 def _verify_steps(findings: Findings, checks: AnchorChecks, document: Document | None) -> None:
     evidence = findings.evidence
-    _verify_registry(evidence, findings.trust)  # 1
+    _verify_registry(findings)  # 1
     _verify_record(findings)  # 2
     findings.take(lambda: _verify_document(findings, document))  # 3
-    if evidence.checkpoint is None:
-        findings.shortfall = GradeTooLow("the record is in no signed checkpoint yet")
+    checkpoint = _verify_checkpoint(findings, checks)  # 4
+    if checkpoint is None:
         return
-    checkpoint = _verify_checkpoint(findings, checks, evidence.checkpoint)  # 4
     proof = evidence.anchor
     if proof is None:
         findings.shortfall = findings.shortfall or GradeTooLow("the checkpoint is not anchored yet")
         return
-    run = _verify_anchor(findings, checks, checkpoint, proof)  # 5, 6
-    if not _verify_finality(findings, checks, run.epoch, proof.headers):  # 7
+    checks = _follow_validators(findings, checks)  # 5
+    run = _verify_headers(findings, checks, proof.headers)  # 6
+    _verify_anchor(findings, checks, checkpoint, proof, run)  # 7
+    if not _verify_finality(findings, checks, run.epoch, proof.headers):  # 8
         return
-    findings.take(lambda: _verify_not_after(findings, checks, proof.headers))  # 8
-    findings.take(lambda: _verify_not_before(findings, checks, run))  # 9
+    findings.take(lambda: _verify_not_after(findings, checks, proof.headers))  # 9
+    findings.take(lambda: _verify_not_before(findings, checks, run))  # 10
 
 
-def _verify_registry(evidence: Evidence, trust: TrustFile) -> None:
+def _verify_registry(findings: Findings) -> None:
     """Step 1: the evidence speaks of the pinned chain and registry."""
+    findings.step = 1
+    evidence, trust = findings.evidence, findings.trust
     if evidence.domain.chain_id != trust.chain_id:
         raise WrongRegistry(
             f"chain id: the evidence is of chain {evidence.domain.chain_id}, the trust file of {trust.chain_id}",
@@ -137,6 +141,7 @@ def _verify_registry(evidence: Evidence, trust: TrustFile) -> None:
 
 def _verify_record(findings: Findings) -> None:
     """Step 2: the disclosures stand in their places, and hash to the leaf."""
+    findings.step = 2
     slots = findings.evidence.slots
     for name, slot in zip(SLOTS, slots, strict=True):
         if slot.disclosure is not None:
@@ -147,6 +152,7 @@ def _verify_record(findings: Findings) -> None:
 
 def _verify_document(findings: Findings, document: Document | None) -> None:
     """Step 3: a document that is given is the recorded one."""
+    findings.step = 3
     if document is None:
         return
     recorded = findings.disclosed.get("document_sha256")
@@ -164,9 +170,14 @@ def _verify_document(findings: Findings, document: Document | None) -> None:
     findings.document = DocumentMatch.MATCHED
 
 
-def _verify_checkpoint(findings: Findings, checks: AnchorChecks, signed: SignedCheckpoint) -> Checkpoint:
+def _verify_checkpoint(findings: Findings, checks: AnchorChecks) -> Checkpoint | None:
     """Step 4: the leaf is in the checkpoint, and somebody's key signed it; a pinned key makes it the site's."""
+    findings.step = 4
     evidence = findings.evidence
+    signed = evidence.checkpoint
+    if signed is None:
+        findings.shortfall = GradeTooLow("the record is in no signed checkpoint yet")
+        return None
     assert findings.leaf_hash is not None
     verify_inclusion(findings.leaf_hash, signed.index, signed.size, signed.path, signed.root)
     checkpoint = Checkpoint(evidence.origin.site, signed.size, signed.root, signed.sealed_at)
@@ -184,11 +195,31 @@ def _verify_checkpoint(findings: Findings, checks: AnchorChecks, signed: SignedC
     return checkpoint
 
 
+def _follow_validators(findings: Findings, checks: AnchorChecks) -> AnchorChecks:
+    """Step 5: the hops lead from the pinned validators to later ones."""
+    findings.step = 5
+    checks = checks.following(findings.evidence.hops)
+    findings.trust, findings.changes = checks.trust, checks.changes
+    return checks
+
+
+def _verify_headers(findings: Findings, checks: AnchorChecks, headers: Headers) -> Run:
+    """Step 6: the anchor's block and those after it link, and are sealed by validators of their epoch."""
+    findings.step = 6
+    run, _ = checks.run(headers, None)
+    number = run.blocks[0].number
+    if findings.changes and number < findings.changes[-1].after.from_block:
+        raise HopBeyondAnchor(
+            f"hop to block {findings.changes[-1].after.from_block}: leads past the anchor's block {number}"
+        )
+    return run
+
+
 def _verify_anchor(
-    findings: Findings, checks: AnchorChecks, checkpoint: Checkpoint, proof: AnchorProof
-) -> Run:
-    """Steps 5 and 6: the run of headers links, and the registry's event about the checkpoint is in its first block."""
-    run, _ = checks.run(proof.headers, None)
+    findings: Findings, checks: AnchorChecks, checkpoint: Checkpoint, proof: AnchorProof, run: Run
+) -> None:
+    """Step 7: the registry's event about the checkpoint is in the run's first block."""
+    findings.step = 7
     block = run.blocks[0]
     if block.number < findings.trust.registry.deployment_block:
         raise BeforeDeployment(
@@ -204,6 +235,9 @@ def _verify_anchor(
         signer=event.signer,
         previous_size=event.previous_size if isinstance(event, Anchored) else None,
         first_block=event.first_block if isinstance(event, AnchoredBefore) else None,
+        sealers=len(run.sealers_from(0)),
+        validators=len(run.epoch.validators),
+        descendants=len(run.blocks) - 1,
     )
     findings.grade, findings.shortfall = Grade.ANCHORED, None
     if findings.key is not KeyStatus.PINNED:
@@ -212,7 +246,6 @@ def _verify_anchor(
             findings.notes.append(
                 "the key is none of those pinned for the site: only the registry vouches for it"
             )
-    return run
 
 
 def _check_event(
@@ -232,7 +265,8 @@ def _check_event(
 
 
 def _verify_finality(findings: Findings, checks: AnchorChecks, epoch: Epoch, headers: Headers) -> bool:
-    """Step 7: enough validators sealed the block or blocks after it. Says whether the epoch's own rule is met."""
+    """Step 8: enough validators sealed the block or blocks after it. Says whether the epoch's own rule is met."""
+    findings.step = 8
     try:
         checks.final(headers)
     except VerificationError as error:
@@ -242,24 +276,46 @@ def _verify_finality(findings: Findings, checks: AnchorChecks, epoch: Epoch, hea
     if epoch.is_final:
         findings.grade = Grade.FINAL
     else:
-        findings.shortfall = GradeTooLow(
-            f"the chain's own rule is {epoch.quorum_rule}: {epoch.wanted_seals} of {len(epoch.validators)} seals, "
-            "which two blocks can have without an honest validator in common"
-        )
+        findings.shortfall = GradeTooLow(_why_not_final(findings, epoch))
     if epoch.to_block is None:
-        findings.notes.append(
-            f"the validator set was pinned at block {epoch.from_block} and is taken as still in force"
-        )
+        findings.notes.append(_note_about_set(findings, epoch))
     return True
 
 
+def _why_not_final(findings: Findings, epoch: Epoch) -> str:
+    assert findings.anchor is not None
+    if epoch.consensus == "clique":
+        return (
+            "Clique has no finality, one signature makes a block: "
+            f"{findings.anchor.sealers} of {findings.anchor.validators} signers sealed this one or the "
+            f"{findings.anchor.descendants} blocks after it, and honest signers may still have left it for a rival"
+        )
+    return (
+        f"the chain's own rule is {epoch.quorum_rule}: {epoch.wanted_seals} of {len(epoch.validators)} seals, "
+        "which two blocks can have without an honest validator in common"
+    )
+
+
+def _note_about_set(findings: Findings, epoch: Epoch) -> str:
+    if not findings.changes:
+        return f"the validator set was pinned at block {epoch.from_block} and is taken as still in force"
+    pinned = findings.changes[0].before
+    blocks = ", ".join(str(change.after.from_block) for change in findings.changes)
+    return (
+        f"the validator set was pinned at block {pinned.from_block} and followed through changes known at block {blocks}; "
+        "the last is taken as still in force"
+    )
+
+
 def _verify_not_after(findings: Findings, checks: AnchorChecks, headers: Headers) -> None:
-    """Step 8: the latest moment at which the anchor's block came to exist."""
+    """Step 9: the latest moment at which the anchor's block came to exist."""
+    findings.step = 9
     findings.not_after = checks.latest(headers, findings.allowance)
 
 
 def _verify_not_before(findings: Findings, checks: AnchorChecks, run: Run) -> None:
-    """Step 9: the record names a block, which had to exist before the record could be composed."""
+    """Step 10: the record names a block, which had to exist before the record could be composed."""
+    findings.step = 10
     raws = findings.evidence.not_before
     if raws is None:
         return

@@ -9,7 +9,7 @@ affair: see `perdure_anchor.qbft`.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from perdure_anchor import qbft
+from perdure_anchor import ibft2, qbft
 from perdure_anchor.errors import ChainError, EncodingError
 from perdure_anchor.hashes import Hash32, keccak256, to_hex
 from perdure_anchor.header import FIELD_COUNTS, BlockHeader, encode_header
@@ -65,7 +65,7 @@ def keccak_block_hash(header: BlockHeader) -> Hash32:
 
 
 # QBFT first: it is the chain that Perdure is made for
-BLOCK_HASH_RULES: tuple[HashRule, ...] = (qbft.block_hash, keccak_block_hash)
+BLOCK_HASH_RULES: tuple[HashRule, ...] = (qbft.block_hash, ibft2.block_hash, keccak_block_hash)
 
 
 def header_from_block(block: Mapping[str, Json], rules: Sequence[HashRule] = BLOCK_HASH_RULES) -> BlockHeader:

@@ -10,7 +10,6 @@ from perdure_anchor.errors import VerificationError
 from perdure_anchor.evidence import MAX_RUN
 from perdure_anchor.finality import NoEpoch, Run, link_run
 from perdure_anchor.header import BlockHeader, encode_header
-from perdure_anchor.qbft import block_hash
 from perdure_anchor.time_bounds import wanted_proposers
 from perdure_anchor.trust import Epoch, TrustFile
 from perdure_contracts.chain import ChainClient
@@ -42,7 +41,9 @@ def fetch_known_block(chain: AnchorChain) -> KnownBlock:
     """The newest block that a quorum of the pinned validators has sealed, with the run that leads to it."""
     try:
         headers = _headers_back(chain.client, chain.trust, chain.client.head_number())
-        run, position = link_run(headers, chain.trust, block_hash(headers[-1]))
+        run, position = link_run(
+            headers, chain.trust, chain.trust.engine_at(headers[-1].number)(headers[-1]).hash
+        )
         newest = _newest_final(run, position)
     except VerificationError as error:
         raise BlocksNotVerified(

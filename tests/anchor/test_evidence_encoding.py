@@ -55,6 +55,7 @@ evidences = st.builds(
     checkpoint=checkpoints,
     anchor=st.none() | anchors,
     not_before=st.none() | headers,
+    hops=st.lists(headers, max_size=2).map(tuple),
 ) | st.builds(
     Evidence,
     domain=st.just(RegistryDomain(1, Address(bytes(20)))),
@@ -63,6 +64,7 @@ evidences = st.builds(
     checkpoint=st.none(),
     anchor=st.none(),
     not_before=st.none() | headers,
+    hops=st.lists(headers, max_size=2).map(tuple),
 )
 
 
@@ -82,6 +84,7 @@ def encoded_whole(evidence: Evidence) -> bytes:
         "checkpoint": None,
         "anchor": None,
         "not_before": None if evidence.not_before is None else list(map(text, evidence.not_before)),
+        "hops": [list(map(text, hop)) for hop in evidence.hops],
     }
     if evidence.checkpoint is not None:
         members["checkpoint"] = {
@@ -111,12 +114,12 @@ def test_the_bytes_are_those_of_the_json_encoder(evidence: Evidence) -> None:
     assert encode_evidence(evidence) == encoded_whole(evidence)
 
 
-@given(st.lists(evidences, min_size=2, max_size=2), st.lists(st.booleans(), min_size=6, max_size=6))
+@given(st.lists(evidences, min_size=2, max_size=2), st.lists(st.booleans(), min_size=7, max_size=7))
 def test_evidence_that_shares_parts_keeps_its_own(pair: list[Evidence], second: list[bool]) -> None:
     """Parts of two files in any mixture, after both have been encoded."""
     for evidence in pair:
         encode_evidence(evidence)
-    parts = ("domain", "origin", "slots", "checkpoint", "anchor", "not_before")
+    parts = ("domain", "origin", "slots", "checkpoint", "anchor", "not_before", "hops")
     mixed = Evidence(**{part: getattr(pair[side], part) for part, side in zip(parts, second, strict=True)})
     assert encode_evidence(mixed) == encoded_whole(mixed)
     if mixed.anchor is None or mixed.checkpoint is not None:

@@ -23,7 +23,7 @@ from perdure_anchor.finality import (
 )
 from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.header import BlockHeader, encode_header
-from perdure_anchor.qbft import NotQbftError
+from perdure_anchor.sealed_header import WrongEngine
 from perdure_anchor.secp256k1 import SignatureError
 from perdure_anchor.trust import TrustFile
 from simulated_chain import (
@@ -271,8 +271,8 @@ def test_broken_runs_are_refused(headers: list[BlockHeader], error: type[Perdure
 def test_headers_of_other_consensus_are_refused() -> None:
     raw = encode_header(with_field(ONE, MIX_HASH, bytes(32)))
     assert parse_headers([encode_header(ONE)]) == [ONE]
-    with pytest.raises(NotQbftError):
-        parse_headers([encode_header(ONE), raw])
+    with pytest.raises(WrongEngine):
+        link_run(parse_headers([encode_header(ONE), raw]), TRUST)
 
 
 # --- where a run ends
@@ -362,6 +362,6 @@ def test_lists_are_compared_where_validators_compare_them(
     if not refused:
         assert is_final([header], trust)
         return
-    with pytest.raises(ValidatorListMismatch, match="block 1: its validators are not those pinned") as caught:
+    with pytest.raises(ValidatorListMismatch, match="block 1: its validators are not those known") as caught:
         link_run([header], trust)
     assert caught.value.hint is not None

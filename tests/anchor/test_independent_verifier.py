@@ -21,9 +21,11 @@ from perdure_anchor.header import BlockHeader, encode_header, parse_header
 from perdure_anchor.record import SLOTS
 from simulated_chain import (
     DIFFICULTY,
+    NONCE,
     PLAIN,
     RECEIPTS_ROOT,
     TIMESTAMP,
+    SimulatedChain,
     Story,
     account,
     accounts,
@@ -39,6 +41,7 @@ from simulated_chain import (
 )
 from specification_example import SPEC, VECTORS, committed_example
 from tools.accounts import high_s_twin
+from tools.hop_stories import CHANGED, FIVE, REFUSED_HOPS, with_hops
 from tools.two_verifiers import Question, agreed_answer, question
 
 SCRIPT = Path(independent_verifier.__file__)
@@ -153,10 +156,11 @@ def epoch(**changes: object) -> Question:
     return question(tell().evidence, with_epoch(tell().trust, **changes))
 
 
-def first_header(edit: Callable[[BlockHeader], BlockHeader]) -> Question:
+def first_header(edit: Callable[[BlockHeader], BlockHeader], story: Story = PLAIN) -> Question:
     """The anchor's header changed after it was sealed."""
-    first, *others = tell().evidence.anchor.headers
-    return anchored(headers=(encode_header(edit(parse_header(first))), *others))
+    first, *others = tell(story).evidence.anchor.headers
+    headers = (encode_header(edit(parse_header(first))), *others)
+    return question(with_anchor(tell(story).evidence, headers=headers), tell(story).trust)
 
 
 def raw_first_header(edit: Callable[[list], object]) -> Question:
@@ -200,6 +204,21 @@ def after_is_the_anchor() -> Question:
     return question(evidence, other.trust)
 
 
+def hop_beyond_anchor() -> Question:
+    """The hop is good, and the anchor older than it."""
+    chain = SimulatedChain(FIVE, blocks=list(tell().chain.blocks))
+    hop = (chain.add().raw,)
+    return question(replace(tell().evidence, hops=(hop,)), tell().trust)
+
+
+def of_another_engine(header: BlockHeader) -> BlockHeader:
+    return with_field(header, NONCE, b"perdure!")
+
+
+def shorter_extra(header: BlockHeader) -> BlockHeader:
+    return header.with_extra_data(header.extra_data[1:])
+
+
 def deep(levels: int) -> str:
     return "[" * levels + "]" * levels
 
@@ -229,7 +248,7 @@ FAULTS: list[tuple[str, Question]] = [
     ("LoneSurrogate", spelled('"origin"', '"\\ud800": 1, "origin"')),
     ("TooDeep", spelled("20260", deep(16))),
     ("WrongType", spelled("20260", deep(15))),
-    ("UnknownKey", edited(lambda value: value.update(hops=[]))),
+    ("UnknownKey", edited(lambda value: value.update(skips=[]))),
     ("MissingKey", edited(lambda value: value.pop("anchor"))),
     ("WrongType", edited(lambda value: value["checkpoint"].update(index=True))),
     ("WrongType", edited(lambda value: value["checkpoint"].update(size=2**48))),
@@ -273,7 +292,16 @@ FAULTS: list[tuple[str, Question]] = [
     ("RlpError", raw_first_header(lambda fields: fields.__setitem__(RECEIPTS_ROOT, bytes(31)))),
     ("RlpError", raw_first_header(lambda fields: fields.__setitem__(TIMESTAMP, b"\0\1"))),
     ("RlpError", anchored(headers=(tell().evidence.anchor.headers[0] + b"\0",))),
-    ("NotQbftError", first_header(lambda header: with_field(header, DIFFICULTY, b"\2"))),
+    *[(error.__name__, question(evidence, CHANGED.trust)) for evidence, error, _ in REFUSED_HOPS.values()],
+    ("HopNotAllowed", told(Story(client="goquorum", changes=(FIVE,)))),
+    ("HopBeyondAnchor", hop_beyond_anchor()),
+    ("RlpError", question(with_hops((b"\xc0\x00",)), CHANGED.trust)),
+    ("HeaderError", question(with_hops((b"\xc0",)), CHANGED.trust)),
+    ("WrongEngine", first_header(of_another_engine, Story(engine="ibft2"))),
+    ("WrongEngine", first_header(of_another_engine, Story(engine="clique"))),
+    ("ExtraDataError", first_header(shorter_extra, Story(engine="clique"))),
+    ("GradeTooLow", told(Story(engine="clique", validators=3))),
+    ("WrongEngine", first_header(lambda header: with_field(header, DIFFICULTY, b"\2"))),
     ("ExtraDataError", first_header(lambda header: header.with_extra_data(rlp.encode([])))),
     ("DoubledHeader", anchored(headers=tell().evidence.anchor.headers[:1] * 2)),
     ("BrokenRun", anchored(headers=(tell().anchor_block.raw, tell().chain.blocks[6].raw))),
@@ -346,7 +374,12 @@ def test_both_name_the_fault(fault: str, asked: Question):
 
 
 # named in the text, but never by a verifier of evidence: the registry's own, and the trust file's
-NOT_OF_EVIDENCE = {"AppendProofLengthError", "OldRootMismatchError", "TrustFileError"}
+NOT_OF_EVIDENCE = {
+    "AppendProofLengthError",
+    "OldRootMismatchError",
+    "TrustFileError",
+    "UnsupportedCurve",
+}
 NO_FAULTS = {"Anchored", "AnchoredBefore", "AnchorRegistry", "Consortium", "Frontier", "Infinity", "NaN"}
 
 

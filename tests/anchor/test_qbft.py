@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from perdure_anchor import qbft, rlp
 from perdure_anchor.hashes import Address, keccak256
 from perdure_anchor.header import encode_header
-from perdure_anchor.qbft import ExtraData, ExtraDataError, NotQbftError, Vote
+from perdure_anchor.qbft import ExtraData, Vote
+from perdure_anchor.sealed_header import ExtraDataError, WrongEngine
 from perdure_anchor.secp256k1 import SignatureError
 from simulated_chain import (
     DIFFICULTY,
@@ -209,7 +210,7 @@ def test_a_seal_that_no_key_made_is_refused() -> None:
 @pytest.mark.parametrize(
     ("position", "octets", "message"),
     [
-        (MIX_HASH, bytes(32), "block 1: mixHash is not that of a QBFT header"),
+        (MIX_HASH, bytes(32), "block 1: mixHash is not that of a QBFT or IBFT2 header"),
         (DIFFICULTY, b"\2", "block 1: difficulty or nonce are not"),
         (DIFFICULTY, b"", "block 1: difficulty or nonce are not"),
         (NONCE, bytes(7) + b"\1", "block 1: difficulty or nonce are not"),
@@ -217,7 +218,7 @@ def test_a_seal_that_no_key_made_is_refused() -> None:
 )
 def test_the_constants_are_wanted(position: int, octets: bytes, message: str) -> None:
     qbft.check_constants(BLOCK.header)
-    with pytest.raises(NotQbftError, match=message):
+    with pytest.raises(WrongEngine, match=message):
         qbft.check_constants(with_field(BLOCK.header, position, octets))
 
 

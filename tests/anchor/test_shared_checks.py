@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-import perdure_anchor.qbft
+import perdure_anchor.sealed_header
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from perdure_anchor.evidence_reader import EvidenceReader
 from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import parse_trust_file
+from perdure_anchor.validator_changes import Followed
 from perdure_anchor.verdict import Verdict
 from perdure_anchor.verify import Verifier, verify
 from simulated_chain import DOCUMENT, PLAIN, Story, a_quorum, tell, with_anchor, with_epoch
@@ -27,8 +28,8 @@ Answer = tuple[object, ...]
 
 def told(verdict: Verdict) -> Answer:
     """A verdict as values that can be compared, its faults by class and words."""
-    errors = [(type(error), str(error), error.hint) for error in verdict.errors]
-    return (repr(replace(verdict, errors=())), *errors)
+    faults = [(fault.step, type(fault.error), str(fault.error), fault.error.hint) for fault in verdict.faults]
+    return (repr(replace(verdict, faults=())), *faults)
 
 
 def answer(parse: Callable[[bytes], Evidence], judge: Callable[[Evidence], Verdict], raw: bytes) -> Answer:
@@ -136,13 +137,13 @@ def test_each_trust_file_has_its_own_verifier() -> None:
 
 def test_seals_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     recovered = []
-    recover = perdure_anchor.qbft.recover_address
+    recover = perdure_anchor.sealed_header.recover_address
 
     def counted(digest: Hash32, seal: bytes) -> Address:
         recovered.append(seal)
         return recover(digest, seal)
 
-    monkeypatch.setattr("perdure_anchor.qbft.recover_address", counted)
+    monkeypatch.setattr("perdure_anchor.sealed_header.recover_address", counted)
     evidence, trust = many_records(20)
     verifier = Verifier(trust)
     assert all(verifier.verify(each).ok for each in evidence)
@@ -150,7 +151,7 @@ def test_seals_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_large_is_checked_by_itself() -> None:
-    checks = AnchorChecks(tell().trust)
+    checks = AnchorChecks(Followed(tell().trust))
     assert checks.for_evidence(tell().evidence) is checks
     large = with_anchor(tell().evidence, receipt_nodes=(bytes(MAX_REMEMBERED_SIZE),))
     assert checks.for_evidence(large) is not checks

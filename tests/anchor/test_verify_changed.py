@@ -19,9 +19,9 @@ from perdure_anchor.finality import (
 from perdure_anchor.hashes import keccak256
 from perdure_anchor.header import HeaderError, encode_header
 from perdure_anchor.log import IndexOutOfRangeError, ProofLengthError, RootMismatchError
-from perdure_anchor.qbft import ExtraDataError, NotQbftError
 from perdure_anchor.record import SLOTS, DisclosureError, disclosure_digest
 from perdure_anchor.rlp import RlpError
+from perdure_anchor.sealed_header import ExtraDataError, WrongEngine
 from perdure_anchor.secp256k1 import SignatureError
 from perdure_anchor.slot_values import SlotValueError
 from perdure_anchor.strict_json import DoubledKey, JsonError
@@ -197,7 +197,7 @@ CHANGED: dict[str, tuple[Evidence, type[PerdureError], str, Grade | None]] = {
     ),
     "a header of other consensus": (
         headers_put(EVIDENCE, encode_header(with_field(FIRST.header, MIX_HASH, bytes(32)))),
-        NotQbftError,
+        WrongEngine,
         "mixHash",
         Grade.RECORDED,
     ),

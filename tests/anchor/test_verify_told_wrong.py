@@ -171,7 +171,7 @@ TOLD_WRONG: dict[str, tuple[Story, type[PerdureError], str, Grade | None]] = {
             edit_anchor_header=lambda header: with_extra(header, validators=addresses(accounts(4, "other")))
         ),
         ValidatorListMismatch,
-        "its validators are not those pinned",
+        "its validators are not those known",
         Grade.RECORDED,
     ),
     "a coinbase that is no validator": (

@@ -1,6 +1,7 @@
 """The chain that a vault anchors on: its client, its registry, and whether it is the chain that the trust file pins."""
 
 import math
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -19,10 +20,15 @@ SHORTEST_WAIT = 1.0
 
 
 class AnchorChain:
-    """A node's view of the pinned chain; to be closed, or used as a context manager."""
+    """A node's view of the pinned chain; to be closed, or used as a context manager.
 
-    def __init__(self, client: ChainClient, trust: TrustFile) -> None:
+    ``trust`` is the pinned trust file, later with the changes of validators that were followed. ``others`` are nodes that are
+    asked for their copies of blocks, and for nothing else.
+    """
+
+    def __init__(self, client: ChainClient, trust: TrustFile, others: Sequence[ChainClient] = ()) -> None:
         self.client = client
+        self.others = others
         self.trust = trust
         self.registry = RegistryContract(client, trust.registry.address)
 
@@ -36,7 +42,8 @@ class AnchorChain:
 
     def close(self) -> None:
         """Close the connections."""
-        self.client.rpc.close()
+        for client in (self.client, *self.others):
+            client.rpc.close()
 
     def check(self) -> None:
         """Raise `WrongChain` or `WithoutContracts` unless this is the pinned chain with the pinned contracts.
@@ -74,5 +81,7 @@ def connect(vault: Vault, *, rpc_url: str | None = None, wait: float = math.inf)
 
     ``wait`` is how many seconds a node that is silent is waited for at most; less than `SHORTEST_WAIT` counts as that.
     """
-    rpc = JsonRpc(rpc_url or vault.config.rpc_url, patience=max(wait, SHORTEST_WAIT))
-    return AnchorChain(ChainClient(rpc), vault.trust)
+    patience = max(wait, SHORTEST_WAIT)
+    urls = (rpc_url or vault.config.rpc_url, *vault.config.other_rpc_urls)
+    client, *others = [ChainClient(JsonRpc(url, patience=patience)) for url in urls]
+    return AnchorChain(client, vault.trust, others)

@@ -16,6 +16,7 @@ from perdure_contracts.chain import ChainClient
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import BlocksNotVerified
+from perdure_node.following import follow_validators
 from perdure_node.known_blocks import KnownBlock, store_known_block
 from perdure_node.vault import Vault
 
@@ -26,6 +27,7 @@ def refresh_known_block(vault: Vault, chain: AnchorChain) -> KnownBlock:
     Raises `WrongChain`, `WithoutContracts`, `BlocksNotVerified`, or what the chain client raises.
     """
     chain.check()
+    follow_validators(vault, chain)
     return learn_newest_block(vault, chain)
 
 

@@ -6,13 +6,14 @@ evidence of one of the checkpoint's records: nothing is judged here a second tim
 
 from dataclasses import replace
 
+from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import MAX_RUN, AnchorProof
-from perdure_anchor.finality import TooFewSeals
+from perdure_anchor.finality import TooFewSeals, ValidatorListMismatch, link_run, parse_headers
 from perdure_anchor.header import encode_header, parse_header
 from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.time_bounds import TimeBound
-from perdure_anchor.trust import Epoch
+from perdure_anchor.trust import TrustFile
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import verify
 
@@ -20,6 +21,7 @@ from perdure_node.anchor_chain import AnchorChain
 from perdure_node.anchor_place import AnchorPlace, find_anchor
 from perdure_node.anchors import StoredAnchor, anchors_with_open_run, store_anchor
 from perdure_node.chain_errors import AnchorMissing, AnchorNotVerified, NotFinalInTime
+from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
 from perdure_node.nudging import Nudge
 from perdure_node.proving import SlotTexts, evidence_of, signed_through
@@ -102,8 +104,19 @@ def _stored_if_final(
     vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, block_number: int, proof: AnchorProof
 ) -> StoredAnchor | None:
     """Keep the proof if `verify` finds it final; None while seals are missing. Raises `AnchorNotVerified`."""
-    verdict = _verdict(vault, stored, proof, chain.trust.epoch_of(block_number))
-    faults = [error for error in verdict.errors if not isinstance(error, TooFewSeals)]
+    anchor = StoredAnchor(
+        size=stored.size,
+        block_number=block_number,
+        block_time=parse_header(proof.headers[0]).timestamp,
+        proof=proof,
+        time_run_open=True,
+    )
+    verdict = _verdict(vault, chain, stored, anchor)
+    if any(isinstance(error, ValidatorListMismatch) for error in verdict.errors):
+        # the validators changed while the anchor was under way
+        follow_validators(vault, chain)
+        verdict = _verdict(vault, chain, stored, anchor)
+    faults = [error for error in verdict.errors if not _may_pass(error, chain, proof)]
     if faults:
         raise AnchorNotVerified(
             f"the anchor of the checkpoint of size {stored.size} is not accepted: {faults[0]}",
@@ -111,30 +124,38 @@ def _stored_if_final(
         )
     if not verdict.ok or verdict.not_after is None:
         return None
-    anchor = StoredAnchor(
-        size=stored.size,
-        block_number=block_number,
-        block_time=parse_header(proof.headers[0]).timestamp,
-        proof=proof,
-        time_run_open=_may_improve(verdict.not_after, chain.trust.epoch_of(block_number), proof),
-    )
+    anchor = replace(anchor, time_run_open=_may_improve(verdict.not_after, chain.trust, proof))
     store_anchor(vault.database, anchor)
     return anchor
 
 
-def _verdict(vault: Vault, stored: StoredCheckpoint, proof: AnchorProof, epoch: Epoch | None) -> Verdict:
+def _may_pass(error: PerdureError, chain: AnchorChain, proof: AnchorProof) -> bool:
+    """Whether later blocks can mend it: with more seals, or with those that a hop to new validators still needs."""
+    if not isinstance(error, ValidatorListMismatch):
+        return isinstance(error, TooFewSeals)
+    epoch, header = chain.trust.epochs[-1], parse_header(proof.headers[0])
+    listed = chain.trust.engine_at(header.number)(header).listed or ()
+    return epoch.can_be_followed and len(set(listed) & set(epoch.validators)) >= epoch.wanted_seals
+
+
+def _verdict(vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, anchor: StoredAnchor) -> Verdict:
     """About the checkpoint's last record, of which nothing is shown: so nothing has to be read."""
     digests = stored.last_slot_digests
     name = leaf_hash(leaf_from_digests(digests))
     signed = signed_through(vault, stored, name, stored.size - 1)
-    evidence = evidence_of(vault, SlotTexts(digests).shown(frozenset()), signed, proof)
+    evidence = evidence_of(vault, SlotTexts(digests).shown(frozenset()), signed, anchor)
     # under a rule that makes nothing final, an anchor that meets the rule is all there will ever be
+    epoch = chain.trust.epoch_of(anchor.block_number)
     weak = epoch is not None and not epoch.is_final
     return verify(evidence, vault.trust, require=Grade.ANCHORED if weak else Grade.FINAL)
 
 
-def _may_improve(bound: TimeBound, epoch: Epoch | None, proof: AnchorProof) -> bool:
-    """Whether a longer run could bound the time better."""
-    if bound.complete or epoch is None or len(proof.headers) >= MAX_RUN:
+def _may_improve(bound: TimeBound, trust: TrustFile, proof: AnchorProof) -> bool:
+    """Whether a longer run could bound the time better: proposers are known, and the validators have not changed since."""
+    if bound.complete or len(proof.headers) >= MAX_RUN:
         return False
-    return epoch.coinbase_is_proposer and len(epoch.validators) >= bound.wanted
+    headers = parse_headers(proof.headers)
+    run, _ = link_run(headers, trust)
+    if run.blocks[-1].number < headers[-1].number:
+        return False
+    return run.epoch.coinbase_is_proposer and len(run.epoch.validators) >= bound.wanted

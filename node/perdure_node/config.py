@@ -30,12 +30,13 @@ _HEADER: Final = "# The site's settings. This file is private: an RPC URL often 
 class VaultConfig:
     """The settings of one vault.
 
-    ``recorded_by`` None leaves the slot empty; ``wait`` is in seconds; ``disclose`` and ``hide`` are names of slots, the first
+    ``other_rpc_urls`` are asked for copies of blocks only; ``recorded_by`` None leaves the slot empty; ``wait`` is in seconds; ``disclose`` and ``hide`` are names of slots, the first
     may hold ``all``.
     """
 
     origin: Origin
     rpc_url: str
+    other_rpc_urls: tuple[str, ...] = ()
     recorded_by: str | None = None
     wait: float = DEFAULT_WAIT
     disclose: tuple[str, ...] = ()
@@ -63,6 +64,12 @@ def _string(value: object) -> str:
 
 def _origin(value: object) -> Origin:
     return parse_origin(_string(value))
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise SettingsError("want a list of urls")
+    return tuple(map(_string, value))
 
 
 def _recorded_by(value: object) -> str | None:
@@ -100,6 +107,10 @@ def _url_in(text: str) -> object:
     return parse_endpoint(text).url
 
 
+def _urls_in(text: str) -> object:
+    return [_url_in(url.strip()) for url in text.split(",") if url.strip()]
+
+
 def _number_in(text: str) -> object:
     try:
         return int(text) if text.isdecimal() else float(text)
@@ -124,6 +135,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         _url_in,
         _string,
         required=True,
+    ),
+    "other_rpc_urls": Setting(
+        "More nodes of the chain, asked for seals that the first one lacks. They learn which blocks this site looks at.",
+        _urls_in,
+        _urls,
     ),
     "recorded_by": Setting(
         "Who records, unless a record says otherwise: goes into each record's slot recorded_by, as a claim. Empty: nobody.",

@@ -8,7 +8,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint, Slot
+from perdure_anchor.evidence import Evidence, Hops, SignedCheckpoint, Slot
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import inclusion_proof, verify_inclusion
 from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
@@ -16,8 +16,9 @@ from perdure_anchor.verdict import Grade
 
 from perdure_node.anchors import StoredAnchor, first_anchor_over
 from perdure_node.errors import NotAnchoredYet, UnknownSlot, VaultDamaged
+from perdure_node.hops import HopTable, hop_table
 from perdure_node.keyring import KeyRing
-from perdure_node.known_blocks import known_block
+from perdure_node.known_blocks import KnownBlock, known_block
 from perdure_node.records import (
     EncryptedRecord,
     OpenedRecord,
@@ -148,7 +149,7 @@ def _prove(vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozense
         vault,
         texts.shown(shown),
         checkpoint,
-        None if anchor is None else anchor.proof,
+        anchor,
         after_block=None if opened is None or "after" not in shown else record.after_block,
     )
     return Proof(
@@ -187,21 +188,30 @@ def evidence_of(
     vault: Vault,
     slots: tuple[Slot, ...],
     checkpoint: SignedCheckpoint | None,
-    anchor: AnchorProof | None,
+    anchor: StoredAnchor | None,
     *,
     after_block: int | None = None,
 ) -> Evidence:
     """Evidence that goes as far as its parts do; ``after_block`` is the id of the known block that the shown slots name."""
-    # below an anchor nothing can be said of time, and without the slot the headers would prove nothing
-    block = None if anchor is None else known_block(vault.database, after_block)
+    if anchor is None:
+        return Evidence(vault.trust.domain, vault.origin, slots, checkpoint, None, None)
+    # without the slot the headers would prove nothing
+    block = known_block(vault.database, after_block)
+    hops = hop_table(vault.database, vault.trust)
     return Evidence(
         domain=vault.trust.domain,
         origin=vault.origin,
         slots=slots,
         checkpoint=checkpoint,
-        anchor=anchor,
+        anchor=anchor.proof,
         not_before=None if block is None else block.headers,
+        hops=hops_between(hops, block, anchor),
     )
+
+
+def hops_between(table: HopTable, after: KnownBlock | None, anchor: StoredAnchor) -> Hops:
+    """The fewest hops that show the validators of the known block that a record names, and those of its anchor's block."""
+    return table.leading_through(*(() if after is None else (after.number,)), anchor.block_number)
 
 
 def checkpoint_of(vault: Vault, anchor: StoredAnchor) -> StoredCheckpoint:

@@ -10,19 +10,21 @@ from itertools import islice
 
 from perdure_anchor.checkpoint import Origin, RegistryDomain
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.evidence import AnchorProof, Evidence
+from perdure_anchor.evidence import Evidence
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import TileSource, inclusion_proofs
 
 from perdure_node.anchors import StoredAnchor, anchors
 from perdure_node.encryption.contents import DataKey
 from perdure_node.errors import VaultDamaged
+from perdure_node.hops import hop_table
 from perdure_node.keyring import KeyRing
-from perdure_node.known_blocks import known_block
+from perdure_node.known_blocks import KnownBlock, known_block
 from perdure_node.proving import (
     Proof,
     checkpoint_of,
     damaged_log,
+    hops_between,
     signed_checkpoint,
     slot_texts,
 )
@@ -45,13 +47,13 @@ class ProvenRange:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records of one anchor with what it takes to prove them; ``known`` are the headers of the known blocks that they name."""
+    """Records of one anchor with what it takes to prove them; ``known`` are the known blocks that they name."""
 
     anchor: int
     records: tuple[EncryptedRecord, ...]
     paths: tuple[tuple[Hash32, ...], ...]
     keys: Mapping[int, DataKey]
-    known: Mapping[int, tuple[bytes, ...]]
+    known: Mapping[int, KnownBlock]
 
 
 def ranges(vault: Vault) -> list[tuple[ProvenRange, StoredAnchor]]:
@@ -77,9 +79,9 @@ def chunks(vault: Vault, keys: KeyRing, wanted: ProvenRange, size: int) -> Itera
         )
 
 
-def _known(vault: Vault, identifiers: set[int | None]) -> Mapping[int, tuple[bytes, ...]]:
+def _known(vault: Vault, identifiers: set[int | None]) -> Mapping[int, KnownBlock]:
     blocks = {each: known_block(vault.database, each) for each in identifiers if each is not None}
-    return {identifier: block.headers for identifier, block in blocks.items() if block is not None}
+    return {identifier: block for identifier, block in blocks.items() if block is not None}
 
 
 def _paths(source: TileSource, wanted: ProvenRange, size: int) -> Iterator[tuple[Hash32, ...]]:
@@ -97,8 +99,9 @@ class Prover:
         self._domain: RegistryDomain = vault.trust.domain
         self._origin: Origin = vault.origin
         self._shown = shown
-        self._anchors: list[tuple[StoredCheckpoint, AnchorProof, int]] = [
-            (checkpoint_of(vault, anchor), anchor.proof, anchor.block_number) for _, anchor in ranges(vault)
+        self._hops = hop_table(vault.database, vault.trust)
+        self._anchors: list[tuple[StoredCheckpoint, StoredAnchor]] = [
+            (checkpoint_of(vault, anchor), anchor) for _, anchor in ranges(vault)
         ]
 
     def proofs(self, chunk: Chunk) -> Iterator[Proof]:
@@ -107,22 +110,24 @@ class Prover:
             yield self._proof(chunk, record, path)
 
     def _proof(self, chunk: Chunk, record: EncryptedRecord, path: tuple[Hash32, ...]) -> Proof:
-        checkpoint, anchor, block_number = self._anchors[chunk.anchor]
+        checkpoint, anchor = self._anchors[chunk.anchor]
         if record.index is None:
             raise VaultDamaged("a record of the log has no place in it")
         opened = None if record.content is None else open_record(record, _Keys(chunk.keys))
         texts = slot_texts(record, opened)
         after_block = record.after_block if opened is not None and "after" in self._shown else None
+        block = None if after_block is None else chunk.known.get(after_block)
         evidence = Evidence(
             domain=self._domain,
             origin=self._origin,
             slots=texts.shown(self._shown),
             checkpoint=signed_checkpoint(checkpoint, record.leaf_hash, record.index, path),
-            anchor=anchor,
-            not_before=None if after_block is None else chunk.known.get(after_block),
+            anchor=anchor.proof,
+            not_before=None if block is None else block.headers,
+            hops=hops_between(self._hops, block, anchor),
         )
         document = None if opened is None else opened.document_sha256
-        return Proof(evidence, record.index, record.leaf_hash, document, block_number)
+        return Proof(evidence, record.index, record.leaf_hash, document, anchor.block_number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from perdure_node.block_runs import learn_newest_block
 from perdure_node.capture import capture, complete_time_runs
 from perdure_node.chain_errors import AnchorUnprovable, BlocksNotVerified
 from perdure_node.clock import Clock
+from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
@@ -57,6 +58,7 @@ def sync(
     """
     with sealer_lock(vault.folder, clock):
         chain.check()
+        follow_validators(vault, chain)
         known_block = _refreshed(vault, chain)
         check_head(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
         sealed = seal_locked(vault, keys, clock, progress)

@@ -25,6 +25,7 @@ CONFIGS = st.builds(
     VaultConfig,
     st.just(ORIGIN),
     st.just("https://user:secret@node.example/key"),
+    st.lists(st.sampled_from(("http://127.0.0.1:1", "https://b.example/key")), unique=True).map(tuple),
     st.one_of(st.none(), PRINTABLE.filter(bool)),
     st.one_of(st.integers(0, 86400).map(float), st.floats(0, 86400)),
     st.lists(st.sampled_from(("all", *SLOTS[:5])), unique=True).map(tuple),

@@ -211,7 +211,7 @@ def test_a_trust_file_can_be_replaced_by_one_of_the_same_registry(
 
 def test_settings_survive_their_file() -> None:
     for recorded_by in (None, 'Ada "the first" Example \\ Émile 🙂'):
-        config = VaultConfig(ORIGIN, "https://user:secret@node.example/key", recorded_by)
+        config = VaultConfig(ORIGIN, "https://user:secret@node.example/key", recorded_by=recorded_by)
         assert parse_config(encode_config(config)) == config
 
 

@@ -1,0 +1,118 @@
+"""Following the validators: where the chain's headers list another set, and the hops that show it (SPEC.md, section 7.9).
+
+A change is found by bisection between a block whose set is known and the head, so a site that was offline for a year asks for a
+few dozen headers. Whether a hop shows what it should is judged by `perdure_anchor.validator_changes` alone. A change that comes
+and goes between two syncs is not found, and need not be: evidence names the sets of its own blocks only.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from perdure_anchor.engines import ENGINES
+from perdure_anchor.errors import EncodingError, VerificationError
+from perdure_anchor.evidence import MAX_RUN
+from perdure_anchor.hashes import Address
+from perdure_anchor.header import BlockHeader, encode_header
+from perdure_anchor.trust import TrustFile
+from perdure_anchor.validator_changes import HopNotFinal, HopNotVouched, follow_hops
+
+from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain_errors import BlocksNotVerified
+from perdure_node.header_source import HeaderSource
+from perdure_node.hops import Hop, HopTable, KnownSet, hop_table, store_hop
+from perdure_node.vault import Vault
+
+Listed = Callable[[int], tuple[Address, ...]]
+
+
+def find_changes(listed: Listed, low: int, high: int) -> list[int]:
+    """Blocks that list other validators than their parents, such that the lists of ``low`` and ``high`` are explained.
+
+    Ascending. Between two blocks that list the same nothing is looked for; so log2 of the distance for each change, about.
+    """
+    if low >= high or listed(low) == listed(high):
+        return []
+    if high == low + 1:
+        return [high]
+    middle = (low + high) // 2
+    return find_changes(listed, low, middle) + find_changes(listed, middle, high)
+
+
+def find_hops(trust: TrustFile, table: HopTable, source: HeaderSource) -> list[Hop]:
+    """The hops to sets that the table does not reach yet, up to the head; none where validators cannot be followed.
+
+    A change whose blocks have too few seals so far is left for another time. Raises what the chain client and the engine raise.
+    """
+    epoch = trust.epochs[-1]
+    if not epoch.can_be_followed:
+        return []
+    sets = table.sets
+    newest = max(sets, key=lambda known: known.block)
+    # block 0 lists nobody that could be compared
+    end = source.head_number() + 1
+    changes = find_changes(source.listed, max(newest.block, 1), end - 1)
+    found: list[Hop] = []
+    for first, following in pairwise([*changes, end]):
+        found += [hop for known in sets if (hop := _hop_from(trust, known, source, first, following))]
+        sets = [*sets, KnownSet(source.listed(first), first)]
+    return found
+
+
+def _hop_from(trust: TrustFile, known: KnownSet, source: HeaderSource, first: int, end: int) -> Hop | None:
+    """The shortest hop from a known set to that of the blocks ``first`` to ``end`` - 1, if there is one."""
+    after = source.listed(first)
+    epoch = replace(trust.epochs[-1], from_block=known.block, to_block=None, validators=known.validators)
+    if known.block >= first or len(set(after) & set(known.validators)) < epoch.wanted_seals:
+        return None
+    known_trust = replace(trust, epochs=(epoch,))
+    runs = [
+        _shortest(known_trust, map(copies, range(first, end)))
+        for copies in (lambda number: [source.header(number)], source.copies)
+    ]
+    headers = min((run for run in runs if run is not None), key=len, default=None)
+    return (
+        None if headers is None else Hop(known.validators, after, first, tuple(map(encode_header, headers)))
+    )
+
+
+def _shortest(trust: TrustFile, blocks: Iterable[Sequence[BlockHeader]]) -> Sequence[BlockHeader] | None:
+    """The first headers of the blocks, a copy after the other, that lead on; None if a hop would be too long, or none does."""
+    headers: list[BlockHeader] = []
+    for copies in blocks:
+        for header in copies:
+            headers.append(header)
+            if len(headers) > MAX_RUN:
+                return None
+            if _leads_on(trust, headers):
+                return headers
+    return None
+
+
+def _leads_on(trust: TrustFile, headers: Sequence[BlockHeader]) -> bool:
+    try:
+        return bool(follow_hops(trust, [headers]).changes)
+    except (HopNotFinal, HopNotVouched):
+        return False
+
+
+def follow_validators(vault: Vault, chain: AnchorChain) -> None:
+    """Collect the hops up to the head, and let the chain be judged by what they show.
+
+    Raises `BlocksNotVerified` where lists and seals contradict each other, and what the chain client raises.
+    """
+    table = hop_table(vault.database, vault.trust)
+    engine = ENGINES[vault.trust.epochs[-1].consensus]
+    try:
+        found = find_hops(vault.trust, table, HeaderSource(chain.client, engine, chain.others))
+    except (EncodingError, VerificationError) as error:
+        raise BlocksNotVerified(
+            f"the node shows a change of validators that does not hold: {error}",
+            hint="use another node, or ask the consortium for a newer trust file",
+        ) from error
+    if found:
+        with vault.database.transaction():
+            for hop in found:
+                store_hop(vault.database, hop)
+        table = hop_table(vault.database, vault.trust)
+    chain.trust = table.followed().trust

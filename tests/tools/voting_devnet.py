@@ -95,7 +95,8 @@ class VotingDevnet:
         made = self.chain.produce(self.keys.without(*away), sealers)
         if vote is not None:
             self.chain.discard_vote(vote.validator)
-        assert parse_extra_data(made.header.extra_data).vote == vote, "nobody honest would cast this vote now"
+            cast = parse_extra_data(made.header.extra_data).vote
+            assert cast == vote, "nobody honest would cast this vote now"
         return made
 
     def idle(self, blocks: int, away: Sequence[Address] = ()) -> None:

@@ -118,13 +118,16 @@ class Chain:
         return transaction.hash
 
     def propose_vote(self, vote: Vote, voter: Address | None = None) -> None:
-        """Have ``voter`` put this vote into a block of its own; without one, all validators. Forgotten with the process."""
+        """Have ``voter`` put this vote into a block of its own; without one, all validators. Forgotten with the process.
+
+        Raises `TooManyProposals`.
+        """
         with self._lock:
             self._proposals.propose(vote, voter)
         self._on_submit()
 
     def discard_vote(self, candidate: Address, voter: Address | None = None) -> None:
-        """Have ``voter``, or nobody, vote on ``candidate`` from now on. Votes that are in blocks stand."""
+        """Have ``voter``, or everybody, vote no more on ``candidate``. Votes that are in blocks stand."""
         with self._lock:
             self._proposals.discard(candidate, voter)
 

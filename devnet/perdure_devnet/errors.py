@@ -51,6 +51,10 @@ class ExecutionMismatch(BlockRefused):
     """Executing the block gives other roots, gas or blooms than its header claims."""
 
 
+class TooManyProposals(VerificationError):
+    """So many votes are proposed already that no more are taken."""
+
+
 class TooFewValidators(ChainError):
     """Fewer validators than a quorum are present, so no block can be sealed."""
 

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from perdure_anchor.hashes import Address
 from perdure_anchor.qbft import Vote
 
+from perdure_devnet.errors import TooManyProposals
 from perdure_devnet.votes import VoteTally
+
+# whoever reaches the server can propose, and each proposal is looked at before each block
+MAX_PROPOSALS = 1000
 
 
 class Proposals:
@@ -22,7 +26,11 @@ class Proposals:
         self._own: dict[Address, dict[Address, bool | None]] = {}
 
     def propose(self, vote: Vote, voter: Address | None = None) -> None:
-        """Have ``voter`` cast this vote; without one, all do, whoever is a validator then and whatever each wanted before."""
+        """Have ``voter`` cast this vote; without one, all do, whoever is a validator then and whatever each wanted before.
+
+        Raises `TooManyProposals`.
+        """
+        self._check_room()
         if voter is None:
             self.discard(vote.validator)
             self._everybody[vote.validator] = vote.add
@@ -30,13 +38,26 @@ class Proposals:
             self._own.setdefault(voter, {})[vote.validator] = vote.add
 
     def discard(self, candidate: Address, voter: Address | None = None) -> None:
-        """Have ``voter``, or nobody, vote on ``candidate`` from now on. Votes that were cast stand."""
-        if voter is not None:
+        """Have ``voter``, or everybody, vote no more on ``candidate``. Votes that were cast stand."""
+        if voter is not None and candidate in self._everybody:
+            self._check_room()
             self._own.setdefault(voter, {})[candidate] = None
-            return
-        self._everybody.pop(candidate, None)
-        for stances in self._own.values():
-            stances.pop(candidate, None)
+        elif voter is not None:
+            self._forget(voter, candidate)
+        else:
+            self._everybody.pop(candidate, None)
+            for each in tuple(self._own):
+                self._forget(each, candidate)
+
+    def _forget(self, voter: Address, candidate: Address) -> None:
+        stances = self._own.get(voter, {})
+        stances.pop(candidate, None)
+        if not stances:
+            self._own.pop(voter, None)
+
+    def _check_room(self) -> None:
+        if len(self._everybody) + sum(map(len, self._own.values())) >= MAX_PROPOSALS:
+            raise TooManyProposals(f"{MAX_PROPOSALS} votes are proposed already", hint="discard some first")
 
     def of(self, voter: Address) -> Mapping[Address, bool]:
         """What ``voter`` wants, by candidate: True to add, False to drop."""

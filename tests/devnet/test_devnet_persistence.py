@@ -65,6 +65,19 @@ def test_a_block_that_cannot_be_stored_changes_nothing(
         assert devnet.block().transactions == (raw,)
 
 
+def test_a_chain_of_before_votes_were_counted_has_besus_epochs(tmp_path: Path) -> None:
+    path = tmp_path / "chain.sqlite"
+    with open_devnet(path) as devnet:
+        head = devnet.block()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM setting WHERE name = 'epoch_length'")
+    connection.close()
+    with open_devnet(path) as devnet:
+        assert devnet.chain.epoch_length == 30_000
+        assert devnet.chain.head == head
+        assert devnet.chain.validators == COMMITTEE.validators
+
+
 @pytest.mark.parametrize("content", [b"no database at all, just text", b""])
 def test_another_file_is_no_chain(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "chain.sqlite"

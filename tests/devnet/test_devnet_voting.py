@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from perdure_anchor.hashes import ZERO_HASH, Address
 from perdure_anchor.header import BlockHeader
 from perdure_anchor.qbft import Vote, block_hash, parse_extra_data, quorum, seal_signers
+from perdure_anchor.trust import ContractPin, Epoch, TrustFile
+from perdure_anchor.validator_changes import follow_hops
 from perdure_devnet.committee import proposer_for
-from perdure_devnet.errors import SealsRefused, TooFewValidators, ValidatorListRefused
+from perdure_devnet.errors import SealsRefused, TooFewValidators, TooManyProposals, ValidatorListRefused
+from perdure_devnet.proposals import MAX_PROPOSALS
 from tools.devnets import ADA, forged, with_extra
 from tools.voting_devnet import SCRIPTS, VotingDevnet, follow, open_voting_devnet, scripted
 
@@ -190,6 +194,62 @@ def test_what_all_are_told_replaces_what_one_wanted(voting: VotingDevnet) -> Non
     voting.chain.propose_vote(Vote(candidate, True), one)
     voting.chain.propose_vote(Vote(candidate, False))
     assert voting.chain.proposed_votes(one) == {candidate: False}
+
+
+def test_proposals_have_a_bound(voting: VotingDevnet) -> None:
+    one = voting.members[0]
+    for number in range(MAX_PROPOSALS):
+        voter = one if number % 2 else None
+        voting.chain.propose_vote(Vote(Address(number.to_bytes(20, "big")), True), voter)
+    with pytest.raises(TooManyProposals):
+        voting.chain.propose_vote(Vote(ADA, True))
+    voting.chain.discard_vote(Address(bytes(20)))
+    voting.chain.propose_vote(Vote(ADA, True), one)
+    for number in range(MAX_PROPOSALS):
+        voting.chain.discard_vote(Address(number.to_bytes(20, "big")))
+        voting.chain.discard_vote(Address(number.to_bytes(20, "big")), one)
+    assert voting.chain.proposed_votes() == {ADA: True}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_verifier_follows_what_the_votes_did(tmp_path: Path, name: str) -> None:
+    """From the first set alone, by one hop for each change: the sets are the chain's own."""
+    with scripted(tmp_path, name) as chain:
+        followed = follow_hops(trust_in(chain.sets[0]), hops(chain))
+        assert [(change.after.from_block, change.after.validators) for change in followed.changes] == [
+            (number, chain.sets[number]) for number in changes(chain)
+        ]
+
+
+def changes(chain: VotingDevnet) -> list[int]:
+    """The first block of each new set."""
+    sets = chain.sets[:-1]
+    return [number for number in range(1, len(sets)) if sets[number] != sets[number - 1]]
+
+
+def hops(chain: VotingDevnet) -> list[list[BlockHeader]]:
+    """For each change, the headers from its first block on until a quorum of the set before has sealed them."""
+    found = []
+    for first in changes(chain):
+        before = chain.sets[first - 1]
+        vouching: set[Address] = set()
+        run = []
+        for header in chain.headers[first:]:
+            if parse_extra_data(header.extra_data).validators != chain.sets[first]:
+                break
+            run.append(header)
+            vouching |= set(seal_signers(header)) & set(before)
+            if len(vouching) >= quorum(len(before)):
+                break
+        found.append(run)
+    return found
+
+
+def trust_in(validators: tuple[Address, ...]) -> TrustFile:
+    """A trust file that knows this set, from block 1 on."""
+    epoch = Epoch(1, None, "devnet", "qbft", "header", "ceil(2n/3)", "secp256k1", validators)
+    pin = ContractPin(ADA, ZERO_HASH, 1)
+    return TrustFile("test", 1, None, True, 1337, ZERO_HASH, pin, pin, (), (), (epoch,))
 
 
 def produce(chain: VotingDevnet, blocks: int) -> list[Vote | None]:

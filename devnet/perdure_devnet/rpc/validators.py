@@ -40,7 +40,7 @@ def propose_validator_vote(
 
 
 def discard_validator_vote(node: Node, candidate: JsonValue, voter: JsonValue = None) -> JsonValue:
-    """Have a validator, or nobody, vote on somebody from now on; votes that are in blocks stand."""
+    """Have a validator, or all, vote no more on somebody; votes that are in blocks stand."""
     node.chain.discard_vote(parse_address(candidate, "candidate"), _parse_voter(voter))
     return True
 

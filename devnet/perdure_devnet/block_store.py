@@ -1,11 +1,11 @@
 """Blocks, transactions with receipts and state nodes in the devnet's database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.header import encode_header, parse_header
+from perdure_anchor.header import BlockHeader, encode_header, parse_header
 
 from perdure_devnet.block import Block
 from perdure_devnet.database import Database
@@ -77,6 +77,13 @@ class BlockStore:
             "SELECT raw FROM mined_transaction WHERE block_number = ? ORDER BY position", (number,)
         )
         return Block(parse_header(row[1]), Hash32(row[0]), tuple(raw for (raw,) in transactions))
+
+    def headers(self, first: int, last: int) -> Iterator[BlockHeader]:
+        """The headers of these heights, both included, as far as they are there."""
+        rows = self.database.connection.execute(
+            "SELECT header FROM block WHERE number BETWEEN ? AND ? ORDER BY number", (first, last)
+        )
+        return (parse_header(header) for (header,) in rows)
 
     def number_of(self, block_hash: Hash32) -> int | None:
         """The height of the block with this hash."""

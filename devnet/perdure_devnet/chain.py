@@ -2,17 +2,20 @@
 
 A block is final when it is stored, since a quorum sealed it: there are no forks and no reorganisations. It is stored with
 its state and with the changes to the pool in one SQL transaction, and shown to nobody before.
+
+Who may seal a block follows from the headers before it. The votes that stand are kept in memory only, and counted again from
+the last epoch block on when a chain is opened.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.header import BlockHeader
-from perdure_anchor.qbft import block_hash
+from perdure_anchor.qbft import Vote, block_hash
 from perdure_anchor.trie import EMPTY_TRIE_ROOT
 
 from perdure_devnet.block import Block, parse_block
@@ -30,12 +33,13 @@ from perdure_devnet.errors import (
 )
 from perdure_devnet.evm import World
 from perdure_devnet.execution import Executed, execute_all, execute_willing, settle
-from perdure_devnet.genesis import validators_of
 from perdure_devnet.headers import EMPTY_BLOOM, Outcome, Slot, compose_header, outcome_of
 from perdure_devnet.mempool import Mempool, Standing
+from perdure_devnet.proposals import Proposals
 from perdure_devnet.rules import Parent, check_header
 from perdure_devnet.state import Accounts, StateNodes
 from perdure_devnet.transaction import Transaction, parse_transaction
+from perdure_devnet.votes import DEFAULT_EPOCH_LENGTH, VoteTally, last_epoch_block, tally_from
 
 # about a kilobyte each
 _KEPT_NODES = 16_384
@@ -54,9 +58,12 @@ class Chain:
         self._on_submit: Callable[[], None] = lambda: None
         genesis, head = self._stored(0), self._stored(self.store.head_number() or 0)
         self.chain_id = int(self.store.setting("chain_id") or 0)
-        self.validators = validators_of(genesis)
+        # chains of before votes were counted have no such setting, and no votes
+        self.epoch_length = int(self.store.setting("epoch_length") or DEFAULT_EPOCH_LENGTH)
         self.genesis_hash = genesis.hash
         self._head = head
+        self._tally = self._count_votes()
+        self._proposals = Proposals()
         self._pool = Mempool(database, self.chain_id)
         # nodes never change, so those near the roots need not be read for each block; a missing one is not remembered
         self._fetch_node = lru_cache(_KEPT_NODES)(self.store.node)
@@ -67,10 +74,26 @@ class Chain:
             raise DirectoryNotADevnet(f"{self.store.database.path}: the database has no block {number}")
         return block
 
+    def _count_votes(self) -> VoteTally:
+        head = self._head.number
+        epoch_block = last_epoch_block(head, self.epoch_length)
+        following = self.store.headers(epoch_block + 1, head)
+        return tally_from(self._stored(epoch_block).header, following, self.epoch_length)
+
     @property
     def head(self) -> Block:
         """The newest block."""
         return self._head
+
+    @property
+    def tally(self) -> VoteTally:
+        """The set in force for the next block, and the votes that stand."""
+        return self._tally
+
+    @property
+    def validators(self) -> tuple[Address, ...]:
+        """The set in force for the next block, ascending."""
+        return self._tally.validators
 
     @property
     def pool(self) -> Mempool:
@@ -83,7 +106,7 @@ class Chain:
         return self._lock
 
     def on_submit(self, callback: Callable[[], None]) -> None:
-        """Have ``callback`` called after each transaction that is taken into the pool."""
+        """Have ``callback`` called after each transaction that is taken into the pool, and each proposal of a vote."""
         self._on_submit = callback
 
     def submit(self, raw: bytes) -> Hash32:
@@ -93,6 +116,31 @@ class Chain:
             self._pool.add(transaction, self._standing(transaction.sender))
         self._on_submit()
         return transaction.hash
+
+    def propose_vote(self, vote: Vote, voter: Address | None = None) -> None:
+        """Have ``voter`` put this vote into a block of its own; without one, all validators. Forgotten with the process.
+
+        Raises `TooManyProposals`.
+        """
+        with self._lock:
+            self._proposals.propose(vote, voter)
+        self._on_submit()
+
+    def discard_vote(self, candidate: Address, voter: Address | None = None) -> None:
+        """Have ``voter``, or everybody, vote no more on ``candidate``. Votes that are in blocks stand."""
+        with self._lock:
+            self._proposals.discard(candidate, voter)
+
+    def proposed_votes(self, voter: Address | None = None) -> Mapping[Address, bool]:
+        """What ``voter``, or anybody, wants to vote for, by candidate: True to add, False to drop."""
+        with self._lock:
+            return self._proposals.of_all() if voter is None else self._proposals.of(voter)
+
+    def has_vote_to_cast(self, committee: Committee) -> bool:
+        """Whether a validator that is present wants to put a vote into its next block."""
+        with self._lock:
+            voters = committee.seated(self.validators).present
+            return any(self._proposals.next_vote(voter, self._tally) for voter in voters)
 
     def _standing(self, sender: Address) -> Standing:
         accounts = self.accounts(self._head)
@@ -120,26 +168,30 @@ class Chain:
                 return
             yield ancestor
 
-    def produce(self, committee: Committee) -> Block:
-        """Make, seal and store the next block from the pool, at the present second.
+    def produce(self, committee: Committee, sealers: Sequence[Address] | None = None) -> Block:
+        """Make, seal and store the next block from the pool, at the present second, with the proposer's vote if it has one.
 
-        Raises `ClockBehind` while the clock is still in the head's second, and `TooFewValidators`.
+        ``committee`` holds keys; the set is the chain's own. ``sealers`` as in `Committee.seal`. Raises `ClockBehind` while
+        the clock is still in the head's second, and `TooFewValidators`.
         """
         with self._lock:
             head, now = self._head, int(self.clock())
             if now <= head.header.timestamp:
                 raise ClockBehind(f"clock at {now}, head at {head.header.timestamp}")
-            round_number = committee.next_round(head.header.coinbase)
+            seated = committee.seated(self.validators)
+            round_number = seated.next_round(head.header.coinbase)
+            proposer = proposer_for(seated.validators, head.header.coinbase, round_number)
             slot = Slot(
                 parent_hash=head.hash,
                 number=head.number + 1,
                 timestamp=now,
-                coinbase=proposer_for(committee.validators, head.header.coinbase, round_number),
+                coinbase=proposer,
                 gas_limit=head.header.gas_limit,
             )
             nodes, executed, outcome = self._execute_pool(slot)
-            extra_data = unsealed_extra_data(committee.validators, round_number)
-            header = committee.seal(compose_header(slot, outcome, extra_data))
+            vote = self._proposals.next_vote(proposer, self._tally)
+            extra_data = unsealed_extra_data(seated.validators, round_number, vote)
+            header = seated.seal(compose_header(slot, outcome, extra_data), sealers)
             return self._append(header, executed, nodes)
 
     def _execute_pool(self, slot: Slot) -> tuple[StateNodes, tuple[Executed, ...], Outcome]:
@@ -194,13 +246,14 @@ class Chain:
 
     def _append(self, header: BlockHeader, executed: tuple[Executed, ...], nodes: StateNodes) -> Block:
         block = Block(header, block_hash(header), tuple(each.transaction.raw for each in executed))
+        tally = self._tally.after(header, self.epoch_length)
         settled = self._pool.superseded(executed)
         with self.store.database.transaction() as connection:
             self.store.add_nodes(nodes.fresh)
             self.store.add_block(block, executed)
             self._pool.delete(connection, settled)
         self._pool.forget(settled)
-        self._head = block
+        self._head, self._tally = block, tally
         return block
 
 

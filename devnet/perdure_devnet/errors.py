@@ -32,7 +32,7 @@ class ProposerRefused(BlockRefused):
 
 
 class ValidatorListRefused(BlockRefused):
-    """The header's validator list, or a vote on it, does not fit the chain's set."""
+    """The header's validator list is not the set that the votes before it give."""
 
 
 class SealsRefused(BlockRefused):
@@ -51,8 +51,20 @@ class ExecutionMismatch(BlockRefused):
     """Executing the block gives other roots, gas or blooms than its header claims."""
 
 
+class TooManyProposals(VerificationError):
+    """So many votes are proposed already that no more are taken."""
+
+
 class TooFewValidators(ChainError):
     """Fewer validators than a quorum are present, so no block can be sealed."""
+
+
+class ChangeNotInForce(ChainError):
+    """A change of the validator set was proposed, and the blocks made since have not brought it about."""
+
+
+class NotAValidator(ConfigError):
+    """Who is to be dropped is not in the set, or is the last that is."""
 
 
 class ClockBehind(ChainError):

@@ -12,18 +12,24 @@ from perdure_devnet.block_store import BlockStore
 from perdure_devnet.committee import unsealed_extra_data
 from perdure_devnet.headers import EMPTY_BLOOM, Outcome, Slot, compose_header
 from perdure_devnet.state import GenesisState, genesis_state
+from perdure_devnet.votes import DEFAULT_EPOCH_LENGTH
 
 DEFAULT_GAS_LIMIT = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """What a chain begins with; ``timestamp`` in seconds since 1970, balances in wei, gas is free for all."""
+    """What a chain begins with; ``timestamp`` in seconds since 1970, balances in wei, gas is free for all.
+
+    ``epoch_length`` in blocks: how often votes on the validator set are cleared. No header says it: nodes of one network have to
+    be told the same, as in Besu's genesis file.
+    """
 
     chain_id: int
     validators: tuple[Address, ...]
     timestamp: int
     gas_limit: int = DEFAULT_GAS_LIMIT
+    epoch_length: int = DEFAULT_EPOCH_LENGTH
     balances: Mapping[Address, int] = field(default_factory=dict)
 
 
@@ -41,11 +47,12 @@ def store_genesis(store: BlockStore, genesis: Genesis) -> Hash32:
     block = genesis_block(genesis, state)
     with store.database.transaction():
         store.add_setting("chain_id", str(genesis.chain_id))
+        store.add_setting("epoch_length", str(genesis.epoch_length))
         store.add_nodes(state.nodes)
         store.add_block(block, ())
     return block.hash
 
 
-def validators_of(genesis: Block) -> tuple[Address, ...]:
-    """The validator set that block 0 fixes."""
-    return parse_extra_data(genesis.header.extra_data).validators
+def validators_of(block: Block) -> tuple[Address, ...]:
+    """The validator set that a block lists and is sealed by."""
+    return parse_extra_data(block.header.extra_data).validators

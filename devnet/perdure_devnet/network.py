@@ -3,7 +3,8 @@
     chain.sqlite     the chain
     consortium.json  the trust file, marked as a devnet's
     devnet.json      addresses, url, process id (`perdure_devnet.info`)
-    keys/            validators.json, relay.json, deployer.json, and one file a partner; mode 0600 in a folder of mode 0700
+    keys/            validators.json, relay.json, deployer.json, and one file a partner; mode 0600 in a folder of mode 0700;
+                     candidates/ for those that may become validators later (`perdure_devnet.membership`)
 
 A network is founded beside its place and moved there when it is whole, so that a directory never holds half of one.
 """
@@ -11,7 +12,7 @@ A network is founded beside its place and moved there when it is whole, so that 
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perdure_anchor.checkpoint import is_partner_name
@@ -30,9 +31,11 @@ from perdure_devnet.genesis import DEFAULT_GAS_LIMIT, Genesis, store_genesis
 from perdure_devnet.info import DATABASE_NAME, TRUST_NAME, DevnetInfo, write_info
 from perdure_devnet.keys import AccountKey, Randomness, make_key, read_key, read_key_list, write_keys
 from perdure_devnet.lock import locked
+from perdure_devnet.votes import DEFAULT_EPOCH_LENGTH
 
 KEYS_NAME = "keys"
 RELAY, DEPLOYER, VALIDATORS = "relay", "deployer", "validators"
+CANDIDATES_NAME = "candidates"
 # "perdure" on a telephone's keys; a number of its own, so that no other test network's transactions are good here
 DEFAULT_CHAIN_ID = 7337873
 # JavaScript's largest safe integer, less what EIP-155 adds to twice the id
@@ -41,13 +44,17 @@ MAX_CHAIN_ID = (2**53 - 37) // 2
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """What is fixed at founding; ``funding`` in wei for the deployer, the relay and each partner. Gas is free anyway."""
+    """What is fixed at founding; ``funding`` in wei for the deployer, the relay and each partner. Gas is free anyway.
+
+    ``validators``: how many there are at first. ``epoch_length``: after how many blocks votes on them are cleared.
+    """
 
     chain_id: int = DEFAULT_CHAIN_ID
     partners: tuple[str, ...] = ("acme", "globex", "initech")
     validators: int = 4
     funding: int = 1000 * 10**18
     gas_limit: int = DEFAULT_GAS_LIMIT
+    epoch_length: int = DEFAULT_EPOCH_LENGTH
 
 
 def found(
@@ -76,7 +83,9 @@ def _check(settings: NetworkSettings) -> None:
         raise ConfigError(f"chain id: got {settings.chain_id}, want 1 to {MAX_CHAIN_ID}")
     if settings.validators < 1:
         raise ConfigError(f"validators: got {settings.validators}, want at least 1 (4 to bear a faulty one)")
-    reserved = {RELAY, DEPLOYER, VALIDATORS}
+    if settings.epoch_length < 1:
+        raise ConfigError(f"epoch length: got {settings.epoch_length}, want at least 1 block")
+    reserved = {RELAY, DEPLOYER, VALIDATORS, CANDIDATES_NAME}
     unusable = [name for name in settings.partners if not is_partner_name(name) or name in reserved]
     if unusable or len(set(settings.partners)) != len(settings.partners) or not settings.partners:
         raise ConfigError(f"partners: cannot be named {', '.join(settings.partners) or 'nothing'}")
@@ -106,6 +115,7 @@ def _found(directory: Path, settings: NetworkSettings, now: int, randomness: Ran
         validators=committee.validators,
         timestamp=now - 1,
         gas_limit=settings.gas_limit,
+        epoch_length=settings.epoch_length,
         balances={key.address: settings.funding for key in keys.values()} if settings.funding else {},
     )
     members = [Member(name, keys[name].address) for name in settings.partners]
@@ -178,6 +188,21 @@ def relay_key(directory: Path) -> AccountKey:
 
 
 def read_committee(directory: Path) -> Committee:
-    """All validators with their keys."""
-    keys = read_key_list(directory / KEYS_NAME / f"{VALIDATORS}.json")
-    return committee_of([key.private_key for key in keys])
+    """The first validators, all present, with the candidates' keys beside theirs: the chain knows who is in the set now."""
+    folder = directory / KEYS_NAME
+    first = committee_of([key.private_key for key in read_key_list(folder / f"{VALIDATORS}.json")])
+    candidates = [read_key(path) for path in sorted((folder / CANDIDATES_NAME).glob("0x*.json"))]
+    return replace(first, keys={**first.keys, **{key.address: key.private_key for key in candidates}})
+
+
+def add_candidate(directory: Path, randomness: Randomness = os.urandom) -> AccountKey:
+    """Make a key that may become a validator's; a running devnet uses it once it is voted in."""
+    folder = directory / KEYS_NAME / CANDIDATES_NAME
+    folder.mkdir(mode=0o700, exist_ok=True)
+    key = make_key(randomness)
+    path = folder / f"0x{key.address.hex()}.json"
+    # whoever reads the folder never sees half of a key
+    fresh = path.with_suffix(".new")
+    write_keys(fresh, key)
+    fresh.replace(path)
+    return key

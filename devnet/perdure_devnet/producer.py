@@ -6,6 +6,7 @@ claim a second that has not come yet, and the evidence's times would lie.
 
 import logging
 import threading
+from collections.abc import Callable
 
 from perdure_anchor.errors import PerdureError
 
@@ -22,10 +23,11 @@ _LONGEST_WAIT = 1.0
 class Producer:
     """A thread that makes blocks until it is stopped.
 
-    ``period``: seconds between blocks, empty ones included, or `ON_DEMAND` for blocks only when a transaction waits.
+    ``committee`` gives the keys that are here now, before each block: a candidate's may have come since. ``period``: seconds
+    between blocks, empty ones included, or `ON_DEMAND` for blocks only when a transaction or a vote waits.
     """
 
-    def __init__(self, chain: Chain, committee: Committee, period: int) -> None:
+    def __init__(self, chain: Chain, committee: Callable[[], Committee], period: int) -> None:
         self._chain = chain
         self._committee = committee
         self._period = period
@@ -50,10 +52,13 @@ class Producer:
 
     def seconds_to_wait(self) -> float | None:
         """How long until the next block is due, 0 if it is due, None while none is wanted."""
-        if self._period == ON_DEMAND and not self._chain.has_ready_transaction():
+        if self._period == ON_DEMAND and not self._is_block_wanted():
             return None
         due = self._chain.head.header.timestamp + max(self._period, 1)
         return max(0.0, due - self._chain.clock())
+
+    def _is_block_wanted(self) -> bool:
+        return self._chain.has_ready_transaction() or self._chain.has_vote_to_cast(self._committee())
 
     def _run(self) -> None:
         while True:
@@ -68,7 +73,7 @@ class Producer:
 
     def _produce(self) -> None:
         try:
-            self._chain.produce(self._committee)
+            self._chain.produce(self._committee())
         except PerdureError as error:
             _log.warning("no block was made: %s", error)
             self._pause()

@@ -1,8 +1,9 @@
 """The rules that a header from outside must keep before its block is executed.
 
-They are Besu's QBFT rules with a fixed validator set (``BftBlockHeaderValidationRulesetFactory``), and one more: the
-coinbase must have been in turn in the header's round or in an earlier one, because a block that is proposed again in a
-later round keeps its author. The quorum is ceil(2n/3) and never less.
+They are Besu's QBFT rules (``BftBlockHeaderValidationRulesetFactory``), and one more: the coinbase must have been
+in turn in the header's round or in an earlier one, because a block that is proposed again in a later round keeps its
+author. The quorum is ceil(2n/3) and never less. The list must be the set that the votes before the block give. A header may
+carry any vote on anybody: what it counts is `perdure_devnet.votes`'s.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class Parent:
 
 
 def check_header(header: BlockHeader, parent: Parent, validators: Sequence[Address], now: int) -> None:
-    """Raise a `BlockRefused` of the rule that the header breaks; ``now`` in whole seconds, ``validators`` ascending."""
+    """Raise a `BlockRefused` of the rule that the header breaks; ``now`` in whole seconds, ``validators`` the set in force."""
     _check_constants(header)
     _check_succession(header, parent)
     _check_time(header, parent, now)
@@ -81,9 +82,11 @@ def _parse_extra_data(header: BlockHeader) -> ExtraData:
 
 def _check_validator_list(extra: ExtraData, validators: Sequence[Address]) -> None:
     if extra.validators != tuple(validators):
-        raise ValidatorListRefused("the header's validator list is not the set of this chain, ascending")
-    if extra.vote is not None:
-        raise ValidatorListRefused("the header carries a vote, and the set of this chain is fixed")
+        raise ValidatorListRefused(
+            "the header's validator list is not the set that the votes before it give, ascending"
+        )
+    if not extra.validators:
+        raise ValidatorListRefused("the last validator was voted out: nobody can seal a block")
 
 
 def _check_proposer(

@@ -20,7 +20,7 @@ from perdure_devnet.database import Database
 from perdure_devnet.errors import DevnetNotReady, DirectoryInUse
 from perdure_devnet.info import DATABASE_NAME, LOG_NAME, DevnetInfo, read_info, write_info
 from perdure_devnet.lock import holder, locked
-from perdure_devnet.network import read_committee
+from perdure_devnet.membership import KeyFolder
 from perdure_devnet.producer import Producer
 from perdure_devnet.rpc.filters import FilterTable
 from perdure_devnet.rpc.node import Node, client_version
@@ -53,7 +53,7 @@ def serve(
     with locked(directory), _open_chain(directory, clock) as chain:
         listener = listen(host, info.port if port is None else port)
         node = Node(chain, FilterTable(time.monotonic), client_version())
-        producer = Producer(chain, read_committee(directory), pace)
+        producer = Producer(chain, KeyFolder(directory).committee, pace)
         with listener, serving(node, listener) as server:
             url = url_of(listener)
             running = replace(info, url=url, port=listener.getsockname()[1], period=pace, pid=getpid())

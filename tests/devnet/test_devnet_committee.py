@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perdure_anchor.hashes import ZERO_ADDRESS, Address
-from perdure_anchor.qbft import parse_extra_data, quorum, seal_signers
+from perdure_anchor.qbft import block_hash, parse_extra_data, quorum, seal_signers
 from perdure_devnet.committee import committee_of, proposer_for
 from perdure_devnet.errors import TooFewValidators
-from tools.devnets import COMMITTEE, VALIDATOR_KEYS, Devnet, with_fields
+from tools.devnets import ADA, COMMITTEE, VALIDATOR_KEYS, Devnet, with_extra, with_fields
 
 VALIDATORS = COMMITTEE.validators
 ADDRESSES = st.lists(st.binary(min_size=20, max_size=20), min_size=1, max_size=9, unique=True)
@@ -79,8 +79,41 @@ def test_less_than_a_quorum_makes_no_block(devnet: Devnet) -> None:
 def test_other_sizes_seal_by_their_quorum(devnet: Devnet, size: int) -> None:
     committee = committee_of([bytes([number]) * 32 for number in range(1, size + 1)])
     header = devnet.block().header
-    resealed = committee.seal(with_fields(header, coinbase=committee.validators[0]))
+    listed = with_extra(header, validators=committee.validators, seals=())
+    resealed = committee.seal(with_fields(listed, coinbase=committee.validators[0]))
     assert len(seal_signers(resealed)) == quorum(size)
+
+
+def test_a_committee_is_seated_on_the_chains_set(devnet: Devnet) -> None:
+    """Keys of candidates neither propose nor seal, nor do they count as present."""
+    candidate = committee_of([b"\x55" * 32])
+    both = committee_of([*VALIDATOR_KEYS, b"\x55" * 32])
+    assert both.seated(VALIDATORS).present == VALIDATORS
+    for _ in range(5):
+        header = devnet.block(committee=both).header
+        assert candidate.validators[0] not in (header.coinbase, *seal_signers(header))
+    with pytest.raises(TooFewValidators, match="got 2 of 4, want 3"):
+        devnet.block(committee=both.without(*VALIDATORS[:2]))
+
+
+def test_other_sealers_make_another_copy_of_a_block(devnet: Devnet) -> None:
+    header = devnet.block().header
+    copy = COMMITTEE.seal(header, VALIDATORS[1:][::-1])
+    assert seal_signers(copy) == VALIDATORS[1:][::-1]
+    assert copy != header
+    assert block_hash(copy) == block_hash(header)
+    assert seal_signers(COMMITTEE.seal(header, ())) == ()
+
+
+def test_nobody_seals_without_a_key(devnet: Devnet) -> None:
+    header = devnet.block().header
+    with pytest.raises(TooFewValidators, match=f"key of 0x{ADA.hex()}"):
+        COMMITTEE.seal(header, [ADA])
+
+
+def test_an_empty_set_makes_no_block() -> None:
+    with pytest.raises(TooFewValidators, match="got 0 of 0, want 1"):
+        COMMITTEE.seated(()).next_round(VALIDATORS[0])
 
 
 def test_keys_are_in_no_representation() -> None:

@@ -72,6 +72,16 @@ def test_a_block_of_a_later_round_may_keep_the_author_of_an_earlier(devnet: Devn
     assert other.chain.head.hash == block.hash
 
 
+def test_any_vote_may_be_cast(devnet: Devnet, other: Devnet) -> None:
+    """Besu has no rule on it: also one that asks for nothing new is a vote."""
+    block = devnet.block()
+    header = with_extra(block.header, vote=Vote(VALIDATORS[0], True))
+    taken = other.chain.import_block(forged(block, sealed_by(header, *KEYS)))
+    assert parse_extra_data(taken.header.extra_data).vote == Vote(VALIDATORS[0], True)
+    assert other.chain.tally.stance(block.header.coinbase, VALIDATORS[0]) is True
+    assert other.chain.validators == VALIDATORS
+
+
 Forgery = Callable[[BlockHeader], BlockHeader]
 
 
@@ -127,7 +137,7 @@ FORGERIES: dict[str, tuple[type[BlockRefused], Forgery]] = {
     "a shorter list": (ValidatorListRefused, extra(validators=VALIDATORS[:3])),
     "another order": (ValidatorListRefused, extra(validators=VALIDATORS[::-1])),
     "an empty list": (ValidatorListRefused, extra(validators=())),
-    "a vote": (ValidatorListRefused, extra(vote=Vote(ADA, True))),
+    "a longer list": (ValidatorListRefused, extra(validators=tuple(sorted((*VALIDATORS, ADA))))),
     "a proposer out of turn": (ProposerRefused, fields(coinbase=VALIDATORS[1])),
     "a stranger as proposer": (ProposerRefused, fields(coinbase=ADA)),
     "a timestamp ahead of the clock": (HeaderRuleBroken, later(2)),

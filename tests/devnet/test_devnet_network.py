@@ -141,6 +141,8 @@ def test_two_foundings_at_once_are_refused(tmp_path: Path) -> None:
         NetworkSettings(partners=("Acme",)),
         NetworkSettings(partners=("../acme",)),
         NetworkSettings(partners=("relay",)),
+        NetworkSettings(partners=("candidates",)),
+        NetworkSettings(epoch_length=0),
     ],
 )
 def test_unusable_settings_are_refused(tmp_path: Path, settings: NetworkSettings) -> None:
@@ -150,11 +152,12 @@ def test_unusable_settings_are_refused(tmp_path: Path, settings: NetworkSettings
 
 
 def test_other_settings(tmp_path: Path) -> None:
-    settings = NetworkSettings(chain_id=4242, partners=("solo",), validators=7, funding=0)
+    settings = NetworkSettings(chain_id=4242, partners=("solo",), validators=7, funding=0, epoch_length=50)
     found(tmp_path / "chain", settings, now=GENESIS_TIME)
     with open_devnet(tmp_path / "chain" / "chain.sqlite") as devnet:
         assert devnet.chain.chain_id == 4242
         assert len(devnet.chain.validators) == 7
+        assert devnet.chain.epoch_length == 50
         # nobody has money, and the contracts are there all the same
         assert devnet.state_of(partner_key(tmp_path / "chain", "solo").address) == (0, 0)
         info = read_info(tmp_path / "chain")

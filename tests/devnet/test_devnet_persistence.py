@@ -20,6 +20,7 @@ from perdure_devnet.lock import holder, locked
 from perdure_devnet.network import NetworkSettings, found, relay_key
 from perdure_devnet.serve import serve
 from tools.devnets import ADA, BOB, COMMITTEE, RICH, ManualClock, Sender, open_devnet
+from tools.voting_devnet import follow, open_voting_devnet
 
 
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -62,6 +63,19 @@ def test_a_block_that_cannot_be_stored_changes_nothing(
         assert devnet.chain.store.head_number() == 0
         assert devnet.chain.store.mined_in(1) == ()
         assert devnet.block().transactions == (raw,)
+
+
+def test_a_chain_of_before_votes_were_counted_has_besus_epochs(tmp_path: Path) -> None:
+    path = tmp_path / "chain.sqlite"
+    with open_devnet(path) as devnet:
+        head = devnet.block()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM setting WHERE name = 'epoch_length'")
+    connection.close()
+    with open_devnet(path) as devnet:
+        assert devnet.chain.epoch_length == 30_000
+        assert devnet.chain.head == head
+        assert devnet.chain.validators == COMMITTEE.validators
 
 
 @pytest.mark.parametrize("content", [b"no database at all, just text", b""])
@@ -133,10 +147,10 @@ def test_a_kill_in_the_middle_of_making_blocks_loses_nothing_acknowledged(tmp_pa
     _assert_whole(path, tmp_path / "replayed.sqlite")
 
 
-def _lines_until_killed(path: Path, moment: float) -> list[str]:
+def _lines_until_killed(path: Path, moment: float, work: str = WORKER) -> list[str]:
     tests = Path(__file__).parents[1]
     worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(path)],
+        [sys.executable, "-c", work, str(path)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(tests)},
@@ -148,6 +162,45 @@ def _lines_until_killed(path: Path, moment: float) -> list[str]:
     rest, _ = worker.communicate()
     # the last line may be cut off by the kill
     return [line for line in (*lines, *rest.splitlines(keepends=True)) if line.endswith("\n")]
+
+
+# validators that vote each other in and out as fast as they can
+VOTER = """
+import sys
+from pathlib import Path
+from perdure_anchor.qbft import Vote
+from tools.voting_devnet import open_voting_devnet
+
+with open_voting_devnet(Path(sys.argv[1]).parent, epoch_length=7) as chain:
+    candidates = [chain.candidate(number) for number in range(4)]
+    print("ready", flush=True)
+    while True:
+        subject = candidates[chain.chain.head.number % 4]
+        chain.chain.propose_vote(Vote(subject, subject not in chain.members))
+        block = chain.block()
+        members = "".join(member.hex() for member in chain.members)
+        print("block", block.number, members, flush=True)
+"""
+
+
+def test_a_kill_between_votes_leaves_the_set_that_was_shown(tmp_path: Path) -> None:
+    path = tmp_path / "voting.sqlite"
+    shown: dict[int, str] = {}
+    for moment in (0.0, 0.003, 0.007, 0.013, 0.029, 0.2):
+        for line in _lines_until_killed(path, moment, VOTER):
+            if line.startswith("block"):
+                _, number, members = line.split()
+                shown[int(number)] = members
+        with open_voting_devnet(tmp_path, epoch_length=7) as chain:
+            sets = ["".join(member.hex() for member in members) for members in chain.sets]
+            assert all(sets[number + 1] == members for number, members in shown.items())
+    assert len(set(shown.values())) > 2
+    with (
+        open_voting_devnet(tmp_path, epoch_length=7) as chain,
+        open_voting_devnet(tmp_path, epoch_length=7, name="node") as node,
+    ):
+        follow(chain, node)
+        assert node.chain.tally == chain.chain.tally
 
 
 def _assert_whole(path: Path, replayed: Path) -> None:

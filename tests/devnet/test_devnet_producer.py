@@ -20,11 +20,11 @@ def test_a_block_is_due_a_period_after_the_last(
     devnet: Devnet, period: int, elapsed: float, wait: float
 ) -> None:
     devnet.clock.now = GENESIS_TIME + elapsed
-    assert Producer(devnet.chain, COMMITTEE, period).seconds_to_wait() == pytest.approx(wait)
+    assert Producer(devnet.chain, lambda: COMMITTEE, period).seconds_to_wait() == pytest.approx(wait)
 
 
 def test_on_demand_no_block_is_wanted_while_nothing_waits(devnet: Devnet) -> None:
-    producer = Producer(devnet.chain, COMMITTEE, ON_DEMAND)
+    producer = Producer(devnet.chain, lambda: COMMITTEE, ON_DEMAND)
     devnet.clock.now += 100
     assert producer.seconds_to_wait() is None
     devnet.chain.submit(Sender("ada").sign(to=BOB, nonce=1))
@@ -34,13 +34,13 @@ def test_on_demand_no_block_is_wanted_while_nothing_waits(devnet: Devnet) -> Non
 
 
 def test_on_demand_is_bounded_by_the_clock_too(devnet: Devnet) -> None:
-    producer = Producer(devnet.chain, COMMITTEE, ON_DEMAND)
+    producer = Producer(devnet.chain, lambda: COMMITTEE, ON_DEMAND)
     devnet.chain.submit(Sender("ada").sign(to=BOB))
     assert producer.seconds_to_wait() == 1
 
 
 def test_a_running_producer_keeps_to_the_clock(devnet: Devnet) -> None:
-    producer = Producer(devnet.chain, COMMITTEE, ON_DEMAND)
+    producer = Producer(devnet.chain, lambda: COMMITTEE, ON_DEMAND)
     producer.start()
     try:
         ada = Sender("ada")
@@ -58,7 +58,7 @@ def test_a_running_producer_keeps_to_the_clock(devnet: Devnet) -> None:
 
 def test_a_failure_does_not_end_it(devnet: Devnet) -> None:
     committee = COMMITTEE.without(*COMMITTEE.validators[:2])
-    producer = Producer(devnet.chain, committee, 1)
+    producer = Producer(devnet.chain, lambda: committee, 1)
     devnet.clock.now += 1
     producer.start()
     time.sleep(0.05)
@@ -70,4 +70,4 @@ def test_time_only_grows_when_the_clock_is_set_back(devnet: Devnet) -> None:
     devnet.clock.now += 50
     devnet.chain.produce(COMMITTEE)
     devnet.clock.now -= 30
-    assert Producer(devnet.chain, COMMITTEE, 1).seconds_to_wait() == 31
+    assert Producer(devnet.chain, lambda: COMMITTEE, 1).seconds_to_wait() == 31

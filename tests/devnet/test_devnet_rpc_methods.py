@@ -575,3 +575,75 @@ def test_fee_history(client: Client, devnet: Devnet) -> None:
     assert history["reward"] == [["0x0"] * 4, ["0xa", "0xa", "0x1e", "0x1e"]]
     assert "reward" not in client("eth_feeHistory", 1, "latest")
     assert len(client("eth_feeHistory", "0x400", "latest")["gasUsedRatio"]) == 3
+
+
+def test_votes_that_are_proposed(client: Client, devnet: Devnet) -> None:
+    one, two, *_ = (to_hex(validator) for validator in COMMITTEE.validators)
+    newcomer = to_hex(ADA)
+    assert client("qbft_getPendingVotes") == {}
+    assert client("qbft_proposeValidatorVote", newcomer, True) is True
+    assert client("qbft_proposeValidatorVote", two, False, one) is True
+    assert client("qbft_getPendingVotes") == {newcomer: True, two: False}
+    assert client("qbft_getPendingVotes", one) == {newcomer: True, two: False}
+    assert client("qbft_getPendingVotes", two) == {newcomer: True}
+    assert client("qbft_discardValidatorVote", newcomer, two) is True
+    assert client("qbft_getPendingVotes", two) == {}
+    assert client("qbft_discardValidatorVote", two) is True
+    assert client("qbft_getPendingVotes") == {newcomer: True}
+    for _ in range(4):
+        devnet.block()
+    # the second abstains: the votes of the first, third and fourth are a majority, in force in the fifth block
+    assert len(client("qbft_getValidatorsByBlockNumber", "latest")) == 4
+    block = devnet.block()
+    wanted = sorted((*(to_hex(each) for each in COMMITTEE.validators), newcomer))
+    assert client("qbft_getValidatorsByBlockNumber", "latest") == wanted
+    assert client("qbft_getValidatorsByBlockHash", to_hex(block.hash)) == wanted
+    assert len(client("qbft_getValidatorsByBlockNumber", "0x4")) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("qbft_proposeValidatorVote", ["0x12", True]),
+        ("qbft_proposeValidatorVote", [to_hex(ADA), "yes"]),
+        ("qbft_proposeValidatorVote", [to_hex(ADA)]),
+        ("qbft_proposeValidatorVote", [to_hex(ADA), True, "nobody"]),
+        ("qbft_discardValidatorVote", []),
+        ("qbft_getPendingVotes", [7]),
+        ("qbft_getSignerMetrics", ["0x2", "0x1"]),
+        ("qbft_getSignerMetrics", ["latest"]),
+    ],
+)
+def test_what_is_no_vote(client: Client, devnet: Devnet, method: str, parameters: list[Any]) -> None:
+    devnet.block()
+    devnet.block()
+    assert client.error(method, *parameters)["code"] == -32602
+    assert client("qbft_getPendingVotes") == {}
+
+
+def test_signer_metrics(client: Client, devnet: Devnet) -> None:
+    for _ in range(6):
+        devnet.block()
+    first, second, third, fourth = (to_hex(validator) for validator in COMMITTEE.validators)
+    counts = {each["address"]: each for each in client("qbft_getSignerMetrics", "0x1", "0x6")}
+    assert counts[first] == {
+        "address": first,
+        "proposedBlockCount": "0x2",
+        "lastProposedBlockNumber": "0x5",
+    }
+    assert {address: each["proposedBlockCount"] for address, each in counts.items()} == {
+        first: "0x2",
+        second: "0x1",
+        third: "0x1",
+        fourth: "0x1",
+    }
+    # a validator that proposed nothing is listed, and genesis was proposed by nobody
+    early = client("qbft_getSignerMetrics", "earliest", "0x2")
+    assert {each["address"]: each["proposedBlockCount"] for each in early} == {
+        "0x" + "00" * 20: "0x1",
+        first: "0x1",
+        second: "0x0",
+        third: "0x0",
+        fourth: "0x0",
+    }
+    assert len(client("qbft_getSignerMetrics")) == 5

@@ -4,7 +4,6 @@ from perdure_anchor.hashes import to_hex
 from perdure_anchor.header import encode_header
 
 from perdure_devnet.block import Block, encode_block
-from perdure_devnet.genesis import validators_of
 from perdure_devnet.rpc.node import Node
 from perdure_devnet.rpc.present import present_block, present_receipts
 from perdure_devnet.rpc.values import JsonValue, parse_flag, quantity
@@ -77,20 +76,6 @@ def get_raw_receipts(node: Node, reference: JsonValue) -> JsonValue:
     return [to_hex(mined.receipt) for mined in node.chain.store.mined_in(block.number)]
 
 
-def get_validators_by_number(node: Node, reference: JsonValue) -> JsonValue:
-    """The validator set, ascending."""
-    return _validators(node.find_block(reference))
-
-
-def get_validators_by_hash(node: Node, block_hash: JsonValue) -> JsonValue:
-    """The validator set, ascending."""
-    return _validators(node.find_block_by_hash(block_hash))
-
-
-def _validators(block: Block | None) -> JsonValue:
-    return None if block is None else [to_hex(validator) for validator in validators_of(block)]
-
-
 def _by_any(node: Node, reference: JsonValue) -> Block | None:
     # these methods take a hash where others take only a number or a tag
     if isinstance(reference, str) and len(reference) == 66:
@@ -109,6 +94,4 @@ METHODS = {
     "debug_getRawHeader": get_raw_header,
     "debug_getRawBlock": get_raw_block,
     "debug_getRawReceipts": get_raw_receipts,
-    "qbft_getValidatorsByBlockNumber": get_validators_by_number,
-    "qbft_getValidatorsByBlockHash": get_validators_by_hash,
 }

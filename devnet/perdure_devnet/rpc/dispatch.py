@@ -13,7 +13,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.json_nesting import nests_deeper
 from perdure_contracts.json_text import MAX_NESTING
 
-from perdure_devnet.rpc import accounts, blocks, calls, events, network, transactions
+from perdure_devnet.rpc import accounts, blocks, calls, events, network, transactions, validators
 from perdure_devnet.rpc.errors import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -51,7 +51,7 @@ def _method(run: Implementation) -> Method:
 
 METHODS = {
     name: _method(run)
-    for theme in (accounts, blocks, calls, events, network, transactions)
+    for theme in (accounts, blocks, calls, events, network, transactions, validators)
     for name, run in theme.METHODS.items()
 }
 

@@ -21,13 +21,9 @@ class BlockWorth:
 
 
 _CHECKED_LISTS: Final = "every validator compares the header's list with the set before it seals"
-_PROPOSER: Final = "checked against the author: distinct coinbases are distinct proposers"
-_CHECKED: Final = BlockWorth(_CHECKED_LISTS, _PROPOSER)
 _SOME_MEMBER: Final = "only known to be some validator: they show no second proposer"
-_NOBODY: Final = "nobody compares the header's list: a single validator can invent it, so it is not looked at"
-_SIGNER: Final = BlockWorth(
-    "signers stand in the blocks of a vote's epoch only, and one signer seals a block",
-    "hold a vote's candidate: who proposed is the one signer of the seal",
+_CHECKED: Final = BlockWorth(
+    _CHECKED_LISTS, "checked against the author: distinct coinbases are distinct proposers"
 )
 _UNKNOWN: Final = BlockWorth("nothing is known of these lists", "nothing is known of these coinbases")
 _CONTRACT_LISTS: Final = "a contract selects the validators, and the header's list is empty"
@@ -35,12 +31,15 @@ _CONTRACT_LISTS: Final = "a contract selects the validators, and the header's li
 _WORTH: Final[Mapping[tuple[str, str], BlockWorth]] = {
     ("qbft", "besu"): _CHECKED,
     ("qbft", "devnet"): _CHECKED,
-    ("qbft", "goquorum"): BlockWorth(_NOBODY, _SOME_MEMBER),
+    ("qbft", "goquorum"): BlockWorth(
+        "nobody compares the header's list: a single validator can invent it, so it is not looked at",
+        _SOME_MEMBER,
+    ),
     ("ibft2", "besu"): BlockWorth(_CHECKED_LISTS, _SOME_MEMBER),
-    ("ibft2", "devnet"): BlockWorth(_CHECKED_LISTS, _SOME_MEMBER),
-    ("clique", "geth"): _SIGNER,
-    ("clique", "besu"): _SIGNER,
-    ("clique", "devnet"): _SIGNER,
+    ("clique", "geth"): BlockWorth(
+        "signers stand in checkpoint blocks only, where every signer compares them with the set",
+        "name a candidate of a vote: they show no proposer",
+    ),
 }
 
 
@@ -59,29 +58,36 @@ def epoch_range(epoch: Epoch) -> str:
 
 def epoch_headline(epoch: Epoch) -> str:
     """The epoch in one line: its blocks, its engine, and how many have to seal."""
-    validators = len(epoch.validators)
-    seals = f"{epoch.wanted_seals} of {validators} seals ({epoch.quorum_rule})"
+    seals = f"{epoch.wanted_seals} of {len(epoch.validators)} seals ({epoch.quorum_rule})"
     return f"{epoch_range(epoch)}, {epoch.client} {epoch.consensus}, {seals}"
 
 
 def epoch_end(epoch: Epoch) -> str:
     """Whether the epoch is open or closed, and what follows from it."""
+    keys = f"whoever ever has {epoch.wanted_seals} of the {len(epoch.validators)} keys"
     if epoch.to_block is None:
         return (
-            "open: the set is taken as still in force; whoever ever steals the keys of a quorum can forge any block from "
-            f"{epoch.from_block} on"
+            f"open: the set is taken as still in force; {keys} can forge any block from {epoch.from_block} on"
         )
-    return "closed: a newer version may not change it; stolen keys of a quorum forge blocks of these numbers only"
+    return f"closed: a newer version may not change it; {keys} can forge blocks of these numbers only"
 
 
 def epoch_weakness(epoch: Epoch) -> str | None:
     """Why blocks of the epoch are never final, or None."""
     if epoch.is_final:
         return None
-    return "too few seals for finality: evidence of these blocks reaches anchored, not final"
+    reason = "no finality under Clique" if epoch.consensus == "clique" else "too few seals for finality"
+    return f"{reason}: evidence of these blocks reaches anchored, not final"
 
 
-def epoch_lines(epoch: Epoch) -> Iterator[tuple[str, str]]:
+def later_sets(epoch: Epoch) -> str:
+    """What has to be known of validators that come after the trust file's last epoch (SPEC.md, section 7.9)."""
+    if epoch.can_be_followed:
+        return "evidence of later blocks can show by whom this set was replaced, if a quorum of it vouches for that"
+    return "nothing shows by whom this set was replaced: a later set is pinned in a newer version"
+
+
+def epoch_lines(epoch: Epoch, *, is_last: bool) -> Iterator[tuple[str, str]]:
     """All that is to be said of an epoch, as labels and texts; the validators' accounts come last."""
     worth = block_worth(epoch)
     yield "epoch", epoch_headline(epoch)
@@ -91,6 +97,8 @@ def epoch_lines(epoch: Epoch) -> Iterator[tuple[str, str]]:
         yield "", weakness
     yield "lists", worth.lists
     yield "coinbases", worth.coinbases
+    if is_last:
+        yield "later sets", later_sets(epoch)
     yield "curve", epoch.curve
     label = "validators"
     for validator in epoch.validators:

@@ -1,40 +1,35 @@
 """Epochs in words: every engine that a trust file may name has its own, and none is passed over."""
 
-import itertools
 from dataclasses import replace
 
 import pytest
 from perdure_anchor.epoch_words import block_worth, epoch_end, epoch_lines, epoch_range
 from perdure_anchor.hashes import Address, checksum_address
 from perdure_anchor.trust import Epoch
-from perdure_anchor.trust_file import CLIENTS, CONSENSUS
+from perdure_anchor.trust_file import CLIENTS
 
 VALIDATORS = tuple(Address(bytes([number]) * 20) for number in range(1, 7))
 OPEN = Epoch(1, None, "besu", "qbft", "header", "ceil(2n/3)", "secp256k1", VALIDATORS)
 
 
-def text(epoch: Epoch) -> str:
-    return "\n".join(line for _, line in epoch_lines(epoch))
+def text(epoch: Epoch, *, is_last: bool = True) -> str:
+    return "\n".join(line for _, line in epoch_lines(epoch, is_last=is_last))
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_every_client_has_words(client: str) -> None:
-    worths = [block_worth(replace(OPEN, client=client, consensus=consensus)) for consensus in CONSENSUS]
-    assert any("nothing is known" not in worth.lists + worth.coinbases for worth in worths)
+PAIRS = [(client, consensus) for client, engines in CLIENTS.items() for consensus in engines]
 
 
-@pytest.mark.parametrize("consensus", CONSENSUS)
-def test_every_consensus_has_words(consensus: str) -> None:
-    worths = [block_worth(replace(OPEN, client=client, consensus=consensus)) for client in CLIENTS]
-    assert any("nothing is known" not in worth.lists + worth.coinbases for worth in worths)
+@pytest.mark.parametrize(("client", "consensus"), PAIRS)
+def test_every_engine_of_every_client_has_words(client: str, consensus: str) -> None:
+    worth = block_worth(replace(OPEN, client=client, consensus=consensus))
+    assert "nothing is known" not in worth.lists + worth.coinbases
+    epoch = replace(OPEN, client=client, consensus=consensus)
+    assert ("compare" in worth.lists and "nobody compares" not in worth.lists) == epoch.lists_are_checked
+    assert ("distinct proposers" in worth.coinbases) == epoch.coinbase_is_proposer
 
 
-def test_the_words_say_what_the_verifier_believes() -> None:
-    for client, selection in itertools.product(("besu", "goquorum", "devnet"), ("header", "contract")):
-        epoch = replace(OPEN, client=client, selection=selection)
-        worth = block_worth(epoch)
-        assert ("every validator compares" in worth.lists) == epoch.lists_are_checked
-        assert ("distinct proposers" in worth.coinbases) == epoch.coinbase_is_proposer
+def test_a_contract_lists_nobody() -> None:
+    assert "the header's list is empty" in block_worth(replace(OPEN, selection="contract")).lists
 
 
 def test_what_nobody_knows_is_said_to_be_unknown() -> None:
@@ -48,4 +43,12 @@ def test_open_closed_and_weak() -> None:
     assert epoch_end(closed).startswith("closed: ")
     assert "anchored, not final" in text(replace(OPEN, quorum_rule="2f+1"))
     assert "anchored, not final" not in text(OPEN)
+    assert "no finality under Clique" in text(replace(OPEN, consensus="clique", quorum_rule="floor(n/2)+1"))
+    assert "whoever ever has 4 of the 6 keys" in text(OPEN)
     assert checksum_address(VALIDATORS[5]) in text(OPEN)
+
+
+def test_what_comes_after_the_last_epoch() -> None:
+    assert "can show by whom this set was replaced" in text(OPEN)
+    assert "nothing shows by whom" in text(replace(OPEN, client="goquorum"))
+    assert "by whom" not in text(OPEN, is_last=False)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256
+from perdure_anchor.header import encode_header, parse_header
+from perdure_anchor.qbft import encode_extra_data, parse_extra_data
 from perdure_anchor.trust import Partner, PinnedSite, TrustFile
 from perdure_anchor.trust_file import parse_trust_file
 from perdure_contracts.chain import ChainClient
@@ -18,6 +20,9 @@ from perdure_node.trust_check import Answer, Comparison, Outcome, Predecessor, c
 from perdure_node.trust_check.engines import client_of
 from tools.devnets import running_devnet
 from tools.lying_node import Lie, Refused, always, asked, gone, lying_node, missing
+from tools.recorded_chain import RAW_HEADERS, recorded_chain, serving
+from tools.scripted_node import methods, scripted_node
+from tools.story import STORY, TRUST
 
 STRANGER = Address(b"s" * 20)
 SOME_HASH = Hash32(b"h" * 32)
@@ -266,9 +271,6 @@ def test_goquorum_is_asked_for_the_block_before(chain: tuple[str, TrustFile]) ->
 
 
 def few_seals(params: list[Any], truth: Any) -> Any:
-    from perdure_anchor.header import encode_header, parse_header
-    from perdure_anchor.qbft import encode_extra_data, parse_extra_data
-
     header = parse_header(bytes.fromhex(truth(params)[2:]))
     extra = parse_extra_data(header.extra_data)
     return (
@@ -284,7 +286,7 @@ def test_a_copy_with_few_seals_is_no_difference(chain: tuple[str, TrustFile]) ->
     with lying_node(url, debug_getRawHeader=few_seals) as node:
         one = field(check(node, trust), "seals of block 2")
     assert one.outcome is Outcome.NOT_CHECKED
-    assert "carries 1 of its validators only" in (one.note or "")
+    assert "shows 1 of its validators only, want 3" in (one.note or "")
 
 
 def test_a_node_that_is_lost_is_asked_no_more(chain: tuple[str, TrustFile]) -> None:
@@ -365,3 +367,51 @@ def test_another_client_is_not_a_difference(chain: tuple[str, TrustFile]) -> Non
     assert field(found, "client").outcome is Outcome.NOT_CHECKED
     assert field(found, "devnet").outcome is Outcome.NOT_CHECKED
     assert overall(found) is Answer.AGREES
+
+
+def recorded(name: str, head: int, **epoch: Any) -> list[Comparison]:
+    """What a real node's headers say of a trust file with this epoch; of its validators, seals and engine only."""
+    answers = recorded_chain(name)
+    trust = replace(RECORDED, chain_id=answers["chain_id"], epochs=(replace(RECORDED.epochs[0], **epoch),))
+    table = serving(name, RAW_HEADERS, eth_chainId=hex(answers["chain_id"]), eth_blockNumber=hex(head))
+    table["web3_clientVersion"] = answers["client"] + "/" + answers["version"]
+    with scripted_node(methods(table)) as server:
+        return check(server.url, trust)
+
+
+RECORDED = parse_trust_file((STORY / TRUST).read_bytes())
+
+
+def genesis_signers(name: str) -> tuple[Address, ...]:
+    header = parse_header(bytes.fromhex(recorded_chain(name)["blocks"][0]["header_rlp"][2:]))
+    middle = header.extra_data[32:-65]
+    return tuple(Address(middle[at : at + 20]) for at in range(0, len(middle), 20))
+
+
+def test_a_real_clique_chain() -> None:
+    """One seal a block, so the newest blocks together show as many signers as the rule wants."""
+    signers = genesis_signers("clique")
+    told = {"client": "geth", "consensus": "clique", "quorum_rule": "floor(n/2)+1", "validators": signers}
+    found = recorded("clique", 4, **told)
+    sealed = field(found, "seals of blocks 3 to 4")
+    assert (sealed.outcome, sealed.got) == (Outcome.OK, "2 of its validators")
+    assert field(found, "consensus").outcome is Outcome.OK
+    assert field(found, "client").outcome is Outcome.OK
+    # the recording has no clique_getSigners, and lists signers in checkpoint blocks only
+    assert field(found, "validators of block 4").outcome is Outcome.NOT_CHECKED
+    strangers = recorded("clique", 4, **told | {"validators": (signers[0], STRANGER, Address(b"t" * 20))})
+    assert "seals of blocks 3 to 4" in differing(strangers)
+    # a signer was voted in since
+    assert "seals of blocks 50 to 51" in differing(recorded("clique", 51, **told))
+    assert "consensus" in differing(recorded("clique", 4, **told | {"consensus": "qbft"}))
+
+
+def test_a_real_goquorum_chain_whose_lists_nobody_checks() -> None:
+    """The seals show the validators all the same."""
+    header = parse_header(bytes.fromhex(recorded_chain("goquorum-qbft")["blocks"][-1]["header_rlp"][2:]))
+    validators = parse_extra_data(header.extra_data).validators
+    found = recorded("goquorum-qbft", header.number, client="goquorum", validators=validators)
+    assert field(found, f"seals of block {header.number}").outcome is Outcome.OK
+    assert field(found, f"validators of block {header.number}").outcome is Outcome.NOT_CHECKED
+    assert field(found, "client").outcome is Outcome.OK
+    assert overall(found) is not Answer.AGREES

@@ -40,7 +40,7 @@ def print_whole(source: TrustSource, store: TrustStore) -> None:
     for site in trust.sites:
         print_row("site", f"{site.origin.text}: {site_text(site)}")
     for epoch in trust.epochs:
-        for label, text in epoch_lines(epoch):
+        for label, text in epoch_lines(epoch, is_last=epoch is trust.epochs[-1]):
             print_row(label, text)
 
 

@@ -1,9 +1,9 @@
 """What the newest block and the node's own name say of the epoch's client, consensus, selection and quorum rule."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
-from perdure_anchor import qbft
+from perdure_anchor.engines import ENGINES
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.header import BlockHeader
 from perdure_anchor.trust import Epoch, TrustFile
@@ -11,7 +11,6 @@ from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc_errors import quoted
 
 from perdure_node.trust_check.comparison import Comparison, Outcome, compared, not_checked
-from perdure_node.trust_check.validators import HEADER_LISTS
 
 # what a client's name for itself holds, in lower case; the first that fits wins, since GoQuorum calls itself Geth too
 CLIENT_MARKS: Final = (
@@ -21,17 +20,6 @@ CLIENT_MARKS: Final = (
     ("geth", "geth/"),
 )
 _DEVNET: Final = "devnet"
-
-
-def _check_qbft_form(header: BlockHeader) -> None:
-    qbft.check_constants(header)
-    qbft.parse_extra_data(header.extra_data)
-
-
-# raises if a header is not of the engine's form
-HEADER_FORMS: Final[Mapping[str, Callable[[BlockHeader], None]]] = {
-    "qbft": _check_qbft_form,
-}
 
 
 def client_of(version: str) -> str | None:
@@ -73,19 +61,16 @@ def _compare_client(epoch: Epoch, version: str) -> Comparison:
 
 
 def _compare_form(epoch: Epoch, header: BlockHeader) -> Iterator[Comparison]:
-    check = HEADER_FORMS.get(epoch.consensus)
-    if check is None:
+    engine = ENGINES.get(epoch.consensus)
+    if engine is None:
         yield not_checked("consensus", f"{epoch.consensus} headers are not read here", essential=False)
         return
     try:
-        check(header)
+        listed = engine(header).listed
     except PerdureError as error:
         yield Comparison("consensus", Outcome.DIFFERS, epoch.consensus, "headers of another form", str(error))
         return
     note = f"block {header.number} has its form"
     yield Comparison("consensus", Outcome.OK, epoch.consensus, epoch.consensus, note, essential=False)
-    header_list = HEADER_LISTS.get(epoch.consensus)
-    if header_list is not None:
-        yield compared(
-            "selection", epoch.selection, "header" if header_list(header) else "contract", essential=False
-        )
+    if listed is not None:
+        yield compared("selection", epoch.selection, "header" if listed else "contract", essential=False)

@@ -1,24 +1,14 @@
-"""The epochs' validators against those that the node names, and against the seals on the newest block."""
+"""The epochs' validators against those that the node names, and against the seals on the newest blocks."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Sequence
 
-from perdure_anchor import qbft
+from perdure_anchor.engines import ENGINES
 from perdure_anchor.hashes import Address, checksum_address
-from perdure_anchor.header import BlockHeader
 from perdure_anchor.trust import Epoch, TrustFile
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.validator_sets import NamedValidators, NoValidatorMethod, fetch_validators
 
 from perdure_node.trust_check.comparison import Comparison, Outcome, not_checked
-
-# engines whose headers list their validators and carry their seals; others are asked for by method only
-HEADER_LISTS: Final[Mapping[str, Callable[[BlockHeader], tuple[Address, ...]]]] = {
-    "qbft": lambda header: qbft.parse_extra_data(header.extra_data).validators,
-}
-SEAL_SIGNERS: Final[Mapping[str, Callable[[BlockHeader], tuple[Address, ...]]]] = {
-    "qbft": qbft.seal_signers,
-}
 
 
 def compare_validators(trust: TrustFile, client: ChainClient) -> Iterator[Comparison]:
@@ -61,35 +51,49 @@ def _named(epoch: Epoch, number: int, client: ChainClient) -> NamedValidators:
     try:
         return fetch_validators(client, epoch.consensus, number)
     except NoValidatorMethod:
-        header_list = HEADER_LISTS.get(epoch.consensus)
-        if header_list is None or not epoch.lists_are_checked:
+        if epoch.consensus not in ENGINES or not epoch.lists_are_checked:
             raise
-        return NamedValidators(header_list(client.fetch_header(number)), "the header's list")
+        listed = ENGINES[epoch.consensus](client.fetch_header(number)).listed
+        if listed is None:
+            raise
+        return NamedValidators(listed, "the header's list")
 
 
 def compare_seals(trust: TrustFile, client: ChainClient) -> Iterator[Comparison]:
-    """Whether those who sealed the newest block are validators of its epoch: the one thing here that a node cannot make up."""
+    """Whether those who sealed the newest blocks are validators of their epoch: the one thing that a node cannot make up."""
     head = client.head_number()
     epoch = trust.epoch_of(head)
     if epoch is None or head == 0:
         return
-    field, want = f"seals of block {head}", f"{epoch.wanted_seals} of its validators"
-    seal_signers = SEAL_SIGNERS.get(epoch.consensus)
-    if seal_signers is None:
+    numbers = _sealed_blocks(epoch, head)
+    field, want = _seals_field(numbers), f"{epoch.wanted_seals} of its validators"
+    if epoch.consensus not in ENGINES:
         yield not_checked(field, f"seals of {epoch.consensus} are not read here", want, essential=False)
         return
-    signers = set(seal_signers(client.fetch_header(head)))
+    signers: set[Address] = set()
+    for number in numbers:
+        signers.update(ENGINES[epoch.consensus](client.fetch_header(number)).signers())
     strangers = sorted(signers - set(epoch.validators))
     got = f"{len(signers) - len(strangers)} of its validators"
     if strangers:
         yield Comparison(field, Outcome.DIFFERS, want, f"{got}, and {_accounts(strangers)}")
     elif len(signers) < epoch.wanted_seals:
-        yield not_checked(
-            field, f"this node's copy carries {got} only; others may carry more", want, essential=False
-        )
+        reason = f"this node shows {got} only, want {epoch.wanted_seals}; others may show more"
+        yield not_checked(field, reason, want, essential=False)
     else:
         yield Comparison(field, Outcome.OK, want, got, essential=False)
 
 
-def _accounts(addresses: tuple[Address, ...] | list[Address]) -> str:
+def _sealed_blocks(epoch: Epoch, head: int) -> range:
+    """The newest block; of an engine with one seal a block as many as have to be by different signers (EIP-225)."""
+    count = epoch.wanted_seals if epoch.consensus == "clique" else 1
+    return range(max(epoch.from_block, 1, head - count + 1), head + 1)
+
+
+def _seals_field(numbers: range) -> str:
+    blocks = f"block {numbers[0]}" if len(numbers) == 1 else f"blocks {numbers[0]} to {numbers[-1]}"
+    return f"seals of {blocks}"
+
+
+def _accounts(addresses: Sequence[Address]) -> str:
     return ", ".join(map(checksum_address, addresses)) or "nobody"

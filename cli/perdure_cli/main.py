@@ -44,7 +44,7 @@ COMMANDS: Final = {
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
     "key": LazyCommand("perdure_cli.commands.key:key", "Change the passphrase, and make recovery keys."),
-    "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show and pin trust files."),
+    "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show, compare and pin trust files."),
     "config": LazyCommand("perdure_cli.commands.config:config", "Show and change settings."),
     "devnet": LazyCommand("perdure_cli.commands.devnet:devnet", "Run an embedded chain to try things on."),
     "completion": LazyCommand("perdure_cli.commands.completion:completion", "Print a shell's completion."),
@@ -59,6 +59,7 @@ _EXTRA_OF_PACKAGE: Final = {
     "eth_utils": "site",
     "eth_abi": "site",
     "httpx": "site",
+    "segno": "qr",
 }
 
 # how the script of `perdure completion` asks for completions

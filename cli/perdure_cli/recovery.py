@@ -1,12 +1,11 @@
 """The recovery key on its way to paper: a text file that says what it is, made once and readable by its owner only."""
 
-import os
 import sys
 from pathlib import Path
 
 import click
-from perdure_anchor.errors import ConfigError
 
+from perdure_cli.new_files import FileTaken, check_new_file, write_new
 from perdure_cli.output import tell, tell_error
 
 _DEFAULT_FILE = "perdure-recovery-key.txt"
@@ -24,18 +23,6 @@ file, and choose a new passphrase:
 Print this page, keep it where the vault is not, and delete its file. There
 are no zeros and ones in the key: these are the letters O and I.
 """
-
-
-class FileTaken(ConfigError):
-    """A file cannot be made where it is wanted."""
-
-
-def check_new_file(file: Path) -> None:
-    """Raise `FileTaken` if something is there already, or if there is no folder for it."""
-    if not file.parent.is_dir():
-        raise FileTaken(f"{file}: there is no folder {file.parent}", hint="make it, or choose another place")
-    if file.exists():
-        raise FileTaken(f"{file}: is there already", hint="choose another name: nothing is written over")
 
 
 def wanted_recovery_file(file: Path | None, *, no_recovery_key: bool) -> Path | None:
@@ -60,12 +47,4 @@ def wanted_recovery_file(file: Path | None, *, no_recovery_key: bool) -> Path | 
 
 def write_recovery_key(file: Path, site: str, key: str) -> None:
     """Write the key's page; durable when it returns. Raises `FileTaken` or `OSError`."""
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        check_new_file(file)
-        raise
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(_TEXT.format(key=key, site=site))
-        stream.flush()
-        os.fsync(stream.fileno())
+    write_new(file, _TEXT.format(key=key, site=site).encode(), mode=0o600)

@@ -4,17 +4,23 @@ Pinning is what makes a verdict worth something: a trust file that came with the
 So nothing is pinned but by `perdure init` and `perdure trust pin`, and a copy that no longer has its fingerprint is refused.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from perdure_anchor.checkpoint import RegistryDomain
 from perdure_anchor.errors import ConfigError
-from perdure_anchor.hashes import checksum_address, sha256
-from perdure_anchor.trust import Epoch, TrustFile
+from perdure_anchor.hashes import Address, checksum_address, sha256
+from perdure_anchor.trust import TrustFile
+from perdure_anchor.trust_changes import successor_faults
 from perdure_anchor.trust_file import MAX_TRUST_FILE_SIZE, TrustFileError, fingerprint, parse_trust_file
 
 from perdure_cli.files import os_reason, read_bounded, write_whole
+
+# fewer digits of a fingerprint would look like a file's name
+_FINGERPRINT_START: Final = re.compile(r"[0-9a-f]{4,64}", re.ASCII)
 
 
 class NoTrustFile(ConfigError):
@@ -73,29 +79,56 @@ class TrustStore:
             )
         return newest[0] if newest else None
 
+    def by_digest(self, digest: str | None) -> TrustSource | None:
+        """The pinned file whose SHA-256, in 64 hexadecimal digits, is this one; None if there is none."""
+        return next((source for source in self.sources() if source.digest == digest), None)
+
+    def starting_with(self, digits: str) -> TrustSource | None:
+        """The pinned file whose fingerprint begins like this, spaces and case aside; raises `AmbiguousTrustFile`."""
+        wanted = _plain(digits)
+        found = [source for source in self.sources() if source.digest.startswith(wanted)]
+        if len(found) > 1:
+            raise AmbiguousTrustFile(
+                f"the fingerprints of {len(found)} pinned trust files begin with {wanted}",
+                hint="give more of the fingerprint",
+            )
+        return found[0] if found else None
+
+    def newest(self, chain_id: int | None = None, registry: Address | None = None) -> TrustSource | None:
+        """The newest pinned file for a chain, a registry or both; raises `AmbiguousTrustFile` if there are several."""
+        domains = {
+            source.trust.domain
+            for source in self.sources()
+            if chain_id in (None, source.trust.chain_id) and registry in (None, source.trust.registry.address)
+        }
+        if len(domains) > 1:
+            raise AmbiguousTrustFile(
+                f"the pinned trust files speak of {len(domains)} registries",
+                hint="say which one, with its fingerprint, --chain-id or --registry; see perdure trust show",
+            )
+        return self.find(domains.pop()) if domains else None
+
     def holds(self, raw: bytes) -> bool:
         """Whether these bytes are pinned."""
         return self._path(raw).is_file()
 
     def pin(self, raw: bytes, *, replace: bool = False) -> TrustSource:
-        """Keep a copy; raises `NotASuccessor` if another version is pinned that the file does not follow from.
+        """Keep a copy; raises `NotASuccessor` if the file rewrites what is pinned, or does not follow from it.
 
         ``replace`` forgets other versions for the same registry instead.
         """
-        trust = parse_trust_file(raw)
-        others = [
-            source for source in self.sources() if source.trust.domain == trust.domain and source.raw != raw
-        ]
+        source = TrustSource(raw, parse_trust_file(raw), self._path(raw), pinned=True)
+        pinned = [other for other in self.sources() if other.raw != raw]
         if replace:
-            for other in others:
-                other.path.unlink()
-        elif others:
-            _check_successor(trust, others)
-        path = self._path(raw)
-        if not path.is_file():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(path, raw)
-        return TrustSource(raw, trust, path, pinned=True)
+            for other in pinned:
+                if other.trust.domain == source.trust.domain:
+                    other.path.unlink()
+        elif not self.holds(raw):
+            _check_place(source, pinned)
+        if not source.path.is_file():
+            source.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(source.path, raw)
+        return source
 
     def _path(self, raw: bytes) -> Path:
         return self.folder / f"{sha256(raw).hex()}.json"
@@ -132,6 +165,19 @@ def read_trust_file(path: Path, store: TrustStore) -> TrustSource:
         raise TrustFileError(f"{path}: {os_reason(error)}") from None
 
 
+def named_source(word: Path, store: TrustStore) -> TrustSource:
+    """A trust file, or a pinned one by the first digits of its fingerprint; raises `TrustFileError`, `AmbiguousTrustFile`."""
+    if not word.exists() and _FINGERPRINT_START.fullmatch(_plain(str(word))):
+        found = store.starting_with(str(word))
+        if found is not None:
+            return found
+        raise TrustFileError(
+            f"{word}: no such file, and no pinned trust file with such a fingerprint",
+            hint="perdure trust show lists what is pinned",
+        )
+    return read_trust_file(word, store)
+
+
 def no_trust_file(domain: RegistryDomain) -> NoTrustFile:
     """The error for evidence of a registry that no trust file at hand speaks of."""
     return NoTrustFile(
@@ -140,23 +186,42 @@ def no_trust_file(domain: RegistryDomain) -> NoTrustFile:
     )
 
 
-def _check_successor(trust: TrustFile, pinned: list[TrustSource]) -> None:
-    """The file names one of the pinned files as its predecessor, has a higher version, and changes no closed epoch."""
-    before = next((source for source in pinned if source.digest == trust.predecessor), None)
-    if before is None:
+def _check_place(source: TrustSource, pinned: list[TrustSource]) -> None:
+    """The file follows from the newest of the pinned ones, or none of them is about its registry."""
+    predecessor = next((other for other in pinned if other.digest == source.trust.predecessor), None)
+    if predecessor is not None:
+        _check_successor(source, predecessor)
+    rivals = [other for other in pinned if other.trust.domain == source.trust.domain]
+    follower = next((other for other in rivals if other.trust.predecessor == source.digest), None)
+    if follower is not None:
         raise NotASuccessor(
-            f"{pinned[0].trust.name} ({pinned[0].digest[:8]}) is pinned for this registry, "
+            f"version {follower.trust.version} ({follower.digest[:8]}) is pinned, and follows from this file",
+            hint="nothing is to be done: the newer version says all that this one does",
+        )
+    if rivals and predecessor is None:
+        raise NotASuccessor(
+            f"{rivals[0].trust.name} ({rivals[0].digest[:8]}) is pinned for this registry, "
             "and the file does not name it as its predecessor",
-            hint="compare fingerprints with the consortium; --replace forgets what is pinned",
+            hint="if versions lie between, pin them first, in their order; else compare fingerprints with the consortium; "
+            "--replace forgets what is pinned",
         )
-    if trust.version <= before.trust.version:
+    sibling = next((other for other in rivals if other.trust.predecessor == source.trust.predecessor), None)
+    if sibling is not None:
         raise NotASuccessor(
-            f"version: got {trust.version}, want more than the pinned file's {before.trust.version}"
+            f"version {sibling.trust.version} ({sibling.digest[:8]}) is pinned, and follows from the same file as this one",
+            hint="one of the two is not the consortium's: compare fingerprints; --replace forgets what is pinned",
         )
-    for epoch in _closed_epochs(before.trust):
-        if epoch not in trust.epochs:
-            raise NotASuccessor(f"the closed epoch from block {epoch.from_block} was changed or removed")
 
 
-def _closed_epochs(trust: TrustFile) -> list[Epoch]:
-    return [epoch for epoch in trust.epochs if epoch.to_block is not None]
+def _check_successor(source: TrustSource, predecessor: TrustSource) -> None:
+    faults = successor_faults(predecessor.trust, predecessor.digest, source.trust)
+    if faults:
+        raise NotASuccessor(
+            f"it rewrites the pinned version {predecessor.trust.version} ({predecessor.digest[:8]}): "
+            + "; ".join(map(str, faults)),
+            hint="do not believe it before the consortium has explained it; --replace pins it all the same",
+        )
+
+
+def _plain(digits: str) -> str:
+    return "".join(digits.split()).lower()

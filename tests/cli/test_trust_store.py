@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from perdure_anchor.hashes import sha256
 from perdure_anchor.trust_file import TrustFileError, parse_trust_file
-from perdure_cli.trust_store import AmbiguousTrustFile, NotASuccessor, TrustStore, user_store
+from perdure_cli.trust_store import AmbiguousTrustFile, NotASuccessor, TrustStore, named_source, user_store
 from tools.story import STORY, TRUST
 
 FIRST = (STORY / TRUST).read_bytes()
@@ -96,7 +96,7 @@ def test_a_closed_epoch_stays(store: TrustStore) -> None:
     second = successor(FIRST, close_epoch)
     store.pin(FIRST)
     store.pin(second)
-    with pytest.raises(NotASuccessor, match="closed epoch from block 1 "):
+    with pytest.raises(NotASuccessor, match="the closed epoch of blocks 1 to 1000 was changed: validators"):
         store.pin(successor(second, lambda members: members["epochs"][0]["validators"].pop()))
 
 
@@ -128,3 +128,75 @@ def test_where_a_user_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert user_store({}).folder == Path("/home/ada/.config/perdure/trust")
     assert user_store({"XDG_CONFIG_HOME": "/xdg"}).folder == Path("/xdg/perdure/trust")
     assert user_store({"XDG_CONFIG_HOME": "/xdg", "PERDURE_CONFIG_DIR": "/own"}).folder == Path("/own/trust")
+
+
+def test_a_version_that_rewrites_the_past_is_refused_with_each_rule(store: TrustStore) -> None:
+    """Also where it is about another registry, which a look at the registry's pinned files would not show."""
+    store.pin(FIRST)
+    moved = successor(FIRST, lambda members: members.update(chain_id=1, devnet=True))
+    with pytest.raises(NotASuccessor, match=r"rewrites the pinned version 1 .*chain id: got 1"):
+        store.pin(moved)
+    assert store.pin(moved, replace=True).pinned
+    # evidence of the old registry still needs the old file
+    assert store.holds(FIRST)
+
+
+def test_two_files_that_follow_the_same_one(store: TrustStore) -> None:
+    store.pin(FIRST)
+    store.pin(successor(FIRST))
+    with pytest.raises(NotASuccessor, match="follows from the same file as this one"):
+        store.pin(successor(FIRST, lambda members: members.update(name="rival")))
+
+
+def test_a_version_before_the_pinned_one(store: TrustStore) -> None:
+    second = store.pin(successor(FIRST))
+    with pytest.raises(NotASuccessor, match=r"version 2 .* is pinned, and follows from this file") as refused:
+        store.pin(FIRST)
+    assert refused.value.hint == "nothing is to be done: the newer version says all that this one does"
+    assert store.find(DOMAIN) == second
+
+
+def test_a_version_between_is_missing(store: TrustStore) -> None:
+    store.pin(FIRST)
+    with pytest.raises(NotASuccessor) as refused:
+        store.pin(successor(successor(FIRST)))
+    assert "pin them first" in (refused.value.hint or "")
+
+
+def test_by_the_first_digits(store: TrustStore) -> None:
+    first = store.pin(FIRST)
+    assert store.starting_with(first.fingerprint[:9].upper()) == first
+    assert store.starting_with("f" * 64) is None
+    assert store.by_digest(first.digest) == first
+    assert store.by_digest(None) is None
+    second = store.pin(successor(FIRST))
+    with pytest.raises(AmbiguousTrustFile, match="2 pinned trust files begin with"):
+        store.starting_with("")
+    assert named_source(Path(second.digest[:8]), store) == second
+
+
+def test_a_file_comes_before_a_fingerprint(
+    store: TrustStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends a file named like a fingerprint must not be taken for what is pinned, nor the other way round."""
+    monkeypatch.chdir(tmp_path)
+    pinned = store.pin(FIRST)
+    word = Path(pinned.digest[:8])
+    word.write_bytes(successor(FIRST))
+    assert not named_source(word, store).pinned
+    word.unlink()
+    assert named_source(word, store).pinned
+    with pytest.raises(TrustFileError, match="no such file, and no pinned trust file"):
+        named_source(Path("0" * 8), store)
+
+
+def test_the_newest_for_a_chain_or_a_registry(store: TrustStore) -> None:
+    assert store.newest() is None
+    store.pin(FIRST)
+    second = store.pin(successor(FIRST))
+    elsewhere = store.pin(changed(FIRST, lambda members: members.update(chain_id=1)))
+    assert store.newest(chain_id=DOMAIN.chain_id) == second
+    assert store.newest(chain_id=1, registry=DOMAIN.registry) == elsewhere
+    assert store.newest(chain_id=2) is None
+    with pytest.raises(AmbiguousTrustFile, match="speak of 2 registries"):
+        store.newest(registry=DOMAIN.registry)

@@ -1,48 +1,97 @@
 """The guides keep their word: their commands run in their order, and the messages that they explain are ours."""
 
+import json
 import re
 import shlex
+import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
+from perdure_anchor.hashes import sha256
+from perdure_cli import exit_codes
 from tools.desk import PASSPHRASE, Desk
 from tools.running_devnet import running_devnet
 
 ROOT = Path(__file__).parent.parent.parent
-GUIDE = (ROOT / "docs" / "guide-site.md").read_text("utf-8")
+SITE, AUDITOR = ((ROOT / "docs" / name).read_text("utf-8") for name in ("guide-site.md", "guide-auditor.md"))
 SOURCES = "\n".join(
-    path.read_text("utf-8") for part in ("cli", "node", "contracts") for path in (ROOT / part).rglob("*.py")
+    path.read_text("utf-8")
+    for part in ("anchor", "cli", "node", "contracts")
+    for path in (ROOT / part).rglob("*.py")
 )
 # said by the operating system
 ERRNO = ": no such file or directory"
 
 
-def commands() -> list[list[str]]:
-    lines = "".join(re.findall(r"```console\n(.*?)```", GUIDE, re.DOTALL)).splitlines()
+def commands(guide: str) -> list[list[str]]:
+    blocks = re.findall(r"^( *)```console\n(.*?)^ *```", guide, re.DOTALL | re.MULTILINE)
+    lines = "".join(textwrap.dedent(block) for _, block in blocks).splitlines()
+    assert all(line.startswith("$ perdure ") for line in lines)
     return [shlex.split(line.removeprefix("$ perdure ")) for line in lines]
 
 
-def messages() -> list[str]:
-    return re.findall(r"^\| `([^`]+)` \|", GUIDE, re.MULTILINE)
+def messages(guide: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)` \|", guide, re.MULTILINE)
 
 
-def test_the_commands_run(tmp_path: Path) -> None:
+def test_the_site_s_commands_run(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk")
     (desk.folder / "letters").mkdir()
     for name in ("contract.pdf", "letters/one.txt", "letters/two.txt"):
         desk.write(name, f"{name}, or so\n")
     desk.write("register.csv", "document_sha256,document_name\n" + "ab" * 32 + ",letter.txt\n")
     with running_devnet(desk.folder / "chain"):
-        for words in commands():
+        for words in commands(SITE):
             # where the keeper would type
             typed = ["--new-passphrase-file", "new.txt"] if words[:2] == ["key", "passphrase"] else []
             desk.write("new.txt", PASSPHRASE)
             desk.run(*words, *typed)
-    assert len(commands()) >= 15
+    assert len(commands(SITE)) >= 15
 
 
-@pytest.mark.parametrize("message", messages())
+def second_version(raw: bytes) -> str:
+    """The trust file after ``raw``: its epoch closed, and the next one opened."""
+    members = json.loads(raw)
+    (epoch,) = members["epochs"]
+    epochs = [epoch | {"to": 1000}, epoch | {"from": 1001}]
+    return json.dumps(members | {"version": 2, "predecessor": "0x" + sha256(raw).hex(), "epochs": epochs})
+
+
+def test_the_auditor_s_commands_run(tmp_path: Path) -> None:
+    site, auditor = Desk(tmp_path / "site"), Desk(tmp_path / "auditor")
+    site.write("contract.pdf", "a contract, or so\n")
+    with running_devnet(site.folder / "chain") as url:
+        site.run("init", "acme/rotterdam", "--devnet", "chain")
+        site.run("add", "contract.pdf")
+        site.run("sync")
+        site.run("prove", "contract.pdf")
+        for name in ("contract.pdf", "contract.pdf.evidence.json", "chain/consortium.json"):
+            shutil.copy(site.folder / name, auditor.folder)
+        raw = (auditor.folder / "consortium.json").read_bytes()
+        auditor.write("consortium-2.json", second_version(raw))
+        # the guide's own words for what is the reader's
+        theirs = {"http://localhost:8545": url, " ".join(["0000"] * 16): sha256(raw).hex()}
+        told = [auditor.run(*[theirs.get(word, word) for word in words]).out for words in commands(AUDITOR)]
+    assert any("yes, final" in out for out in told)
+    assert any("yes, the file agrees with" in out for out in told)
+    assert (auditor.folder / "archive.json").read_bytes() == raw
+    assert len(told) >= 9
+
+
+def test_the_auditor_s_exit_codes() -> None:
+    codes = [int(code) for code in re.findall(r"^\| (\d) \|", AUDITOR, re.MULTILINE)]
+    assert codes == [
+        exit_codes.DONE,
+        exit_codes.ANSWER_IS_NO,
+        exit_codes.USAGE,
+        exit_codes.COULD_NOT_FIND_OUT,
+    ]
+
+
+@pytest.mark.parametrize("message", [*messages(SITE), *messages(AUDITOR)])
 def test_the_messages_are_ours(message: str) -> None:
-    assert len(messages()) > 15
+    assert len(messages(SITE)) > 15
+    assert len(messages(AUDITOR)) > 8
     fixed = message.removesuffix(ERRNO)
     assert fixed in SOURCES, "no source says so"

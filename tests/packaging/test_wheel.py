@@ -104,6 +104,20 @@ def test_it_verifies(environment: Path, tmp_path: Path) -> None:
     assert "yes, final" in verified.stdout
 
 
+def test_an_auditor_looks_at_trust_files_and_pins_them(environment: Path, tmp_path: Path) -> None:
+    for words in (
+        ("show", STORY / TRUST),
+        ("fingerprint", STORY / TRUST),
+        ("pin", STORY / TRUST),
+        ("export", "out.json"),
+    ):
+        told = run(
+            environment / "perdure", "trust", *words, cwd=tmp_path, env=os.environ | {"PERDURE_CONFIG_DIR": str(tmp_path)}
+        )  # fmt: skip
+        assert told.returncode == 0, told.stderr
+    assert (tmp_path / "out.json").read_bytes() == (STORY / TRUST).read_bytes()
+
+
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site's vault, made where the extras are."""
@@ -130,6 +144,8 @@ def test_what_needs_more_says_what(environment: Path, vault: Path, tmp_path: Pat
     wanted: list[tuple[str, tuple[str | Path, ...]]] = [
         ("site", ("add", STORY / CONTRACT, "--vault", vault)),
         ("site", ("sync", "--vault", vault)),
+        ("site", ("trust", "check", STORY / TRUST, "--rpc", "http://127.0.0.1:1")),
+        ("qr", ("trust", "fingerprint", STORY / TRUST, "--page", tmp_path / "page.html")),
         ("devnet", ("devnet", "up", "--dir", tmp_path / "chain")),
     ]
     for extra, arguments in wanted:

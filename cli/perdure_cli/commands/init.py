@@ -19,9 +19,10 @@ from perdure_node.errors import VaultExists, VaultNotFound
 from perdure_node.vault import NewVault, Vault, create_vault, find_vault, open_vault
 
 from perdure_cli.networks import Network, RealChain, devnet_network, real_network
+from perdure_cli.new_files import check_new_file
 from perdure_cli.options import READABLE_FILE, OriginType, json_option, passphrase_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
-from perdure_cli.recovery import check_new_file, wanted_recovery_file, write_recovery_key
+from perdure_cli.recovery import wanted_recovery_file, write_recovery_key
 from perdure_cli.site import ENVIRONMENT_VARIABLE, new_passphrase, new_vault_folder
 from perdure_cli.trust_store import TrustSource, user_store
 

@@ -16,10 +16,11 @@ from perdure_node.key_changes import (
 )
 from perdure_node.keyring import RecoveryKeyRing
 
+from perdure_cli.new_files import check_new_file
 from perdure_cli.options import READABLE_FILE, json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
 from perdure_cli.record_texts import time_text
-from perdure_cli.recovery import check_new_file, write_recovery_key
+from perdure_cli.recovery import write_recovery_key
 from perdure_cli.site import (
     NEW_ENVIRONMENT_VARIABLE,
     key_ring,

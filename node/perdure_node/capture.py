@@ -114,7 +114,7 @@ def _stored_if_final(
     verdict = _verdict(vault, chain, stored, anchor)
     if any(isinstance(error, ValidatorListMismatch) for error in verdict.errors):
         # the validators changed while the anchor was under way
-        follow_validators(vault, chain)
+        follow_validators(vault, chain, block_number)
         verdict = _verdict(vault, chain, stored, anchor)
     faults = [error for error in verdict.errors if not _may_pass(error, chain, proof)]
     if faults:

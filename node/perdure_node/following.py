@@ -2,12 +2,12 @@
 
 A change is found by bisection between a block whose set is known and the head, so a site that was offline for a year asks for a
 few dozen headers. Whether a hop shows what it should is judged by `perdure_anchor.validator_changes` alone. A change that comes
-and goes between two syncs is not found, and need not be: evidence names the sets of its own blocks only.
+and goes is found where a block between is asked for, and need not be otherwise: evidence names the sets of its own blocks only.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import takewhile
 
 from perdure_anchor.engines import ENGINES
 from perdure_anchor.errors import EncodingError, VerificationError
@@ -39,35 +39,35 @@ def find_changes(listed: Listed, low: int, high: int) -> list[int]:
     return find_changes(listed, low, middle) + find_changes(listed, middle, high)
 
 
-def find_hops(trust: TrustFile, table: HopTable, source: HeaderSource) -> list[Hop]:
-    """The hops to sets that the table does not reach yet, up to the head; none where validators cannot be followed.
+def find_hops(trust: TrustFile, table: HopTable, source: HeaderSource, block: int) -> list[Hop]:
+    """The hops to the validators of a block, where the table does not lead there yet; none where they cannot be followed.
 
     A change whose blocks have too few seals so far is left for another time. Raises what the chain client and the engine raise.
     """
     epoch = trust.epochs[-1]
-    if not epoch.can_be_followed:
+    sets = [known for known in table.sets if known.block <= block]
+    if not epoch.can_be_followed or not sets:
         return []
-    sets = table.sets
     newest = max(sets, key=lambda known: known.block)
-    # block 0 lists nobody that could be compared
-    end = source.head_number() + 1
-    changes = find_changes(source.listed, max(newest.block, 1), end - 1)
     found: list[Hop] = []
-    for first, following in pairwise([*changes, end]):
-        found += [hop for known in sets if (hop := _hop_from(trust, known, source, first, following))]
+    # block 0 lists nobody that could be compared
+    for first in find_changes(source.listed, max(newest.block, 1), block):
+        found += [hop for known in sets if (hop := _hop_from(trust, known, source, first))]
         sets = [*sets, KnownSet(source.listed(first), first)]
     return found
 
 
-def _hop_from(trust: TrustFile, known: KnownSet, source: HeaderSource, first: int, end: int) -> Hop | None:
-    """The shortest hop from a known set to that of the blocks ``first`` to ``end`` - 1, if there is one."""
+def _hop_from(trust: TrustFile, known: KnownSet, source: HeaderSource, first: int) -> Hop | None:
+    """The shortest hop from a known set to that which block ``first`` lists, if there is one."""
     after = source.listed(first)
     epoch = replace(trust.epochs[-1], from_block=known.block, to_block=None, validators=known.validators)
     if known.block >= first or len(set(after) & set(known.validators)) < epoch.wanted_seals:
         return None
     known_trust = replace(trust, epochs=(epoch,))
+    last = min(source.head_number(), first + MAX_RUN - 1)
+    under_it = list(takewhile(lambda number: source.listed(number) == after, range(first, last + 1)))
     runs = [
-        _shortest(known_trust, map(copies, range(first, end)))
+        _shortest(known_trust, map(copies, under_it))
         for copies in (lambda number: [source.header(number)], source.copies)
     ]
     headers = min((run for run in runs if run is not None), key=len, default=None)
@@ -96,15 +96,15 @@ def _leads_on(trust: TrustFile, headers: Sequence[BlockHeader]) -> bool:
         return False
 
 
-def follow_validators(vault: Vault, chain: AnchorChain) -> None:
-    """Collect the hops up to the head, and let the chain be judged by what they show.
+def follow_validators(vault: Vault, chain: AnchorChain, block: int | None = None) -> None:
+    """Collect the hops up to a block, or the head, and let the chain be judged by what they show.
 
     Raises `BlocksNotVerified` where lists and seals contradict each other, and what the chain client raises.
     """
     table = hop_table(vault.database, vault.trust)
-    engine = ENGINES[vault.trust.epochs[-1].consensus]
+    source = HeaderSource(chain.client, ENGINES[vault.trust.epochs[-1].consensus], chain.others)
     try:
-        found = find_hops(vault.trust, table, HeaderSource(chain.client, engine, chain.others))
+        found = find_hops(vault.trust, table, source, source.head_number() if block is None else block)
     except (EncodingError, VerificationError) as error:
         raise BlocksNotVerified(
             f"the node shows a change of validators that does not hold: {error}",

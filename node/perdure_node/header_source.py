@@ -15,10 +15,13 @@ class HeaderSource:
     def __init__(self, client: ChainClient, engine: Engine, others: Sequence[ChainClient] = ()) -> None:
         self._client, self._others, self._engine = client, others, engine
         self._headers: dict[int, BlockHeader] = {}
+        self._head: int | None = None
 
     def head_number(self) -> int:
-        """The number of the node's newest block."""
-        return self._client.head_number()
+        """The number of the newest block that the node had when it was first asked."""
+        if self._head is None:
+            self._head = self._client.head_number()
+        return self._head
 
     def header(self, number: int) -> BlockHeader:
         """The header as the node stores it; raises what the chain client does."""

@@ -65,9 +65,12 @@ def _hop_from(trust: TrustFile, known: KnownSet, source: HeaderSource, first: in
         return None
     known_trust = replace(trust, epochs=(epoch,))
     last = min(source.head_number(), first + MAX_RUN - 1)
-    under_it = list(takewhile(lambda number: source.listed(number) == after, range(first, last + 1)))
     runs = [
-        _shortest(known_trust, map(copies, under_it))
+        _shortest(
+            known_trust,
+            # one after the other, as far as they are needed
+            (copies(n) for n in takewhile(lambda n: source.listed(n) == after, range(first, last + 1))),
+        )
         for copies in (lambda number: [source.header(number)], source.copies)
     ]
     headers = min((run for run in runs if run is not None), key=len, default=None)

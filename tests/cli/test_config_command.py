@@ -57,6 +57,7 @@ def test_every_setting_says_where_it_comes_from(file: Path, run_json: RunJson) -
     assert settings_of(line) == {
         "origin": ("acme/rotterdam", "file"),
         "rpc_url": ("http://127.0.0.1:8545", "file"),
+        "other_rpc_urls": ([], "default"),
         "recorded_by": ("", "default"),
         "wait": (5, "file"),
         "disclose": ([], "default"),

@@ -226,7 +226,7 @@ def test_a_change_between_two_syncs_costs_few_questions(site: Site) -> None:
     with site.network.anchor_chain(site.vault.trust) as chain:
         follow_validators(site.vault, chain)
     assert hop_table(site.vault.database, site.vault.trust).followed().changes
-    assert site.network.calls.count("debug_getRawHeader") < 20
+    assert site.network.calls.count("debug_getRawHeader") < 20, site.network.calls
 
 
 def test_a_change_that_no_quorum_survives_asks_for_a_newer_trust_file(site: Site) -> None:

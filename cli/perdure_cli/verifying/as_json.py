@@ -19,7 +19,7 @@ def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
         "required": required.text,
         **(_no_verdict() if outcome.verdict is None else _verdict_members(outcome.verdict)),
         "clock_allowance": outcome.clock_allowance,
-        "errors": [error_members(error) for error in outcome.errors],
+        "errors": [_fault_members(outcome, error) for error in outcome.errors],
         "trust": None if outcome.trust is None else _trust_members(outcome.trust),
     }
 
@@ -27,6 +27,13 @@ def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
 def error_members(error: PerdureError) -> dict[str, object]:
     """An error by its class, what is wrong and the remedy."""
     return {"error": type(error).__name__, "message": str(error), "hint": error.hint}
+
+
+def _fault_members(outcome: Outcome, error: PerdureError) -> dict[str, object]:
+    """The same, with the step of SPEC.md, section 9.2, at which it was found; null where it came to no verdict."""
+    faults = () if outcome.verdict is None else outcome.verdict.faults
+    step = next((fault.step for fault in faults if fault.error is error), None)
+    return {**error_members(error), "step": step}
 
 
 def _verdict_members(verdict: Verdict) -> dict[str, object]:
@@ -45,6 +52,7 @@ def _verdict_members(verdict: Verdict) -> dict[str, object]:
             "not_after": _time_members(verdict.not_after),
         },
         "anchor": None if verdict.anchor is None else _anchor_members(verdict.anchor),
+        "validator_changes": list(verdict.validator_changes),
         "key": verdict.key.value,
         "document": verdict.document.value,
         "disclosed": dict(verdict.disclosed),
@@ -67,6 +75,7 @@ def _no_verdict() -> dict[str, object]:
         "hidden": [],
         "claims": {"signed_at": None, "recorded_at": None, "sealed_at": None},
         "time": {"not_before": None, "not_after": None},
+        "validator_changes": [],
         "notes": [],
     }
     return {name: known.get(name) for name in _VERDICT_MEMBERS}
@@ -83,6 +92,7 @@ _VERDICT_MEMBERS = (
     "not_after",
     "time",
     "anchor",
+    "validator_changes",
     "key",
     "document",
     "disclosed",
@@ -118,6 +128,9 @@ def _anchor_members(anchor: AnchorFacts) -> dict[str, object]:
         "signer": checksum_address(anchor.signer),
         "previous_size": anchor.previous_size,
         "first_block": anchor.first_block,
+        "sealers": anchor.sealers,
+        "validators": anchor.validators,
+        "descendants": anchor.descendants,
     }
 
 

@@ -6,7 +6,7 @@ Only as many headers are fetched as the time bound needs (SPEC.md, section 8); w
 
 from collections.abc import Sequence
 
-from perdure_anchor.errors import VerificationError
+from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.evidence import MAX_RUN
 from perdure_anchor.finality import NoEpoch, Run, link_run
 from perdure_anchor.header import BlockHeader, encode_header
@@ -47,7 +47,8 @@ def fetch_known_block(chain: AnchorChain) -> KnownBlock:
             headers, chain.trust, chain.trust.engine_at(headers[-1].number)(headers[-1]).hash
         )
         newest = _newest_final(run, position)
-    except VerificationError as error:
+    except (EncodingError, VerificationError) as error:
+        # a chain without QBFT's extraData fails to parse before anybody could judge it
         raise BlocksNotVerified(
             f"the node's newest blocks are not those of the trust file's validators: {error}",
             hint=error.hint or "ask the consortium for a newer trust file, or use another node",

@@ -12,7 +12,7 @@ from perdure_node.anchor_chain import AnchorChain, connect
 from perdure_node.anchors import StoredAnchor
 from perdure_node.block_runs import learn_newest_block
 from perdure_node.capture import capture, complete_time_runs
-from perdure_node.chain_errors import AnchorUnprovable, BlocksNotVerified
+from perdure_node.chain_errors import AnchorNotVerified, AnchorUnprovable, BlocksNotVerified
 from perdure_node.clock import Clock
 from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
@@ -80,6 +80,26 @@ def _refreshed(vault: Vault, chain: AnchorChain) -> KnownBlock | BlocksNotVerifi
 
 
 def _anchor(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
+    """As `_anchor_and_capture`; an anchor that is not believed does not keep newer checkpoints out of the chain."""
+    try:
+        return _anchor_and_capture(vault, chain, keys, waiting)
+    except AnchorNotVerified:
+        # an old trust file, mostly: it can be replaced later, the time of anchoring cannot
+        _submit_newest(vault, chain, keys, waiting)
+        raise
+
+
+def _submit_newest(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> None:
+    """See to it that the registry has the newest checkpoint, and fetch nothing."""
+    settle_open_transaction(vault, chain, waiting)
+    newest = newest_checkpoint(vault)
+    if newest is not None:
+        submit(vault, chain, keys, newest, waiting)
+
+
+def _anchor_and_capture(
+    vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting
+) -> list[StoredAnchor]:
     """Bring home the anchors that are out there, then anchor the newest checkpoint unless one of them covers it.
 
     What others have anchored is taken first: a transaction of ours that hangs shall not keep it out. One whose checkpoint is at

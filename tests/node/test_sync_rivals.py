@@ -256,6 +256,20 @@ def test_an_old_trust_file_delays_the_evidence_and_not_the_anchor(
     assert site.sent() == 1
 
 
+def test_an_anchor_that_is_not_believed_keeps_no_later_one_out(site: Site) -> None:
+    current = site.vault.trust
+    site.vault.trust = with_epoch(current, to_block=3)
+    for number in (1, 2):
+        site.add(number)
+        with pytest.raises(AnchorNotVerified):
+            site.sync()
+    assert (site.sizes, site.sent()) == ([], 2)
+    site.vault.trust = current
+    site.sync()
+    assert (site.sizes, site.sent()) == ([1, 2], 2)
+    assert site.is_final(1, 2)
+
+
 @pytest.mark.parametrize("changes", [{"validators": STRANGERS}, {"to_block": 3}])
 def test_blocks_that_the_trust_file_does_not_cover_are_not_known(site: Site, changes: dict[str, Any]) -> None:
     site.sync()

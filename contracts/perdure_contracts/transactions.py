@@ -174,4 +174,12 @@ def transact(
             f"transaction {to_hex(transaction.hash)} reverted in block {receipt.block_number}",
             hint="the chain changed between the check and the block: try again",
         )
+    _wait_for_head(client, receipt.block_number, patience)
     return receipt
+
+
+def _wait_for_head(client: ChainClient, block_number: int, patience: Patience) -> None:
+    """Let the node's newest block reach this one: geth shows a receipt a moment before it answers calls from its block."""
+    deadline = patience.clock() + patience.seconds
+    while client.head_number() < block_number and patience.clock() < deadline:
+        patience.sleep(patience.pause)

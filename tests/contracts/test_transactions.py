@@ -267,6 +267,19 @@ class TestWaiting:
             with pytest.raises(RpcRefused, match="indexing"):
                 wait_for_receipt(client, Hash32(bytes(32)), clock.patience(3))
 
+    @pytest.mark.parametrize(("arrives", "ends"), [(0, 0.0), (3, 3.0), (99, 10.0)])
+    def test_a_node_whose_newest_block_is_behind_the_receipt(self, arrives, ends):
+        """geth 1.13: what is asked of "latest" in that moment would be the state before the transaction."""
+        clock = Clock()
+        table = chain(
+            eth_getTransactionReceipt=receipt,
+            eth_sendRawTransaction=lambda raw: to_hex(keccak256(bytes.fromhex(raw[2:]))),
+            eth_blockNumber=lambda: "0x11" if clock.now >= arrives else "0x10",
+        )
+        with client_of(table) as client:
+            found = transact(client, SIGNER, CALL, chain_id=20241, patience=clock.patience(10))
+        assert (found.block_number, clock.now) == (17, ends)
+
     def test_one_that_reverts_in_its_block(self):
         def receipts(asked):
             return receipt(asked, status="0x0")

@@ -35,7 +35,6 @@ def tools_folder() -> Path:
     return Path(chosen) if chosen else Path.home() / ".cache" / "perdure" / "tools"
 
 
-@cache
 def geth_binary() -> Path:
     """Where geth is; raises `ToolMissing`. It is never built here: that takes a minute or two."""
     binary = _geth_place()
@@ -46,13 +45,23 @@ def geth_binary() -> Path:
     return binary
 
 
-@cache
 def anvil_binary() -> Path:
     """Where anvil is, brought in if need be (a second or two); raises `ToolMissing`."""
+    found = _anvil()
+    if isinstance(found, ToolMissing):
+        raise found
+    return found
+
+
+@cache
+def _anvil() -> Path | ToolMissing:
+    """Asked once a process: without a network, npm takes its time to say so."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise ToolMissing("anvil is pinned for Linux on x86-64 only")
-    place = tools_folder() / f"anvil-{ANVIL_VERSION}"
-    return _brought_in(place, _install_anvil)
+        return ToolMissing("anvil is pinned for Linux on x86-64 only")
+    try:
+        return _brought_in(tools_folder() / f"anvil-{ANVIL_VERSION}", _install_anvil)
+    except ToolMissing as error:
+        return error
 
 
 def build_geth() -> Path:

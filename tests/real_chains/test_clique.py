@@ -156,6 +156,7 @@ def test_a_halted_chain_loses_nothing(site: RealSite, founded: Founded) -> None:
     assert [name for name, _ in site.sent()] == [name for name, _ in sent], "no other bytes were signed"
 
 
+@pytest.mark.parametrize("founded", ["three signers"], indirect=True)
 def test_the_command_from_init_to_verify(founded: Founded, tmp_path: Path) -> None:
     """As a site does it on a chain that is not ours, with the partner's one transaction in between."""
     desk = Desk(tmp_path / "desk")

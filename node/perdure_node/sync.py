@@ -58,7 +58,6 @@ def sync(
     """
     with sealer_lock(vault.folder, clock):
         chain.check()
-        follow_validators(vault, chain)
         known_block = _refreshed(vault, chain)
         check_head(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
         sealed = seal_locked(vault, keys, clock, progress)
@@ -72,8 +71,12 @@ def sync(
 
 
 def _refreshed(vault: Vault, chain: AnchorChain) -> KnownBlock | BlocksNotVerified:
-    """The newest final block, or why there is none: an old trust file must not keep a checkpoint from being anchored in time."""
+    """The newest final block, with its validators followed, or why there is none.
+
+    Neither an old trust file nor a change that cannot be followed may keep a checkpoint from being anchored in time.
+    """
     try:
+        follow_validators(vault, chain)
         return learn_newest_block(vault, chain)
     except BlocksNotVerified as error:
         return error
@@ -83,7 +86,7 @@ def _anchor(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -
     """As `_anchor_and_capture`; an anchor that is not believed does not keep newer checkpoints out of the chain."""
     try:
         return _anchor_and_capture(vault, chain, keys, waiting)
-    except AnchorNotVerified:
+    except (AnchorNotVerified, BlocksNotVerified):
         # an old trust file, mostly: it can be replaced later, the time of anchoring cannot
         _submit_newest(vault, chain, keys, waiting)
         raise

@@ -16,16 +16,21 @@ COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli 
 	devnet/perdure_devnet node/perdure_node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture lint bench lock clean
+.PHONY: help demo test test-chains torture lint bench lock clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.for-users ## play the whole story on an embedded chain, in the folder demo/
 	@$(BIN)/python -m perdure_cli.demo demo
 
-test: $(VENV)/.for-developers ## run all tests
-	$(BIN)/pytest $(TESTS)
+test: $(VENV)/.for-developers ## run the tests that need nobody else's chain
+	$(BIN)/pytest $(TESTS) -m "not real_chain"
+
+# go builds geth once, which takes some minutes; npm brings in anvil. Where one of them is missing, its tests are skipped and say so
+test-chains: $(VENV)/.for-developers ## run the tests against geth and anvil, which it brings in
+	@PYTHONPATH=tests $(BIN)/python -m tools.chain_tools
+	$(BIN)/pytest $(TESTS) -m real_chain tests/real_chains tests/contracts/test_real_chains.py
 
 torture: $(VENV)/.for-developers ## kill, damage and play the vault for an hour or so
 	PERDURE_TORTURE=1000 $(BIN)/pytest $(TESTS) tests/node/test_killed.py tests/node/test_vault_model.py \

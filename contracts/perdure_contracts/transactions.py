@@ -18,6 +18,7 @@ from perdure_contracts.chain import ChainClient
 from perdure_contracts.fees import Fee, LegacyFee, MarketFee, choose_fee
 from perdure_contracts.refusals import explained
 from perdure_contracts.refused import ExecutionReverted
+from perdure_contracts.rpc_errors import RpcRefused
 from perdure_contracts.signer import Signer
 
 # what the chain looks like when the transaction is mined is not what it looked like when the gas was estimated
@@ -132,16 +133,30 @@ def _members(call: ContractCall, chain_id: int, nonce: int, gas: int, fee: Fee) 
 
 
 def wait_for_receipt(client: ChainClient, transaction_hash: Hash32, patience: Patience) -> TransactionReceipt:
-    """Where the transaction got into the chain; raises `TransactionNotMined` if it does not in time."""
+    """Where the transaction got into the chain; raises `TransactionNotMined` if it does not in time.
+
+    A node that will not say (geth, while it indexes a block) is asked again; raises `RpcRefused` if it still will not in the end.
+    """
     deadline = patience.clock() + patience.seconds
-    while (receipt := client.fetch_transaction_receipt(transaction_hash)) is None:
+    while True:
+        receipt, refusal = _receipt_or_refusal(client, transaction_hash)
+        if receipt is not None:
+            return receipt
         if patience.clock() >= deadline:
-            raise TransactionNotMined(
+            raise refusal or TransactionNotMined(
                 f"transaction {to_hex(transaction_hash)} is in no block after {patience.seconds:g} s",
                 hint="see whether the chain makes blocks, and try again: the same transaction will be looked for",
             )
         patience.sleep(patience.pause)
-    return receipt
+
+
+def _receipt_or_refusal(
+    client: ChainClient, transaction_hash: Hash32
+) -> tuple[TransactionReceipt | None, RpcRefused | None]:
+    try:
+        return client.fetch_transaction_receipt(transaction_hash), None
+    except RpcRefused as error:
+        return None, error
 
 
 def transact(
@@ -159,4 +174,12 @@ def transact(
             f"transaction {to_hex(transaction.hash)} reverted in block {receipt.block_number}",
             hint="the chain changed between the check and the block: try again",
         )
+    _wait_for_head(client, receipt.block_number, patience)
     return receipt
+
+
+def _wait_for_head(client: ChainClient, block_number: int, patience: Patience) -> None:
+    """Let the node's newest block reach this one: geth shows a receipt a moment before it answers calls from its block."""
+    deadline = patience.clock() + patience.seconds
+    while client.head_number() < block_number and patience.clock() < deadline:
+        patience.sleep(patience.pause)

@@ -6,7 +6,8 @@ Only as many headers are fetched as the time bound needs (SPEC.md, section 8); w
 
 from collections.abc import Sequence
 
-from perdure_anchor.errors import VerificationError
+from perdure_anchor.engines import ENGINES
+from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.evidence import MAX_RUN
 from perdure_anchor.finality import NoEpoch, Run, link_run
 from perdure_anchor.header import BlockHeader, encode_header
@@ -47,7 +48,8 @@ def fetch_known_block(chain: AnchorChain) -> KnownBlock:
             headers, chain.trust, chain.trust.engine_at(headers[-1].number)(headers[-1]).hash
         )
         newest = _newest_final(run, position)
-    except VerificationError as error:
+    except (EncodingError, VerificationError) as error:
+        # the extraData of another engine fails to parse before anybody could judge it
         raise BlocksNotVerified(
             f"the node's newest blocks are not those of the trust file's validators: {error}",
             hint=error.hint or "ask the consortium for a newer trust file, or use another node",
@@ -64,13 +66,13 @@ def _newest_final(run: Run, position: int) -> int:
 
 
 def _headers_back(client: ChainClient, trust: TrustFile, head: int) -> list[BlockHeader]:
-    """The headers up to ``head`` that the time bound needs, oldest first; they end with the epoch and with block 1."""
+    """The headers up to ``head`` that finality and the time bound need, oldest first; they end with the epoch and with block 1."""
     epoch = _epoch(trust, head)
     first = max(1, epoch.from_block, head - MAX_RUN + 1)
     headers: list[BlockHeader] = []
     for number in range(head, first - 1, -1):
         headers.insert(0, client.fetch_header(number))
-        if _has_wanted_proposers(headers, epoch):
+        if _has_wanted_proposers(headers, epoch) and _has_wanted_seals(headers, epoch):
             break
     return headers or [client.fetch_header(head)]
 
@@ -87,3 +89,10 @@ def _has_wanted_proposers(headers: Sequence[BlockHeader], epoch: Epoch) -> bool:
     if not epoch.coinbase_is_proposer:
         return True
     return len({header.coinbase for header in headers}) >= wanted_proposers(len(epoch.validators))
+
+
+def _has_wanted_seals(headers: Sequence[BlockHeader], epoch: Epoch) -> bool:
+    """Whether the first of the headers is sealed by as many as the epoch's rule wants; under Clique each header adds one seal."""
+    read = ENGINES[epoch.consensus]
+    signers = {signer for header in headers for signer in read(header).signers()}
+    return len(signers.intersection(epoch.validators)) >= epoch.wanted_seals

@@ -12,7 +12,7 @@ from perdure_node.anchor_chain import AnchorChain, connect
 from perdure_node.anchors import StoredAnchor
 from perdure_node.block_runs import learn_newest_block
 from perdure_node.capture import capture, complete_time_runs
-from perdure_node.chain_errors import AnchorUnprovable, BlocksNotVerified
+from perdure_node.chain_errors import AnchorNotVerified, AnchorUnprovable, BlocksNotVerified
 from perdure_node.clock import Clock
 from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
@@ -58,7 +58,6 @@ def sync(
     """
     with sealer_lock(vault.folder, clock):
         chain.check()
-        follow_validators(vault, chain)
         known_block = _refreshed(vault, chain)
         check_head(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
         sealed = seal_locked(vault, keys, clock, progress)
@@ -72,14 +71,38 @@ def sync(
 
 
 def _refreshed(vault: Vault, chain: AnchorChain) -> KnownBlock | BlocksNotVerified:
-    """The newest final block, or why there is none: an old trust file must not keep a checkpoint from being anchored in time."""
+    """The newest final block, with its validators followed, or why there is none.
+
+    Neither an old trust file nor a change that cannot be followed may keep a checkpoint from being anchored in time.
+    """
     try:
+        follow_validators(vault, chain)
         return learn_newest_block(vault, chain)
     except BlocksNotVerified as error:
         return error
 
 
 def _anchor(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
+    """As `_anchor_and_capture`; an anchor that is not believed does not keep newer checkpoints out of the chain."""
+    try:
+        return _anchor_and_capture(vault, chain, keys, waiting)
+    except (AnchorNotVerified, BlocksNotVerified):
+        # an old trust file, mostly: it can be replaced later, the time of anchoring cannot
+        _submit_newest(vault, chain, keys, waiting)
+        raise
+
+
+def _submit_newest(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> None:
+    """See to it that the registry has the newest checkpoint, and fetch nothing."""
+    settle_open_transaction(vault, chain, waiting)
+    newest = newest_checkpoint(vault)
+    if newest is not None:
+        submit(vault, chain, keys, newest, waiting)
+
+
+def _anchor_and_capture(
+    vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting
+) -> list[StoredAnchor]:
     """Bring home the anchors that are out there, then anchor the newest checkpoint unless one of them covers it.
 
     What others have anchored is taken first: a transaction of ours that hangs shall not keep it out. One whose checkpoint is at

@@ -13,7 +13,7 @@ from perdure_anchor.secp256k1 import PrivateKeyMalformed
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.fees import LegacyFee, MarketFee, PriceTooHigh, choose_fee
 from perdure_contracts.registry import RegistryRefusal
-from perdure_contracts.rpc import JsonRpc
+from perdure_contracts.rpc import JsonRpc, RpcRefused
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import (
     ContractCall,
@@ -255,6 +255,30 @@ class TestWaiting:
             wait_for_receipt(client, Hash32(bytes(32)), clock.patience(10))
         assert clock.now == 10.0
         assert to_hex(bytes(32)) in str(caught.value)
+
+    def test_a_node_that_indexes_is_asked_again(self):
+        """geth 1.13, for a moment after a block."""
+        clock = Clock()
+        refusal = {"error": {"code": -32000, "message": "transaction indexing is in progress"}}
+        table = {"eth_getTransactionReceipt": lambda asked: receipt(asked) if clock.now >= 5 else refusal}
+        with client_of(table) as client:
+            assert wait_for_receipt(client, Hash32(bytes(32)), clock.patience(10)).block_number == 17
+            clock.now = 0.0
+            with pytest.raises(RpcRefused, match="indexing"):
+                wait_for_receipt(client, Hash32(bytes(32)), clock.patience(3))
+
+    @pytest.mark.parametrize(("arrives", "ends"), [(0, 0.0), (3, 3.0), (99, 10.0)])
+    def test_a_node_whose_newest_block_is_behind_the_receipt(self, arrives, ends):
+        """geth 1.13: what is asked of "latest" in that moment would be the state before the transaction."""
+        clock = Clock()
+        table = chain(
+            eth_getTransactionReceipt=receipt,
+            eth_sendRawTransaction=lambda raw: to_hex(keccak256(bytes.fromhex(raw[2:]))),
+            eth_blockNumber=lambda: "0x11" if clock.now >= arrives else "0x10",
+        )
+        with client_of(table) as client:
+            found = transact(client, SIGNER, CALL, chain_id=20241, patience=clock.patience(10))
+        assert (found.block_number, clock.now) == (17, ends)
 
     def test_one_that_reverts_in_its_block(self):
         def receipts(asked):

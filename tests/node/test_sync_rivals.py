@@ -16,6 +16,7 @@ from perdure_contracts.block_receipts import ReceiptsIncomplete
 from perdure_contracts.rpc import RpcUnreachable
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience, WrongChain, transact
+from perdure_node import sync as sync_module
 from perdure_node.block_runs import fetch_known_block
 from perdure_node.chain_errors import (
     AnchorNotVerified,
@@ -254,6 +255,36 @@ def test_an_old_trust_file_delays_the_evidence_and_not_the_anchor(
     assert verdict.anchor is not None
     assert [verdict.anchor.block_number] == anchored_in
     assert site.sent() == 1
+
+
+def test_a_change_that_cannot_be_followed_keeps_no_checkpoint_out(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def contradicts(*_arguments: object) -> None:
+        raise BlocksNotVerified("the node shows a change of validators that does not hold")
+
+    site.add(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(sync_module, "follow_validators", contradicts)
+        with pytest.raises(BlocksNotVerified):
+            site.sync()
+    assert site.sent() == 1, "the time of anchoring is not lost"
+    site.sync()
+    assert (site.sizes, site.sent()) == ([1], 1)
+
+
+def test_an_anchor_that_is_not_believed_keeps_no_later_one_out(site: Site) -> None:
+    current = site.vault.trust
+    site.vault.trust = with_epoch(current, to_block=3)
+    for number in (1, 2):
+        site.add(number)
+        with pytest.raises(AnchorNotVerified):
+            site.sync()
+    assert (site.sizes, site.sent()) == ([], 2)
+    site.vault.trust = current
+    site.sync()
+    assert (site.sizes, site.sent()) == ([1, 2], 2)
+    assert site.is_final(1, 2)
 
 
 @pytest.mark.parametrize("changes", [{"validators": STRANGERS}, {"to_block": 3}])

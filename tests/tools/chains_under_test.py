@@ -3,14 +3,16 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.signer import LocalSigner
 from tools.anvil import FUNDED_KEY, running_anvil
+from tools.geth import GethRules, running_geth
 
 ANVIL_OPTIONS = {
     "fee market": ("--hardfork", "prague"),
@@ -20,8 +22,19 @@ ANVIL_OPTIONS = {
     ),
     "before london": ("--hardfork", "berlin"),
 }
+GETH_RULES = {
+    "three signers of geth": GethRules(),
+    "geth before london": GethRules(signers=1, london=False, period=0),
+    "geth without a base fee": GethRules(signers=1, base_fee=0, period=0),
+}
 DEVNET = "devnet"
-KINDS = (*ANVIL_OPTIONS, DEVNET)
+KINDS = (
+    *ANVIL_OPTIONS,
+    DEVNET,
+    *(pytest.param(kind, marks=pytest.mark.real_chain) for kind in GETH_RULES),
+)
+BEFORE_LONDON = ("before london", "geth before london")
+FEE_MARKETS = ("fee market", "three signers of geth", "geth without a base fee")
 
 
 @dataclass(frozen=True)
@@ -35,10 +48,21 @@ class ChainUnderTest:
 @contextmanager
 def chain_under_test(kind: str, folder: Path) -> Iterator[ChainUnderTest]:
     """A running chain of the kind; ``folder`` is where one that needs files keeps them."""
-    source = _devnet(folder) if kind == DEVNET else _anvil(kind)
-    with source as (url, signer), JsonRpc(url) as rpc:
+    with _source(kind, folder) as (url, signer), JsonRpc(url) as rpc:
         client = ChainClient(rpc)
         yield ChainUnderTest(kind, client, client.chain_id(), signer)
+
+
+def _source(kind: str, folder: Path) -> AbstractContextManager[tuple[str, LocalSigner]]:
+    if kind == DEVNET:
+        return _devnet(folder)
+    return _anvil(kind) if kind in ANVIL_OPTIONS else _geth(kind, folder)
+
+
+@contextmanager
+def _geth(kind: str, folder: Path) -> Iterator[tuple[str, LocalSigner]]:
+    with running_geth(folder, GETH_RULES[kind]) as network:
+        yield network.url, LocalSigner(network.accounts[0])
 
 
 @contextmanager

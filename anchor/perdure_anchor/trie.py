@@ -16,8 +16,9 @@ from perdure_anchor.hashes import Hash32, keccak256
 
 EMPTY_TRIE_ROOT = keccak256(rlp.encode(b""))
 
-# a key has 6 nibbles at most, and each node above the leaf takes one or more of them: 7 nodes do; this bounds the work only
-MAX_PROOF_NODES = 13
+# The key of a receipt below 65536 has 6 nibbles at most, and each node but the last takes one or more of them: so 7 nodes do, and
+# blocks of a few hundred receipts need them all.
+MAX_PROOF_NODES = 7
 _HASH_SIZE = 32
 _ABSENT = "receipt proof: the trie has no receipt with this index"
 

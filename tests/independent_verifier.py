@@ -479,7 +479,7 @@ def read_anchor(value):
     members_of(value, ("receipt_index", "receipt_nodes", "log_position", "headers"))
     return {
         "receipt_index": integer_of(value["receipt_index"], 65535),
-        "nodes": [from_base64(item, at_most=131072) for item in list_of(value["receipt_nodes"], 13)],
+        "nodes": [from_base64(item, at_most=131072) for item in list_of(value["receipt_nodes"], 7)],
         "log_position": integer_of(value["log_position"], 4095),
         "headers": read_headers(value["headers"]),
     }
@@ -847,7 +847,7 @@ def nibbles_of(octets):
 
 def value_in_trie(root, index, nodes):
     key, wanted = nibbles_of(to_rlp(minimal(index))), root
-    refuse_unless(len(nodes) <= 13, "TrieNodeUnused")
+    refuse_unless(len(nodes) <= 7, "TrieNodeUnused")
     for position, octets in enumerate(nodes):
         refuse_unless(keccak(octets) == wanted, "TrieNodeMismatch")
         item, key, is_value = trie_step(octets, key)

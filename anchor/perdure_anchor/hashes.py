@@ -33,7 +33,9 @@ def sha256(message: bytes) -> Hash32:
 
 def keccak256(message: bytes) -> Hash32:
     """Keccak-256 as Ethereum uses it (Yellow Paper, appendix: KEC)."""
-    return Hash32(sha3.keccak_256(message).digest())
+    # without the call that a NewType is: this is done for each receipt of a block
+    digest: Hash32 = sha3.keccak_256(message).digest()
+    return digest
 
 
 def to_hex(octets: bytes) -> str:

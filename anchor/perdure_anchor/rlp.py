@@ -16,6 +16,9 @@ Decoded: TypeAlias = Union[bytes, list["Decoded"]]
 MAX_DEPTH = 16
 
 _SHORT_STRING, _LONG_STRING, _SHORT_LIST, _LONG_LIST = 0x80, 0xB7, 0xC0, 0xF7
+# what stands before a string of 0 to 55 bytes, and before a list of as many
+_BEFORE_STRING = tuple(bytes((_SHORT_STRING + size,)) for size in range(56))
+_BEFORE_LIST = tuple(bytes((_SHORT_LIST + size,)) for size in range(56))
 
 
 class RlpError(EncodingError):
@@ -25,26 +28,37 @@ class RlpError(EncodingError):
 def encode(item: RlpItem) -> bytes:
     """RLP of bytes, or of nested sequences of bytes."""
     if isinstance(item, bytes):
-        if len(item) == 1 and item[0] < _SHORT_STRING:
-            return item
-        return _prefix(len(item), _SHORT_STRING, _LONG_STRING) + item
-    payload = b"".join(map(encode, item))
-    return _prefix(len(payload), _SHORT_LIST, _LONG_LIST) + payload
+        size = len(item)
+        if size < 56:
+            return item if size == 1 and item[0] < _SHORT_STRING else _BEFORE_STRING[size] + item
+        return _before_long(size, _LONG_STRING) + item
+    # short strings, which most elements are, are put here without a call for each
+    payload = b"".join(
+        [
+            _BEFORE_STRING[len(element)] + element
+            if isinstance(element, bytes) and 1 < len(element) < 56
+            else encode(element)
+            for element in item
+        ]
+    )
+    size = len(payload)
+    return (_BEFORE_LIST[size] if size < 56 else _before_long(size, _LONG_LIST)) + payload
 
 
-def _prefix(size: int, short: int, long: int) -> bytes:
-    if size < 56:
-        return bytes((short + size,))
-    length = encode_int(size)
-    return bytes((long + len(length),)) + length
+def _before_long(size: int, long: int) -> bytes:
+    """The byte that says how many bytes the size takes, and the size."""
+    width = (size.bit_length() + 7) // 8
+    return ((long + width << 8 * width) + size).to_bytes(width + 1, "big")
 
 
 def decode(raw: bytes) -> Decoded:
     """The one item that ``raw`` encodes; raises `RlpError` for anything but its canonical encoding."""
-    item, end = _item(raw, 0, len(raw), 0)
+    items, end = _items(raw, 0, len(raw), 0)
+    if not items:
+        raise RlpError("truncated: an item is missing")
     if end != len(raw):
         raise RlpError(f"trailing bytes after the item: {len(raw) - end}")
-    return item
+    return items[0]
 
 
 def decode_list(raw: bytes, what: str) -> list[Decoded]:
@@ -55,48 +69,48 @@ def decode_list(raw: bytes, what: str) -> list[Decoded]:
     return item
 
 
-def _item(raw: bytes, start: int, limit: int, depth: int) -> tuple[Decoded, int]:
-    if depth > MAX_DEPTH:
+def _items(raw: bytes, begin: int, end: int, depth: int) -> tuple[list[Decoded], int]:
+    """The items in ``raw[begin:end]``, which stand ``depth`` lists deep, and where the last ends; outside of lists the first only.
+
+    In one piece, because every header, receipt and trie node comes through here.
+    """
+    if depth > MAX_DEPTH and begin < end:
         raise RlpError(f"nested deeper than {MAX_DEPTH} lists")
-    if start >= limit:
-        raise RlpError("truncated: an item is missing")
-    first = raw[start]
-    if first < _SHORT_STRING:
-        return raw[start : start + 1], start + 1
-    is_list = first >= _SHORT_LIST
-    begin, end = _payload(
-        raw, start, limit, *((_SHORT_LIST, _LONG_LIST) if is_list else (_SHORT_STRING, _LONG_STRING))
-    )
-    if is_list:
-        return _items(raw, begin, end, depth + 1), end
-    if end - begin == 1 and raw[begin] < _SHORT_STRING:
-        raise RlpError("not canonical: a single byte below 0x80 has a length prefix")
-    return raw[begin:end], end
-
-
-def _items(raw: bytes, begin: int, end: int, depth: int) -> list[Decoded]:
     items: list[Decoded] = []
     while begin < end:
-        item, begin = _item(raw, begin, end, depth)
-        items.append(item)
-    return items
+        first = raw[begin]
+        begin += 1
+        if first < _SHORT_STRING:
+            stop = begin
+            items.append(raw[begin - 1 : begin])
+        else:
+            is_list = first >= _SHORT_LIST
+            size = first - (_SHORT_LIST if is_list else _SHORT_STRING)
+            if size > 55:
+                begin, size = _long_size(raw, begin, begin + size - 55, end)
+            stop = begin + size
+            if stop > end:
+                raise RlpError(f"truncated: an item of {size} bytes, {end - begin} are there")
+            if is_list:
+                items.append(_items(raw, begin, stop, depth + 1)[0])
+            elif size == 1 and raw[begin] < _SHORT_STRING:
+                raise RlpError("not canonical: a single byte below 0x80 has a length prefix")
+            else:
+                items.append(raw[begin:stop])
+        begin = stop
+        if not depth:
+            break
+    return items, begin
 
 
-def _payload(raw: bytes, start: int, limit: int, short: int, long: int) -> tuple[int, int]:
-    """Where the payload of the string or list at ``start`` begins and ends."""
-    first = raw[start]
-    begin, size = start + 1, first - short
-    if first > long:
-        width = first - long
-        begin += width
-        if begin > limit:
-            raise RlpError("truncated: the length of an item is cut off")
-        size = int.from_bytes(raw[start + 1 : begin], "big")
-        if raw[start + 1] == 0 or size < 56:
-            raise RlpError("not canonical: the long form of a length that has a shorter one")
-    if begin + size > limit:
-        raise RlpError(f"truncated: an item of {size} bytes, {limit - begin} are there")
-    return begin, begin + size
+def _long_size(raw: bytes, begin: int, stop: int, end: int) -> tuple[int, int]:
+    """Where the payload begins whose size stands in ``raw[begin:stop]``, and that size."""
+    if stop > end:
+        raise RlpError("truncated: the length of an item is cut off")
+    size = int.from_bytes(raw[begin:stop], "big")
+    if raw[begin] == 0 or size < 56:
+        raise RlpError("not canonical: the long form of a length that has a shorter one")
+    return stop, size
 
 
 def encode_int(number: int) -> bytes:
@@ -118,8 +132,8 @@ def decode_int(octets: Decoded, what: str, bits: int = 64) -> int:
 
 def decode_bytes(item: Decoded, what: str, size: int | None = None) -> bytes:
     """A string item, of exactly ``size`` bytes if given."""
-    if not isinstance(item, bytes):
-        raise RlpError(f"{what}: got a list, want a string")
-    if size is not None and len(item) != size:
+    if isinstance(item, bytes):
+        if size is None or len(item) == size:
+            return item
         raise RlpError(f"{what}: got {len(item)} bytes, want {size}")
-    return item
+    raise RlpError(f"{what}: got a list, want a string")

@@ -4,8 +4,10 @@ Keys are ``rlp(index)``, values are receipts. Only what such a trie needs is her
 stands behind its hash, and a node short enough to be embedded in its parent is refused. State tries are left out.
 """
 
+import re
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from perdure_anchor import rlp
@@ -14,11 +16,22 @@ from perdure_anchor.hashes import Hash32, keccak256
 
 EMPTY_TRIE_ROOT = keccak256(rlp.encode(b""))
 
-# a key has 6 nibbles at most, and each node above the leaf takes one or more of them: 7 nodes do; this bounds the work only
-MAX_PROOF_NODES = 13
+# The key of a receipt below 65536 has 6 nibbles at most, and each node but the last takes one or more of them: so 7 nodes do, and
+# blocks of a few hundred receipts need them all.
+MAX_PROOF_NODES = 7
 _HASH_SIZE = 32
+_ABSENT = "receipt proof: the trie has no receipt with this index"
 
-Nibbles: TypeAlias = tuple[int, ...]
+# The usual branch has hashes only and no value: read at a glance, in its canonical form, which its size gives. Whatever is not
+# exactly that is read item by item.
+_PLAIN_CHILDREN = re.compile(rb"(?:\xa0(.{32})|\x80)" * 16 + rb"\x80", re.DOTALL)
+_BEFORE_BRANCH = {
+    len(raw): raw[: raw.index(b"\xa0")]
+    for raw in (rlp.encode([*[bytes(_HASH_SIZE)] * count, *[b""] * (17 - count)]) for count in range(1, 17))
+}
+
+# hexadecimal, one digit a nibble
+Nibbles: TypeAlias = str
 
 
 class TrieProofError(VerificationError):
@@ -49,129 +62,139 @@ def value_from_trie_proof(root: Hash32, index: int, nodes: Sequence[bytes]) -> b
     """The value at ``rlp(index)`` under ``root``, by the nodes from the root down; raises a `TrieProofError`."""
     if len(nodes) > MAX_PROOF_NODES:
         raise TrieNodeUnused(f"receipt proof: got {len(nodes)} nodes, want at most {MAX_PROOF_NODES}")
-    path, wanted = _nibbles(rlp.encode(rlp.encode_int(index))), root
+    path, wanted = _path(index), root
     for position, raw in enumerate(nodes):
         if keccak256(raw) != wanted:
             raise TrieNodeMismatch(f"receipt proof: node {position} is not the one that is named above it")
-        step = _step(raw, path, position)
-        if isinstance(step, bytes):
+        if path and (child := _plain_child(raw, path[0])):
+            wanted, path = child, path[1:]
+            continue
+        item, rest = _step(rlp.decode_list(raw, "trie node"), path, position)
+        if rest is None:
+            value = _present(item)
             if position + 1 < len(nodes):
                 raise TrieNodeUnused(f"receipt proof: {len(nodes) - position - 1} nodes behind the leaf")
-            return step
-        path, wanted = step
+            return value
+        wanted, path = _reference(item, position), rest
     raise TrieNodeMissing(f"receipt proof: ends after {len(nodes)} nodes, before receipt {index}")
 
 
-def _step(raw: bytes, path: Nibbles, position: int) -> bytes | tuple[Nibbles, Hash32]:
-    """The value if the node at ``position`` ends the path, or the rest of the path and the hash of the next node."""
-    match rlp.decode_list(raw, "trie node"):
-        case [*children, bytes() as value] if len(children) == 16:
-            if not path:
-                return _present(value)
-            return path[1:], _reference(children[path[0]], position)
-        case [bytes() as compact, item]:
-            fragment, is_leaf = _parse_compact(compact)
-            if path[: len(fragment)] != fragment or (is_leaf and fragment != path):
-                raise TrieKeyAbsent("receipt proof: the trie has no receipt with this index")
-            if is_leaf:
-                return _present(item)
-            return path[len(fragment) :], _reference(item, position)
+def _plain_child(raw: bytes, nibble: Nibbles) -> Hash32 | None:
+    """What the usual branch names at a nibble; None for the absent child, and for any other node."""
+    prefix = _BEFORE_BRANCH.get(len(raw))
+    if prefix is None or not raw.startswith(prefix):
+        return None
+    children = _PLAIN_CHILDREN.fullmatch(raw, len(prefix))
+    return Hash32(children[int(nibble, 16) + 1]) if children else None
+
+
+def _step(node: list[rlp.Decoded], path: Nibbles, position: int) -> tuple[rlp.Decoded, Nibbles | None]:
+    """What the node says about the path: a child and the rest of the path, or the value and None where the path ends."""
+    if len(node) == 17 and isinstance(node[16], bytes):
+        return (node[int(path[0], 16)], path[1:]) if path else (node[16], None)
+    if len(node) == 2 and isinstance(node[0], bytes):
+        fragment, is_leaf = _parse_compact(node[0])
+        if path == fragment if is_leaf else path.startswith(fragment):
+            return node[1], None if is_leaf else path[len(fragment) :]
+        raise TrieKeyAbsent(_ABSENT)
     raise TrieNodeMalformed(f"receipt proof: node {position} is neither branch, extension nor leaf")
 
 
-def _present(value: rlp.Decoded) -> bytes:
-    if not isinstance(value, bytes) or not value:
-        raise TrieKeyAbsent("receipt proof: the trie has no receipt with this index")
-    return value
+def _present(item: rlp.Decoded) -> bytes:
+    if isinstance(item, bytes) and item:
+        return item
+    raise TrieKeyAbsent(_ABSENT)
 
 
 def _reference(item: rlp.Decoded, position: int) -> Hash32:
-    if item == b"":
-        raise TrieKeyAbsent("receipt proof: the trie has no receipt with this index")
-    if not isinstance(item, bytes) or len(item) != _HASH_SIZE:
-        raise TrieNodeMalformed(
-            f"receipt proof: node {position} embeds its child, which no receipts trie does"
-        )
-    return Hash32(item)
+    if isinstance(item, bytes):
+        if len(item) == _HASH_SIZE:
+            return Hash32(item)
+        if not item:
+            raise TrieKeyAbsent(_ABSENT)
+    raise TrieNodeMalformed(f"receipt proof: node {position} embeds its child, which no receipts trie does")
 
 
-def _nibbles(key: bytes) -> Nibbles:
-    return tuple(nibble for octet in key for nibble in (octet >> 4, octet & 15))
+def _path(index: int) -> Nibbles:
+    return rlp.encode(rlp.encode_int(index)).hex()
 
 
 def _parse_compact(compact: bytes) -> tuple[Nibbles, bool]:
     """Nibbles and the leaf flag of a hex-prefix encoded path (Yellow Paper, appendix C), canonical only."""
-    nibbles = _nibbles(compact)
-    if not nibbles or nibbles[0] > 3 or (not nibbles[0] & 1 and nibbles[1]):
+    nibbles = compact.hex()
+    if nibbles[:1] in ("1", "3"):
+        fragment = nibbles[1:]
+    elif nibbles[:2] in ("00", "20"):
+        fragment = nibbles[2:]
+    else:
         raise TrieNodeMalformed("receipt proof: a path that is not in hex-prefix form")
-    fragment = nibbles[1:] if nibbles[0] & 1 else nibbles[2:]
-    is_leaf = nibbles[0] >= 2
+    is_leaf = nibbles[0] >= "2"
     if not fragment and not is_leaf:
         raise TrieNodeMalformed("receipt proof: an extension of no length")
     return fragment, is_leaf
 
 
 def _compact(fragment: Nibbles, is_leaf: bool) -> bytes:
-    flag = 2 * is_leaf + len(fragment) % 2
-    nibbles = (flag, *fragment) if len(fragment) % 2 else (flag, 0, *fragment)
-    return bytes(high << 4 | low for high, low in zip(nibbles[::2], nibbles[1::2], strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    path: Nibbles
-    value: bytes
+    if len(fragment) % 2:
+        return bytes.fromhex(("3" if is_leaf else "1") + fragment)
+    return bytes.fromhex(("20" if is_leaf else "00") + fragment)
 
 
 def trie_root(values: Sequence[bytes]) -> Hash32:
     """Root of the trie that holds ``values[i]`` at ``rlp(i)``."""
-    return _Builder().root(_leaves(values))
+    return _Builder(values).root()
 
 
 def trie_proof(values: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """The nodes from the root down to ``values[index]``, root first."""
-    leaves = _leaves(values)
-    path = leaves[index].path
-    builder = _Builder(path)
-    builder.root(leaves)
-    return tuple(builder.on_path[depth] for depth in sorted(builder.on_path))
-
-
-def _leaves(values: Sequence[bytes]) -> list[_Leaf]:
-    return [_Leaf(_nibbles(rlp.encode(rlp.encode_int(index))), value) for index, value in enumerate(values)]
+    builder = _Builder(values, index)
+    builder.root()
+    return tuple(reversed(builder.on_path))
 
 
 class _Builder:
-    """Builds the trie once; remembers the encoded nodes on the way to one key, by their depth in nibbles."""
+    """Builds the trie once, from its leaves up; keeps the nodes on the way to one of them, the lowest first."""
 
-    def __init__(self, proved: Nibbles = ()) -> None:
-        self.proved = proved
-        self.on_path: dict[int, bytes] = {}
+    def __init__(self, values: Sequence[bytes], proved: int | None = None) -> None:
+        self.leaves = sorted([(_path(index), value) for index, value in enumerate(values)])
+        self.paths = [path for path, _ in self.leaves]
+        self.proved = -1 if proved is None else self.paths.index(_path(proved))
+        self.on_path: list[bytes] = []
 
-    def root(self, leaves: list[_Leaf]) -> Hash32:
-        return self._node(sorted(leaves, key=lambda leaf: leaf.path), 0) if leaves else EMPTY_TRIE_ROOT
+    def root(self) -> Hash32:
+        return self._node(0, len(self.leaves), 0) if self.leaves else EMPTY_TRIE_ROOT
 
-    def _node(self, leaves: list[_Leaf], depth: int) -> Hash32:
-        first, last = leaves[0].path, leaves[-1].path
-        if len(leaves) == 1:
-            return self._keep([_compact(first[depth:], True), leaves[0].value], first, depth)
-        shared = depth
-        while shared < len(first) and first[shared] == last[shared]:
-            shared += 1
-        if shared > depth:
-            return self._keep(
-                [_compact(first[depth:shared], False), self._node(leaves, shared)], first, depth
-            )
-        return self._keep(self._branch(leaves, depth), first, depth)
-
-    def _branch(self, leaves: list[_Leaf], depth: int) -> list[bytes]:
-        children: list[list[_Leaf]] = [[] for _ in range(16)]
-        for leaf in leaves:
-            children[leaf.path[depth]].append(leaf)
-        return [*(self._node(child, depth + 1) if child else b"" for child in children), b""]
-
-    def _keep(self, node: list[bytes], path: Nibbles, depth: int) -> Hash32:
-        raw = rlp.encode(node)
-        if self.proved and path[:depth] == self.proved[:depth]:
-            self.on_path[depth] = raw
+    def _node(self, begin: int, end: int, depth: int) -> Hash32:
+        """The node over the leaves ``begin`` to before ``end``, in the order of their paths, which share ``depth`` nibbles."""
+        path, value = self.leaves[begin]
+        if end - begin == 1:
+            raw = rlp.encode((_compact(path[depth:], True), value))
+        else:
+            shared = _shared(path, self.paths[end - 1], depth)
+            if shared > depth:
+                raw = rlp.encode((_compact(path[depth:shared], False), self._node(begin, end, shared)))
+            else:
+                raw = rlp.encode(self._children(begin, end, path[:depth]))
+        if begin <= self.proved < end:
+            self.on_path.append(raw)
         return keccak256(raw)
+
+    def _children(self, begin: int, end: int, above: Nibbles) -> list[bytes]:
+        """The items of the branch below the path ``above``."""
+        # where a digit's leaves end, the next digit's would begin; "g" comes after "f"
+        ends = [bisect_left(self.paths, above + digit, begin, end) for digit in "123456789abcdefg"]
+        depth = len(above) + 1
+        return [
+            *(
+                self._node(first, last, depth) if first < last else b""
+                for first, last in pairwise((begin, *ends))
+            ),
+            b"",
+        ]
+
+
+def _shared(first: Nibbles, last: Nibbles, depth: int) -> int:
+    """How many nibbles two paths share, which share ``depth`` at least and differ."""
+    while first[depth] == last[depth]:
+        depth += 1
+    return depth

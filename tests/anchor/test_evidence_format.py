@@ -157,9 +157,9 @@ FAULTS: dict[str, tuple[Change, type[PerdureError], str]] = {
     "an anchor that is a list": (put([], "anchor"), WrongType, "anchor: want an object"),
     "a receipt index of 2^16": (put(2**16, "anchor", "receipt_index"), WrongType, "receipt_index: got 65536"),
     "too many nodes": (
-        put([NODE] * 14, "anchor", "receipt_nodes"),
+        put([NODE] * 8, "anchor", "receipt_nodes"),
         WrongType,
-        "receipt_nodes: got 14 elements",
+        "receipt_nodes: got 8 elements",
     ),
     "a node that is null": (
         put(None, "anchor", "receipt_nodes", 0),
@@ -206,7 +206,7 @@ LARGEST: dict[str, Change] = {
     "path": put([octets(32)] * 48, "checkpoint", "path"),
     "receipt index": put(65_535, "anchor", "receipt_index"),
     "log position": put(4_095, "anchor", "log_position"),
-    "nodes": put([NODE] * 13, "anchor", "receipt_nodes"),
+    "nodes": put([NODE] * 7, "anchor", "receipt_nodes"),
     "node": put(octets(131_072), "anchor", "receipt_nodes", 0),
     "headers": put([HEADER] * 64, "anchor", "headers"),
     "header": put(octets(32_768), "anchor", "headers", 0),

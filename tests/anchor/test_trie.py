@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from random import Random
 
 import pytest
 import rlp as reference
@@ -19,6 +20,7 @@ from perdure_anchor.trie import (
     TrieNodeMissing,
     TrieNodeUnused,
     TrieProofError,
+    _plain_child,
     trie_proof,
     trie_root,
     value_from_trie_proof,
@@ -98,7 +100,8 @@ FORGED: dict[str, tuple[Sequence[bytes], type[TrieProofError], str]] = {
     "the leaf doubled": ((*PROOF, PROOF[-1]), TrieNodeUnused, "1 nodes behind the leaf"),
     "two swapped": ((PROOF[0], PROOF[2], PROOF[1], *PROOF[3:]), TrieNodeMismatch, "node 1"),
     "anything behind": ((*PROOF, b"\x80", b""), TrieNodeUnused, "2 nodes behind the leaf"),
-    "fourteen nodes": (PROOF * 3, TrieNodeUnused, "got 15 nodes, want at most 13"),
+    "eight nodes": ((*PROOF, *PROOF[:3]), TrieNodeUnused, "got 8 nodes, want at most 7"),
+    "seven nodes": ((*PROOF, *PROOF[:2]), TrieNodeUnused, "2 nodes behind the leaf"),
     "another leaf": ((*PROOF[:-1], trie_proof(VALUES, 131)[-1]), TrieNodeMismatch, "node 4"),
 }
 
@@ -195,6 +198,56 @@ def test_refuses_nodes(node: rlp.RlpItem, error: type[PerdureError], message: st
     assert caught.type is error
 
 
+# --- a branch is read at a glance only if it is canonical in every byte
+
+FULL = rlp.encode([*[CHILD] * 16, b""])
+SPARSE = rlp.encode(branch(0, CHILD))
+NEARLY_PLAIN = {
+    "another size in front": b"\xf9\x02\x10" + FULL[3:],
+    "a long form in front": b"\xf8\x31" + SPARSE[1:],
+    "a byte behind": FULL + b"\x80",
+    "a byte short": FULL[:-1],
+    "a shorter child": FULL[:3] + b"\x9f" + FULL[4:],
+    "a longer child": FULL[:3] + b"\xa1" + FULL[4:],
+    "a list for a child": FULL[:3] + b"\xe0" + FULL[4:],
+    "a long form for a child": FULL[:3] + b"\xb8" + FULL[4:],
+    "a list for an absent child": SPARSE[:-2] + b"\xc0\x80",
+    "a list for the value": FULL[:-1] + b"\xc0",
+    "a value": SPARSE[:-1] + b"\x01",
+    "a small byte for an absent child": SPARSE[:-2] + b"\x01\x80",
+    "an extension": rlp.encode([b"\x10", CHILD]),
+    "a leaf of the same size": rlp.encode([b"\x35", bytes(46)]),
+}
+
+
+def test_a_plain_branch_is_read_at_a_glance() -> None:
+    assert {_plain_child(FULL, digit) for digit in "0123456789abcdef"} == {CHILD}
+    assert [_plain_child(SPARSE, digit) for digit in "01f"] == [CHILD, None, None]
+
+
+@pytest.mark.parametrize("raw", NEARLY_PLAIN.values(), ids=NEARLY_PLAIN)
+def test_what_is_nearly_a_plain_branch_is_not_read_at_a_glance(raw: bytes) -> None:
+    assert {_plain_child(raw, digit) for digit in "0123456789abcdef"} == {None}
+
+
+@given(st.integers(0, 2**16 - 1), st.binary(min_size=1, max_size=3), st.data())
+def test_a_branch_at_a_glance_is_what_its_items_say(
+    present: int, octets: bytes, choice: st.DataObject
+) -> None:
+    """Any bytes changed: the answer is that of reading item by item."""
+    raw = bytearray(rlp.encode([*[CHILD if present >> nibble & 1 else b"" for nibble in range(16)], b""]))
+    place = choice.draw(st.integers(0, len(raw) - 1))
+    raw[place : place + len(octets)] = octets
+    plain = _plain_child(bytes(raw), "5")
+    try:
+        items = rlp.decode_list(bytes(raw), "trie node")
+    except rlp.RlpError:
+        assert plain is None
+        return
+    assert plain is None or (len(items) == 17 and items[5] == plain)
+    assert plain is None or all(item in (b"", CHILD) or len(item) == 32 for item in items)
+
+
 def test_refuses_a_branch_without_value_at_the_end_of_the_key() -> None:
     end = branch(3, CHILD)
     root, raws = hand_made([b"\x00\x05", keccak256(rlp.encode(end))], end)
@@ -208,13 +261,34 @@ def test_refuses_nodes_that_are_not_canonical_rlp() -> None:
         value_from_trie_proof(keccak256(raw), KEY, (raw,))
 
 
-def test_the_bound_on_nodes_leaves_room_for_every_block() -> None:
+def test_the_bound_on_nodes_is_what_blocks_need_and_no_less() -> None:
     values = values_of(4097)
-    assert max(len(trie_proof(values, index)) for index in (0, 127, 128, 255, 256, 4096)) <= MAX_PROOF_NODES
+    lengths = [len(trie_proof(values, index)) for index in (0, 127, 128, 255, 256, 500, 4096)]
+    assert max(lengths) == MAX_PROOF_NODES
+    # the longest way that a key of 6 nibbles can take: a branch for each, and the leaf
+    last, index = rlp.encode([b"\x20", VALUE]), 65_535
+    nodes = [last]
+    for nibble in reversed(key_of(index).hex()):
+        nodes.insert(0, rlp.encode(branch(int(nibble, 16), keccak256(nodes[0]))))
+    assert len(nodes) == MAX_PROOF_NODES
+    assert value_from_trie_proof(keccak256(nodes[0]), index, nodes) == VALUE
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.binary(min_size=33, max_size=80), min_size=1, max_size=40), st.data())
-def test_any_values_are_proved(values: list[bytes], choice: st.DataObject) -> None:
-    index = choice.draw(st.integers(0, len(values) - 1))
-    assert value_from_trie_proof(trie_root(values), index, trie_proof(values, index)) == values[index]
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 300), st.integers(0, 2**32))
+def test_each_receipt_of_any_block_is_proved_as_the_oracle_proves_it(count: int, seed: int) -> None:
+    """Values from the shortest that is not embedded; py-trie takes our proofs, and we take its own."""
+    chance = Random(seed)
+    values = [chance.randbytes(chance.choice((33, 54, 55, 56, 260, 700))) for _ in range(count)]
+    trie = HexaryTrie(db={}, prune=True)
+    for index, value in enumerate(values):
+        trie[key_of(index)] = value
+    assert trie_root(values) == trie.root_hash
+    for index, value in enumerate(values):
+        nodes = [reference.encode(node) for node in trie.get_proof(key_of(index))]
+        assert value_from_trie_proof(trie.root_hash, index, nodes) == value
+    for index in {0, count - 1, chance.randrange(count)}:
+        proof = trie_proof(values, index)
+        assert list(proof) == [reference.encode(node) for node in trie.get_proof(key_of(index))]
+        nodes = [reference.decode(node) for node in proof]
+        assert HexaryTrie.get_from_proof(trie.root_hash, key_of(index), nodes) == values[index]

@@ -1,9 +1,10 @@
 """Headers and receipts that real nodes made: hashes, links, seals, receipts roots; and what a liar among them can do."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from perdure_anchor import qbft
+from perdure_anchor import clique, qbft
 from perdure_anchor.finality import (
     ForeignSeal,
     Run,
@@ -18,7 +19,7 @@ from perdure_anchor.receipt import EventLog, Receipt, encode_receipt, logs_bloom
 from perdure_anchor.time_bounds import not_after, not_before
 from perdure_anchor.trie import trie_proof, trie_root, value_from_trie_proof
 from simulated_chain import with_epoch
-from tools.chain_vectors import QBFT_CHAINS, ChainVectors, chain_vectors, forged_hop
+from tools.chain_vectors import CLIQUE, QBFT_CHAINS, ChainVectors, chain_vectors, forged_hop
 from tools.recorded_chain import RECORDED_CHAINS, recorded_chain
 
 FALSE_LIST = "goquorum-qbft-false-list"
@@ -101,6 +102,53 @@ def test_headers_over_a_change_of_the_set_end_the_run() -> None:
     run, position = link_run(chain.headers[39:46], chain.trust(), qbft.block_hash(chain.headers[41]))
     assert [block.number for block in run.blocks] == [39, 40, 41]
     assert position == 2
+
+
+# --- Clique
+
+
+def test_cliques_blocks_link_and_are_sealed_by_whom_the_node_names() -> None:
+    chain = chain_vectors(CLIQUE)
+    assert (len(chain.headers), len(chain.signers), len(chain.sets)) == (76, 54, 4)
+    parent = None
+    for header in chain.headers:
+        sealed = clique.read(header)
+        assert chain.hashes.get(header.number, sealed.hash) == sealed.hash
+        assert parent is None or header.parent_hash == parent
+        parent = sealed.hash
+        if header.number > 0:
+            (signer,) = sealed.signers()
+            assert signer in chain.set_of(header.number)
+            assert chain.signers.get(header.number, signer) == signer
+    lists = {header.number: clique.read(header).listed for header in chain.headers[1:]}
+    assert {number for number, listed in lists.items() if listed} == {30, 60}
+    assert (lists[30], lists[60]) == (chain.set_of(30), chain.set_of(60))
+
+
+def test_cliques_blocks_have_more_than_half_of_the_signers_behind_them_and_no_finality() -> None:
+    chain = chain_vectors(CLIQUE)
+    trust = chain.trust("geth")
+    ends = [first - 1 for first, _ in chain.sets[1:]] + [chain.headers[-1].number]
+    for header in chain.headers[1:]:
+        run, _ = link_run(chain.headers[header.number : header.number + 5], trust)
+        assert not run.epoch.is_final
+        last = next(end for end in ends if header.number <= end)
+        if last - header.number >= len(run.epoch.validators) // 2:
+            check_final(run, 0)
+            assert not not_after(run, 1).complete
+    with pytest.raises(TooFewSeals):
+        check_final(link_run(chain.headers[1:2], trust)[0], 0)
+
+
+def test_a_signer_who_was_voted_in_is_a_stranger_to_the_set_before() -> None:
+    chain = chain_vectors(CLIQUE)
+    first, members = chain.sets[0]
+    epoch = replace(chain.trust("geth").epochs[0], from_block=first, to_block=None, validators=members)
+    trust = replace(chain.trust("geth"), epochs=(epoch,))
+    with pytest.raises((ForeignSeal, ValidatorListMismatch)):
+        link_run(chain.headers[12:31], trust)
+    with pytest.raises(ValidatorListMismatch, match="block 30: its validators are not those known"):
+        link_run(chain.headers[30:31], trust)
 
 
 # --- the liar

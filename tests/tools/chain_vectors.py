@@ -1,4 +1,4 @@
-"""The recorded QBFT chains under ``tests/vectors/chains``, headers parsed."""
+"""The recorded chains under ``tests/vectors/chains``, headers parsed."""
 
 import json
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from perdure_anchor.header import BlockHeader, parse_header
 from perdure_anchor.trust import ContractPin, Epoch, TrustFile
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "chains"
+CLIQUE = "clique"
 QBFT_CHAINS = sorted(path.stem for path in VECTORS.glob("goquorum-*.json"))
 
 
@@ -24,17 +25,19 @@ class ChainVectors:
     copies: tuple[BlockHeader, ...]
     sets: tuple[tuple[int, tuple[Address, ...]], ...]
     selection: str
+    signers: dict[int, Address]
 
     def set_of(self, number: int) -> tuple[Address, ...]:
         """Who was to seal the block."""
         return next(members for first, members in reversed(self.sets) if first <= number)
 
     def trust(self, client: str = "goquorum") -> TrustFile:
-        """A trust file that pins each recorded set as an epoch."""
+        """A trust file that pins each recorded set as an epoch; of Clique for the client geth."""
+        engine, rule = ("clique", "floor(n/2)+1") if client == "geth" else ("qbft", "ceil(2n/3)")
         firsts = [first for first, _ in self.sets]
         ends = [*(first - 1 for first in firsts[1:]), None]
         epochs = [
-            Epoch(first, end, client, "qbft", self.selection, "ceil(2n/3)", "secp256k1", members)
+            Epoch(first, end, client, engine, self.selection, rule, "secp256k1", members)
             for (first, members), end in zip(self.sets, ends, strict=True)
         ]
         pin = ContractPin(Address(b"\1" * 20), ZERO_HASH, 0)
@@ -55,6 +58,11 @@ def chain_vectors(name: str) -> ChainVectors:
         copies=_headers(recorded["other_copies"]),
         sets=tuple((entry["first_block"], _addresses(entry["validators"])) for entry in recorded["sets"]),
         selection=recorded["selection"],
+        signers={
+            block["number"]: Address(parse_hex(block["signer"], 20, "signer"))
+            for block in blocks
+            if "signer" in block
+        },
     )
 
 

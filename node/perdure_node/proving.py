@@ -196,7 +196,7 @@ def evidence_of(
     if anchor is None:
         return Evidence(vault.trust.domain, vault.origin, slots, checkpoint, None, None)
     # without the slot the headers would prove nothing
-    block = known_block(vault.database, after_block)
+    block = older_than(anchor, known_block(vault.database, after_block))
     hops = hop_table(vault.database, vault.trust)
     return Evidence(
         domain=vault.trust.domain,
@@ -207,6 +207,11 @@ def evidence_of(
         not_before=None if block is None else block.headers,
         hops=hops_between(hops, block, anchor),
     )
+
+
+def older_than(anchor: StoredAnchor, block: KnownBlock | None) -> KnownBlock | None:
+    """The block, unless it bounds nothing: on a chain that began anew, a block that was known can be younger than the anchor."""
+    return None if block is None or block.number >= anchor.block_number else block
 
 
 def hops_between(table: HopTable, after: KnownBlock | None, anchor: StoredAnchor) -> Hops:

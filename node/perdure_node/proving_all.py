@@ -25,6 +25,7 @@ from perdure_node.proving import (
     checkpoint_of,
     damaged_log,
     hops_between,
+    older_than,
     signed_checkpoint,
     slot_texts,
 )
@@ -116,7 +117,7 @@ class Prover:
         opened = None if record.content is None else open_record(record, _Keys(chunk.keys))
         texts = slot_texts(record, opened)
         after_block = record.after_block if opened is not None and "after" in self._shown else None
-        block = None if after_block is None else chunk.known.get(after_block)
+        block = None if after_block is None else older_than(anchor, chunk.known.get(after_block))
         evidence = Evidence(
             domain=self._domain,
             origin=self._origin,

@@ -64,6 +64,9 @@ def sync(
         waiting = wait_for(clock, wait, progress)
         anchored = _anchor(vault, chain, keys, waiting)
         time_runs_open = complete_time_runs(vault, chain)
+        if anchored:
+            # the chain went on meanwhile: the next records shall name a block as young as can be
+            known_block = _refreshed(vault, chain)
         if isinstance(known_block, BlocksNotVerified):
             raise known_block
         _remember(vault, clock)

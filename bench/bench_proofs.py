@@ -5,6 +5,7 @@ its own function for proofs. Each time is of short works taken in turns, the bes
 Sizes are not timed: evidence of a site on the tests' devnet, and of the tests' simulated chain.
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -59,6 +60,9 @@ def receipts_of_a_block(count: int) -> list[bytes]:
 
 
 def rows() -> Iterator[Row]:
+    # what was imported shall not be walked by the collector while times are taken
+    gc.collect()
+    gc.freeze()
     for count in BLOCKS:
         yield verified_row(receipts_of_a_block(count))
     for count in BLOCKS[1:]:
@@ -89,17 +93,18 @@ def verified_row(receipts: Sequence[bytes]) -> Row:
 
 
 def proved_row(receipts: Sequence[bytes]) -> Row:
+    """Beside three times the hashing, which takes about as long: a slow spell of the machine hits both alike."""
+
     def hashed() -> None:
-        for receipt in receipts:
+        for receipt in [*receipts, *receipts, *receipts]:
             sha3.keccak_256(receipt).digest()
 
     index = len(receipts) // 2
-    took, bare = best_seconds(ROUNDS // 4, [lambda: trie_proof(receipts, index), hashed])
+    took, bare = best_seconds(ROUNDS, [lambda: trie_proof(receipts, index), hashed])
     stage = f"receipt proof made, block of {len(receipts):,}"
-    # the issue's "at most 3 times as long", as a speed
-    required = 1 / 3 if len(receipts) == max(BLOCKS) else None
+    required = 1 if len(receipts) == max(BLOCKS) else None
     return Row(
-        stage, f"{took * 1e3:.2f} ms", f"each receipt hashed {bare * 1e3:.2f} ms", bare / took, required
+        stage, f"{took * 1e3:.2f} ms", f"all hashed three times {bare * 1e3:.2f} ms", bare / took, required
     )
 
 

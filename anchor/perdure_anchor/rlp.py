@@ -29,9 +29,7 @@ def encode(item: RlpItem) -> bytes:
     """RLP of bytes, or of nested sequences of bytes."""
     if isinstance(item, bytes):
         size = len(item)
-        if size < 56:
-            return item if size == 1 and item[0] < _SHORT_STRING else _BEFORE_STRING[size] + item
-        return _before_long(size, _LONG_STRING) + item
+        return item if size == 1 and item[0] < _SHORT_STRING else string_prefix(size) + item
     # short strings, which most elements are, are put here without a call for each
     payload = b"".join(
         [
@@ -41,11 +39,20 @@ def encode(item: RlpItem) -> bytes:
             for element in item
         ]
     )
-    size = len(payload)
-    return (_BEFORE_LIST[size] if size < 56 else _before_long(size, _LONG_LIST)) + payload
+    return list_prefix(len(payload)) + payload
 
 
-def _before_long(size: int, long: int) -> bytes:
+def string_prefix(size: int) -> bytes:
+    """What stands before a string of ``size`` bytes; a single byte below 0x80 has nothing before it."""
+    return _BEFORE_STRING[size] if size < 56 else _long_prefix(size, _LONG_STRING)
+
+
+def list_prefix(size: int) -> bytes:
+    """What stands before the items of a list, which take ``size`` bytes together."""
+    return _BEFORE_LIST[size] if size < 56 else _long_prefix(size, _LONG_LIST)
+
+
+def _long_prefix(size: int, long: int) -> bytes:
     """The byte that says how many bytes the size takes, and the size."""
     width = (size.bit_length() + 7) // 8
     return ((long + width << 8 * width) + size).to_bytes(width + 1, "big")
@@ -53,12 +60,16 @@ def _before_long(size: int, long: int) -> bytes:
 
 def decode(raw: bytes) -> Decoded:
     """The one item that ``raw`` encodes; raises `RlpError` for anything but its canonical encoding."""
-    items, end = _items(raw, 0, len(raw), 0)
-    if not items:
+    if not raw:
         raise RlpError("truncated: an item is missing")
+    first, begin, end = raw[0], 0, 1
+    if first >= _SHORT_STRING:
+        begin, end = _payload(
+            raw, 1, len(raw), first - (_SHORT_LIST if first >= _SHORT_LIST else _SHORT_STRING)
+        )
     if end != len(raw):
         raise RlpError(f"trailing bytes after the item: {len(raw) - end}")
-    return items[0]
+    return _items(raw, begin, end, 1) if first >= _SHORT_LIST else _items(raw, 0, end, 0)[0]
 
 
 def decode_list(raw: bytes, what: str) -> list[Decoded]:
@@ -69,11 +80,8 @@ def decode_list(raw: bytes, what: str) -> list[Decoded]:
     return item
 
 
-def _items(raw: bytes, begin: int, end: int, depth: int) -> tuple[list[Decoded], int]:
-    """The items in ``raw[begin:end]``, which stand ``depth`` lists deep, and where the last ends; outside of lists the first only.
-
-    In one piece, because every header, receipt and trie node comes through here.
-    """
+def _items(raw: bytes, begin: int, end: int, depth: int) -> list[Decoded]:
+    """The items that fill ``raw[begin:end]``, which stand ``depth`` lists deep; in one piece, for all that is read comes through here."""
     if depth > MAX_DEPTH and begin < end:
         raise RlpError(f"nested deeper than {MAX_DEPTH} lists")
     items: list[Decoded] = []
@@ -81,36 +89,35 @@ def _items(raw: bytes, begin: int, end: int, depth: int) -> tuple[list[Decoded],
         first = raw[begin]
         begin += 1
         if first < _SHORT_STRING:
-            stop = begin
             items.append(raw[begin - 1 : begin])
+            continue
+        is_list = first >= _SHORT_LIST
+        size = first - (_SHORT_LIST if is_list else _SHORT_STRING)
+        stop = begin + size
+        if size > 55 or stop > end:
+            begin, stop = _payload(raw, begin, end, size)
+        if is_list:
+            items.append(_items(raw, begin, stop, depth + 1))
+        elif size == 1 and raw[begin] < _SHORT_STRING:
+            raise RlpError("not canonical: a single byte below 0x80 has a length prefix")
         else:
-            is_list = first >= _SHORT_LIST
-            size = first - (_SHORT_LIST if is_list else _SHORT_STRING)
-            if size > 55:
-                begin, size = _long_size(raw, begin, begin + size - 55, end)
-            stop = begin + size
-            if stop > end:
-                raise RlpError(f"truncated: an item of {size} bytes, {end - begin} are there")
-            if is_list:
-                items.append(_items(raw, begin, stop, depth + 1)[0])
-            elif size == 1 and raw[begin] < _SHORT_STRING:
-                raise RlpError("not canonical: a single byte below 0x80 has a length prefix")
-            else:
-                items.append(raw[begin:stop])
+            items.append(raw[begin:stop])
         begin = stop
-        if not depth:
-            break
-    return items, begin
+    return items
 
 
-def _long_size(raw: bytes, begin: int, stop: int, end: int) -> tuple[int, int]:
-    """Where the payload begins whose size stands in ``raw[begin:stop]``, and that size."""
-    if stop > end:
-        raise RlpError("truncated: the length of an item is cut off")
-    size = int.from_bytes(raw[begin:stop], "big")
-    if raw[begin] == 0 or size < 56:
-        raise RlpError("not canonical: the long form of a length that has a shorter one")
-    return stop, size
+def _payload(raw: bytes, begin: int, end: int, size: int) -> tuple[int, int]:
+    """Where the payload begins and ends whose first byte said ``size``: above 55, so many bytes more than 55 say it."""
+    if size > 55:
+        start, begin = begin, begin + size - 55
+        if begin > end:
+            raise RlpError("truncated: the length of an item is cut off")
+        size = int.from_bytes(raw[start:begin], "big")
+        if raw[start] == 0 or size < 56:
+            raise RlpError("not canonical: the long form of a length that has a shorter one")
+    if begin + size > end:
+        raise RlpError(f"truncated: an item of {size} bytes, {end - begin} are there")
+    return begin, begin + size
 
 
 def encode_int(number: int) -> bytes:

@@ -7,6 +7,7 @@ stands behind its hash, and a node short enough to be embedded in its parent is 
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -71,10 +72,11 @@ def value_from_trie_proof(root: Hash32, index: int, nodes: Sequence[bytes]) -> b
             continue
         item, rest = _step(rlp.decode_list(raw, "trie node"), path, position)
         if rest is None:
-            value = _present(item)
+            if not isinstance(item, bytes) or not item:
+                raise TrieKeyAbsent(_ABSENT)
             if position + 1 < len(nodes):
                 raise TrieNodeUnused(f"receipt proof: {len(nodes) - position - 1} nodes behind the leaf")
-            return value
+            return item
         wanted, path = _reference(item, position), rest
     raise TrieNodeMissing(f"receipt proof: ends after {len(nodes)} nodes, before receipt {index}")
 
@@ -90,20 +92,16 @@ def _plain_child(raw: bytes, nibble: Nibbles) -> Hash32 | None:
 
 def _step(node: list[rlp.Decoded], path: Nibbles, position: int) -> tuple[rlp.Decoded, Nibbles | None]:
     """What the node says about the path: a child and the rest of the path, or the value and None where the path ends."""
+    if len(node) == 2 and isinstance(node[0], bytes):
+        if node[0] == _compact(path, True):
+            return node[1], None
+        fragment, is_leaf = _parse_compact(node[0])
+        if is_leaf or not path.startswith(fragment):
+            raise TrieKeyAbsent(_ABSENT)
+        return node[1], path[len(fragment) :]
     if len(node) == 17 and isinstance(node[16], bytes):
         return (node[int(path[0], 16)], path[1:]) if path else (node[16], None)
-    if len(node) == 2 and isinstance(node[0], bytes):
-        fragment, is_leaf = _parse_compact(node[0])
-        if path == fragment if is_leaf else path.startswith(fragment):
-            return node[1], None if is_leaf else path[len(fragment) :]
-        raise TrieKeyAbsent(_ABSENT)
     raise TrieNodeMalformed(f"receipt proof: node {position} is neither branch, extension nor leaf")
-
-
-def _present(item: rlp.Decoded) -> bytes:
-    if isinstance(item, bytes) and item:
-        return item
-    raise TrieKeyAbsent(_ABSENT)
 
 
 def _reference(item: rlp.Decoded, position: int) -> Hash32:
@@ -134,7 +132,9 @@ def _parse_compact(compact: bytes) -> tuple[Nibbles, bool]:
     return fragment, is_leaf
 
 
+@lru_cache(maxsize=1024)  # most leaves are left with one nibble or none
 def _compact(fragment: Nibbles, is_leaf: bool) -> bytes:
+    """The hex-prefix encoding of a path, as `_parse_compact` reads it."""
     if len(fragment) % 2:
         return bytes.fromhex(("3" if is_leaf else "1") + fragment)
     return bytes.fromhex(("20" if is_leaf else "00") + fragment)
@@ -168,7 +168,7 @@ class _Builder:
         """The node over the leaves ``begin`` to before ``end``, in the order of their paths, which share ``depth`` nibbles."""
         path, value = self.leaves[begin]
         if end - begin == 1:
-            raw = rlp.encode((_compact(path[depth:], True), value))
+            raw = _leaf(path[depth:], value)
         else:
             shared = _shared(path, self.paths[end - 1], depth)
             if shared > depth:
@@ -191,6 +191,13 @@ class _Builder:
             ),
             b"",
         ]
+
+
+def _leaf(fragment: Nibbles, value: bytes) -> bytes:
+    """The RLP of a leaf, its value (two bytes at least) copied once only."""
+    path, prefix = rlp.encode(_compact(fragment, True)), rlp.string_prefix(len(value))
+    size = len(path) + len(prefix) + len(value)
+    return b"".join((rlp.list_prefix(size), path, prefix, value))
 
 
 def _shared(first: Nibbles, last: Nibbles, depth: int) -> int:

@@ -12,6 +12,8 @@ from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Address, Hash32
 
 FIELD_COUNTS = (15, 16, 17, 20, 21)
+# the position of extraData
+EXTRA_DATA = 12
 # extraData holds every validator and a seal from most of them; 100 validators need about 9 kB
 MAX_HEADER_SIZE = 32 * 1024
 
@@ -97,7 +99,7 @@ class BlockHeader:
 
     @property
     def extra_data(self) -> bytes:
-        return self.fields[12]
+        return self.fields[EXTRA_DATA]
 
     @property
     def mix_hash(self) -> Hash32:
@@ -109,7 +111,7 @@ class BlockHeader:
 
     def with_extra_data(self, extra_data: bytes) -> "BlockHeader":
         """The same header with another extraData."""
-        return replace(self, fields=(*self.fields[:12], extra_data, *self.fields[13:]))
+        return replace(self, fields=(*self.fields[:EXTRA_DATA], extra_data, *self.fields[EXTRA_DATA + 1 :]))
 
 
 def parse_header(raw: bytes) -> BlockHeader:

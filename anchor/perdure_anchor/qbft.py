@@ -7,10 +7,11 @@ leaves out the seals only. Who must be in the set, and how many of them, is not 
 """
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 from perdure_anchor import rlp
 from perdure_anchor.hashes import Address, Hash32, keccak256
-from perdure_anchor.header import BlockHeader, encode_header
+from perdure_anchor.header import EXTRA_DATA, BlockHeader, encode_header
 from perdure_anchor.sealed_header import ExtraDataError, SealedHeader, WrongEngine, sealed_genesis
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 
@@ -45,16 +46,26 @@ class ExtraData:
 
 def parse_extra_data(raw: bytes) -> ExtraData:
     """Parse extraData, accepted in its canonical form only."""
+    vanity, validators, vote, round_octets, seals = _items_of(raw)
+    return ExtraData(vanity, validators, _parse_vote(vote), int.from_bytes(round_octets, "big"), seals)
+
+
+def _items_of(raw: bytes) -> tuple[bytes, tuple[Address, ...], rlp.Decoded, bytes, tuple[bytes, ...]]:
+    """The five items, each of its form; encoding them gives ``raw`` again."""
     items = rlp.decode_list(raw, "extraData")
     if len(items) != 5:
         raise ExtraDataError(f"extraData: got {len(items)} items, want 5")
-    vanity, validators, vote, round_number, seals = items
-    return ExtraData(
-        vanity=rlp.decode_bytes(vanity, "extraData vanity", VANITY_SIZE),
-        validators=tuple(Address(octets) for octets in strings_of(validators, "extraData validator", 20)),
-        vote=_parse_vote(vote),
-        round=rlp.decode_int(round_number, "extraData round", _ROUND_BITS),
-        seals=strings_of(seals, "extraData seal", SIGNATURE_SIZE),
+    vanity, validators, vote, round_octets, seals = items
+    octets = rlp.decode_bytes(vanity, "extraData vanity", VANITY_SIZE)
+    listed = strings_of(validators, "extraData validator", 20)
+    _parse_vote(vote)
+    rlp.decode_int(round_octets, "extraData round", _ROUND_BITS)
+    return (
+        octets,
+        cast("tuple[Address, ...]", listed),
+        vote,
+        cast("bytes", round_octets),
+        strings_of(seals, "extraData seal", SIGNATURE_SIZE),
     )
 
 
@@ -62,7 +73,10 @@ def strings_of(item: rlp.Decoded, what: str, size: int) -> tuple[bytes, ...]:
     """The strings of a list, each of ``size`` bytes; raises `ExtraDataError` or `RlpError`."""
     if not isinstance(item, list):
         raise ExtraDataError(f"{what}: got a string, want a list of them")
-    return tuple(rlp.decode_bytes(element, what, size) for element in item)
+    for element in item:
+        if not isinstance(element, bytes) or len(element) != size:
+            rlp.decode_bytes(element, what, size)
+    return tuple(cast("list[bytes]", item))
 
 
 def _parse_vote(item: rlp.Decoded) -> Vote | None:
@@ -103,11 +117,17 @@ def read(header: BlockHeader) -> SealedHeader:
     check_constants(header)
     if header.number == 0:
         return sealed_genesis(header)
-    extra = parse_extra_data(header.extra_data)
-    digest = _hash_with(header, replace(extra, seals=()))
+    vanity, validators, vote, round_octets, seals = _items_of(header.extra_data)
+    before, after = header.fields[:EXTRA_DATA], header.fields[EXTRA_DATA + 1 :]
+
+    def hash_with(octets: bytes) -> Hash32:
+        extra_data = rlp.encode((vanity, validators, vote, octets, ()))
+        return keccak256(rlp.encode((*before, extra_data, *after)))
+
+    digest = hash_with(round_octets)
     # most blocks are of round 0, where both hashes are of the same bytes
-    name = digest if extra.round == 0 else _hash_with(header, replace(extra, round=0, seals=()))
-    return SealedHeader(header, name, extra.validators, extra.round, digest, extra.seals)
+    name = hash_with(b"") if round_octets else digest
+    return SealedHeader(header, name, validators, int.from_bytes(round_octets, "big"), digest, seals)
 
 
 def seal_signers(header: BlockHeader) -> tuple[Address, ...]:

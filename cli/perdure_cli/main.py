@@ -43,6 +43,9 @@ COMMANDS: Final = {
     "sync": LazyCommand("perdure_cli.commands.sync:sync", "Seal, anchor, and bring the evidence home."),
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
+    "inspect": LazyCommand(
+        "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file or a header."
+    ),
     "key": LazyCommand("perdure_cli.commands.key:key", "Change the passphrase, and make recovery keys."),
     "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show, compare and pin trust files."),
     "config": LazyCommand("perdure_cli.commands.config:config", "Show and change settings."),

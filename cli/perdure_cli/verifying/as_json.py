@@ -20,7 +20,7 @@ def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
         **(_no_verdict() if outcome.verdict is None else _verdict_members(outcome.verdict)),
         "clock_allowance": outcome.clock_allowance,
         "errors": [_fault_members(outcome, error) for error in outcome.errors],
-        "trust": None if outcome.trust is None else _trust_members(outcome.trust),
+        "trust": None if outcome.trust is None else trust_members(outcome.trust),
     }
 
 
@@ -134,7 +134,8 @@ def _anchor_members(anchor: AnchorFacts) -> dict[str, object]:
     }
 
 
-def _trust_members(source: TrustSource) -> dict[str, object]:
+def trust_members(source: TrustSource) -> dict[str, object]:
+    """Who is believed."""
     return {
         "fingerprint": source.fingerprint,
         "pinned": source.pinned,

@@ -1,0 +1,82 @@
+"""What verification says of each part: asked of the one `verify`, whose faults name their steps, and never judged a second time."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from perdure_anchor.errors import PerdureError
+from perdure_anchor.evidence import Evidence, parse_evidence
+from perdure_anchor.findings import GradeTooLow
+from perdure_anchor.verdict import Verdict
+from perdure_anchor.verify import verify
+
+from perdure_cli.inspecting.parts import Part
+from perdure_cli.trust_store import TrustSource, TrustStore, no_trust_file
+
+# a fault in one of them does not end verification (SPEC.md, section 9.2)
+_GOES_ON = (3, 9, 10)
+
+
+class Answer(Enum):
+    """Of one step about the part that it judges."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NOT_REACHED = "not reached"
+    NOT_JUDGED = "not judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``verdict`` and ``trust`` are None where nothing is judged, and ``why_not`` says why.
+
+    ``last_step`` is the last one for which the evidence has something.
+    """
+
+    verdict: Verdict | None = None
+    trust: TrustSource | None = None
+    why_not: str = ""
+    last_step: int = 10
+
+    def of(self, step: int) -> tuple[Answer, PerdureError | None]:
+        """The step's answer, and its fault where it refused."""
+        if self.verdict is None:
+            return Answer.NOT_JUDGED, None
+        # that the grade is below the one that was asked for is no fault of what the step judges
+        faults = {
+            fault.step: fault.error
+            for fault in self.verdict.faults
+            if not isinstance(fault.error, GradeTooLow)
+        }
+        ended = min((step for step in faults if step not in _GOES_ON), default=None)
+        if step in faults:
+            return Answer.REFUSED, faults[step]
+        if step > (self.last_step if ended is None else ended):
+            return Answer.NOT_REACHED, None
+        return Answer.ACCEPTED, None
+
+    def steps_of(self, part: Part) -> list[tuple[int, Answer, PerdureError | None]]:
+        """The answers of the steps that judge the part."""
+        return [(step, *self.of(step)) for step in part.steps]
+
+
+def judge(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement:
+    """The judgement of evidence under the trust file that the user named, or else pinned."""
+    try:
+        evidence = parse_evidence(raw)
+    except PerdureError as error:
+        return Judgement(why_not=f"the file is no evidence that verification reads: {type(error).__name__}")
+    source = named
+    if source is None:
+        try:
+            source = store.find(evidence.domain)
+        except PerdureError as error:
+            return Judgement(why_not=str(error))
+    if source is None:
+        return Judgement(why_not=str(no_trust_file(evidence.domain)))
+    return Judgement(verify(evidence, source.trust), source, last_step=_last_step(evidence))
+
+
+def _last_step(evidence: Evidence) -> int:
+    if evidence.checkpoint is None:
+        return 3
+    return 4 if evidence.anchor is None else 10

@@ -1,0 +1,79 @@
+"""What a file is, found out from its bytes: evidence, a trust file or a header, in JSON or not, broken or not."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from perdure_anchor.errors import ConfigError
+from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
+from perdure_anchor.strict_json import JsonValue
+
+from perdure_cli.inspecting.encodings import Octets, read_octets, recognise_octets
+from perdure_cli.inspecting.json_reading import Reading, read_json
+
+EVIDENCE, TRUST, HEADER = "evidence", "trust", "header"
+KINDS: Final = (EVIDENCE, TRUST, HEADER)
+# of each of the three; what is longer is read so far, and its reader says that it is too long
+MAX_SIZE: Final = MAX_EVIDENCE_SIZE
+
+_WHAT: Final = {EVIDENCE: "evidence", TRUST: "trust file", HEADER: "header"}
+_FORMATS: Final = {"perdure-evidence": EVIDENCE, "perdure-trust": TRUST}
+# members that only one of the kinds has, for files that do not say what they are
+_MEMBERS: Final = {
+    EVIDENCE: ("slots", "checkpoint", "origin", "not_before"),
+    TRUST: ("epochs", "genesis_hash", "partners"),
+    HEADER: ("parentHash", "extraData", "result"),
+}
+
+
+class UnknownKind(ConfigError):
+    """Nothing in the file says what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A file of a ``kind``: either JSON, or the bytes of a header."""
+
+    kind: str
+    content: Reading | Octets
+
+
+def recognise(raw: bytes, kind: str | None) -> Recognised:
+    """What the file is; ``kind`` if the user says so. Raises `UnknownKind`."""
+    if _looks_like_json(raw):
+        return _recognise_json(raw, kind)
+    if kind in (EVIDENCE, TRUST):
+        return Recognised(kind, read_json(raw, _WHAT[kind]))
+    octets = read_octets(raw) if kind == HEADER else recognise_octets(raw)
+    if octets is None:
+        raise _unknown("neither JSON, nor bytes of a header, nor hexadecimal or base64 text")
+    return Recognised(HEADER, octets)
+
+
+def _looks_like_json(raw: bytes) -> bool:
+    return raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[", b'"')
+
+
+def _recognise_json(raw: bytes, kind: str | None) -> Recognised:
+    reading = read_json(raw, "file" if kind is None else _WHAT[kind])
+    found = kind or _kind_of(reading.value)
+    if found is None:
+        raise _unknown("JSON, but with no member by which evidence, trust files or headers are known")
+    return Recognised(found, reading if kind is not None else read_json(raw, _WHAT[found]))
+
+
+def _kind_of(value: JsonValue) -> str | None:
+    if isinstance(value, str):
+        return HEADER if value.startswith(("0x", "0X")) else None
+    if not isinstance(value, dict):
+        return None
+    said = value.get("format")
+    if isinstance(said, str) and (kind := _FORMATS.get(said.partition("/")[0])):
+        return kind
+    return next((kind for kind, names in _MEMBERS.items() if any(name in value for name in names)), None)
+
+
+def _unknown(what_it_is: str) -> UnknownKind:
+    return UnknownKind(
+        f"cannot tell what the file is: it is {what_it_is}",
+        hint="say what it should be: --as evidence, --as trust or --as header",
+    )

@@ -65,9 +65,7 @@ def _part(part: Part, judgement: Judgement, depth: int, verbose: bool) -> Iterat
 def _steps(part: Part, judgement: Judgement, depth: int) -> Iterator[str]:
     if judgement.verdict is None and part.steps:
         steps = f"step{'s' * (len(part.steps) > 1)} {', '.join(map(str, part.steps))}"
-        yield _row(
-            "judged by", f"{steps} of verification (SPEC.md, section 9.2), if there is a trust file", depth
-        )
+        yield _row("judged by", f"{steps} of verification: SPEC.md, section 9.2", depth)
         return
     for number, (step, answer, fault) in enumerate(judgement.steps_of(part)):
         told = f"step {step}: {answer.value}"

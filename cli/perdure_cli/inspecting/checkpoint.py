@@ -119,7 +119,7 @@ def _explain_path(
         part.read(f"checkpoint.path[{position}]", partial(parse_hash32, item, "checkpoint path"))
         for position, item in enumerate(items)
     ]
-    part.say("path", f"{len(nodes)} hashes")
+    part.say("path", counted(len(nodes), "sibling"))
     if len(part.breaks) == known and leaf is not None and index is not None and size is not None:
         _say_root(part, partial(root_from_inclusion_proof, leaf, index, size, [n for n in nodes if n]), root)
     return part

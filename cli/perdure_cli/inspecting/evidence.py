@@ -96,7 +96,7 @@ def _explain_names(
         parts.append(part)
         domain = _explain_registry(part, members["registry"], is_whole=is_whole)
     if "origin" in members:
-        part = Part("origin", "the site that keeps the log", "whose log it is said to be", steps=(4, 7))
+        part = Part("origin", "the site that keeps the log", "whose log it is said to be", steps=(7,))
         parts.append(part)
         origin = part.read("origin", partial(parse_origin, members["origin"]))
         if origin is not None:

@@ -2,14 +2,15 @@
 
 from functools import partial
 
+from perdure_anchor.epoch_words import block_worth, epoch_end, epoch_headline, epoch_weakness
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Address, parse_hex
 from perdure_anchor.strict_json import JsonValue, WrongType, take_integer, take_list, take_text
 from perdure_anchor.trust import Epoch
-from perdure_anchor.trust_file import MAX_VALIDATORS, fingerprint, parse_trust_file
+from perdure_anchor.trust_file import MAX_VALIDATORS, QUORUM_RULES, fingerprint, parse_trust_file
 
 from perdure_cli.inspecting.json_reading import Reading, drop_cut_text
-from perdure_cli.inspecting.parts import Break, Explanation, Part, counted
+from perdure_cli.inspecting.parts import Break, Explanation, Part
 
 _TOP = ("format", "name", "version", "predecessor", "devnet")
 _CHAIN = ("chain_id", "genesis_hash")
@@ -132,7 +133,8 @@ def _explain_epoch(where: str, entry: dict[str, JsonValue]) -> Part:
 def _epoch(part: Part, where: str, entry: dict[str, JsonValue]) -> Epoch | None:
     """The epoch, if all that counting needs is there."""
     wanted = ("from", "to", "client", "consensus", "selection", "quorum", "curve", "validators")
-    if any(key not in entry for key in wanted):
+    rules = QUORUM_RULES.get(str(entry.get("consensus")), ())
+    if any(key not in entry for key in wanted) or entry["quorum"] not in rules:
         return None
     return part.read(where, partial(_taken, entry))
 
@@ -155,19 +157,10 @@ def _taken(entry: dict[str, JsonValue]) -> Epoch:
 
 
 def _say_worth(part: Part, epoch: Epoch) -> None:
-    last = "on" if epoch.to_block is None else f"to {epoch.to_block}"
-    part.title = (
-        f"an epoch, from block {epoch.from_block} {last}: {counted(len(epoch.validators), 'validator')}"
-    )
+    """What follows from the epoch, in the words that `perdure trust show` has too."""
+    part.title = epoch_headline(epoch)
+    worth = block_worth(epoch)
     part.say("seals wanted", f"{epoch.wanted_seals} of {len(epoch.validators)}")
-    part.say(
-        "blocks become",
-        "final" if epoch.is_final else "no more than anchored: the rule is below a quorum, or Clique",
-    )
-    part.say(
-        "headers' lists", "are checked by validators" if epoch.lists_are_checked else "are worth nothing here"
-    )
-    part.say(
-        "coinbases",
-        "name the proposers" if epoch.coinbase_is_proposer else "name nobody: time is by one proposer's word",
-    )
+    part.say("so", epoch_end(epoch), *filter(None, [epoch_weakness(epoch)]))
+    part.say("lists", worth.lists)
+    part.say("coinbases", worth.coinbases)

@@ -575,24 +575,24 @@ def test_all_fields_of_all_headers_are_for_those_who_ask(run: Run) -> None:
     assert run("inspect", "file", "--verbose")[1].count("logsBloom") == 4
 
 
-def test_it_needs_the_base_dependencies_only() -> None:
+@pytest.mark.parametrize("kind", ["evidence", "block"])
+def test_it_needs_the_base_dependencies_only(kind: str) -> None:
+    """The JSON of a block is read by the chain client's reader of headers, which needs no client."""
     script = (
         "import sys, json; from perdure_cli.main import main; code = main(sys.argv[1:]);"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr); sys.exit(code)"
     )
     arguments = ["inspect", str(STORY / CONTRACT_EVIDENCE), "--trust", str(STORY / TRUST)]
+    ours = {"perdure_node", "perdure_devnet", "perdure_contracts"}
+    if kind == "block":
+        answers = json.loads((VECTORS / "chain_answers" / "clique.json").read_text())
+        Path("block").write_text(json.dumps(next(blocks_in(answers))))
+        arguments, ours = ["inspect", "block"], ours - {"perdure_contracts"}
     process = subprocess.run(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
     )
     loaded = set(json.loads(process.stderr.splitlines()[-1]))
     assert not loaded & {
-        "cryptography",
-        "httpx",
-        "web3",
-        "eth_account",
-        "sqlite3",
-        "ssl",
-        "asyncio",
-        "logging",
-    }
-    assert not loaded & {"perdure_node", "perdure_devnet", "perdure_contracts"}
+        "cryptography", "httpx", "web3", "eth_account", "eth_utils", "sqlite3", "ssl", "asyncio", "logging"
+    }  # fmt: skip
+    assert not loaded & ours

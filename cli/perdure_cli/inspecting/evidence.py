@@ -17,10 +17,10 @@ from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, 
 from perdure_anchor.strict_json import JsonValue, take_integer, take_list
 
 from perdure_cli.inspecting.checkpoint import CheckpointRead, explain_checkpoint
-from perdure_cli.inspecting.header_engines import sealers_text
+from perdure_cli.inspecting.header_engines import SealBudget
 from perdure_cli.inspecting.headers import HeaderList, explain_headers, header_of, listed_text
 from perdure_cli.inspecting.json_reading import Reading, drop_cut_text
-from perdure_cli.inspecting.parts import Break, Explanation, Part, take_members
+from perdure_cli.inspecting.parts import Break, Explanation, Part, take_members, value_text
 from perdure_cli.inspecting.receipt import explain_receipt
 from perdure_cli.inspecting.record import explain_slots
 
@@ -59,16 +59,18 @@ def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
         part, slots = explain_slots(members["slots"], is_whole=is_whole)
         parts.append(part)
         leaf, values = slots.leaf_hash, slots.values
-    signed = CheckpointRead()
+    signed, budget = CheckpointRead(), SealBudget()
     if "checkpoint" in members:
         more, signed = explain_checkpoint(members["checkpoint"], origin, domain, leaf, is_whole=is_whole)
         parts += more
     if "hops" in members:
-        parts.append(_explain_hops(members["hops"], is_whole=is_whole))
+        parts.append(_explain_hops(members["hops"], budget, is_whole=is_whole))
     if "anchor" in members:
-        parts += _explain_anchor(members["anchor"], domain, signed, is_whole=is_whole)
+        parts += _explain_anchor(members["anchor"], domain, signed, budget, is_whole=is_whole)
     if "not_before" in members:
-        parts.append(_explain_not_before(members["not_before"], values.get("after"), is_whole=is_whole))
+        parts.append(
+            _explain_not_before(members["not_before"], values.get("after"), budget, is_whole=is_whole)
+        )
     return parts
 
 
@@ -77,7 +79,7 @@ def _explain_format(value: JsonValue) -> Part:
     if value == FORMAT:
         part.say("format", f"{FORMAT}: evidence of one record, version 1")
     else:
-        part.say("format", str(value))
+        part.say("format", value_text(value))
         part.refuse("format", NotEvidence(f"evidence: does not say that its format is {FORMAT}"))
     return part
 
@@ -123,7 +125,7 @@ def _explain_registry(part: Part, value: JsonValue, *, is_whole: bool) -> Regist
     return None if chain_id is None or address is None else RegistryDomain(chain_id, Address(address))
 
 
-def _explain_hops(value: JsonValue, *, is_whole: bool) -> Part:
+def _explain_hops(value: JsonValue, budget: SealBudget, *, is_whole: bool) -> Part:
     part = Part(
         "hops",
         "changes of the validators",
@@ -139,23 +141,18 @@ def _explain_hops(value: JsonValue, *, is_whole: bool) -> Part:
     for number, hop in enumerate(hops):
         inner = Part(f"hops[{number}]", "a change of the validators")
         part.parts.append(inner)
-        read = explain_headers(inner, hop, is_whole=is_whole)
+        read = explain_headers(inner, hop, budget, is_whole=is_whole)
         first = header_of(read)
         if first is not None:
             inner.title = f"a change of the validators, known at block {first.number}"
             inner.say("new set", *(listed_text(read) or ["none is listed"]))
-            inner.say("sealed by", *_all_sealers(read))
+            inner.say("sealed by", *_all_sealers(inner))
     return part
 
 
-def _all_sealers(read: HeaderList) -> list[str]:
+def _all_sealers(headers: Part) -> list[str]:
     """Everybody whose seal is on one of the headers, each once."""
-    found = {
-        text: None
-        for _, _, readings in read.readings
-        for reading in readings[:1]
-        for text in sealers_text(reading.sealed)
-    }
+    found = {fact.text: None for header in headers.parts for fact in header.facts if fact.name == "sealed by"}
     return list(found) or ["nobody"]
 
 
@@ -163,7 +160,12 @@ _ANCHOR_KEYS = ("receipt_index", "receipt_nodes", "log_position", "headers")
 
 
 def _explain_anchor(
-    value: JsonValue, domain: RegistryDomain | None, signed: CheckpointRead, *, is_whole: bool
+    value: JsonValue,
+    domain: RegistryDomain | None,
+    signed: CheckpointRead,
+    budget: SealBudget,
+    *,
+    is_whole: bool,
 ) -> list[Part]:
     headers = Part(
         "anchor.headers",
@@ -182,12 +184,12 @@ def _explain_anchor(
     headers.breaks += holder.breaks
     root = None
     if "headers" in members:
-        first = header_of(explain_headers(headers, members["headers"], is_whole=is_whole))
+        first = header_of(explain_headers(headers, members["headers"], budget, is_whole=is_whole))
         root = None if first is None else first.receipts_root
     return [headers, *explain_receipt(members, root, None if domain is None else domain.registry, signed)]
 
 
-def _explain_not_before(value: JsonValue, after: JsonValue, *, is_whole: bool) -> Part:
+def _explain_not_before(value: JsonValue, after: JsonValue, budget: SealBudget, *, is_whole: bool) -> Part:
     part = Part(
         "not_before",
         "the block that the record names, and those around it",
@@ -198,7 +200,7 @@ def _explain_not_before(value: JsonValue, after: JsonValue, *, is_whole: bool) -
         part.steps = ()
         part.say("not before", "none: the evidence shows no lower bound in time")
         return part
-    read = explain_headers(part, value, is_whole=is_whole)
+    read = explain_headers(part, value, budget, is_whole=is_whole)
     part.say("the slot after", _after_text(read, after))
     return part
 

@@ -31,6 +31,16 @@ _CODECS: Final[dict[str, Callable[[bytes], qbft.ExtraData]]] = {
 }
 
 
+@dataclass(slots=True)
+class SealBudget:
+    """How many seals of a file are still looked at.
+
+    At first enough for two runs of 64 headers by 192 validators, the most for which bounds of time can be complete.
+    """
+
+    left: int = 20_000
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A header as one engine reads it."""
@@ -67,12 +77,12 @@ def _as_block_one(header: BlockHeader) -> BlockHeader:
     return BlockHeader((*header.fields[:8], b"\1", *header.fields[9:]))
 
 
-def explain_engines(part: Part, header: BlockHeader) -> list[Reading]:
+def explain_engines(part: Part, header: BlockHeader, budget: SealBudget) -> list[Reading]:
     """Add what each engine that fits says of the header; or why none does."""
     found = readings(header)
     part.say("engine", " or ".join(reading.name for reading in found) or "none that is known: not judged")
     for reading in found:
-        _explain_reading(part, reading)
+        _explain_reading(part, reading, budget)
     part.say("keccak as it is", to_hex(keccak256(encode_header(header))))
     if not found:
         _explain_refusals(part, header)
@@ -91,7 +101,7 @@ def _explain_refusals(part: Part, header: BlockHeader) -> None:
                 part.refuse(f"{place(part, EXTRA_DATA)}, as {engine} has it", error)
 
 
-def _explain_reading(part: Part, reading: Reading) -> None:
+def _explain_reading(part: Part, reading: Reading, budget: SealBudget) -> None:
     sealed = reading.sealed
     header = sealed.header
     part.say("block hash", f"{to_hex(sealed.hash)} by {reading.engine}")
@@ -110,7 +120,7 @@ def _explain_reading(part: Part, reading: Reading) -> None:
         part.say("vote", _clique_vote_text(header))
     if header.number > 0:
         part.say("seals sign", to_hex(sealed.digest))
-        part.say("sealed by", *(sealers_text(sealed) or ["nobody: no seals"]))
+        part.say("sealed by", *(_sealers(sealed, budget) or ["nobody: no seals"]))
 
 
 def _say_listed(part: Part, listed: Sequence[Address], none: str) -> None:
@@ -130,14 +140,18 @@ def _clique_vote_text(header: BlockHeader) -> str:
     return f"to {how} {checksum_address(header.coinbase)}"
 
 
-def sealers_text(sealed: SealedHeader) -> list[str]:
+def _sealers(sealed: SealedHeader, budget: SealBudget) -> list[str]:
     """The account behind each seal, in order; or why there is none."""
     texts: list[str] = []
     seen: set[str] = set()
-    for seal in sealed.seals:
+    looked_at = sealed.seals[: budget.left]
+    budget.left -= len(looked_at)
+    for seal in looked_at:
         text = _sealer_text(partial(recover_address, sealed.digest, seal))
         texts.append(f"{text}, a second time" if text in seen else text)
         seen.add(text)
+    if len(looked_at) < len(sealed.seals):
+        texts.append(f"and {counted(len(sealed.seals) - len(looked_at), 'seal')} more, not looked at")
     return texts
 
 

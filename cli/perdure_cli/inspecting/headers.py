@@ -10,7 +10,7 @@ from perdure_anchor.header import MAX_HEADER_SIZE, BlockHeader, HeaderError
 from perdure_anchor.strict_json import JsonValue, WrongType
 
 from perdure_cli.inspecting.encodings import Octets, prefix_of_base64, read_octets
-from perdure_cli.inspecting.header_engines import Reading, brief_text, explain_engines
+from perdure_cli.inspecting.header_engines import Reading, SealBudget, brief_text, explain_engines
 from perdure_cli.inspecting.header_fields import read_fields, read_members
 from perdure_cli.inspecting.json_reading import CutText
 from perdure_cli.inspecting.json_reading import Reading as JsonReading
@@ -39,7 +39,7 @@ def explain_header(content: JsonReading | Octets, size: int) -> Explanation:
         header = read_fields(part, content.octets, cut=content.broken is not None)
     if header is not None:
         part.say("fields", str(len(header.fields)))
-        explain_engines(part, header)
+        explain_engines(part, header, SealBudget())
     return explanation
 
 
@@ -75,7 +75,7 @@ class HeaderList:
         return None
 
 
-def explain_headers(part: Part, value: JsonValue, *, is_whole: bool) -> HeaderList:
+def explain_headers(part: Part, value: JsonValue, budget: SealBudget, *, is_whole: bool) -> HeaderList:
     """Add a part for each header of a list, and facts about all of them."""
     read = HeaderList()
     if not isinstance(value, list):
@@ -88,12 +88,12 @@ def explain_headers(part: Part, value: JsonValue, *, is_whole: bool) -> HeaderLi
     for position, item in enumerate(value[:MAX_RUN]):
         inner = Part(f"{part.name}[{position}]", "a header that could not be read", brief=_BRIEF)
         part.parts.append(inner)
-        _explain_item(inner, item, position, read)
+        _explain_item(inner, item, position, read, budget)
     _say_all(part, read)
     return read
 
 
-def _explain_item(part: Part, item: JsonValue, position: int, read: HeaderList) -> None:
+def _explain_item(part: Part, item: JsonValue, position: int, read: HeaderList, budget: SealBudget) -> None:
     raw = part.read(part.name, lambda: parse_base64(item, "header", at_most=MAX_HEADER_SIZE))
     if raw is None:
         raw, was_cut = prefix_of_base64(item)
@@ -104,7 +104,7 @@ def _explain_item(part: Part, item: JsonValue, position: int, read: HeaderList) 
     header = read_fields(part, raw)
     if header is None:
         return
-    found = explain_engines(part, header)
+    found = explain_engines(part, header, budget)
     part.title = brief_text(header, found)
     _say_link(part, found, read)
     read.readings.append((position, header, found))

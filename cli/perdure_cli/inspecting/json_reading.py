@@ -30,6 +30,8 @@ _STRING: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
 _LITERALS: Final[dict[str, JsonValue]] = {"true": True, "false": False, "null": None}
+# the most accounts that fit into a trust file are half as many; what is beyond would only take time
+_MAX_VALUES: Final = 200_000
 _MAX_DIGITS = len(str(MAX_INTEGER)) + 1
 
 
@@ -88,7 +90,7 @@ class _Reader:
 
     def __init__(self, text: str, what: str, is_whole: bool) -> None:
         self.text, self.what, self.is_whole = text, what, is_whole
-        self.position = 0
+        self.position = self.values = 0
         self.value: JsonValue = None
         self.fault: JsonError | None = None
 
@@ -123,7 +125,10 @@ class _Reader:
 
     def _value(self, depth: int, put: Callable[[JsonValue], None]) -> None:
         """Read a value inside ``depth`` others; lists and objects are put into place before they are filled."""
-        if depth > MAX_DEPTH:
+        self.values += 1
+        if self.values > _MAX_VALUES:
+            self._break(JsonError, f"more than {_MAX_VALUES} values")
+        elif depth > MAX_DEPTH:
             self._break(TooDeep, f"nested deeper than {MAX_DEPTH}")
         elif self._next_is("{"):
             members: dict[str, JsonValue] = {}
@@ -190,6 +195,10 @@ class _Reader:
         self._break(JsonError, "a string with a character or an escape that JSON does not have")
 
     def _scalar(self, put: Callable[[JsonValue], None]) -> None:
+        number = _NUMBER.match(self.text, self.position)
+        if number is not None:
+            self._number(number, put)
+            return
         for literal, value in _LITERALS.items():
             if self.text.startswith(literal, self.position):
                 self.position += len(literal)
@@ -197,12 +206,9 @@ class _Reader:
                 return
         rest = self.text[self.position : self.position + len("false")]
         if any(literal.startswith(rest) for literal in (*_LITERALS, "-")):
+            # the beginning of one, which can only be where the text ends
             self.position += len(rest)
-        number = _NUMBER.match(self.text, self.position)
-        if number is None:
-            self._break(JsonError, "want a value")
-        else:
-            self._number(number, put)
+        self._break(JsonError, "want a value")
 
     def _number(self, number: re.Match[str], put: Callable[[JsonValue], None]) -> None:
         digits = number[0]

@@ -4,6 +4,7 @@ A break is a fault of form: what stands there cannot be read as what it should b
 as a fact, and judged by verification alone.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -92,6 +93,11 @@ def time_text(seconds: int) -> str:
     if 0 <= seconds <= MAX_SECONDS:
         return f"{format_seconds(seconds)} ({seconds})"
     return f"{seconds} seconds since 1970, which is after the year 9999"
+
+
+def value_text(value: JsonValue) -> str:
+    """A value of JSON for people: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def counted(number: int, noun: str) -> str:

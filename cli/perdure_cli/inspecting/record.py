@@ -1,7 +1,5 @@
 """Explains the record in evidence: what each slot shows, which are hidden, and the leaf hash of them all."""
 
-import json
-
 from perdure_anchor.base64_text import parse_hash32
 from perdure_anchor.evidence import EvidenceError
 from perdure_anchor.hashes import Hash32
@@ -16,7 +14,7 @@ from perdure_anchor.record import (
 from perdure_anchor.strict_json import JsonValue, WrongType, take_text
 
 from perdure_cli.inspecting.json_reading import CutText
-from perdure_cli.inspecting.parts import Part
+from perdure_cli.inspecting.parts import Part, value_text
 
 
 class SlotsRead:
@@ -95,12 +93,6 @@ def value_texts(value: JsonValue) -> list[str]:
     """A slot's value for people: text as it is, one entry for each signer, anything else as JSON."""
     if value is None:
         return ["empty"]
-    if isinstance(value, str):
-        return [value]
     if isinstance(value, list) and value:
-        return [_as_json(element) for element in value]
-    return [_as_json(value)]
-
-
-def _as_json(value: JsonValue) -> str:
-    return json.dumps(value, ensure_ascii=False)
+        return [value_text(element) for element in value]
+    return [value_text(value)]

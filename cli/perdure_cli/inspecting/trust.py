@@ -10,13 +10,15 @@ from perdure_anchor.trust import Epoch
 from perdure_anchor.trust_file import MAX_VALIDATORS, QUORUM_RULES, fingerprint, parse_trust_file
 
 from perdure_cli.inspecting.json_reading import Reading, drop_cut_text
-from perdure_cli.inspecting.parts import Break, Explanation, Part
+from perdure_cli.inspecting.parts import Break, Explanation, Part, value_text
 
 _TOP = ("format", "name", "version", "predecessor", "devnet")
 _CHAIN = ("chain_id", "genesis_hash")
 _CONTRACTS = ("registry", "consortium")
 _LISTS = ("partners", "sites", "epochs")
 _KEYS = (*_TOP, *_CHAIN, *_CONTRACTS, *_LISTS)
+# as many as a trust file may have
+_MAX_ENTRIES = 4096
 _DEVNET = "true: one process held all keys of the chain, so evidence under this file proves nothing"
 
 
@@ -60,7 +62,7 @@ def _explain_top(raw: bytes, members: dict[str, JsonValue]) -> Part:
 
 
 def _text(value: JsonValue) -> str:
-    return "none" if value is None else str(value)
+    return "none" if value is None else value_text(value)
 
 
 def _explain_chain(members: dict[str, JsonValue]) -> list[Part]:
@@ -96,7 +98,9 @@ def _explain_list(key: str, value: JsonValue) -> Part:
         part.refuse(key, WrongType(f"{key}: want a list"))
         return part
     part.say("number", str(len(value)))
-    for number, entry in enumerate(value):
+    if len(value) > _MAX_ENTRIES:
+        part.refuse(key, WrongType(f"{key}: got {len(value)} elements, want at most {_MAX_ENTRIES}"))
+    for number, entry in enumerate(value[:_MAX_ENTRIES]):
         if not isinstance(entry, dict):
             part.refuse(f"{key}[{number}]", WrongType(f"{key}: want objects"))
         elif key == "epochs":
@@ -109,7 +113,7 @@ def _explain_list(key: str, value: JsonValue) -> Part:
 def _entry_text(entry: dict[str, JsonValue]) -> str:
     """A partner or a site in a line."""
     return ", ".join(
-        f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        f"{name} {', '.join(map(value_text, value)) if isinstance(value, list) else value_text(value)}"
         for name, value in entry.items()
         if value != ""
     )
@@ -119,9 +123,9 @@ def _explain_epoch(where: str, entry: dict[str, JsonValue]) -> Part:
     part = Part(where, "an epoch")
     for name, value in entry.items():
         if name == "validators" and isinstance(value, list):
-            part.say("validators", *map(str, value))
+            part.say("validators", *map(value_text, value))
         elif name != "to" or value is not None:
-            part.say(name, str(value))
+            part.say(name, value_text(value))
         else:
             part.say("to", "open: the set is taken as still in force")
     epoch = _epoch(part, where, entry)

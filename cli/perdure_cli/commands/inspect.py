@@ -13,7 +13,8 @@ from perdure_cli.inspecting.as_text import explanation_text
 from perdure_cli.inspecting.encodings import Octets
 from perdure_cli.inspecting.evidence import explain_evidence
 from perdure_cli.inspecting.headers import explain_header
-from perdure_cli.inspecting.judging import Judgement, judge
+from perdure_cli.inspecting.json_reading import Reading
+from perdure_cli.inspecting.judging import Judgement, judge, no_evidence
 from perdure_cli.inspecting.parts import Explanation
 from perdure_cli.inspecting.recognising import EVIDENCE, KINDS, MAX_SIZE, TRUST, Recognised, recognise
 from perdure_cli.inspecting.trust import explain_trust
@@ -55,7 +56,7 @@ def inspect(file: str, kind: str | None, trust_file: Path | None, as_json: bool)
     raw = _read(file)
     recognised = recognise(raw[:MAX_SIZE], kind)
     explanation = _explain(raw, recognised)
-    judgement = _judge(raw, recognised.kind, named, store)
+    judgement = _judge(raw, recognised, named, store)
     if as_json:
         print_json(explanation_members(file, explanation, judgement))
     else:
@@ -87,10 +88,13 @@ def _explain(raw: bytes, recognised: Recognised) -> Explanation:
     return explain_header(content, len(raw))
 
 
-def _judge(raw: bytes, kind: str, named: TrustSource | None, store: TrustStore) -> Judgement:
-    if kind == EVIDENCE:
+def _judge(raw: bytes, recognised: Recognised, named: TrustSource | None, store: TrustStore) -> Judgement:
+    if recognised.kind == EVIDENCE:
+        content = recognised.content
+        if isinstance(content, Reading) and content.fault is not None:
+            return no_evidence(content.fault)
         return judge(raw, named, store)
-    if kind == TRUST:
+    if recognised.kind == TRUST:
         return Judgement(
             why_not="a trust file is believed because somebody compared its fingerprint and pinned it"
         )

@@ -7,6 +7,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import (
     ANCHOR_KEYS,
     FORMAT,
+    MAX_EVIDENCE_SIZE,
     MAX_HOPS,
     RECORD_KEYS,
     EvidenceTooLarge,
@@ -38,14 +39,21 @@ def explain_evidence(raw: bytes, reading: Reading) -> Explanation:
     explanation.parts = _parts(members, is_whole=reading.fault is None)
     if reading.fault is not None:
         explanation.breaks.append(Break("JSON", reading.fault))
+    # what is too large is refused unread
+    if reading.fault is None or len(raw) > MAX_EVIDENCE_SIZE:
+        _add_fault(explanation, raw)
+    explanation.unread = tuple(key for key in _KEYS if key not in members)
+    return explanation
+
+
+def _add_fault(explanation: Explanation, raw: bytes) -> None:
+    """What the strict reader says, unless a part breaks there already."""
     try:
         parse_evidence(raw)
     except PerdureError as error:
-        is_told = reading.fault is not None or any(list(part.all_breaks()) for part in explanation.parts)
+        is_told = any(list(part.all_breaks()) for part in explanation.parts)
         if not is_told or isinstance(error, EvidenceTooLarge):
             explanation.breaks.append(Break("evidence", error))
-    explanation.unread = tuple(key for key in _KEYS if key not in members)
-    return explanation
 
 
 def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:

@@ -64,7 +64,7 @@ def judge(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement
     try:
         evidence = parse_evidence(raw)
     except PerdureError as error:
-        return Judgement(why_not=f"the file is no evidence that verification reads: {type(error).__name__}")
+        return no_evidence(error)
     source = named
     if source is None:
         try:
@@ -80,3 +80,8 @@ def _last_step(evidence: Evidence) -> int:
     if evidence.checkpoint is None:
         return 3
     return 4 if evidence.anchor is None else 10
+
+
+def no_evidence(error: PerdureError) -> Judgement:
+    """Of a file that is not in the form of evidence nothing is judged: verification answers no, and gives no grade."""
+    return Judgement(why_not=f"the file is no evidence that verification reads: {type(error).__name__}")

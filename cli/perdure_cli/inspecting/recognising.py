@@ -16,6 +16,7 @@ KINDS: Final = (EVIDENCE, TRUST, HEADER)
 MAX_SIZE: Final = MAX_EVIDENCE_SIZE
 
 _WHAT: Final = {EVIDENCE: "evidence", TRUST: "trust file", HEADER: "header"}
+_ANY: Final = "file"
 _FORMATS: Final = {"perdure-evidence": EVIDENCE, "perdure-trust": TRUST}
 # members that only one of the kinds has, for files that do not say what they are
 _MEMBERS: Final = {
@@ -54,11 +55,18 @@ def _looks_like_json(raw: bytes) -> bool:
 
 
 def _recognise_json(raw: bytes, kind: str | None) -> Recognised:
-    reading = read_json(raw, "file" if kind is None else _WHAT[kind])
+    reading = read_json(raw, _ANY)
     found = kind or _kind_of(reading.value)
     if found is None:
         raise _unknown("JSON, but with no member by which evidence, trust files or headers are known")
-    return Recognised(found, reading if kind is not None else read_json(raw, _WHAT[found]))
+    return Recognised(found, _renamed(reading, _WHAT[found]))
+
+
+def _renamed(reading: Reading, what: str) -> Reading:
+    """The reading with a fault that says what is at fault: a large file is not read a second time for that."""
+    if reading.fault is None:
+        return reading
+    return Reading(reading.value, type(reading.fault)(what + str(reading.fault).removeprefix(_ANY)))
 
 
 def _kind_of(value: JsonValue) -> str | None:

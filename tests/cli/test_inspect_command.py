@@ -465,6 +465,25 @@ def test_json_is_read_to_where_the_strict_parser_refuses(text: str, kind: str) -
     explained(raw, kind)
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "place", "value"),
+    [
+        ('{"a":1,\n "a":2}', "DoubledKey", "at line 2 column 2", {"a": 1}),
+        ('{"a":[1,\n1.5]}', "NotInteger", "at line 2 column 1", {"a": [1]}),
+        ('["x","\\ud800"]', "LoneSurrogate", "at line 1 column 6", ["x"]),
+        ("[" * 18, "TooDeep", "at line 1 column 18", None),
+        ('{"a":1} x', "JsonError", "extra data at line 1 column 9", {"a": 1}),
+        ('["x","\xff"]', "JsonError", "not UTF-8 at line 1 column 7", ["x", ""]),
+        ('["x",tru', "JsonError", "is cut off at line 1 column 9", ["x"]),
+    ],
+)
+def test_the_place_of_a_fault_in_json(text: str, kind: str, place: str, value: Any) -> None:
+    reading = read_json(text.encode("latin-1"), "file")
+    assert type(reading.fault).__name__ == kind
+    assert str(reading.fault).endswith(place)
+    assert value is None or reading.value == value
+
+
 @given(st.integers(0, 2**32), st.sampled_from(["evidence", "trust", "header", "hop"]))
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_change_of_a_file_ends_in_a_traceback(seed: int, kind: str) -> None:

@@ -47,7 +47,7 @@ COMMANDS: Final = {
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file or a header."
     ),
     "key": LazyCommand("perdure_cli.commands.key:key", "Change the passphrase, and make recovery keys."),
-    "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show, compare and pin trust files."),
+    "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show, compare, pin and extend trust files."),
     "config": LazyCommand("perdure_cli.commands.config:config", "Show and change settings."),
     "devnet": LazyCommand("perdure_cli.commands.devnet:devnet", "Run an embedded chain to try things on."),
     "completion": LazyCommand("perdure_cli.commands.completion:completion", "Print a shell's completion."),

@@ -52,13 +52,17 @@ def find_hops(trust: TrustFile, table: HopTable, source: HeaderSource, block: in
     found: list[Hop] = []
     # block 0 lists nobody that could be compared
     for first in find_changes(source.listed, max(newest.block, 1), block):
-        found += [hop for known in sets if (hop := _hop_from(trust, known, source, first))]
+        found += [hop for known in sets if (hop := hop_from(trust, known, source, first))]
         sets = [*sets, KnownSet(source.listed(first), first)]
     return found
 
 
-def _hop_from(trust: TrustFile, known: KnownSet, source: HeaderSource, first: int) -> Hop | None:
-    """The shortest hop from a known set to that which block ``first`` lists, if there is one."""
+def hop_from(trust: TrustFile, known: KnownSet, source: HeaderSource, first: int) -> Hop | None:
+    """The shortest hop from a known set to that which block ``first`` lists, if there is one.
+
+    Its blocks may go on to the node's head. Raises what the chain client, the engine and `follow_hops` do, but not `HopNotFinal`
+    and `HopNotVouched`: more blocks may heal these.
+    """
     after = source.listed(first)
     epoch = replace(trust.epochs[-1], from_block=known.block, to_block=None, validators=known.validators)
     if known.block >= first or len(set(after) & set(known.validators)) < epoch.wanted_seals:

@@ -45,3 +45,7 @@ class HeaderSource:
             except PerdureError:
                 continue
         return found
+
+    def forget_before(self, number: int) -> None:
+        """Drop the headers of blocks below a number: whoever walks through millions of blocks keeps a few."""
+        self._headers = {kept: header for kept, header in self._headers.items() if kept >= number}

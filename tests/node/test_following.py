@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from perdure_anchor.engines import ENGINES
 from perdure_anchor.errors import ChainError
-from perdure_anchor.evidence import Evidence, Hops
+from perdure_anchor.evidence import Hops
 from perdure_anchor.finality import parse_headers
 from perdure_anchor.hashes import Address
 from perdure_anchor.header import BlockHeader
@@ -22,15 +22,14 @@ from perdure_node.chain_errors import AnchorNotVerified, BlocksNotVerified
 from perdure_node.following import find_changes, find_hops, follow_validators
 from perdure_node.header_source import HeaderSource
 from perdure_node.hops import Hop, HopTable, hop_table
-from perdure_node.proving import prove
-from perdure_node.selectors import parse_selector
 from perdure_node.site_log import newest_checkpoint
 from perdure_node.submission import submit
 from perdure_node.waiting import wait_for
 from simulated_chain import SimulatedChain, Story, accounts, addresses, copy_of, tell
 from tools.hop_stories import ascending
-from tools.site_desk import Site, document, prove_all, verdict_on
-from tools.site_network import SiteNetwork, unreachable
+from tools.site_desk import Site, prove_all, verdict_on
+from tools.site_network import unreachable
+from tools.site_votes import change_validators, evidence_of
 from tools.voting_devnet import SCRIPTS, candidate_key, scripted
 
 # --- bisection
@@ -174,23 +173,6 @@ def test_sixteen_hops_are_the_most() -> None:
 
 
 # --- a site that lives through changes
-
-
-def change_validators(network: SiteNetwork, *, add: int | None = None, drop: Address | None = None) -> None:
-    """Vote until the change is in force, and forget the votes."""
-    if add is not None:
-        keys = [*network.committee.keys.values(), candidate_key(add)]
-        network.committee = committee_of(keys)
-    subject = drop if add is None else address_from_private_key(candidate_key(add))
-    assert subject is not None
-    network.chain.propose_vote(Vote(subject, add is not None))
-    while (subject in network.chain.validators) is not (add is not None):
-        network.pass_time(1)
-    network.chain.discard_vote(subject)
-
-
-def evidence_of(site: Site, number: int) -> Evidence:
-    return prove(site.vault, site.keys, parse_selector(document(number).sha256.hex())).evidence
 
 
 def test_evidence_follows_the_validators_from_the_vaults_trust_file(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""`perdure trust`: look at trust files, compare them, and pin those whose fingerprint was compared with the consortium's."""
+"""`perdure trust`: look at trust files, compare and extend them, and pin those whose fingerprint was compared with the consortium's."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,7 @@ from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_anchor.hashes import Address, parse_hex
 from perdure_anchor.trust_changes import changes, successor_faults
 
+from perdure_cli.commands.trust_extend import extend
 from perdure_cli.exit_codes import ANSWER_IS_NO, DONE
 from perdure_cli.new_files import check_new_file, write_new, write_over
 from perdure_cli.options import json_option
@@ -23,12 +24,15 @@ class WrongFingerprint(ConfigError):
     """The file is not the one whose fingerprint the user was told."""
 
 
-@click.group(short_help="Show, compare and pin trust files.")
+@click.group(short_help="Show, compare, pin and extend trust files.")
 def trust() -> None:
-    """Show, compare and pin trust files: what a verifier believes before it reads any evidence.
+    """Show, compare, pin and extend trust files: what a verifier believes before it reads any evidence.
 
     Where a command takes a FILE, the first digits of a pinned file's fingerprint do as well, four at least.
     """
+
+
+trust.add_command(extend)
 
 
 @trust.command()

@@ -145,6 +145,10 @@ def test_what_needs_more_says_what(environment: Path, vault: Path, tmp_path: Pat
         ("site", ("add", STORY / CONTRACT, "--vault", vault)),
         ("site", ("sync", "--vault", vault)),
         ("site", ("trust", "check", STORY / TRUST, "--rpc", "http://127.0.0.1:1")),
+        (
+            "site",
+            ("trust", "extend", STORY / TRUST, "--rpc", "http://127.0.0.1:1", "--output", tmp_path / "new"),
+        ),
         ("qr", ("trust", "fingerprint", STORY / TRUST, "--page", tmp_path / "page.html")),
         ("devnet", ("devnet", "up", "--dir", tmp_path / "chain")),
     ]

@@ -28,7 +28,16 @@ from perdure_node.trust_extend import (
 )
 from perdure_node.trust_extend.walking import stretches
 from perdure_node.vault import replace_trust_file
-from simulated_chain import SimulatedChain, Story, accounts, addresses, copy_of, tell
+from simulated_chain import (
+    TIMESTAMP,
+    SimulatedChain,
+    Story,
+    accounts,
+    addresses,
+    copy_of,
+    tell,
+    with_field,
+)
 from tools.accounts import Account, account
 from tools.hop_stories import ascending
 from tools.simulated_node import SimulatedNode, node_of
@@ -461,6 +470,15 @@ def test_a_node_cannot_move_the_first_block() -> None:
     stripped = {5: copy_of(chain.blocks[5].header, FOUR[:2])}
     with pytest.raises(BlocksNotVerified, match="block 6 does not hold: block 5: 2 of 4 validators"):
         lying(chain, stripped)
+
+
+def test_a_set_entered_by_hand_links_to_what_was_before() -> None:
+    """The block before is true in all but its parent: a quorum of the old set sealed it, on another fork."""
+    chain, fork = chain_of(FOUR, NEW), chain_of(FOUR, sealers=lambda number, members: members[:3])
+    fork.blocks[5:] = []
+    fork.add(edit=lambda header: with_field(header, TIMESTAMP, b"\x7f"))
+    with pytest.raises(NewSetNotShown, match="block 6: its parent is"):
+        lying(chain, {5: fork.blocks[5].header}, by_hand=[NewSet(6, addresses(NEW))])
 
 
 def test_a_node_cannot_hide_a_change_at_the_head() -> None:

@@ -15,8 +15,7 @@ MODULES = sorted(ANCHOR.rglob("*.py"))
 
 # no I/O, no clock, no randomness: a module joins this list when it has none of them
 PURE_STANDARD_LIBRARY = {
-    "bisect",
-    "base64", "binascii", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib", "itertools",
+    "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib", "itertools",
     "json", "math", "re", "types", "typing",
 }  # fmt: skip
 THIRD_PARTIES = {"coincurve", "cryptography", "sha3"}

@@ -193,7 +193,6 @@ def _registered(vault: Vault, partner_key: bytes, made: _Made | None) -> int | N
     """
     from perdure_contracts.refusals import RegistryRefusal
     from perdure_node.anchor_chain import connect
-    from perdure_node.block_runs import refresh_known_block
     from perdure_node.chain_errors import SiteTaken
     from perdure_node.registration import register_site
 
@@ -206,12 +205,12 @@ def _registered(vault: Vault, partner_key: bytes, made: _Made | None) -> int | N
                     vault.close()
                     made.remove()
                 raise
-            refresh_known_block(vault, chain)
     except RegistryRefusal:
         raise
     except ChainError:
         tell(f"{vault.folder}: is made, but its site is not registered yet; the same command goes on with it")
         raise
+    _learn_a_block(vault)
     return registration.block_number
 
 
@@ -264,7 +263,7 @@ def _learn_a_block(vault: Vault) -> None:
             refresh_known_block(vault, chain)
     except ChainError as error:
         tell_warning(
-            f"the chain could not be asked, so the next records have no lower bound in time: {error}"
+            f"the next records have no lower bound in time, until a sync learns a newer block: {error}"
         )
 
 

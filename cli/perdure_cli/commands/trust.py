@@ -8,6 +8,7 @@ from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_anchor.hashes import Address, parse_hex
 from perdure_anchor.trust_changes import changes, successor_faults
 
+from perdure_cli.commands.trust_adopt import adopt
 from perdure_cli.commands.trust_extend import extend
 from perdure_cli.exit_codes import ANSWER_IS_NO, DONE
 from perdure_cli.new_files import check_new_file, write_new, write_over
@@ -32,6 +33,7 @@ def trust() -> None:
     """
 
 
+trust.add_command(adopt)
 trust.add_command(extend)
 
 

@@ -787,11 +787,11 @@ def is_final(epoch, run, position):
 
 
 def follow(hops, trust):
-    """The trust file with what the hops add, and the first number of the last epoch that they add."""
+    """The trust file with what the hops add, and the first numbers of the epochs that they add."""
     firsts = [Header(hop[0]) for hop in hops]
     for earlier, later in itertools.pairwise(firsts):
         refuse_unless(earlier.number < later.number, "HopsNotAscending")
-    last_added = 0
+    changes = []
     for hop, first in zip(hops, firsts, strict=True):
         *earlier, known = trust["epochs"]
         if first.number <= (known["from"] if known["to"] is None else known["to"]):
@@ -811,8 +811,8 @@ def follow(hops, trust):
         refuse_unless(is_final(epoch, run, 0), "HopNotFinal")
         sealers = set().union(*(each for block in run for each in block["rounds"].values()))
         refuse_unless(len(sealers & set(known["validators"])) >= known["wanted"], "HopNotVouched")
-        last_added = first.number
-    return trust, last_added
+        changes.append(first.number)
+    return trust, changes
 
 
 # --- 7.8 receipts
@@ -883,24 +883,30 @@ def trie_step(octets, key):
 
 
 def bound(epoch, run, positions, choose, shift):
-    """Sections 8.1 to 8.3: seconds, and whether enough proposers appeared."""
+    """Sections 8.1 to 8.3: seconds, whether enough proposers appeared, and which."""
     blocks = run[positions[0] : positions[0] + 1]
-    complete = False
+    complete, named = False, []
     if epoch["coinbase_counts"]:
-        gone, proposers = [], set()
+        named = [blocks[0]["header"].coinbase]
+        gone, proposers = [], []
         for position in positions:
             if not is_final(epoch, run, position):
                 break
             coinbase = run[position]["header"].coinbase
             refuse_unless(coinbase in epoch["validators"], "ForeignProposer")
             gone.append(run[position])
-            proposers.add(coinbase)
+            if coinbase not in proposers:
+                proposers.append(coinbase)
             if len(proposers) == epoch["need"]:
-                blocks, complete = gone, True
+                blocks, complete, named = gone, True, proposers
                 break
     seconds = max(0, choose(block["header"].timestamp for block in blocks) + shift)
     refuse_unless(seconds <= MAX_SECONDS, "TimestampError")
-    return {"seconds": seconds, "complete": complete}
+    return {
+        "seconds": seconds,
+        "complete": complete,
+        "proposers": ["0x" + account.hex() for account in named],
+    }
 
 
 # --- 9 verification
@@ -911,38 +917,53 @@ class Verification:
 
     def __init__(self, evidence, trust, document, allowance):
         self.evidence, self.trust, self.document, self.allowance = evidence, trust, document, allowance
-        self.grade, self.faults, self.shortfall = None, [], "GradeTooLow"
-        self.disclosed, self.key = {}, "unknown"
+        self.grade, self.faults, self.step, self.shortfall = None, [], 0, None
+        self.disclosed, self.key, self.matched, self.changes = {}, "unknown", "not checked", []
         self.not_before = self.not_after = self.block = None
 
     def attempt(self, step):
         try:
             step()
         except Refused as fault:
-            self.faults.append(fault.name)
+            self.faults.append((self.step, fault.name))
+
+    def fall_short(self, step, name="GradeTooLow"):
+        self.shortfall = (step, name)
 
     def steps(self):
         evidence, trust = self.evidence, self.trust
+        self.step = 1
         same = (evidence["chain_id"], evidence["registry"]) == (trust["chain_id"], trust["registry"])
         refuse_unless(same, "WrongRegistry")  # 1
-        self.read_record()  # 2
-        self.attempt(self.compare_document)  # 3
+        self.step = 2
+        self.read_record()
+        self.step = 3
+        self.attempt(self.compare_document)
+        self.step = 4
         if evidence["checkpoint"] is None:
-            return
-        self.check_checkpoint()  # 4
+            return self.fall_short(4)
+        self.check_checkpoint()
+        self.step = 5
         if evidence["anchor"] is None:
-            return
-        self.trust, last_added = follow(evidence["hops"], trust)  # 5
-        self.epoch, self.run, _ = make_run(evidence["anchor"]["headers"], self.trust)  # 6
-        refuse_unless(self.run[0]["number"] >= last_added, "HopBeyondAnchor")
-        self.check_anchor()  # 7
-        if not is_final(self.epoch, self.run, 0):  # 8
-            self.shortfall = "TooFewSeals"
-            return
+            return None if self.shortfall else self.fall_short(5)
+        self.trust, self.changes = follow(evidence["hops"], trust)
+        self.step = 6
+        self.epoch, self.run, _ = make_run(evidence["anchor"]["headers"], self.trust)
+        refuse_unless(all(self.run[0]["number"] >= number for number in self.changes), "HopBeyondAnchor")
+        self.step = 7
+        self.check_anchor()
+        self.step = 8
+        if not is_final(self.epoch, self.run, 0):
+            return self.fall_short(8, "TooFewSeals")
         if self.epoch["strong"]:
             self.grade = "final"
-        self.attempt(self.find_not_after)  # 9
-        self.attempt(self.find_not_before)  # 10
+        else:
+            self.fall_short(8)
+        self.step = 9
+        self.attempt(self.find_not_after)
+        self.step = 10
+        self.attempt(self.find_not_before)
+        return None
 
     def read_record(self):
         for slot, (text, _) in zip(SLOTS, self.evidence["slots"], strict=True):
@@ -956,9 +977,11 @@ class Verification:
             return
         recorded = self.disclosed.get("document_sha256")
         refuse_unless(recorded is not None, "DocumentHidden")
+        self.matched = "different"
         size = self.disclosed.get("document_size")
         refuse_unless(recorded == sha256(self.document).hex(), "DocumentMismatch")
         refuse_unless(size is None or size == len(self.document), "DocumentMismatch")
+        self.matched = "matched"
 
     def check_checkpoint(self):
         given, trust = self.evidence["checkpoint"], self.trust
@@ -970,6 +993,8 @@ class Verification:
         self.signer = recover_site_signer(self.digest, given["signature"])
         if self.signer in trust["sites"].get(self.evidence["origin"], []):
             self.grade, self.key = "signed", "pinned"
+        else:
+            self.fall_short(4)
 
     def check_anchor(self):
         given, checkpoint = self.evidence["anchor"], self.evidence["checkpoint"]
@@ -984,7 +1009,7 @@ class Verification:
         size, sealed_at = word(checkpoint["size"]), word(checkpoint["sealed_at"])
         wanted = (self.site, size, checkpoint["root"], sealed_at, self.signer, self.digest)
         refuse_unless(read_event(topics, payload) == wanted, "EventMismatch")
-        self.grade, self.block = "anchored", self.run[0]
+        self.grade, self.block, self.shortfall = "anchored", self.run[0], None
         self.key = "pinned" if self.key == "pinned" else "by registry"
 
     def find_not_after(self):
@@ -1007,20 +1032,23 @@ def judge(evidence, trust, document=None, require="final", allowance=1):
     try:
         read = read_evidence(evidence)
     except Refused as fault:
-        return {"ok": False, "grade": None, "faults": [fault.name]}
+        return {"ok": False, "grade": None, "faults": [fault.name], "steps": [0]}
     found = Verification(read, trusted, document, allowance)
     found.attempt(found.steps)
     reached = -1 if found.grade is None else GRADES.index(found.grade)
     if not found.faults and reached < GRADES.index(require):
-        found.faults.append(found.shortfall)
+        found.faults.append(found.shortfall)  # none comes up without one: nothing is above `final`
     return {
         "ok": not found.faults,
         "grade": found.grade,
-        "faults": found.faults,
+        "faults": [name for _, name in found.faults],
+        "steps": [step for step, _ in found.faults],
         "key": found.key,
+        "document": found.matched,
         "leaf_hash": found.leaf_hash.hex() if found.grade else None,
         "block_number": found.block and found.block["number"],
         "block_hash": found.block and found.block["hash"].hex(),
+        "validator_changes": found.changes,
         "not_before": found.not_before,
         "not_after": found.not_after,
         "disclosed": found.disclosed,

@@ -25,7 +25,7 @@ from perdure_anchor.hashes import ZERO_ADDRESS, Address, Hash32, keccak256, sha2
 from perdure_anchor.header import BlockHeader, encode_header
 from perdure_anchor.log import MemoryLog, inclusion_proof, leaf_hash
 from perdure_anchor.receipt import EventLog, Receipt, encode_receipt, logs_bloom
-from perdure_anchor.record import SLOTS, Record, disclosure_digest, disclosures, leaf, make_record
+from perdure_anchor.record import SLOTS, Record, disclosure_digest, disclosures, leaf_from_digests, make_record
 from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, ANCHORED_TOPIC
 from perdure_anchor.secp256k1 import sign
 from perdure_anchor.time_bounds import wanted_proposers
@@ -269,6 +269,8 @@ class Story:
     changes: tuple[tuple[Account, ...], ...] = ()
     sealers: Sealers = a_quorum
     proposer: Proposer = in_turn
+    # the slots' texts changed before they are sealed into the log
+    edit_disclosures: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda texts: texts
     edit_log: Callable[[EventLog], EventLog] = lambda log: log
     edit_receipt: Callable[[bytes], bytes] = lambda raw: raw
     edit_anchor_header: EditHeader = lambda header: header
@@ -312,7 +314,8 @@ def tell(story: Story = PLAIN) -> Told:
         chain.extend(run)
     after_block = chain.blocks[-1]
     record = _record(story, after_block.name)
-    checkpoint, signed = _sealed_log(story, leaf(record, SEED))
+    slots = _slots(story, record)
+    checkpoint, signed = _sealed_log(story, leaf_from_digests([slot.digest for slot in slots]))
     receipts = _receipts(story, checkpoint)
     anchor_block = chain.add(receipts, edit=story.edit_anchor_header)
     # one signature a block: so many more blocks until more than half have signed
@@ -326,7 +329,7 @@ def tell(story: Story = PLAIN) -> Told:
         headers=chain.raw_headers(number, number + run + more - 1),
     )
     earlier = chain.raw_headers(number - run, number - 1 + more)
-    evidence = Evidence(DOMAIN, ORIGIN, _slots(story, record), signed, proof, earlier, hops)
+    evidence = Evidence(DOMAIN, ORIGIN, slots, signed, proof, earlier, hops)
     return Told(evidence, trust, chain, anchor_block, after_block, checkpoint, record)
 
 
@@ -356,7 +359,7 @@ def _record(story: Story, after: Hash32) -> Record:
 
 
 def _slots(story: Story, record: Record) -> tuple[Slot, ...]:
-    texts = disclosures(record, SEED)
+    texts = story.edit_disclosures(disclosures(record, SEED))
     return tuple(
         Slot(None if name in story.hidden else text, disclosure_digest(text))
         for name, text in zip(SLOTS, texts, strict=True)

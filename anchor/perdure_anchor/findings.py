@@ -33,7 +33,7 @@ class Findings:
     grade: Grade | None = None
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    shortfall: VerificationError | None = None
+    shortfall: Fault | None = None
     disclosed: dict[str, JsonValue] = field(default_factory=dict)
     leaf_hash: Hash32 | None = None
     document: DocumentMatch = DocumentMatch.NOT_CHECKED
@@ -55,6 +55,10 @@ class Findings:
             return False
         return True
 
+    def fall_short(self, step: int, why: VerificationError) -> None:
+        """Keep why the grade above is not reached, which is no fault by itself."""
+        self.shortfall = Fault(step, why)
+
     def epoch(self) -> Epoch:
         """The epoch of the anchor's block, where there is one."""
         assert self.anchor is not None
@@ -70,7 +74,7 @@ class Findings:
 def _conclude(findings: Findings, require: Grade) -> Verdict:
     grade = findings.grade
     if not findings.faults and (grade is None or grade < require):
-        findings.faults.append(Fault(findings.step, _too_low(findings, require)))
+        findings.faults.append(_too_low(findings, require))
     checkpoint = findings.evidence.checkpoint
     return Verdict(
         required=require,
@@ -95,19 +99,21 @@ def _conclude(findings: Findings, require: Grade) -> Verdict:
     )
 
 
-def _too_low(findings: Findings, require: Grade) -> VerificationError:
+def _too_low(findings: Findings, require: Grade) -> Fault:
+    """The shortfall as a fault, at the step where it came up: where no step had one, the grade would be final."""
     why = findings.shortfall
-    if why is not None and not isinstance(why, GradeTooLow):
+    assert why is not None
+    if not isinstance(why.error, GradeTooLow):
         return why
     shown = "nothing" if findings.grade is None else findings.grade.text
-    return GradeTooLow(f"shown is {shown}, asked for is {require.text}: {why}")
+    return Fault(why.step, GradeTooLow(f"shown is {shown}, asked for is {require.text}: {why.error}"))
 
 
 def _shortfall_notes(findings: Findings) -> list[str]:
     """Why it is not more, for a caller who asked for less and got a yes."""
     if findings.faults or findings.shortfall is None:
         return []
-    return [f"not more than that is shown: {findings.shortfall}"]
+    return [f"not more than that is shown: {findings.shortfall.error}"]
 
 
 def _claims(disclosed: Mapping[str, JsonValue], checkpoint: SignedCheckpoint | None) -> Claims:

@@ -54,7 +54,10 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, and at which step of SPEC.md, section 9.2, it was found; the same step for a grade below the required one."""
+    """What is wrong, and at which step of SPEC.md, section 9.2, it was found.
+
+    A grade below the required one counts for the step that fell short.
+    """
 
     step: int
     error: PerdureError

@@ -111,7 +111,8 @@ def _verify_steps(findings: Findings, checks: AnchorChecks, document: Document |
         return
     proof = evidence.anchor
     if proof is None:
-        findings.shortfall = findings.shortfall or GradeTooLow("the checkpoint is not anchored yet")
+        if findings.shortfall is None:
+            findings.fall_short(5, GradeTooLow("the checkpoint is not anchored yet"))
         return
     checks = _follow_validators(findings, checks)  # 5
     run = _verify_headers(findings, checks, proof.headers)  # 6
@@ -176,7 +177,7 @@ def _verify_checkpoint(findings: Findings, checks: AnchorChecks) -> Checkpoint |
     evidence = findings.evidence
     signed = evidence.checkpoint
     if signed is None:
-        findings.shortfall = GradeTooLow("the record is in no signed checkpoint yet")
+        findings.fall_short(4, GradeTooLow("the record is in no signed checkpoint yet"))
         return None
     assert findings.leaf_hash is not None
     verify_inclusion(findings.leaf_hash, signed.index, signed.size, signed.path, signed.root)
@@ -191,7 +192,7 @@ def _verify_checkpoint(findings: Findings, checks: AnchorChecks) -> Checkpoint |
             if pinned
             else "signed, but no key of the site is pinned"
         )
-        findings.shortfall = GradeTooLow(f"the checkpoint is {why}")
+        findings.fall_short(4, GradeTooLow(f"the checkpoint is {why}"))
     return checkpoint
 
 
@@ -270,13 +271,13 @@ def _verify_finality(findings: Findings, checks: AnchorChecks, epoch: Epoch, hea
     try:
         checks.final(headers)
     except VerificationError as error:
-        findings.shortfall = error
+        findings.fall_short(8, error)
         return False
     findings.sealed = True
     if epoch.is_final:
         findings.grade = Grade.FINAL
     else:
-        findings.shortfall = GradeTooLow(_why_not_final(findings, epoch))
+        findings.fall_short(8, GradeTooLow(_why_not_final(findings, epoch)))
     if epoch.to_block is None:
         findings.notes.append(_note_about_set(findings, epoch))
     return True

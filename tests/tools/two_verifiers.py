@@ -3,8 +3,8 @@
 import independent_verifier
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import Evidence, encode_evidence, parse_evidence
-from perdure_anchor.hashes import sha256
-from perdure_anchor.time_bounds import TimeBound
+from perdure_anchor.hashes import sha256, to_hex
+from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE, TimeBound
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import TrustFileError, encode_trust_file, parse_trust_file
 from perdure_anchor.verdict import Grade
@@ -21,7 +21,9 @@ def question(evidence: Evidence, trust: TrustFile, document: bytes | None = DOCU
     return encode_evidence(evidence), encode_trust_file(trust), document
 
 
-def library_answer(asked: Question, require: str) -> dict[str, object]:
+def library_answer(
+    asked: Question, require: str, allowance: int = DEFAULT_CLOCK_ALLOWANCE
+) -> dict[str, object]:
     raw, raw_trust, octets = asked
     try:
         trust = parse_trust_file(raw_trust)
@@ -30,17 +32,22 @@ def library_answer(asked: Question, require: str) -> dict[str, object]:
     try:
         evidence = parse_evidence(raw)
     except PerdureError as fault:
-        return {"ok": False, "grade": None, "faults": [type(fault).__name__]}
+        return {"ok": False, "grade": None, "faults": [type(fault).__name__], "steps": [0]}
     document = None if octets is None else Document(sha256(octets), len(octets))
-    verdict = verify(evidence, trust, document, require=Grade[require.upper()])
+    verdict = verify(
+        evidence, trust, document, require=Grade[require.upper()], clock_allowance=allowance
+    )
     return {
         "ok": verdict.ok,
         "grade": verdict.grade and verdict.grade.text,
-        "faults": [type(fault).__name__ for fault in verdict.errors],
+        "faults": [type(fault.error).__name__ for fault in verdict.faults],
+        "steps": [fault.step for fault in verdict.faults],
         "key": verdict.key.value,
+        "document": verdict.document.value,
         "leaf_hash": verdict.leaf_hash.hex() if verdict.grade else None,
         "block_number": verdict.anchor and verdict.anchor.block_number,
         "block_hash": verdict.anchor and verdict.anchor.block_hash.hex(),
+        "validator_changes": list(verdict.validator_changes),
         "not_before": _bound(verdict.not_before),
         "not_after": _bound(verdict.not_after),
         "disclosed": verdict.disclosed,
@@ -48,17 +55,25 @@ def library_answer(asked: Question, require: str) -> dict[str, object]:
 
 
 def _bound(bound: TimeBound | None) -> dict[str, object] | None:
-    return bound and {"seconds": bound.seconds, "complete": bound.complete}
+    return bound and {
+        "seconds": bound.seconds,
+        "complete": bound.complete,
+        "proposers": [to_hex(account) for account in bound.proposers],
+    }
 
 
-def independent_answer(asked: Question, require: str) -> dict[str, object]:
+def independent_answer(
+    asked: Question, require: str, allowance: int = DEFAULT_CLOCK_ALLOWANCE
+) -> dict[str, object]:
     try:
-        return independent_verifier.judge(*asked, require=require)
+        return independent_verifier.judge(*asked, require=require, allowance=allowance)
     except independent_verifier.NoAnswer:
         return {"ok": None}
 
 
-def agreed_answer(asked: Question, require: str = "final") -> dict[str, object]:
-    answer = library_answer(asked, require)
-    assert independent_answer(asked, require) == answer
+def agreed_answer(
+    asked: Question, require: str = "final", allowance: int = DEFAULT_CLOCK_ALLOWANCE
+) -> dict[str, object]:
+    answer = library_answer(asked, require, allowance)
+    assert independent_answer(asked, require, allowance) == answer
     return answer

@@ -25,7 +25,14 @@ from perdure_anchor.hashes import ZERO_ADDRESS, Address, Hash32, keccak256, sha2
 from perdure_anchor.header import BlockHeader, encode_header
 from perdure_anchor.log import MemoryLog, inclusion_proof, leaf_hash
 from perdure_anchor.receipt import EventLog, Receipt, encode_receipt, logs_bloom
-from perdure_anchor.record import SLOTS, Record, disclosure_digest, disclosures, leaf_from_digests, make_record
+from perdure_anchor.record import (
+    SLOTS,
+    Record,
+    disclosure_digest,
+    disclosures,
+    leaf_from_digests,
+    make_record,
+)
 from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, ANCHORED_TOPIC
 from perdure_anchor.secp256k1 import sign
 from perdure_anchor.time_bounds import wanted_proposers

@@ -34,9 +34,7 @@ def library_answer(
     except PerdureError as fault:
         return {"ok": False, "grade": None, "faults": [type(fault).__name__], "steps": [0]}
     document = None if octets is None else Document(sha256(octets), len(octets))
-    verdict = verify(
-        evidence, trust, document, require=Grade[require.upper()], clock_allowance=allowance
-    )
+    verdict = verify(evidence, trust, document, require=Grade[require.upper()], clock_allowance=allowance)
     return {
         "ok": verdict.ok,
         "grade": verdict.grade and verdict.grade.text,

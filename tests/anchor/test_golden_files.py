@@ -1,0 +1,88 @@
+"""The frozen formats: what is written today is what was written when version 1 was frozen, byte for byte (SPEC.md, section 11)."""
+
+import hashlib
+import json
+
+import independent_verifier
+import pytest
+from perdure_anchor.evidence import encode_evidence, parse_evidence
+from perdure_anchor.record import SLOTS, make_record
+from perdure_anchor.trust_file import encode_trust_file, parse_trust_file
+from tools.vectors.golden import GOLDEN, VALUES, golden_files
+
+CHANGED = "a frozen format changed: bytes that people keep would no longer be written (or read) as they were; see SPEC.md, section 11"
+
+# of the golden files themselves, so that nobody writes them anew without seeing this line
+FROZEN = {
+    "anchored.evidence.json": "cca8bc61d57bb01020b01e82333a9fa68031043b3af328021e7cbdab0b1b0afe",
+    "checkpoint.json": "62426529d7705e92009e3e8ce50cfe3a04c0820ef875719694ae7c35cf487baf",
+    "consortium.json": "582172394dd78e79247f410a4eea012f7f1fa16068ee52c9be724a1cbe44891b",
+    "empty-record.json": "1a593dbdbbbe2fbb7f4273645640699f979be61c25a272c2b3925a8290c7e4b6",
+    "record.json": "34fd96a331d43b83fdd32d132511d0e3be33cb0a1a01418296a1af9be3120411",
+    "recorded.evidence.json": "def1c28398c5eb1dce862aa5803aecc26bf9f75cd94c9defc7eb34763d958016",
+    "signed.evidence.json": "4439ab3a26b0180b1763e3d7ba905f97fd152acb20b439960af32b702a5ccb03",
+    "whole.evidence.json": "c01fbb82d0ad390562ddde6bd347d6e124bca43590101a909e45ff7caa074938",
+}
+FILES = golden_files()
+
+
+def test_the_golden_files_are_those_of_the_freeze() -> None:
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in GOLDEN.iterdir()}
+    assert found == FROZEN, CHANGED
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_same_values_give_the_same_bytes(name: str) -> None:
+    assert FILES[name] == (GOLDEN / name).read_bytes(), CHANGED
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".evidence.json")])
+def test_evidence_is_written_as_it_was_read(name: str) -> None:
+    raw = (GOLDEN / name).read_bytes()
+    assert encode_evidence(parse_evidence(raw)) == raw, CHANGED
+    assert independent_verifier.read_evidence(raw)["origin"] == "acme/rotterdam"
+
+
+def test_trust_file_is_written_as_it_was_read() -> None:
+    raw = (GOLDEN / "consortium.json").read_bytes()
+    assert encode_trust_file(parse_trust_file(raw)) == raw, CHANGED
+    assert len(independent_verifier.read_trust(raw)["epochs"]) == 5
+
+
+@pytest.mark.parametrize("name", ["record.json", "empty-record.json"])
+def test_disclosures_say_what_was_recorded(name: str) -> None:
+    """As the other verifier reads and hashes them."""
+    golden = json.loads((GOLDEN / name).read_bytes())
+    told = {
+        slot: independent_verifier.read_disclosure(text, slot)
+        for slot, text in zip(SLOTS, golden["disclosures"], strict=True)
+    }
+    assert told == dict(make_record(golden["values"]).values)
+    digests = [independent_verifier.sha256(text.encode()) for text in golden["disclosures"]]
+    assert independent_verifier.leaf_of(digests).hex() == golden["leaf"]
+    assert independent_verifier.leaf_hash(bytes.fromhex(golden["leaf"])).hex() == golden["leaf_hash"]
+    salts = hashlib.shake_256(b"perdure salts v1\n" + bytes.fromhex(golden["seed"])).digest(240)
+    assert [salts[start : start + 16].hex() for start in range(0, 240, 16)] == golden["salts"]
+
+
+def test_the_digest_of_a_checkpoint_is_the_other_verifiers() -> None:
+    golden = json.loads((GOLDEN / "checkpoint.json").read_bytes())
+    octets = {
+        key: bytes.fromhex(golden[key][2:]) for key in ("registry", "site", "root", "signature", "digest")
+    }
+    digest = independent_verifier.checkpoint_digest(
+        golden["chain_id"],
+        octets["registry"],
+        octets["site"],
+        golden["size"],
+        octets["root"],
+        golden["sealed_at"],
+    )
+    assert digest == octets["digest"], CHANGED
+    signer = independent_verifier.recover_site_signer(digest, octets["signature"])
+    assert f"0x{signer.hex()}" == golden["signer"]
+
+
+def test_every_slot_is_filled_in_them() -> None:
+    assert set(VALUES) == set(SLOTS)
+    assert None not in VALUES.values()

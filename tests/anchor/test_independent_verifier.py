@@ -5,7 +5,6 @@ Each case is asked of the library too. Where the two part, one of three is wrong
 
 import ast
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,9 +38,10 @@ from simulated_chain import (
     with_extra,
     with_field,
 )
-from specification_example import SPEC, VECTORS, committed_example
+from specification_example import VECTORS, committed_example
 from tools.accounts import high_s_twin
 from tools.hop_stories import CHANGED, FIVE, REFUSED_HOPS, with_hops
+from tools.named_faults import faults_of_evidence
 from tools.two_verifiers import Question, agreed_answer, question
 
 SCRIPT = Path(independent_verifier.__file__)
@@ -373,16 +373,5 @@ def test_both_name_the_fault(fault: str, asked: Question):
     assert (answer["ok"], answer["faults"]) == (False, [fault])
 
 
-# named in the text, but never by a verifier of evidence: the registry's own, and the trust file's
-NOT_OF_EVIDENCE = {
-    "AppendProofLengthError",
-    "OldRootMismatchError",
-    "TrustFileError",
-    "UnsupportedCurve",
-}
-NO_FAULTS = {"Anchored", "AnchoredBefore", "AnchorRegistry", "Consortium", "Frontier", "Infinity", "NaN"}
-
-
 def test_every_fault_that_the_text_names_has_a_case():
-    named = set(re.findall(r"`([A-Z][a-z]\w+)`", SPEC.read_text(encoding="utf-8")))
-    assert named - NO_FAULTS - NOT_OF_EVIDENCE == {fault for fault, _ in FAULTS}
+    assert faults_of_evidence() == {fault for fault, _ in FAULTS}

@@ -62,7 +62,7 @@ def _trie() -> dict[str, Case]:
             {
                 "unused-node": ("the leaf twice", _proved(receipt_nodes=(*NODES, NODES[-1]))),
                 "unused-empty-node": ("a node of no bytes behind the leaf", _proved(receipt_nodes=(*NODES, b""))),
-                "13-nodes": ("as many nodes as evidence may have", _proved(receipt_nodes=(*NODES, *[b"\xc0"] * (13 - len(NODES))))),
+                "7-nodes": ("as many nodes as evidence may have", _proved(receipt_nodes=(*NODES, *[b"\xc0"] * (7 - len(NODES))))),
             },
         ),
         **_cases(

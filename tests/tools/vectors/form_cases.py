@@ -190,7 +190,7 @@ def _types() -> dict[str, Case]:
             "receipt-index-65536": ("the receipt index 2^16", put("anchor", "receipt_index", value=65536)),
             "receipt-index-negative": ("the receipt index -1", put("anchor", "receipt_index", value=-1)),
             "log-position-4096": ("the log position 4096", put("anchor", "log_position", value=4096)),
-            "14-receipt-nodes": ("14 nodes", put("anchor", "receipt_nodes", value=["AA=="] * 14)),
+            "8-receipt-nodes": ("8 nodes", put("anchor", "receipt_nodes", value=["AA=="] * 8)),
             "65-headers": ("65 headers in one list", put("anchor", "headers", value=[header, *["AA=="] * 64])),
             "not-before-of-65": ("65 headers in not_before", put("not_before", value=["AA=="] * 65)),
             "headers-an-object": ("a list of headers as an object", put("anchor", "headers", value={})),

@@ -121,9 +121,12 @@ def _prefixed_byte() -> bytes:
 
 
 def _nested(levels: int) -> bytes:
+    """Made by hand, since what encodes RLP may recurse."""
     raw = b"\xc0"
     for _ in range(levels):
-        raw = rlp._prefix(len(raw), 0xC0, 0xF7) + raw
+        size = len(raw)
+        prefix = bytes((0xC0 + size,)) if size < 56 else b"\xf9" + size.to_bytes(2, "big")
+        raw = (b"\xf8" + bytes((size,)) if 56 <= size < 256 else prefix) + raw
     return raw
 
 

@@ -9,6 +9,7 @@ from perdure_anchor import qbft, rlp
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE, encode_evidence
 from perdure_anchor.hashes import keccak256, sha256, to_hex
 from perdure_anchor.header import BlockHeader, encode_header, parse_header
+from perdure_anchor.receipt import EventLog
 from perdure_anchor.record import SLOTS
 from perdure_anchor.secp256k1 import sign
 from perdure_anchor.timestamp import MAX_SECONDS
@@ -95,13 +96,12 @@ def _records() -> dict[str, Case]:
     escaped = good.replace("contract", "\\u0063ontract\\ud83d\\ude00")
     respelled = json.dumps(json.loads(RAW), ensure_ascii=True, separators=(",", ":"), sort_keys=True)
     address = f"0x{SMALL.domain.registry.hex()}"
-    big = disclosing("document_sha256", _padded(32768))
     return {
         "final-all-disclosed": Case("every slot shown", raw_of(hidden=frozenset())),
         "final-all-hidden": Case("every slot hidden", raw_of(hidden=frozenset(SLOTS)), document=None),
         "disclosure-with-white-space": Case("white space in a disclosure, which is hashed as it is", disclosing("document_name", good.replace(",", " ,\n\t"))),
         "disclosure-with-escapes": Case("escapes in a disclosure, a pair of surrogates among them", disclosing("document_name", escaped)),
-        "disclosures-of-32768-bytes": Case("disclosures as large as they may be, by white space", big),
+        "disclosures-of-32768-bytes": Case("one disclosure, as large as all may be together, by white space", _one_disclosure(32768)),
         "slot-of-1024-characters": Case("the longest text, of characters of four bytes", disclosing("recorded_by", disclosure("recorded_by", json.dumps("\U0001d538" * 1024, ensure_ascii=False)))),
         "64-signers": Case("as many signers as there may be", disclosing("signers", disclosure("signers", json.dumps([{"name": "Ada"}] * 64)))),
         "value-nested-8-deep": Case("a value inside eight lists and objects of its own", disclosing("extra", disclosure("extra", '{"x":[[[[[[[0]]]]]]]}'))),
@@ -117,10 +117,11 @@ def _records() -> dict[str, Case]:
     }  # fmt: skip
 
 
-def _padded(size: int) -> str:
-    """The first slot's disclosure with spaces, so that all disclosures have this size together."""
-    shown = sum(len(slot.disclosure.encode()) for slot in SMALL.slots if slot.disclosure is not None)
-    return (SMALL.slots[0].disclosure or "") + " " * (size - shown)
+def _one_disclosure(size: int) -> bytes:
+    """Only the first slot is shown, with so many spaces behind it."""
+    return raw_of(
+        hidden=frozenset(SLOTS[1:]), edit_disclosures=lambda texts: (texts[0].ljust(size), *texts[1:])
+    )
 
 
 def _of_document(octets: bytes) -> bytes:
@@ -247,6 +248,7 @@ def _receipts() -> dict[str, Case]:
     }
     return {
         **types,
+        "event-previous-size-2-to-64-less-1": Case("the largest integer that an event can hold, in a word that nobody compares", _previous_size()),
         "anchored-before": Case("the registry says that it had accepted the checkpoint before", whole(anchored_before=True)),
         "receipt-130-of-200": Case("a key of two bytes, with extension and branches", raw_of(receipts=200, receipt_index=130)),
         "receipt-127-of-129": Case("the last key of one byte", raw_of(receipts=129, receipt_index=127)),
@@ -256,6 +258,13 @@ def _receipts() -> dict[str, Case]:
         "last-leaf-of-1000": Case("the last leaf of a thousand", raw_of(size=1000, index=999)),
         "deployed-in-this-block": Case("the registry was deployed in the anchor's block", RAW, trust="deployed-then"),
     }  # fmt: skip
+
+
+def _previous_size() -> bytes:
+    def edit(log: EventLog) -> EventLog:
+        return replace(log, payload=(2**64 - 1).to_bytes(32, "big") + log.payload[32:])
+
+    return raw_of(edit_log=edit)
 
 
 def _hops() -> dict[str, Case]:

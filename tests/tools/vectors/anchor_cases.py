@@ -13,7 +13,7 @@ from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, ANCHORED_TOPIC
 from perdure_anchor.trie import trie_proof
 from simulated_chain import DOMAIN, REGISTRY, Story, receipt_of, stray_log, tell, with_anchor
 from tools.accounts import account
-from tools.vectors.base import RAW, SMALL, STORY, anchor_of, raw_of, short, under_leaf, with_nodes
+from tools.vectors.base import RAW, SMALL, STORY, anchor_of, put, raw_of, short, under_leaf, with_nodes
 from tools.vectors.form import Case
 from tools.vectors.record_cases import signed_by_another
 
@@ -176,6 +176,8 @@ def _receipts() -> dict[str, Case]:
         "position-in-the-block": Case("the position among all logs of the block, as JSON-RPC tells it", _proved(log_position=2), (7, "EventMissing")),
         "event-of-another-contract": Case("the right event, by another contract", raw_of(edit_log=lambda log: replace(log, address=account("copy").address)), (7, "EventMissing")),
         "wrong-receipt": Case("the receipt beside the right one, well proved", encode_evidence(with_anchor(EVIDENCE, receipt_index=2, receipt_nodes=_nodes_of(2))), (7, "EventMissing")),
+        "receipt-index-65535": Case("the highest index that evidence may name", _proved(receipt_index=65535), (7, "TrieNodeMismatch")),
+        "origin-part-of-32": Case("another origin, as long as one may be", put("origin", value="acme/" + "r" * 32), (7, "EventMismatch")),
         "before-deployment": Case("the block is one below the registry's deployment", RAW, (7, "BeforeDeployment"), trust="deployed-later"),
     }  # fmt: skip
 

@@ -21,6 +21,7 @@ from tools.vectors.form import (
     HEADERS,
     TRUST,
     TRUST_SUFFIX,
+    Vector,
     decode_octets,
     expected_of,
     question_of,
@@ -164,6 +165,65 @@ def test_each_fault_that_the_text_names_has_a_vector() -> None:
         "TrustFileError",
         "UnsupportedCurve",
     }
+
+
+# what cannot be wrong at one step without being wrong for a later one, if that looked at it
+ALSO_MET_LATER = {
+    "header-coinbase-of-32-bytes": "ForeignProposer",
+    "header-field-a-list": "TrieNodeMismatch",
+    "header-number-a-list": "BeforeDeployment",
+    "header-of-18-fields": "TrieNodeMismatch",
+    "header-of-19-fields": "TrieNodeMismatch",
+    "header-timestamp-2-to-64": "TimestampError",
+    "hop-to-nobody": "ValidatorListMismatch",
+    "one-validator-three-times": "TooFewSeals",
+    "signed-for-a-copy-of-the-registry": "GradeTooLow",
+}
+
+
+def test_each_fault_is_of_its_step_and_of_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other verifier, made blind at the one step, says yes or still falters there; where it can go on at all."""
+    blind = BlindVerifier(monkeypatch)
+    later, yes = {}, 0
+    for name, vector in VECTORS.items():
+        steps = [fault["step"] for fault in vector["expected"]["faults"]]
+        if steps and steps != [0]:
+            faults = blind.faults(vector, steps[0])
+            yes += faults == []
+            later.update((name, fault) for step, fault in faults or () if step != steps[0])
+    assert later == ALSO_MET_LATER
+    assert yes > 180
+
+
+class BlindVerifier:
+    """The other verifier, whose refusals at one step do not refuse."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.verification: Any = None
+        self.step: int | None = None
+        refuse_unless = independent_verifier.refuse_unless
+        make = independent_verifier.Verification.__init__
+
+        def remember(made: Any, *arguments: Any) -> None:
+            make(made, *arguments)
+            self.verification = made
+
+        def refuse_elsewhere(condition: object, name: str, why: str = "") -> None:
+            if self.verification is None or self.verification.step != self.step:
+                refuse_unless(condition, name, why)
+
+        monkeypatch.setattr(independent_verifier.Verification, "__init__", remember)
+        monkeypatch.setattr(independent_verifier, "refuse_unless", refuse_elsewhere)
+
+    def faults(self, vector: Vector, step: int) -> list[tuple[int, str]] | None:
+        """Those that are left; None where what was refused is nothing that one could go on with."""
+        self.verification, self.step = None, step
+        asked, require, allowance = question_of(vector)
+        try:
+            answer = independent_verifier.judge(*asked, require=require, allowance=allowance)
+        except (IndexError, KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError):
+            return None
+        return list(zip(answer["steps"], answer["faults"], strict=True))
 
 
 SCRIPT = Path(independent_verifier.__file__)

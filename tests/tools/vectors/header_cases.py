@@ -36,6 +36,7 @@ from tools.vectors.base import (
     extra_items,
     fields_changed,
     first_header,
+    raw_of,
     short,
     told,
     with_headers,
@@ -242,15 +243,20 @@ def _links() -> dict[str, Case]:
 
 
 def _sets() -> dict[str, Case]:
-    def case(trust: str, name: str, about: str) -> Case:
-        return Case(about, RAW, (6, name), trust=trust)
+    def case(trust: str, name: str, about: str, raw: bytes = RAW) -> Case:
+        return Case(about, raw, (6, name), trust=trust)
+
+    all_sealed = with_headers(sealed(BLOCK, FOUR))
+    without_first = raw_of(
+        proposer=lambda number, members: members[1], sealers=lambda number, members: members[1:]
+    )
 
     return {
         "epoch-ended-before": case("ends-before", "NoEpoch", "the last epoch ends a block before"),
         "epoch-begins-after": case("begins-after", "NoEpoch", "the first epoch begins a block later"),
         "epochs-with-a-gap": case("gap", "NoEpoch", "the anchor's block is in a gap between epochs"),
-        "set-of-three": case("three-of-the-four", "ValidatorListMismatch", "the header lists a validator more than the epoch"),
-        "set-of-five": case("one-more", "ValidatorListMismatch", "the header lists a validator fewer than the epoch"),
+        "set-of-three": case("three-of-the-four", "ValidatorListMismatch", "the header lists a validator more than the epoch, who neither proposed nor sealed", without_first),
+        "set-of-five": case("one-more", "ValidatorListMismatch", "the header lists a validator fewer than the epoch", all_sealed),
         "list-unsorted": Case(
             "the list in another order",
             first_header(lambda header: sealed(with_extra(header, validators=addresses(FOUR[::-1])), FOUR)),

@@ -40,17 +40,22 @@ def hops(*runs: Headers) -> bytes:
     return encode_evidence(replace(SHORT, hops=raws))
 
 
-def relisted(
-    members: tuple[Account, ...], sealers: tuple[Account, ...], header: BlockHeader = FIRST
-) -> BlockHeader:
-    return sealed(with_extra(header, validators=addresses(members)), sealers)
+def changed_to(members: tuple[Account, ...]) -> bytes:
+    """A chain that goes on under these validators, be they as they may, and a hop to them."""
+
+    def seal(number: int, listed: tuple[Account, ...]) -> tuple[Account, ...]:
+        return tuple(dict.fromkeys(listed))
+
+    return encode_evidence(short(told(changes=(members,), sealers=seal).evidence))
 
 
 def _refused() -> dict[str, tuple[str, str, bytes]]:
     """Fault, what is wrong, file."""
     few = [*FOUR[:2], NEW]
     before = CHANGED.chain.blocks[FIRST.number - 1].raw
-    fewer_vouch = relisted(ascending(*FOUR[:2], NEW, account("x")), (FOUR[0], FOUR[1], NEW))
+    invented = short(told(changes=(SYBILS,)).evidence)
+    by_the_old = sealed(parse_header(invented.hops[0][0]), FOUR)
+    by_the_old_set = replace(invented, hops=((encode_header(by_the_old),),))
     rounds = sealed(FIRST, FIVE[:2]), copy_of(FIRST, FIVE[2:4], round=1)
     unlinked = sealed(with_field(NEXT, PARENT_HASH, bytes(32)), FIVE)
     other_list = sealed(with_extra(NEXT, validators=addresses(FOUR)), FOUR[:3])
@@ -60,13 +65,13 @@ def _refused() -> dict[str, tuple[str, str, bytes]]:
         "hop-short-of-the-new-quorum-in-two-blocks": ("HopNotFinal", "the same three sealed the next block too", hops((sealed(FIRST, few), sealed(NEXT, few)))),
         "hop-seals-of-two-rounds": ("HopNotFinal", "two seals of one round, two of another", hops(rounds)),
         "hop-without-seals": ("HopNotFinal", "no seals at all", hops((with_extra(FIRST, seals=()),))),
-        "hop-two-of-the-old-four": ("HopNotVouched", "two stolen keys of four, with two invented members: f + 1, and no quorum", hops((fewer_vouch,))),
-        "hop-resting-on-itself": ("HopNotVouched", "an invented set that seals for itself", hops((relisted(SYBILS, SYBILS),))),
-        "hop-sealed-by-the-old-set": ("ForeignSeal", "an invented set, with seals of the old one, who is not in it", hops((relisted(SYBILS, FOUR),))),
+        "hop-two-of-the-old-four": ("HopNotVouched", "two stolen keys of four, with two invented members: f + 1, and no quorum", changed_to(ascending(*FOUR[:2], NEW, account("x")))),
+        "hop-resting-on-itself": ("HopNotVouched", "an invented set that seals for itself", encode_evidence(invented)),
+        "hop-sealed-by-the-old-set": ("ForeignSeal", "an invented set, with seals of the old one, who is not in it", encode_evidence(by_the_old_set)),
         "hop-to-nobody": ("HopListMalformed", "an empty list", hops((with_extra(FIRST, validators=(), seals=()),))),
-        "hop-list-descends": ("HopListMalformed", "the list in the wrong order", hops((relisted(FIVE[::-1], FIVE),))),
-        "hop-list-unsorted": ("HopListMalformed", "two neighbours of the list in each other's places", hops((relisted((FIVE[1], FIVE[0], *FIVE[2:]), FIVE),))),
-        "hop-list-doubled": ("HopListMalformed", "a member twice in the list", hops((relisted((*FIVE[:1], *FIVE), FIVE),))),
+        "hop-list-descends": ("HopListMalformed", "the list in the wrong order", changed_to(FIVE[::-1])),
+        "hop-list-unsorted": ("HopListMalformed", "two neighbours of the list in each other's places", changed_to((FIVE[1], FIVE[0], *FIVE[2:]))),
+        "hop-list-doubled": ("HopListMalformed", "a member twice in the list", changed_to((*FIVE[:1], *FIVE))),
         "hop-with-a-block-of-the-old-set": ("HopListMalformed", "its second block lists the old set", hops((FIRST, other_list))),
         "hop-back": ("HopsNotAscending", "a second hop to the block before the first", hops(HOP, (before,))),
         "hop-twice": ("HopsNotAscending", "the same hop twice", hops(HOP, HOP)),
@@ -106,7 +111,7 @@ def _not_allowed() -> dict[str, Case]:
     return {
         "hop-on-goquorum": Case("a hop on a client that checks no lists", encode_evidence(short(goquorum)), (5, "HopNotAllowed"), trust="goquorum"),
         "hop-under-contract-selection": Case("a hop where a contract selects the validators", encode_evidence(SHORT), (5, "HopNotAllowed"), trust="contract"),
-        "hop-from-a-weak-epoch": Case("a hop from an epoch of less than a quorum", encode_evidence(short(six)), (5, "HopNotAllowed"), trust="six-with-2f+1"),
+        "hop-from-a-weak-epoch": Case("a hop from an epoch of less than a quorum", encode_evidence(short(six)), (5, "HopNotAllowed"), trust="six-with-2f+1", require="anchored"),
         "hop-under-clique": Case("a hop on a chain of Clique", _clique_hop(), (5, "HopNotAllowed"), trust="clique-three", require="anchored"),
         "hop-to-other-people-on-ibft2": Case("all validators of IBFT2 replaced at once", encode_evidence(short(ibft2)), (5, "HopNotVouched"), trust="ibft2"),
         "hop-beyond-the-anchor": Case("a hop to a block after the anchor's", _beyond(), (6, "HopBeyondAnchor")),
@@ -125,7 +130,9 @@ def _clique_hop() -> bytes:
 
 
 def _one_of_two() -> bytes:
-    evidence = short(told(changes=(FIVE, OTHER_FOUR)).evidence)
+    """All four sealed, who are a quorum of the five before."""
+    all_seal = told(changes=(FIVE, OTHER_FOUR), sealers=lambda number, members: members)
+    evidence = short(all_seal.evidence)
     return encode_evidence(replace(evidence, hops=evidence.hops[:1]))
 
 

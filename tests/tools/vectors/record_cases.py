@@ -6,6 +6,7 @@ A record's faults are sealed into the log, so that everything after step 2 fits.
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from perdure_anchor.checkpoint import MAX_TREE_SIZE, Checkpoint, RegistryDomain, sign_checkpoint
 from perdure_anchor.evidence import Evidence, encode_evidence
@@ -61,8 +62,10 @@ def _checkpoint(evidence: Evidence) -> Checkpoint:
     return Checkpoint(evidence.origin.site, signed.size, signed.root, signed.sealed_at)
 
 
-def _of(name: str, files: Mapping[str, tuple[str, bytes]], step: int = 2) -> dict[str, Case]:
-    return {key: Case(about, raw, (step, name)) for key, (about, raw) in files.items()}
+def _of(name: str, files: Mapping[str, tuple[str, bytes]], step: int = 2, **asked: Any) -> dict[str, Case]:
+    """Those of step 2 come without a document, so that they meet no fault at step 3 as well."""
+    asked = asked or ({"document": None} if step == 2 else {})
+    return {key: Case(about, raw, (step, name), **asked) for key, (about, raw) in files.items()}
 
 
 def _disclosures() -> dict[str, Case]:
@@ -73,9 +76,8 @@ def _disclosures() -> dict[str, Case]:
         }
 
     good = disclosure("media_type", '"text/plain"')
-    swapped = list(SMALL.slots)
-    swapped[0], swapped[1] = swapped[1], swapped[0]
-    doubled = (SMALL.slots[0], SMALL.slots[0], *SMALL.slots[2:])
+    swapped = raw_of(edit_disclosures=lambda texts: (texts[1], texts[0], *texts[2:]))
+    doubled = raw_of(edit_disclosures=lambda texts: (*texts[:4], texts[4], texts[4], *texts[6:]))
     return {
         **_of("JsonError", texts("media_type", empty=("no text", ""), cut=("cut off", good[:-1]), garbage=("garbage behind it", good + "]"))),
         **_of("DoubledKey", texts("extra", doubled_key=("a member twice in the value", disclosure("extra", '{"a":1,"a":2}')))),
@@ -100,8 +102,8 @@ def _disclosures() -> dict[str, Case]:
                     of_another_slot=("the name of another slot", good.replace("media_type", "document_name")),
                     name_unknown=("a name that no slot has", good.replace("media_type", "mediatype")),
                 ),
-                "slots-out-of-order": ("the first two slots in each other's places", encode_evidence(replace(SMALL, slots=tuple(swapped)))),
-                "slot-doubled": ("the first slot's disclosure in the second place too", encode_evidence(replace(SMALL, slots=doubled))),
+                "slots-out-of-order": ("the first two slots in each other's places, sealed so", swapped),
+                "slot-doubled": ("the fifth slot's disclosure in the sixth place too, sealed so", doubled),
             },
         ),
     }  # fmt: skip
@@ -158,7 +160,7 @@ VALUES: tuple[tuple[str, str, str, str], ...] = (
 
 def _values() -> dict[str, Case]:
     return {
-        name: Case(f"{slot}: {about}", valued(slot, value), (2, "SlotValueError"))
+        name: Case(f"{slot}: {about}", valued(slot, value), (2, "SlotValueError"), document=None)
         for name, slot, about, value in VALUES
     }
 
@@ -177,6 +179,13 @@ def _documents() -> dict[str, Case]:
     }  # fmt: skip
 
 
+def _resigned(**changes: object) -> bytes:
+    """Evidence that is not anchored, of a checkpoint with changes, signed by the pinned key."""
+    changed = with_checkpoint(SIGNED, **changes)
+    signature = sign_checkpoint(DOMAIN, _checkpoint(changed), SITE_KEY.private_key)
+    return encode_evidence(with_checkpoint(changed, signature=signature))
+
+
 def _places() -> dict[str, Case]:
     signed = checkpoint_of(SMALL)
     path, last = signed.path, SMALL.slots[-1]
@@ -185,16 +194,18 @@ def _places() -> dict[str, Case]:
     def sealed(**changes: object) -> bytes:
         return encode_evidence(with_checkpoint(SMALL, **changes))
 
+    other_root = _resigned(root=sha256(b"another root"))
     return {
+        **_of("RootMismatchError", {"wrong-root": ("another root, signed so", other_root)}, 4, require="signed"),
         **_of(
             "IndexOutOfRangeError",
             {
                 "index-is-size": ("the index is the size", sealed(index=7)),
                 "index-far-beyond-size": ("the largest index", sealed(index=MAX_TREE_SIZE)),
-                "size-0": ("a log of no leaves", sealed(size=0, index=0, path=())),
             },
             4,
         ),
+        **_of("IndexOutOfRangeError", {"size-0": ("a log of no leaves, signed so", _resigned(size=0, index=0, path=()))}, 4, require="signed"),
         **_of(
             "ProofLengthError",
             {
@@ -203,15 +214,14 @@ def _places() -> dict[str, Case]:
                 "no-path": ("no path in a log of seven", sealed(path=())),
                 "path-of-48": ("48 hashes in a log of seven", sealed(path=path[:1] * 48)),
                 "index-with-shorter-path": ("an index whose path is shorter", sealed(index=6)),
-                "size-with-longer-path": ("a size with a longer path", sealed(size=9)),
             },
             4,
         ),
+        **_of("ProofLengthError", {"size-with-longer-path": ("a size with a longer path, signed so", _resigned(size=9))}, 4, require="signed"),
         **_of(
             "RootMismatchError",
             {
                 "wrong-index": ("the index of the leaf beside it", sealed(index=2)),
-                "wrong-root": ("another root", sealed(root=sha256(b"another root"))),
                 "wrong-sibling": ("another sibling at the bottom", sealed(path=(sha256(b"sibling"), *path[1:]))),
                 "path-from-the-root-down": ("the path in the wrong order", sealed(path=path[::-1])),
                 "wrong-digest": ("another digest of a hidden slot", encode_evidence(replace(SMALL, slots=altered))),

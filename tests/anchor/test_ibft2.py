@@ -57,7 +57,11 @@ def test_besus_own_vector() -> None:
 def test_what_is_written_is_read(extra: ExtraData) -> None:
     raw = ibft2.encode_extra_data(extra)
     assert ibft2.parse_extra_data(raw) == extra
-    # neither engine takes the other's for its own
+    if extra.vote is not None and extra.vote.add and extra.round >= 2**24:
+        # a vote to add and four bytes without a leading zero are written alike
+        assert qbft.parse_extra_data(raw) == extra
+        return
+    # else neither engine takes the other's for its own
     with pytest.raises(PerdureError):
         qbft.parse_extra_data(raw)
     with pytest.raises(PerdureError):

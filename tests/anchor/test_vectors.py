@@ -229,6 +229,8 @@ class BlindVerifier:
 SCRIPT = Path(independent_verifier.__file__)
 # append proofs are the registry's
 NOT_ASKED = {"peaks_of_append"}
+# met or not as deep as Python may recurse, which other tests change
+ON_A_SHORT_STACK = 'raise Refused("TooDeep") from None'
 # what an earlier step has refused
 REFUSED_BEFORE = {
     'refuse_unless(len(octets) <= 32768, "HeaderError")',
@@ -273,7 +275,7 @@ def test_every_refusal_of_the_other_verifier_is_met(monkeypatch: pytest.MonkeyPa
         except independent_verifier.NoAnswer:
             continue
     missed = {text for lines, text in refusals().items() if not met & set(lines)}
-    assert missed == REFUSED_BEFORE
+    assert missed - {ON_A_SHORT_STACK} == REFUSED_BEFORE
 
 
 # --- frozen bytes

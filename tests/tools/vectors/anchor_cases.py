@@ -157,7 +157,7 @@ def _receipts() -> dict[str, Case]:
             "RlpError",
             {
                 "receipt-trailing-byte": ("a byte behind it", under_leaf(RECEIPT + b"\0")),
-                "receipt-type-without-body": ("the type, and nothing else", under_leaf(RECEIPT[:1])),
+                "receipt-type-without-body": ("the type, and nothing else", with_nodes(_leaf(b"\x20\x80", RECEIPT[:1]))),
                 "receipt-a-string": ("a string in the place of the list", under_leaf(RECEIPT[:1] + rlp.encode(bytes(60)))),
                 "receipt-wrapped-in-a-string": ("a typed receipt inside a string, as some nodes answer", under_leaf(rlp.encode(RECEIPT))),
                 "receipt-status-2": ("the status 2", _body(lambda items: items.__setitem__(0, b"\2"))),

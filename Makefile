@@ -34,7 +34,7 @@ test-chains: $(VENV)/.for-developers ## run the tests against geth and anvil, wh
 
 torture: $(VENV)/.for-developers ## kill, damage and play the vault for an hour or so
 	PERDURE_TORTURE=1000 $(BIN)/pytest $(TESTS) tests/node/test_killed.py tests/node/test_vault_model.py \
-		tests/node/test_vault_faults.py
+		tests/node/test_vault_faults.py tests/anchor/test_who_must_have_lied.py
 
 lint: $(VENV)/.for-developers ## check style and types
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from perdure_anchor.finality import Run, check_final, link_run, parse_headers
 from perdure_anchor.hashes import Address, Hash32, checksum_address
 from perdure_anchor.receipt import parse_receipt
 from perdure_anchor.registry_event import Anchored, AnchoredBefore, parse_registry_event
-from perdure_anchor.time_bounds import TimeBound, not_after, not_before
+from perdure_anchor.time_bounds import Changes, TimeBound, not_after, not_before
 from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.trie import value_from_trie_proof
 from perdure_anchor.trust import TrustFile
@@ -74,9 +74,11 @@ class AnchorChecks:
             partial(_event, registry)
         )
         self.final: Callable[[Headers], None] = _remembering(partial(_check_final, self.run))
-        self.latest: Callable[[Headers, int], TimeBound] = _remembering(partial(_latest, self.run))
+        self.latest: Callable[[Headers, int], TimeBound] = _remembering(
+            partial(_latest, self.run, self.changes)
+        )
         self.earliest: Callable[[Headers, Hash32, int], TimeBound] = _remembering(
-            partial(_earliest, self.run)
+            partial(_earliest, self.run, self.changes)
         )
 
     def following(self, hops: Hops) -> "AnchorChecks":
@@ -130,12 +132,12 @@ def _check_final(run_of: _RunOf, headers: Headers) -> None:
     check_final(run_of(headers, None)[0], 0)
 
 
-def _latest(run_of: _RunOf, headers: Headers, allowance: int) -> TimeBound:
-    return _writable(not_after(run_of(headers, None)[0], allowance))
+def _latest(run_of: _RunOf, changes: Changes, headers: Headers, allowance: int) -> TimeBound:
+    return _writable(not_after(run_of(headers, None)[0], allowance, changes))
 
 
-def _earliest(run_of: _RunOf, headers: Headers, name: Hash32, allowance: int) -> TimeBound:
-    return _writable(not_before(*run_of(headers, name), allowance))
+def _earliest(run_of: _RunOf, changes: Changes, headers: Headers, name: Hash32, allowance: int) -> TimeBound:
+    return _writable(not_before(*run_of(headers, name), allowance, changes))
 
 
 def _writable(bound: TimeBound) -> TimeBound:

@@ -6,6 +6,7 @@ The words of a verdict are made here, once, for the command, the pages and the r
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from perdure_anchor.coalitions import forgers, rivals, text_of
 from perdure_anchor.errors import PerdureError, VerificationError
 from perdure_anchor.evidence import Evidence, SignedCheckpoint
 from perdure_anchor.hashes import Address, Hash32
@@ -151,14 +152,7 @@ def _who_must_have_lied(findings: Findings) -> str:
 
 def _coalitions(findings: Findings) -> str:
     """Each set of liars that suffices: of the validators at the anchor's block, or of those before a change that was followed."""
-    now = findings.epoch()
-    texts = [f"{now.wanted_seals} of {len(now.validators)}"]
-    for change in findings.changes:
-        before = change.before
-        texts.append(
-            f"{before.wanted_seals} of the {len(before.validators)} before the change at block {change.after.from_block}"
-        )
-    return f"{', or '.join(texts)}, or whoever has their keys"
+    return f"{text_of(forgers(findings.epoch(), findings.changes))}, or whoever has their keys"
 
 
 def _notes(findings: Findings) -> list[str]:
@@ -183,10 +177,9 @@ def _notes_about_rivals(findings: Findings) -> list[str]:
     """A quorum's seals show that an honest validator took the block; that nobody took a rival of it is shown by less."""
     if findings.grade is not Grade.FINAL:
         return []
-    epoch = findings.epoch()
-    n = len(epoch.validators)
-    parted = f"{2 * epoch.wanted_seals - n} of {n} validators, while the network was parted"
-    return [f"that the chain went on from this block, and from no rival of it, is false by fewer: {parted}"]
+    parted = text_of(rivals(findings.epoch(), findings.changes))
+    rival = "that the chain went on from this block, and from no rival of it, is false already"
+    return [f"{rival} if the network was parted and validators lied: {parted}"]
 
 
 def _notes_about_times(findings: Findings) -> list[str]:

@@ -181,7 +181,9 @@ def test_one_proposer_many_times_is_one_proposers_word() -> None:
         assert not bound.complete
         assert bound.proposers == (accounts(4)[2].address,)
         assert (bound.first_block, bound.last_block) == (number, number)
-        assert bound.who_must_have_lied == f"the one proposer of block {number}: by one proposer's word"
+        assert bound.who_must_have_lied == (
+            f"the one proposer of block {number}: by one proposer's word; or whoever can invent blocks: 3 of 4 validators"
+        )
     assert not_after(run, 1).seconds == START + 7
     assert not_before(run, 2, 1).seconds == START + 7
 
@@ -190,7 +192,9 @@ def test_a_complete_bound_names_its_proposers_and_blocks() -> None:
     bound = not_after(run_of(7, [0, 0, 3, 5, 6], [START] * 5), 1)
     assert bound.complete
     assert bound.proposers == tuple(accounts(7)[position].address for position in (0, 3, 5))
-    assert bound.who_must_have_lied == "all 3 proposers of the blocks 1 to 4"
+    assert bound.who_must_have_lied == (
+        "all 3 proposers of the blocks 1 to 4; or whoever can invent blocks: 5 of 7 validators"
+    )
 
 
 def test_goquorums_coinbases_count_for_nothing() -> None:
@@ -257,5 +261,5 @@ def test_a_stranger_beyond_the_run_does_not_matter() -> None:
 
 def test_complete_is_counted_not_said() -> None:
     members = addresses(accounts(3))
-    assert TimeBound(0, members[:2], 2, 1, 2).complete
-    assert not TimeBound(0, members[:2], 3, 1, 2).complete
+    assert TimeBound(0, members[:2], 2, 1, 2, ()).complete
+    assert not TimeBound(0, members[:2], 3, 1, 2, ()).complete

@@ -1,5 +1,6 @@
 """An outcome as one JSON object: stable names for programs, all of them present in each line, null where nothing is known."""
 
+from perdure_anchor.coalitions import text_of
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import checksum_address
 from perdure_anchor.time_bounds import TimeBound
@@ -114,6 +115,7 @@ def _time_members(bound: TimeBound | None) -> dict[str, object] | None:
         "at": format_seconds(bound.seconds),
         "complete": bound.complete,
         "who_must_have_lied": [checksum_address(proposer) for proposer in bound.proposers],
+        "or_invented_by": text_of(bound.forgers),
         "wanted_proposers": bound.wanted,
         "first_block": bound.first_block,
         "last_block": bound.last_block,

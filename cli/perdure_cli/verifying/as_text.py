@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from perdure_anchor.coalitions import text_of
 from perdure_anchor.hashes import checksum_address
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import TimeBound
@@ -123,6 +124,7 @@ def _time(label: str, bound: TimeBound | None, allowance: int) -> Iterator[str]:
         yield row("", f"false only if these {len(bound.proposers)} validators lied: {names}")
     else:
         yield row("", f"by one proposer's word: {names}")
+    yield row("", f"or if whoever can invent the blocks did: {text_of(bound.forgers)} validators")
 
 
 def _claimed(verdict: Verdict) -> Iterator[str]:

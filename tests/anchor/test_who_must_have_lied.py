@@ -36,7 +36,7 @@ from tools.coalition_search import (
     rival_schedule,
 )
 from tools.forged_hops import Change, changes, forgeries, parted_before
-from tools.lying_clocks import KINDS, search_lies
+from tools.lying_clocks import KINDS, real_bound, search_lies
 from tools.parted_network import VALUES
 from tools.verdicts import without_anchor, without_checkpoint
 
@@ -323,6 +323,9 @@ def test_a_false_bound_takes_those_whom_it_names(chain: Chain, n: int) -> None:
         assert_in_table(time_statement(kind, complete), KIND_OF_CLOCK[chain], n, found)
         if found is not None:
             bound = lies.first[kind, complete].bound
+            real = real_bound(chain, kind, lies.first[kind, complete])
+            assert real is not None
+            assert (real.seconds, real.proposers) == (bound.seconds, bound.proposers)
             assert f"{forgers(chain.epoch(n), ())[0].text} validators" in bound.who_must_have_lied
             least = len(bound.proposers) if complete else 1
             assert found == min(least, bound.forgers[0].liars)

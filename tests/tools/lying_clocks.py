@@ -15,14 +15,16 @@ from functools import cache
 from itertools import product
 
 from perdure_anchor import rlp
+from perdure_anchor.engines import ENGINES
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.finality import Block, Run
-from perdure_anchor.hashes import keccak256
-from perdure_anchor.header import BlockHeader
+from perdure_anchor.hashes import keccak256, to_hex
+from perdure_anchor.header import BlockHeader, encode_header
 from perdure_anchor.time_bounds import TimeBound, not_after, not_before
-from simulated_chain import COINBASE, START, TIMESTAMP, plain_header, with_field
+from perdure_anchor.verify import verify
+from simulated_chain import COINBASE, START, TIMESTAMP, plain_header, tell, with_field
 from tools.accounts import accounts, addresses
-from tools.coalition_search import Chain
+from tools.coalition_search import Chain, Forge, headers_put
 
 PERIOD, HOUR, YEAR = 2, 3_600, 365 * 86_400
 LENGTH = 3
@@ -247,3 +249,40 @@ def search_lies(chain: Chain, n: int, thorough: bool = False) -> Lies:
             if liars == wanted and len(first) == len(KINDS):
                 break
     return Lies(first, tuple(unadmitted))
+
+
+# --- the same in an evidence file
+
+
+def real_bound(chain: Chain, kind: str, found: Falsehood) -> TimeBound | None:
+    """The bound that `verify` gives to evidence with these blocks, sealed by the keys of whom the story says."""
+    story = found.story
+    first = found.bound.first_block - 1
+    told = chain.told(story.n)
+    if kind == "not after":
+        # more blocks would complete a bound by one word, but where names count for nothing
+        end = found.bound.last_block if run_of(chain, story).epoch.coinbase_is_proposer else LENGTH
+        headers = _real_headers(chain, story, told.anchor_block.header)[:end]
+        return verify(headers_put(told.evidence, headers), told.trust).not_after
+    headers = _real_headers(chain, story, told.chain.blocks[1].header)[first:]
+    names = [ENGINES[chain.engine](header).hash for header in headers]
+    # the block that the bound is about is its last one
+    after = names[found.bound.last_block - 1 - first]
+    named = tell(replace(chain.story(story.n), slots=(("after", to_hex(after)),)))
+    evidence = replace(named.evidence, not_before=tuple(map(encode_header, headers)))
+    return verify(evidence, named.trust).not_before
+
+
+def _real_headers(chain: Chain, story: Story, first: BlockHeader) -> list[BlockHeader]:
+    """The story's blocks from ``first`` on, with the seals of their own round only."""
+    members = accounts(story.n)
+    forge, run = Forge(chain.engine, members), run_of(chain, replace(story, seals=SEALS[0]))
+    headers: list[BlockHeader] = []
+    block = first
+    for place, stamp in enumerate(story.stamps):
+        block = with_field(block, COINBASE, bytes(members[story.names[place]].address))
+        block = with_field(block, TIMESTAMP, rlp.encode_int(max(0, START + stamp)))
+        sealers = [member for member in members if member.address in run.blocks[place].sealers]
+        headers.append(forge.sealed(block, sealers))
+        block = forge.child(headers[-1])
+    return headers

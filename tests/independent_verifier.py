@@ -422,6 +422,7 @@ def read_event(topics, payload):
 
 def read_evidence(octets):
     refuse_unless(len(octets) <= 4194304, "EvidenceTooLarge")
+    refuse_unless(sum(octets.count(sign) for sign in (b",", b"[", b"{")) <= 65536, "EvidenceTooLarge")
     value = from_json(octets)
     refuse_unless(isinstance(value, dict), "NotEvidence")
     refuse_unless(value.get("format") == "perdure-evidence/1", "NotEvidence")
@@ -437,6 +438,9 @@ def read_evidence(octets):
         "not_before": unless_null(read_headers, value["not_before"]),
         "hops": [read_headers(item) for item in list_of(value["hops"], 16)],
     }
+    lists = [evidence["anchor"]["headers"] if evidence["anchor"] else [], evidence["not_before"] or []]
+    size = sum(len(header) for headers in lists + evidence["hops"] for header in headers)
+    refuse_unless(size <= 786432, "EvidenceTooLarge")
     refuse_unless(evidence["anchor"] is None or evidence["checkpoint"] is not None, "EvidenceError")
     return evidence
 
@@ -477,9 +481,11 @@ def read_checkpoint(value):
 
 def read_anchor(value):
     members_of(value, ("receipt_index", "receipt_nodes", "log_position", "headers"))
+    nodes = [from_base64(item, at_most=131072) for item in list_of(value["receipt_nodes"], 7)]
+    refuse_unless(sum(map(len, nodes)) <= 147456, "EvidenceTooLarge")
     return {
         "receipt_index": integer_of(value["receipt_index"], 65535),
-        "nodes": [from_base64(item, at_most=131072) for item in list_of(value["receipt_nodes"], 7)],
+        "nodes": nodes,
         "log_position": integer_of(value["log_position"], 4095),
         "headers": read_headers(value["headers"]),
     }
@@ -768,6 +774,7 @@ def has_list(block, epoch):
 
 
 def sealers_of(header, epoch):
+    refuse_unless(len(header.seals) <= len(epoch["validators"]), "TooManySeals")
     sealers = []
     accounts = [recover(header.digest, seal, 0) for seal in header.seals]
     for account in accounts:

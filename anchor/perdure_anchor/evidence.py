@@ -4,7 +4,7 @@ Parsing is strict and bounded, and judges nothing: lengths and types are checked
 Parts that are not there yet are null: evidence of a record can be given out before it is signed or anchored.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -46,6 +46,13 @@ MAX_RUN = 64
 MAX_HOPS = 16
 # a branch of 16 hashes is 532 bytes; the leaf holds the receipt, whose logs anybody can add to in his own transaction
 MAX_NODE_SIZE = 128 * 1024
+# all nodes of a proof: the leaf, and 16 KiB for what is above it
+MAX_NODES_SIZE = 144 * 1024
+# all headers of a file: whoever makes them up decides how many seals there are to recover, which is most of the work. It is
+# enough for two bounds of time that 128 validators make complete
+MAX_HEADERS_SIZE = 768 * 1024
+# commas and opening brackets, in strings too: a file has no more values than these, plus one. Disclosures can hold half of them
+MAX_SIGNS = 64 * 1024
 MAX_RECEIPT_INDEX = 2**16 - 1
 MAX_LOG_POSITION = 2**12 - 1
 
@@ -119,6 +126,9 @@ def parse_evidence(raw: bytes) -> Evidence:
     """Evidence from the bytes of a file; raises `EvidenceError`, `JsonError` or another `EncodingError`."""
     if len(raw) > MAX_EVIDENCE_SIZE:
         raise EvidenceTooLarge(f"evidence: got {len(raw)} bytes, want at most {MAX_EVIDENCE_SIZE}")
+    signs = sum(map(raw.count, (b",", b"[", b"{")))
+    if signs > MAX_SIGNS:
+        raise EvidenceTooLarge(f"evidence: got {signs} commas and opening brackets, want at most {MAX_SIGNS}")
     value = parse_json(raw, "evidence")
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise NotEvidence(f"evidence: does not say that its format is {FORMAT}")
@@ -139,11 +149,18 @@ def parse_record_part(top: dict[str, JsonValue], anchor_part: Callable[[], Ancho
 
 def parse_anchor_part(top: dict[str, JsonValue]) -> AnchorPart:
     """What stands under `ANCHOR_KEYS`."""
-    return (
-        None if top["anchor"] is None else _parse_anchor(top["anchor"]),
-        None if top["not_before"] is None else _parse_headers(top["not_before"], "not_before"),
-        tuple([_parse_headers(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)]),
-    )
+    anchor = None if top["anchor"] is None else _parse_anchor(top["anchor"])
+    not_before = None if top["not_before"] is None else _parse_headers(top["not_before"], "not_before")
+    hops = tuple([_parse_headers(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
+    lists = (() if anchor is None else anchor.headers, not_before or (), *hops)
+    _check_together("headers", [header for headers in lists for header in headers], MAX_HEADERS_SIZE)
+    return anchor, not_before, hops
+
+
+def _check_together(what: str, parts: Sequence[bytes], at_most: int) -> None:
+    size = sum(map(len, parts))
+    if size > at_most:
+        raise EvidenceTooLarge(f"{what}: got {size} bytes together, want at most {at_most}")
 
 
 def _parse_domain(value: JsonValue) -> RegistryDomain:
@@ -190,10 +207,12 @@ def _parse_checkpoint(value: JsonValue) -> SignedCheckpoint:
 
 def _parse_anchor(value: JsonValue) -> AnchorProof:
     members = take_object(value, "anchor", ("receipt_index", "receipt_nodes", "log_position", "headers"))
-    nodes = take_list(members["receipt_nodes"], "receipt_nodes", MAX_PROOF_NODES)
+    items = take_list(members["receipt_nodes"], "receipt_nodes", MAX_PROOF_NODES)
+    nodes = tuple([parse_base64(node, "receipt node", at_most=MAX_NODE_SIZE) for node in items])
+    _check_together("receipt_nodes", nodes, MAX_NODES_SIZE)
     return AnchorProof(
         receipt_index=take_integer(members["receipt_index"], "receipt_index", MAX_RECEIPT_INDEX),
-        receipt_nodes=tuple(parse_base64(node, "receipt node", at_most=MAX_NODE_SIZE) for node in nodes),
+        receipt_nodes=nodes,
         log_position=take_integer(members["log_position"], "log_position", MAX_LOG_POSITION),
         headers=_parse_headers(members["headers"], "anchor headers"),
     )

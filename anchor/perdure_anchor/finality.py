@@ -40,6 +40,10 @@ class DoubledSeal(VerificationError):
     """Two seals of one header by the same validator."""
 
 
+class TooManySeals(VerificationError):
+    """A header has more seals than the epoch has validators, so some are foreign or doubled: found before any is recovered."""
+
+
 class ValidatorListMismatch(VerificationError):
     """A header lists other validators than the epoch, on a client that checks lists."""
 
@@ -193,15 +197,22 @@ def _check_list(sealed: SealedHeader, epoch: Epoch) -> None:
 
 
 def _sealers(sealed: SealedHeader, epoch: Epoch) -> frozenset[Address]:
-    signers = sealed.signers()
-    for position, signer in enumerate(signers):
-        if signer not in epoch.validators:
+    """Who sealed the header. Each seal costs a recovery, so one for each validator is all that is worth looking at."""
+    members = epoch.members
+    if len(sealed.seals) > len(members):
+        raise TooManySeals(
+            f"block {sealed.number}: got {len(sealed.seals)} seals, want at most one of each of {len(members)} validators"
+        )
+    sealers: set[Address] = set()
+    for position, signer in enumerate(sealed.signers()):
+        if signer not in members:
             raise ForeignSeal(
                 f"block {sealed.number}: seal {position} is by {to_hex(signer)}, who is no validator"
             )
-        if signer in signers[:position]:
+        if signer in sealers:
             raise DoubledSeal(f"block {sealed.number}: {to_hex(signer)} has sealed twice")
-    return frozenset(signers)
+        sealers.add(signer)
+    return frozenset(sealers)
 
 
 def check_final(run: Run, position: int) -> None:

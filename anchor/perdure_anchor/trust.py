@@ -58,6 +58,11 @@ class Epoch:
     curve: str
     validators: tuple[Address, ...]
 
+    @property
+    def members(self) -> frozenset[Address]:
+        """The validators as a set, for looking up many."""
+        return frozenset(self.validators)
+
     def covers(self, block_number: int) -> bool:
         return self.from_block <= block_number and (self.to_block is None or block_number <= self.to_block)
 

@@ -270,6 +270,49 @@ def test_bounds_the_file() -> None:
     assert parse_evidence(RAW + b" " * (MAX_EVIDENCE_SIZE - len(RAW))) == EVIDENCE
 
 
+def sized(parts: list[int]) -> list[str]:
+    return [octets(size) for size in parts]
+
+
+def test_bounds_the_headers_together() -> None:
+    """Three lists of them, and hops: what they hold together decides how many seals there are to recover."""
+    members = copy.deepcopy(VALUE)
+    members["anchor"]["headers"] = sized([32_768] * 20)
+    members["not_before"] = sized([32_768] * 2)
+    members["hops"] = [sized([32_768]), sized([32_767, 1])]
+    parse_evidence(json.dumps(members).encode())
+    for grown in (["anchor", "headers"], ["not_before"], ["hops", 0], ["hops", 1]):
+        larger = copy.deepcopy(members)
+        place = larger
+        for step in grown:
+            place = place[step]
+        place.append(octets(1))
+        with pytest.raises(EvidenceTooLarge, match="headers: got 786433 bytes together, want at most 786432"):
+            parse_evidence(json.dumps(larger).encode())
+
+
+def test_bounds_the_nodes_together() -> None:
+    members = copy.deepcopy(VALUE)
+    members["anchor"]["receipt_nodes"] = sized([131_072, 16_384])
+    parse_evidence(json.dumps(members).encode())
+    members["anchor"]["receipt_nodes"] = sized([131_072, 16_384, 1])
+    with pytest.raises(
+        EvidenceTooLarge, match="receipt_nodes: got 147457 bytes together, want at most 147456"
+    ):
+        parse_evidence(json.dumps(members).encode())
+
+
+@pytest.mark.parametrize("sign", [",", "[", "{"])
+def test_bounds_how_many_values_there_can_be(sign: str) -> None:
+    """Counted in the bytes, before a decoder makes objects of them: in strings they mean nothing, and count too."""
+    plain = json.dumps(VALUE)
+    room = 65_536 - sum(map(plain.count, ",[{"))
+    with pytest.raises(OriginError):
+        parse_evidence(json.dumps(VALUE | {"origin": room * sign}).encode())
+    with pytest.raises(EvidenceTooLarge, match="got 65537 commas and opening brackets, want at most 65536"):
+        parse_evidence(json.dumps(VALUE | {"origin": (room + 1) * sign}).encode())
+
+
 def test_bounds_the_disclosures_together_in_bytes() -> None:
     """Counted in UTF-8: letters beyond ASCII take more than one byte."""
     members = copy.deepcopy(VALUE)

@@ -16,6 +16,7 @@ from perdure_anchor.finality import (
     ForeignSeal,
     NoEpoch,
     TooFewSeals,
+    TooManySeals,
     ValidatorListMismatch,
     check_final,
     link_run,
@@ -197,6 +198,11 @@ BAD_SEALS: dict[str, tuple[BlockHeader, type[PerdureError], str]] = {
         with_extra(HEADERS[1], seals=(*SEALS[:2], high_s_twin(SEALS[1]))),
         DoubledSeal,
         "has sealed twice",
+    ),
+    "more than there are validators": (
+        with_extra(HEADERS[1], seals=(bytes(65),) * 5),
+        TooManySeals,
+        "block 1: got 5 seals, want at most one of each of 4 validators",
     ),
     "seals of round 0 under round 1": (
         with_extra(HEADERS[1], seals=SEALS, round=1),

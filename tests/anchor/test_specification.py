@@ -309,6 +309,9 @@ def test_the_table_of_slots_is_the_librarys():
     ("phrase", "number"),
     [
         ("at most {} bytes (`EvidenceTooLarge`", evidence_file.MAX_EVIDENCE_SIZE),
+        ("wherever they stand, are together at most {} (", evidence_file.MAX_SIGNS),
+        ("together at most {} bytes (`EvidenceTooLarge`) |", evidence_file.MAX_NODES_SIZE),
+        ("those of hops included, are together at most {} bytes", evidence_file.MAX_HEADERS_SIZE),
         ("in the file are together at most {} bytes", MAX_DISCLOSURES_SIZE),
         ("| list of at most {}, each base64 of 32 bytes", evidence_file.MAX_PATH),
         ("integer, 0 to {}: the transaction's position", evidence_file.MAX_RECEIPT_INDEX),

@@ -132,6 +132,23 @@ def test_an_anchor_whose_receipts_are_gone_is_confirmed_anew(site: Site) -> None
     assert site.sent() == 1
 
 
+def test_an_anchor_that_was_buried_in_a_receipt_is_confirmed_anew(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receipt too large to be shown, as a relay can make one: here by a bound that the first receipt, with two events, exceeds."""
+    site.add(1)
+    site.seal()
+    relay_for(site)
+    (first,) = anchored_blocks(site)
+    monkeypatch.setattr("perdure_node.anchor_place.MAX_NODE_SIZE", 690)
+    site.sync()
+    verdict = site.verdict(1)
+    assert verdict.ok
+    assert verdict.anchor is not None
+    assert verdict.anchor.first_block == first < verdict.anchor.block_number
+    assert site.sent() == 1
+
+
 def anchored_blocks(site: Site) -> list[int]:
     with site.network.anchor_chain() as chain:
         stored = newest_checkpoint(site.vault)

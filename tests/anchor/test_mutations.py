@@ -4,22 +4,16 @@ A change is refused while it is read, or the verdict is no, or the verdict claim
 copy's seals) or less: a bound of time that is gone or by one proposer's word, where headers were taken away.
 """
 
-import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from random import Random
-from typing import Any
 
 import pytest
-from perdure_anchor.errors import EncodingError, PerdureError, VerificationError
-from perdure_anchor.evidence import Evidence, encode_evidence, parse_evidence
+from perdure_anchor.evidence import Evidence, encode_evidence
 from perdure_anchor.header import encode_header
-from perdure_anchor.time_bounds import AHEAD_OF_CLOCK, DEFAULT_CLOCK_ALLOWANCE, TimeBound
-from perdure_anchor.trust import TrustFile
-from perdure_anchor.verdict import Verdict
-from perdure_anchor.verify import verify
-from simulated_chain import DOCUMENT, PLAIN, Story, Told, accounts, copy_of, sealed, tell, with_anchor
+from simulated_chain import PLAIN, Story, Told, accounts, copy_of, sealed, tell, with_anchor
+from tools.claims import Case, case_from, judge
 from tools.mutations import KINDS, mutate
 
 EACH = 1_100
@@ -35,41 +29,6 @@ STORIES = {
     "copies": Story(client="devnet"),
     "long runs": Story(validators=5),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Valid evidence as bytes, and what it claims; ``weaker`` are the bounds that one proposer's word would give."""
-
-    raw: bytes
-    trust: TrustFile
-    claims: tuple[Any, ...]
-    not_before: TimeBound
-    not_after: TimeBound
-    weaker: tuple[int, int]
-
-
-def claims_of(verdict: Verdict) -> tuple[Any, ...]:
-    """Everything that a verdict says was shown or claimed, but for the bounds of time."""
-    return (
-        verdict.grade,
-        verdict.origin.text,
-        verdict.origin.site,
-        verdict.leaf_hash,
-        verdict.index,
-        verdict.size,
-        verdict.root,
-        verdict.key,
-        # which seals and how many headers stand in the file is free, and so is what is counted of them
-        verdict.anchor and replace(verdict.anchor, sealers=0, descendants=0),
-        verdict.validator_changes,
-        verdict.document,
-        verdict.claims,
-        json.dumps(verdict.disclosed, sort_keys=True),
-        verdict.hidden,
-        verdict.who_must_have_lied,
-        verdict.notes,
-    )
 
 
 def evidence_of(name: str, told: Told) -> Evidence:
@@ -90,54 +49,8 @@ def evidence_of(name: str, told: Told) -> Evidence:
 def case_of(name: str) -> Case:
     told = tell(STORIES[name])
     raw = encode_evidence(evidence_of(name, told))
-    verdict = verify(parse_evidence(raw), told.trust, DOCUMENT)
-    assert verdict.ok
-    assert verdict.not_before is not None
-    assert verdict.not_after is not None
-    margin = AHEAD_OF_CLOCK + DEFAULT_CLOCK_ALLOWANCE
-    weaker = (
-        told.after_block.header.timestamp - margin,
-        told.anchor_block.header.timestamp + margin,
-    )
-    return Case(raw, told.trust, claims_of(verdict), verdict.not_before, verdict.not_after, weaker)
-
-
-def claims_no_more(bound: TimeBound | None, before: TimeBound, weaker: int) -> bool:
-    """Whether a bound is the one before, or says of itself that it is one proposer's word about the same block."""
-    if bound is None or bound == before:
-        return True
-    return not bound.complete and len(bound.proposers) <= 1 and bound.seconds == weaker
-
-
-def judge(raw: bytes, case: Case) -> str:
-    """How it ended; raises `AssertionError` for a claim that is new, and lets any other exception through."""
-    try:
-        evidence = parse_evidence(raw)
-    except PerdureError as error:
-        assert_named(error)
-        return type(error).__name__
-    verdict = verify(evidence, case.trust, DOCUMENT)
-    for error in verdict.errors:
-        assert_named(error)
-    if not verdict.ok:
-        assert verdict.errors
-        return type(verdict.errors[0]).__name__
-    assert claims_of(verdict) == case.claims
-    assert verdict.not_after is not None
-    assert claims_no_more(verdict.not_before, case.not_before, case.weaker[0])
-    assert claims_no_more(verdict.not_after, case.not_after, case.weaker[1])
-    return "accepted"
-
-
-def assert_named(error: PerdureError) -> None:
-    """A class of its own among those that mean no; a message that can be printed anywhere."""
-    assert isinstance(error, EncodingError | VerificationError)
-    assert type(error) not in (EncodingError, VerificationError)
-    message = str(error)
-    assert message.isprintable()
-    assert message
-    assert len(message) < 400
-    assert not message.endswith(".")
+    times = (told.after_block.header.timestamp, told.anchor_block.header.timestamp)
+    return case_from(raw, told.trust, times)
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -7,7 +7,16 @@ from typing import Any
 import independent_verifier
 import pytest
 from perdure_anchor.base64_text import Base64Error, encode_base64
-from perdure_anchor.evidence import MAX_NODE_SIZE, encode_evidence, parse_evidence
+from perdure_anchor.errors import PerdureError
+from perdure_anchor.evidence import (
+    MAX_HEADERS_SIZE,
+    MAX_NODE_SIZE,
+    MAX_NODES_SIZE,
+    MAX_SIGNS,
+    EvidenceTooLarge,
+    encode_evidence,
+    parse_evidence,
+)
 from perdure_anchor.header import MAX_HEADER_SIZE
 from perdure_anchor.trust_file import TrustFileError, encode_trust_file, parse_trust_file
 from simulated_chain import tell
@@ -76,6 +85,39 @@ def test_bytes_in_base64(path: tuple[str | int, ...], size: int) -> None:
         parse_evidence(beyond)
     with pytest.raises(independent_verifier.Refused, match="Base64Error"):
         independent_verifier.read_evidence(beyond)
+
+
+def with_parts(key: tuple[str, str], sizes: list[int]) -> bytes:
+    value = json.loads(encode_evidence(tell().evidence))
+    value[key[0]][key[1]] = [encode_base64(bytes(size)) for size in sizes]
+    return json.dumps({**value, "not_before": None}).encode()
+
+
+@pytest.mark.parametrize(
+    ("key", "sizes"),
+    [(("anchor", "receipt_nodes"), [131_072, 16_384]), (("anchor", "headers"), [32_768] * 24)],
+)
+def test_bytes_together(key: tuple[str, str], sizes: list[int]) -> None:
+    at, beyond = with_parts(key, sizes), with_parts(key, [*sizes, 1])
+    assert sum(sizes) in (MAX_NODES_SIZE, MAX_HEADERS_SIZE)
+    parse_evidence(at)
+    independent_verifier.read_evidence(at)
+    with pytest.raises(EvidenceTooLarge):
+        parse_evidence(beyond)
+    with pytest.raises(independent_verifier.Refused, match="EvidenceTooLarge"):
+        independent_verifier.read_evidence(beyond)
+
+
+def test_commas_and_brackets() -> None:
+    raw = encode_evidence(tell().evidence)
+    room = MAX_SIGNS - sum(map(raw.count, (b",", b"[", b"{")))
+    at, beyond = raw + b"," * room, raw + b"," * (room + 1)
+    for fault, octets in (("JsonError", at), ("EvidenceTooLarge", beyond)):
+        with pytest.raises(PerdureError) as caught:
+            parse_evidence(octets)
+        assert type(caught.value).__name__ == fault
+        with pytest.raises(independent_verifier.Refused, match=fault):
+            independent_verifier.read_evidence(octets)
 
 
 def with_entries(key: str, count: int) -> bytes:

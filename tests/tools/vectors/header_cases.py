@@ -314,6 +314,13 @@ def _seals() -> dict[str, Case]:
             },
         ),
         **_cases(
+            "TooManySeals",
+            {
+                "five-seals-of-four": ("a seal of each of four validators, and one more", with_seals(*seals, seals[0])),
+                "four-and-a-stranger": ("a seal of each of four validators, and a stranger's", with_headers(sealed(BLOCK, [*FOUR, STRANGER]))),
+            },
+        ),
+        **_cases(
             "DoubledSeal",
             {
                 "doubled-seal": ("one seal twice", with_seals(*seals[:3], seals[0])),

@@ -80,7 +80,8 @@ def _refused() -> dict[str, tuple[str, str, bytes]]:
         "hop-with-a-gap": ("BrokenRun", "a block is left out", hops((FIRST, CHANGED.chain.blocks[FIRST.number + 2].raw))),
         "hop-not-linked": ("BrokenRun", "the second block names another parent", hops((FIRST, unlinked))),
         "hop-doubled-header": ("DoubledHeader", "the same header twice in it", hops((FIRST, FIRST))),
-        "hop-doubled-seal": ("DoubledSeal", "one seal twice", hops((sealed(FIRST, (*FIVE, FIVE[0])),))),
+        "hop-doubled-seal": ("DoubledSeal", "one seal twice", hops((sealed(FIRST, (*FIVE[:4], FIVE[0])),))),
+        "hop-with-too-many-seals": ("TooManySeals", "a seal of each of the five new validators, and one more", hops((sealed(FIRST, (*FIVE, FIVE[0])),))),
         "hop-high-s-twin": ("DoubledSeal", "a seal and its twin with the high s", hops((_with_twin(),))),
         "hop-seal-of-zeros": (signature, "a seal of zero bytes", hops((with_extra(FIRST, seals=(bytes(65),)),))),
         "hop-of-another-engine": ("WrongEngine", "a nonce that QBFT does not write", hops((with_field(FIRST, NONCE, b"perdure!"),))),
@@ -90,7 +91,7 @@ def _refused() -> dict[str, tuple[str, str, bytes]]:
 
 
 def _with_twin() -> BlockHeader:
-    header = sealed(FIRST, FIVE)
+    header = sealed(FIRST, FIVE[:4])
     seals = qbft.parse_extra_data(header.extra_data).seals
     return with_extra(header, seals=(*seals, high_s_twin(seals[0])))
 

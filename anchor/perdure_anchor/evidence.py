@@ -51,6 +51,8 @@ MAX_NODES_SIZE = 144 * 1024
 # all headers of a file: whoever makes them up decides how many seals there are to recover, which is most of the work. It is
 # enough for two bounds of time that 128 validators make complete
 MAX_HEADERS_SIZE = 768 * 1024
+# what a writer allows for each of the two runs, so that both fit
+MAX_RUN_SIZE = MAX_HEADERS_SIZE // 2
 # commas and opening brackets, in strings too: a file has no more values than these, plus one. Disclosures can hold half of them
 MAX_SIGNS = 64 * 1024
 MAX_RECEIPT_INDEX = 2**16 - 1

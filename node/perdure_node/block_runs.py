@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from perdure_anchor.engines import ENGINES
 from perdure_anchor.errors import EncodingError, VerificationError
-from perdure_anchor.evidence import MAX_RUN
+from perdure_anchor.evidence import MAX_RUN, MAX_RUN_SIZE
 from perdure_anchor.finality import NoEpoch, Run, link_run
 from perdure_anchor.header import BlockHeader, encode_header
 from perdure_anchor.time_bounds import wanted_proposers
@@ -71,7 +71,10 @@ def _headers_back(client: ChainClient, trust: TrustFile, head: int) -> list[Bloc
     first = max(1, epoch.from_block, head - MAX_RUN + 1)
     headers: list[BlockHeader] = []
     for number in range(head, first - 1, -1):
-        headers.insert(0, client.fetch_header(number))
+        header = client.fetch_header(number)
+        if sum(len(encode_header(each)) for each in (header, *headers)) > MAX_RUN_SIZE:
+            break
+        headers.insert(0, header)
         if _has_wanted_proposers(headers, epoch) and _has_wanted_seals(headers, epoch):
             break
     return headers or [client.fetch_header(head)]

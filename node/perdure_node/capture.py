@@ -7,7 +7,7 @@ evidence of one of the checkpoint's records: nothing is judged here a second tim
 from dataclasses import replace
 
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.evidence import MAX_RUN, AnchorProof
+from perdure_anchor.evidence import MAX_RUN, MAX_RUN_SIZE, AnchorProof
 from perdure_anchor.finality import TooFewSeals, ValidatorListMismatch, link_run, parse_headers
 from perdure_anchor.header import encode_header, parse_header
 from perdure_anchor.log import leaf_hash
@@ -96,8 +96,10 @@ def _lengthened(chain: AnchorChain, proof: AnchorProof, block_number: int) -> tu
     count = len(proof.headers)
     if count >= MAX_RUN or block_number + count > chain.client.head_number():
         return proof, False
-    header = encode_header(chain.client.fetch_header(block_number + count))
-    return replace(proof, headers=(*proof.headers, header)), True
+    headers = (*proof.headers, encode_header(chain.client.fetch_header(block_number + count)))
+    if sum(map(len, headers)) > MAX_RUN_SIZE:
+        return proof, False
+    return replace(proof, headers=headers), True
 
 
 def _stored_if_final(

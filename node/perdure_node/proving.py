@@ -6,9 +6,10 @@ of the record is chosen here, slot by slot; whether it holds is for `perdure_anc
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from itertools import chain
 
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.evidence import Evidence, Hops, SignedCheckpoint, Slot
+from perdure_anchor.evidence import MAX_HEADERS_SIZE, Evidence, Headers, Hops, SignedCheckpoint, Slot
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import inclusion_proof, verify_inclusion
 from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
@@ -198,15 +199,8 @@ def evidence_of(
     # without the slot the headers would prove nothing
     block = older_than(anchor, known_block(vault.database, after_block))
     hops = hop_table(vault.database, vault.trust)
-    return Evidence(
-        domain=vault.trust.domain,
-        origin=vault.origin,
-        slots=slots,
-        checkpoint=checkpoint,
-        anchor=anchor.proof,
-        not_before=None if block is None else block.headers,
-        hops=hops_between(hops, block, anchor),
-    )
+    not_before, route = lower_bound(hops, block, anchor)
+    return Evidence(vault.trust.domain, vault.origin, slots, checkpoint, anchor.proof, not_before, route)
 
 
 def older_than(anchor: StoredAnchor, block: KnownBlock | None) -> KnownBlock | None:
@@ -214,9 +208,19 @@ def older_than(anchor: StoredAnchor, block: KnownBlock | None) -> KnownBlock | N
     return None if block is None or block.number >= anchor.block_number else block
 
 
-def hops_between(table: HopTable, after: KnownBlock | None, anchor: StoredAnchor) -> Hops:
-    """The fewest hops that show the validators of the known block that a record names, and those of its anchor's block."""
-    return table.leading_through(*(() if after is None else (after.number,)), anchor.block_number)
+def lower_bound(
+    table: HopTable, block: KnownBlock | None, anchor: StoredAnchor
+) -> tuple[Headers | None, Hops]:
+    """The headers of the known block that a record names, and the fewest hops to its validators and the anchor's.
+
+    Without the block where all of it would be more than evidence can hold: a record without a lower bound is better than none.
+    """
+    if block is not None:
+        hops = table.leading_through(block.number, anchor.block_number)
+        parts = (*anchor.proof.headers, *block.headers, *chain.from_iterable(hops))
+        if sum(map(len, parts)) <= MAX_HEADERS_SIZE:
+            return block.headers, hops
+    return None, table.leading_through(anchor.block_number)
 
 
 def checkpoint_of(vault: Vault, anchor: StoredAnchor) -> StoredCheckpoint:

@@ -24,7 +24,7 @@ from perdure_node.proving import (
     Proof,
     checkpoint_of,
     damaged_log,
-    hops_between,
+    lower_bound,
     older_than,
     signed_checkpoint,
     slot_texts,
@@ -118,14 +118,15 @@ class Prover:
         texts = slot_texts(record, opened)
         after_block = record.after_block if opened is not None and "after" in self._shown else None
         block = None if after_block is None else older_than(anchor, chunk.known.get(after_block))
+        not_before, hops = lower_bound(self._hops, block, anchor)
         evidence = Evidence(
             domain=self._domain,
             origin=self._origin,
             slots=texts.shown(self._shown),
             checkpoint=signed_checkpoint(checkpoint, record.leaf_hash, record.index, path),
             anchor=anchor.proof,
-            not_before=None if block is None else block.headers,
-            hops=hops_between(self._hops, block, anchor),
+            not_before=not_before,
+            hops=hops,
         )
         document = None if opened is None else opened.document_sha256
         return Proof(evidence, record.index, record.leaf_hash, document, anchor.block_number)

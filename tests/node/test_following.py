@@ -286,3 +286,36 @@ def test_a_change_that_came_and_went_while_an_anchor_was_under_way(site: Site) -
     network.pass_time(3)
     site.sync()
     assert len(site.verdict(1).validator_changes) == 1
+
+
+def test_a_lower_bound_that_does_not_fit_is_left_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Very many validators: the record goes without, rather than its evidence not being readable."""
+    site.sync()
+    site.add(1)
+    site.sync()
+    whole = evidence_of(site, 1)
+    assert whole.not_before is not None
+    assert whole.anchor is not None
+    room = sum(map(len, whole.anchor.headers)) + sum(map(len, whole.not_before))
+    monkeypatch.setattr("perdure_node.proving.MAX_HEADERS_SIZE", room)
+    assert evidence_of(site, 1) == whole
+    monkeypatch.setattr("perdure_node.proving.MAX_HEADERS_SIZE", room - 1)
+    assert evidence_of(site, 1) == replace(whole, not_before=None)
+    assert [proof.evidence for proof in prove_all(site.vault)] == [evidence_of(site, 1)]
+
+
+def test_runs_end_where_evidence_could_not_hold_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_header = len(site.network.chain.head.header.fields[12]) + 700
+    for module in ("capture", "block_runs"):
+        monkeypatch.setattr(f"perdure_node.{module}.MAX_RUN_SIZE", one_header)
+    site.sync()
+    site.add(1)
+    site.sync()
+    evidence = evidence_of(site, 1)
+    assert evidence.anchor is not None
+    assert evidence.not_before is not None
+    assert (len(evidence.anchor.headers), len(evidence.not_before)) == (1, 1)
+    verdict = verdict_on(evidence, site.vault.trust, 1)
+    assert verdict.ok
+    assert verdict.not_after is not None
+    assert not verdict.not_after.complete

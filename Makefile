@@ -16,7 +16,7 @@ COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli 
 	devnet/perdure_devnet node/perdure_node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-chains torture lint bench lock clean
+.PHONY: help demo test test-chains coverage mutants torture lint bench lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,9 +32,16 @@ test-chains: $(VENV)/.for-developers ## run the tests against geth and anvil, wh
 	@PYTHONPATH=tests $(BIN)/python -m tools.chain_tools
 	$(BIN)/pytest $(TESTS) -m real_chain tests/real_chains tests/contracts/test_real_chains.py
 
-torture: $(VENV)/.for-developers ## kill, damage and play the vault for an hour or so
+coverage: $(VENV)/.for-developers ## run the library's tests, and fail unless they take each of its branches
+	$(BIN)/pytest $(TESTS) --cov --cov-report=term --cov-fail-under=100 tests/anchor
+
+mutants: $(VENV)/.for-developers ## break each check of the verification code and see that a test notices, for some hours
+	cd tests && ../$(BIN)/python -m tools.mutants
+
+torture: $(VENV)/.for-developers ## kill, damage and play the vault, and change evidence 100,000 times, for an hour or so
 	PERDURE_TORTURE=1000 $(BIN)/pytest $(TESTS) tests/node/test_killed.py tests/node/test_vault_model.py \
-		tests/node/test_vault_faults.py tests/anchor/test_who_must_have_lied.py
+		tests/node/test_vault_faults.py tests/anchor/test_who_must_have_lied.py tests/anchor/test_fuzzing.py \
+		tests/anchor/test_worst_cases.py
 
 lint: $(VENV)/.for-developers ## check style and types
 	$(BIN)/ruff check .

@@ -302,6 +302,14 @@ def test_bounds_the_nodes_together() -> None:
         parse_evidence(json.dumps(members).encode())
 
 
+@pytest.mark.parametrize("slot", [{"value": 1}, {}, {"digest": octets(32), "disclosure": "x"}, "x"])
+def test_a_slot_has_a_disclosure_or_a_digest(slot: object) -> None:
+    members = copy.deepcopy(VALUE)
+    members["slots"][4] = slot
+    with pytest.raises(EvidenceError, match="slot document_type: want an object with either"):
+        parse_evidence(json.dumps(members).encode())
+
+
 @pytest.mark.parametrize("sign", [",", "[", "{"])
 def test_bounds_how_many_values_there_can_be(sign: str) -> None:
     """Counted in the bytes, before a decoder makes objects of them: in strings they mean nothing, and count too."""

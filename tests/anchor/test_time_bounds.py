@@ -164,6 +164,10 @@ def test_the_latest_of_the_run_counts_for_not_after_and_the_earliest_for_not_bef
     assert not_before(run, 2, 0).seconds == START + 5 - AHEAD_OF_CLOCK
 
 
+def test_the_allowance_is_a_second_unless_another_is_asked_for() -> None:
+    assert (AHEAD_OF_CLOCK, DEFAULT_CLOCK_ALLOWANCE) == (1, 1)
+
+
 def test_a_second_ahead_and_a_second_for_clocks() -> None:
     assert (AHEAD_OF_CLOCK, DEFAULT_CLOCK_ALLOWANCE) == (1, 1)
 

@@ -142,6 +142,18 @@ def test_a_closed_last_epoch_is_followed_from_its_end() -> None:
     assert fault_of(verify(told.evidence, later, DOCUMENT)) == (6, NoEpoch)
 
 
+def test_the_schedule_stays_whole_when_a_change_is_followed() -> None:
+    """Earlier epochs stay, an open one ends just before the change, a closed one where it ended."""
+    told = tell(Story(changes=(FIVE,)))
+    headers = [parse_header(raw) for raw in told.evidence.hops[0]]
+    first, only = headers[0].number, told.trust.epochs[0]
+    earlier, last = replace(only, to_block=1), replace(only, from_block=2)
+    for end, ended in ((None, first - 1), (first - 2, first - 2)):
+        trust = replace(told.trust, epochs=(earlier, replace(last, to_block=end)))
+        epochs = follow_hops(trust, [headers]).trust.epochs
+        assert [(epoch.from_block, epoch.to_block) for epoch in epochs] == [(0, 1), (2, ended), (first, None)]
+
+
 def test_hops_without_an_anchor_are_not_looked_at() -> None:
     told = tell(Story(changes=(FIVE,), pinned=True))
     broken = replace(told.evidence, anchor=None, not_before=None, hops=((b"no header",),))

@@ -8,7 +8,7 @@ from perdure_anchor.time_bounds import ForeignProposer
 from perdure_anchor.trust import Epoch
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify import AfterHidden, AfterNotBefore
-from simulated_chain import COINBASE, Story, account, tell, with_anchor, with_field
+from simulated_chain import COINBASE, TIMESTAMP, Story, account, tell, with_anchor, with_field
 from tools.verdicts import errors_of, headers_put, hidden, verdict_of
 
 TOLD = tell()
@@ -71,6 +71,19 @@ def test_a_fault_of_the_lower_bound_leaves_the_upper_one() -> None:
     assert verdict.not_before is None
     assert verdict.grade is Grade.FINAL
     assert not verdict.ok
+
+
+def test_bounds_that_exclude_each_other_are_told_of() -> None:
+    """Proposers who put the anchor's blocks long before the block that the record names."""
+    early = Story(edit_anchor_header=lambda header: with_field(header, TIMESTAMP, b"\1"), client="goquorum")
+    told = tell(early)
+    verdict = verdict_of(told.evidence, told.trust)
+    assert verdict.ok
+    assert verdict.not_before is not None
+    assert verdict.not_after is not None
+    assert verdict.not_before.seconds > verdict.not_after.seconds
+    assert any("bounds of time exclude each other" in note for note in verdict.notes)
+    assert not any("exclude each other" in note for note in verdict_of(EVIDENCE, TOLD.trust).notes)
 
 
 def test_both_bounds_can_fail() -> None:

@@ -49,13 +49,19 @@ def claims_of(verdict: Verdict) -> tuple[Any, ...]:
         json.dumps(verdict.disclosed, sort_keys=True),
         verdict.hidden,
         verdict.who_must_have_lied.partition(", or ")[0],
-        [note for note in verdict.notes if "followed through changes" not in note],
+        # with the changes go those whose lies would suffice: of them the validators at the anchor's block stay the same
+        [note.partition(", or ")[0] for note in verdict.notes if "followed through changes" not in note],
     )
+
+
+def _shown(bound: TimeBound) -> tuple[Any, ...]:
+    """A bound without those who could have invented its blocks, who depend on the changes that were followed."""
+    return bound.seconds, bound.proposers, bound.wanted, bound.first_block, bound.last_block
 
 
 def claims_no_more(bound: TimeBound | None, before: TimeBound, weaker: int) -> bool:
     """Whether a bound is the one before, or says of itself that it is one proposer's word about the same block."""
-    if bound is None or bound == before:
+    if bound is None or _shown(bound) == _shown(before):
         return True
     return not bound.complete and len(bound.proposers) <= 1 and bound.seconds == weaker
 

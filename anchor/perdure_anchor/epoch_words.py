@@ -62,14 +62,18 @@ def epoch_headline(epoch: Epoch) -> str:
     return f"{epoch_range(epoch)}, {epoch.client} {epoch.consensus}, {seals}"
 
 
-def epoch_end(epoch: Epoch) -> str:
+def epoch_end(epoch: Epoch, *, is_last: bool) -> str:
     """Whether the epoch is open or closed, and what follows from it."""
     keys = f"whoever ever has {epoch.wanted_seals} of the {len(epoch.validators)} keys"
     if epoch.to_block is None:
         return (
             f"open: the set is taken as still in force; {keys} can forge any block from {epoch.from_block} on"
         )
-    return f"closed: a newer version may not change it; {keys} can forge blocks of these numbers only"
+    closed = f"closed: a newer version may not change it; {keys} can forge blocks of these numbers"
+    if is_last and epoch.can_be_followed:
+        # by a hop, which is a block of the set that it leads to
+        return f"{closed}, and a change to other validators after them"
+    return f"{closed} only"
 
 
 def epoch_weakness(epoch: Epoch) -> str | None:
@@ -91,7 +95,7 @@ def epoch_lines(epoch: Epoch, *, is_last: bool) -> Iterator[tuple[str, str]]:
     """All that is to be said of an epoch, as labels and texts; the validators' accounts come last."""
     worth = block_worth(epoch)
     yield "epoch", epoch_headline(epoch)
-    yield "", epoch_end(epoch)
+    yield "", epoch_end(epoch, is_last=is_last)
     weakness = epoch_weakness(epoch)
     if weakness is not None:
         yield "", weakness

@@ -54,7 +54,7 @@ class TimeBound:
             )
         else:
             liars = f"the one proposer of block {self.first_block}: by one proposer's word"
-        return f"{liars}; or whoever can invent blocks: {text_of(self.forgers)} validators"
+        return f"{liars}; or whoever can invent blocks, of the validators {text_of(self.forgers)}"
 
 
 def wanted_proposers(validators: int) -> int:

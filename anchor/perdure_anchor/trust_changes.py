@@ -192,9 +192,11 @@ def _epoch_name(epoch: Epoch) -> str:
 def _added_epoch(old: TrustFile, new: TrustFile, added: Epoch) -> Iterator[Change]:
     """A new epoch, with who joins and who leaves against the epoch before it."""
     is_past = added.from_block < old.epochs[-1].from_block
-    caution = "blocks of the past that could not be judged are judged now" if is_past else None
-    yield Change(_epoch_name(added), None, epoch_headline(added), caution)
     before = [epoch for epoch in new.epochs if epoch.from_block < added.from_block]
+    caution = "blocks of the past that could not be judged are judged now" if is_past else None
+    if before and len(set(added.validators) & set(before[-1].validators)) < before[-1].wanted_seals:
+        caution = "too few validators stay for headers to show this change: whoever wrote the file answers for the new set"
+    yield Change(_epoch_name(added), None, epoch_headline(added), caution)
     yield from _validator_changes(added, before[-1].validators if before else (), caution)
 
 

@@ -6,6 +6,7 @@ Only the commands' table is here, not the commands, so `perdure --help` imports 
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Final
 
@@ -216,7 +217,8 @@ def _reader_is_gone() -> int:
 
 def _fail_bug(error: Exception) -> int:
     if "PERDURE_DEBUG" in os.environ:
-        raise error
+        # not raised: Python would end with 1, which is an answer
+        traceback.print_exception(error)
     output.tell_error(
         f"this is a fault of perdure itself: {type(error).__name__}: {error}",
         hint="please report it, with what PERDURE_DEBUG=1 shows",

@@ -42,7 +42,7 @@ def write_new(file: Path, raw: bytes, *, mode: int = 0o666) -> None:
 
 
 def write_over(file: Path, raw: bytes) -> None:
-    """Write a file, in place of one that is there; raises `FileTaken` if there is no folder for it, or a folder is there."""
-    if not file.parent.is_dir() or file.is_dir():
+    """Write a file, in place of one that is there; raises `FileTaken` if there is no folder for it, or no file is there."""
+    if not file.parent.is_dir() or (file.exists() and not file.is_file()):
         raise FileTaken(f"{file}: no file can be made there", hint="choose another place")
     write_whole(file, raw)

@@ -5,6 +5,7 @@ only scheme, host and port ever reach a message.
 """
 
 import ipaddress
+from base64 import b64encode
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -47,11 +48,20 @@ def parse_endpoint(url: str) -> RpcEndpoint:
         raise EndpointError("rpc url: cannot be read", hint=hint) from error
     if parts.scheme not in ("http", "https"):
         raise EndpointError("rpc url: want the scheme http or https", hint=hint)
-    if not host or not host.isprintable() or any(character.isspace() for character in url):
+    if not host or not _is_host(host) or any(character.isspace() for character in url):
         raise EndpointError("rpc url: no usable host name in it", hint=hint)
     shown_host = f"[{host}]" if ":" in host else host
     origin = f"{parts.scheme}://{shown_host}" + (f":{port}" if port is not None else "")
     return RpcEndpoint(url, origin, _is_loopback(host), _secrets(parts))
+
+
+def _is_host(host: str) -> bool:
+    """Whether a resolver can be asked for it: no control characters, and labels of 1 to 63 bytes (RFC 1035, 2.3.4)."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return host.isprintable()
 
 
 def _is_loopback(host: str) -> bool:
@@ -65,7 +75,10 @@ def _is_loopback(host: str) -> bool:
 
 def _secrets(parts: SplitResult) -> tuple[str, ...]:
     query_values = [pair.partition("=")[2] for pair in parts.query.split("&")]
-    pieces = [parts.username or "", parts.password or "", *parts.path.split("/"), *query_values]
+    username, password = parts.username or "", parts.password or ""
+    # as a header of the request has them (RFC 7617), with escapes resolved
+    basic = b64encode(f"{unquote(username)}:{unquote(password)}".encode()).decode() if username else ""
+    pieces = [username, password, basic, *parts.path.split("/"), parts.query, *query_values]
     candidates = set(pieces) | {unquote(piece) for piece in pieces}
     # longest first, so that no secret's rest stays visible because a part of it was masked before
     return tuple(

@@ -88,7 +88,9 @@ def _cost(known: KnownSet) -> tuple[int, int]:
 
 
 def hop_table(database: Database, trust: TrustFile) -> HopTable:
-    """What the vault has of hops."""
+    """What the vault has of hops; a vault from before them that cannot be written to has none."""
+    if database.row("SELECT 1 FROM sqlite_master WHERE name = 'hop'") is None:
+        return HopTable(trust, ())
     consensus = trust.epochs[-1].consensus
     rows = database.rows("SELECT before, first_block, headers FROM hop ORDER BY first_block")
     return HopTable(trust, [_hop(row, consensus) for row in rows])

@@ -39,8 +39,11 @@ def test_what_nobody_knows_is_said_to_be_unknown() -> None:
 def test_open_closed_and_weak() -> None:
     closed = replace(OPEN, to_block=9)
     assert (epoch_range(OPEN), epoch_range(closed)) == ("blocks from 1 on", "blocks 1 to 9")
-    assert epoch_end(OPEN).startswith("open: ")
-    assert epoch_end(closed).startswith("closed: ")
+    assert epoch_end(OPEN, is_last=True).startswith("open: ")
+    assert epoch_end(closed, is_last=False).endswith("can forge blocks of these numbers only")
+    assert epoch_end(closed, is_last=True).endswith("and a change to other validators after them")
+    unfollowed = replace(closed, client="goquorum")
+    assert epoch_end(unfollowed, is_last=True).endswith("can forge blocks of these numbers only")
     assert "anchored, not final" in text(replace(OPEN, quorum_rule="2f+1"))
     assert "anchored, not final" not in text(OPEN)
     assert "no finality under Clique" in text(replace(OPEN, consensus="clique", quorum_rule="floor(n/2)+1"))

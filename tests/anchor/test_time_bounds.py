@@ -186,7 +186,7 @@ def test_one_proposer_many_times_is_one_proposers_word() -> None:
         assert bound.proposers == (accounts(4)[2].address,)
         assert (bound.first_block, bound.last_block) == (number, number)
         assert bound.who_must_have_lied == (
-            f"the one proposer of block {number}: by one proposer's word; or whoever can invent blocks: 3 of 4 validators"
+            f"the one proposer of block {number}: by one proposer's word; or whoever can invent blocks, of the validators 3 of 4"
         )
     assert not_after(run, 1).seconds == START + 7
     assert not_before(run, 2, 1).seconds == START + 7
@@ -197,7 +197,7 @@ def test_a_complete_bound_names_its_proposers_and_blocks() -> None:
     assert bound.complete
     assert bound.proposers == tuple(accounts(7)[position].address for position in (0, 3, 5))
     assert bound.who_must_have_lied == (
-        "all 3 proposers of the blocks 1 to 4; or whoever can invent blocks: 5 of 7 validators"
+        "all 3 proposers of the blocks 1 to 4; or whoever can invent blocks, of the validators 5 of 7"
     )
 
 

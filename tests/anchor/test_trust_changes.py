@@ -18,6 +18,7 @@ from perdure_anchor.trust_changes import (
     changes,
     successor_faults,
 )
+from simulated_chain import accounts, addresses, tell
 
 DIGEST = "ab" * 32
 A, B, C, D, E = (Address(bytes([number]) * 20) for number in range(1, 6))
@@ -165,3 +166,20 @@ def test_partners_sites_and_contracts() -> None:
     assert found["site acme/rotterdam"].after == "no key"
     assert found["site acme/rotterdam"].caution is not None
     assert len(found) == 6
+
+
+def test_a_new_set_that_no_header_could_show_is_pointed_out() -> None:
+    """Closing an epoch and opening one of other people breaks no rule, and is for people to judge."""
+    old = tell().trust
+    closed = replace(old.epochs[0], to_block=59)
+
+    def cautions(members: tuple[Address, ...]) -> set[str | None]:
+        opened = replace(closed, from_block=60, to_block=None, validators=members)
+        found = changes(old, replace(old, epochs=(closed, opened)))
+        return {change.caution for change in found if change.what.startswith("epoch from block 60")}
+
+    kept = old.epochs[0].validators
+    assert cautions(addresses(accounts(4, "other"))) == {
+        "too few validators stay for headers to show this change: whoever wrote the file answers for the new set"
+    }
+    assert cautions(kept[:3]) == {None}

@@ -329,7 +329,7 @@ def test_a_false_bound_takes_those_whom_it_names(chain: Chain, n: int) -> None:
             real = real_bound(chain, kind, lies.first[kind, complete])
             assert real is not None
             assert (real.seconds, real.proposers) == (bound.seconds, bound.proposers)
-            assert f"{forgers(chain.epoch(n), ())[0].text} validators" in bound.who_must_have_lied
+            assert f"of the validators {forgers(chain.epoch(n), ())[0].text}" in bound.who_must_have_lied
             least = len(bound.proposers) if complete else 1
             assert found == min(least, bound.forgers[0].liars)
     assert (lies.liars("not after", True) is None) == (

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from perdure_anchor.errors import ChainError, ConfigError
+from perdure_contracts.endpoint import EndpointError, parse_endpoint
 from perdure_contracts.rpc import (
     JsonRpc,
     Request,
@@ -384,3 +385,16 @@ class TestUrls:
             monkeypatch.delenv("no_proxy", raising=False)
             with JsonRpc("http://node.invalid:8545") as rpc:
                 assert rpc.call("eth_chainId") == "0x1"
+
+
+def test_credentials_are_masked_as_a_node_may_echo_them() -> None:
+    """A whole query, and user and password as the header of a request has them (RFC 7617)."""
+    endpoint = parse_endpoint("http://ada:hunter2%21@127.0.0.1:8545/?SECRETKEY999")
+    echoed = "GET /?SECRETKEY999, Authorization: Basic YWRhOmh1bnRlcjIh"
+    assert endpoint.without_secrets(echoed) == "GET /?***, Authorization: Basic ***"
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
+def test_a_host_that_no_resolver_can_be_asked_for(host: str) -> None:
+    with pytest.raises(EndpointError, match="no usable host name"):
+        parse_endpoint(f"http://{host}/")

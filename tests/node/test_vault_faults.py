@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from perdure_node.errors import (
     WrongPassphrase,
 )
 from perdure_node.files import write_whole
+from perdure_node.hops import hop_table
 from perdure_node.importing import abandon_imports
 from perdure_node.key_changes import restore_lookup_key
 from perdure_node.keyring import KeyRing
@@ -655,10 +657,10 @@ def known(monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
 def test_an_older_vault_is_brought_up_to_date(offline_vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     add_numbers(offline_vault, 1)
     offline_vault.close()
-    known(monkeypatch, v3=NOTE, v4="ALTER TABLE note ADD COLUMN more INTEGER;\n")
+    known(monkeypatch, v4=NOTE, v5="ALTER TABLE note ADD COLUMN more INTEGER;\n")
     for _ in range(2):
         with open_vault(offline_vault.folder) as vault:
-            assert version(vault) == 4
+            assert version(vault) == 5
             assert vault.database.rows("SELECT * FROM note") == [("a;b", None)]
             assert names(vault) == files(1)
 
@@ -669,11 +671,11 @@ def test_a_step_that_fails_leaves_the_version_before(
     add_numbers(offline_vault, 1)
     offline_vault.close()
     with monkeypatch.context() as broken:
-        known(broken, v3=NOTE + "INSERT INTO nothing VALUES (1);\n")
+        known(broken, v4=NOTE + "INSERT INTO nothing VALUES (1);\n")
         with pytest.raises(VaultDamaged):
             open_vault(offline_vault.folder)
     with open_vault(offline_vault.folder) as vault:
-        assert version(vault) == 2
+        assert version(vault) == 3
         assert vault.database.row("SELECT 1 FROM sqlite_master WHERE name = 'note'") is None
         assert names(vault) == files(1)
 
@@ -688,7 +690,7 @@ def test_processes_that_open_an_older_vault_at_once_bring_it_up_to_date_once(
     offline_vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offline_vault.close()
-    known(monkeypatch, v3=NOTE)
+    known(monkeypatch, v4=NOTE)
     start = multiprocessing.get_context("fork").Barrier(4)
     with (
         beside(open_and_add, offline_vault.folder, 1, start) as first,
@@ -709,13 +711,41 @@ def test_an_older_vault_that_cannot_be_written_to_is_still_read(
 ) -> None:
     open_vault(readable).close()
     open_to_all(readable)
-    known(monkeypatch, v3=NOTE)
+    known(monkeypatch, v4=NOTE)
 
     def attempt() -> int:
         with open_vault(readable) as vault:
             return version(vault) + len(names(vault))
 
-    assert as_nobody(attempt) == 2 + 3
+    assert as_nobody(attempt) == 3 + 3
+
+
+def before_hops(folder: Path) -> None:
+    """The vault as version 2 left it."""
+    with closing(sqlite3.connect(folder / "vault.sqlite")) as connection:
+        connection.executescript("DROP TABLE hop; PRAGMA user_version = 2;")
+
+
+def test_a_vault_from_before_hops_gets_them(offline_vault: Vault) -> None:
+    add_numbers(offline_vault, 1)
+    offline_vault.close()
+    before_hops(offline_vault.folder)
+    with open_vault(offline_vault.folder) as vault:
+        assert version(vault) == 3
+        assert vault.database.rows("SELECT * FROM hop") == []
+        assert names(vault) == files(1)
+
+
+def test_a_vault_from_before_hops_that_cannot_be_written_to_has_none(readable: Path) -> None:
+    open_vault(readable).close()
+    before_hops(readable)
+    open_to_all(readable)
+
+    def attempt() -> tuple[int, int]:
+        with open_vault(readable) as vault:
+            return version(vault), len(hop_table(vault.database, vault.trust).sets)
+
+    assert as_nobody(attempt) == (2, 1)
 
 
 def test_locks_are_files_that_anybody_can_look_at(offline_vault: Vault) -> None:

@@ -1,7 +1,6 @@
 """`perdure add`: record documents; each record is durable when its line is printed."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.documents import STANDARD_INPUT, documents_below
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
+from perdure_cli.files import standard_input
 from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
@@ -103,7 +103,7 @@ def _recorder(vault: Vault, details: Details, *, again: bool, dry_run: bool) -> 
 
 def _hashed(file: Path, name: str | None, progress: TerminalProgress) -> DocumentFacts:
     if file == STANDARD_INPUT:
-        return hash_stream(sys.stdin.buffer, name, None, progress)
+        return hash_stream(standard_input(), name, None, progress)
     return hash_document(file, progress)
 
 

@@ -11,6 +11,7 @@ from perdure_node.errors import VaultNotFound
 from perdure_node.files import write_whole
 from perdure_node.places import CONFIG_FILE, find_vault
 
+from perdure_cli.files import standard_input
 from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
 from perdure_cli.settings import (
@@ -138,6 +139,7 @@ def _config_file(context: click.Context) -> ConfigFile:
 
 
 def _read_value() -> str:
+    standard_input()  # or there is none
     line = sys.stdin.readline(_MAX_VALUE + 1).rstrip("\r\n")
     if len(line) > _MAX_VALUE:
         raise ConfigError(f"standard input: got more than {_MAX_VALUE} characters in its first line")

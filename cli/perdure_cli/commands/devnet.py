@@ -11,6 +11,7 @@ from perdure_anchor.hashes import Address, HexError, checksum_address, parse_hex
 
 from perdure_cli.options import json_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
+from perdure_cli.record_texts import plural
 
 if TYPE_CHECKING:
     from perdure_devnet.membership import Membership
@@ -156,7 +157,7 @@ def _print_validators(
     for what, address in changes.items():
         if address is not None:
             print_line(f"{what} {checksum_address(address)}")
-    print_line(f"{len(addresses)} validators after block {membership.block_number}")
+    print_line(f"{plural(len(addresses), 'validator')} after block {membership.block_number}")
     for shown in addresses:
         print_line(f"  {shown}")
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shlex
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +17,7 @@ from perdure_node.lists.rows import ListOptions
 
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.exit_codes import ANSWER_IS_NO, DONE
+from perdure_cli.files import standard_input
 from perdure_cli.options import jobs_option, json_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
@@ -136,7 +136,7 @@ def _opened(file: Path) -> Iterator[tuple[BinaryIO, str, Path]]:
             yield regular, file.name, file.parent
         return
     with os.fdopen(os.memfd_create("list", os.MFD_CLOEXEC), "w+b") as memory:
-        shutil.copyfileobj(sys.stdin.buffer, memory)
+        shutil.copyfileobj(standard_input(), memory)
         memory.seek(0)
         yield memory, "standard input", Path.cwd()
 

@@ -1,13 +1,12 @@
 """`perdure inspect`: explain evidence, a trust file or a header in words, also broken ones, up to where they break."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from perdure_cli.exit_codes import ANSWER_IS_NO, DONE, FileUnreadable, NotAFile
-from perdure_cli.files import os_reason, read_bounded
+from perdure_cli.files import os_reason, read_bounded, standard_input
 from perdure_cli.inspecting.as_json import explanation_members
 from perdure_cli.inspecting.as_text import explanation_text
 from perdure_cli.inspecting.encodings import Octets
@@ -67,7 +66,7 @@ def inspect(file: str, kind: str | None, trust_file: Path | None, as_json: bool)
 def _read(file: str) -> bytes:
     """The file's bytes, and one more than a file of ours may have where it is too large."""
     if file == _STANDARD_INPUT:
-        return sys.stdin.buffer.read(MAX_SIZE + 1)
+        return standard_input().read(MAX_SIZE + 1)
     if not Path(file).is_file():
         # a pipe could be read once only, and may never end
         raise NotAFile(f"{file}: not a regular file", hint="to read from a pipe, give - as the file")

@@ -11,6 +11,7 @@ from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
 from perdure_cli.exit_codes import batch_exit_code
+from perdure_cli.files import standard_input
 from perdure_cli.options import jobs_option, json_option, require_option
 from perdure_cli.output import is_verbose, print_lines, tell, tell_next, write_lines
 from perdure_cli.progress import TerminalProgress
@@ -111,4 +112,4 @@ def _nothing_found() -> NoReturn:
 
 
 def _read_standard_input() -> bytes:
-    return sys.stdin.buffer.read(MAX_EVIDENCE_SIZE + 1)
+    return standard_input().read(MAX_EVIDENCE_SIZE + 1)

@@ -104,7 +104,7 @@ def _explain_list(key: str, value: JsonValue) -> Part:
         if not isinstance(entry, dict):
             part.refuse(f"{key}[{number}]", WrongType(f"{key}: want objects"))
         elif key == "epochs":
-            part.parts.append(_explain_epoch(f"{key}[{number}]", entry))
+            part.parts.append(_explain_epoch(f"{key}[{number}]", entry, is_last=number == len(value) - 1))
         else:
             part.say(key.removesuffix("s"), _entry_text(entry))
     return part
@@ -119,7 +119,7 @@ def _entry_text(entry: dict[str, JsonValue]) -> str:
     )
 
 
-def _explain_epoch(where: str, entry: dict[str, JsonValue]) -> Part:
+def _explain_epoch(where: str, entry: dict[str, JsonValue], *, is_last: bool) -> Part:
     part = Part(where, "an epoch")
     for name, value in entry.items():
         if name == "validators" and isinstance(value, list):
@@ -130,7 +130,7 @@ def _explain_epoch(where: str, entry: dict[str, JsonValue]) -> Part:
             part.say("to", "open: the set is taken as still in force")
     epoch = _epoch(part, where, entry)
     if epoch is not None:
-        _say_worth(part, epoch)
+        _say_worth(part, epoch, is_last=is_last)
     return part
 
 
@@ -160,11 +160,11 @@ def _taken(entry: dict[str, JsonValue]) -> Epoch:
     )
 
 
-def _say_worth(part: Part, epoch: Epoch) -> None:
+def _say_worth(part: Part, epoch: Epoch, *, is_last: bool) -> None:
     """What follows from the epoch, in the words that `perdure trust show` has too."""
     part.title = epoch_headline(epoch)
     worth = block_worth(epoch)
     part.say("seals wanted", f"{epoch.wanted_seals} of {len(epoch.validators)}")
-    part.say("so", epoch_end(epoch), *filter(None, [epoch_weakness(epoch)]))
+    part.say("so", epoch_end(epoch, is_last=is_last), *filter(None, [epoch_weakness(epoch)]))
     part.say("lists", worth.lists)
     part.say("coinbases", worth.coinbases)

@@ -97,7 +97,10 @@ def print_judgement(faults: Iterable[SuccessorFault]) -> None:
     """Whether the newer file may take the older one's place, and what it breaks."""
     broken = tuple(faults)
     if not broken:
-        print_line("yes, it may follow: it names its predecessor and leaves the past alone", style="green")
+        print_line(
+            "yes, it may follow: it names its predecessor, and no closed epoch, chain or registry changes",
+            style="green",
+        )
         return
     print_line("no, it may not follow", style="red")
     for fault in broken:

@@ -124,7 +124,7 @@ def _time(label: str, bound: TimeBound | None, allowance: int) -> Iterator[str]:
         yield row("", f"false only if these {len(bound.proposers)} validators lied: {names}")
     else:
         yield row("", f"by one proposer's word: {names}")
-    yield row("", f"or if whoever can invent the blocks did: {text_of(bound.forgers)} validators")
+    yield row("", f"or if whoever can invent the blocks did, of the validators {text_of(bound.forgers)}")
 
 
 def _claimed(verdict: Verdict) -> Iterator[str]:

@@ -168,10 +168,6 @@ def test_the_allowance_is_a_second_unless_another_is_asked_for() -> None:
     assert (AHEAD_OF_CLOCK, DEFAULT_CLOCK_ALLOWANCE) == (1, 1)
 
 
-def test_a_second_ahead_and_a_second_for_clocks() -> None:
-    assert (AHEAD_OF_CLOCK, DEFAULT_CLOCK_ALLOWANCE) == (1, 1)
-
-
 def test_the_allowance_widens_both() -> None:
     run = run_of(4, [0, 1], [START, START])
     assert not_after(run, 7).seconds == START + 8

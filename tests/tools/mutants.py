@@ -2,7 +2,8 @@
 
 ``python -m tools.mutants [--tests=NAME,NAME] [MODULE ...]`` from the folder tests/, or ``make mutants``. Mutants are made of a module's syntax tree:
 comparisons, conditions, arithmetic, constants, and statements that are left out. The tests are collected once; each mutant is put
-into functions that are there already, in a process forked for it, and meets the tests that reach its lines, the fastest first.
+into functions that are there already, in a process forked for it, and meets the tests that reach its lines: first those that
+noticed many mutants of its module in little time, and of the others the fastest first.
 A mutant that no test notices has to stand, with its reason, in mutants_explained.txt; and what stands there has to be one.
 """
 
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -29,58 +30,98 @@ import pytest
 TESTS = Path(__file__).parent.parent
 ANCHOR = TESTS.parent / "anchor" / "perdure_anchor"
 EXPLAINED = Path(__file__).parent / "mutants_explained.txt"
-MODULES = [
-    "finality",
-    "validator_changes",
-    "time_bounds",
-    "verify",
-    "anchor_checks",
-    "findings",
-    "qbft",
-    "ibft2",
-    "clique",
-    "sealed_header",
-    "trust",
-    "trust_file",
-    "evidence",
-    "trie",
-    "receipt",
-    "rlp",
-    "registry_event",
-    "header",
-    "secp256k1",
-    "checkpoint",
-    "record",
-    "engines",
-    "base64_text",
-    "slot_values",
-    "plain_disclosures",
-    "log.inclusion",
+# modules that decide together, and the test files that are asked about them: those that notice most in the least time
+GROUPS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+    (
+        (
+            "finality",
+            "validator_changes",
+            "time_bounds",
+            "verify",
+            "anchor_checks",
+            "findings",
+            "trust",
+            "coalitions",
+        ),
+        (
+            "finality",
+            "validator_changes",
+            "time_bounds",
+            "verify_changed",
+            "verify_grades",
+            "verify_steps",
+            "verify_times",
+            "verify_told_wrong",
+            "verify_verdict",
+            "shared_checks",
+            "who_must_have_lied",
+            "vectors",
+        ),
+    ),
+    (
+        ("qbft", "ibft2", "clique", "sealed_header", "header", "rlp", "engines"),
+        ("qbft", "ibft2", "clique", "engines", "header", "rlp", "vectors"),
+    ),
+    (
+        ("trie", "receipt", "registry_event", "checkpoint", "secp256k1"),
+        (
+            "trie",
+            "receipt",
+            "registry_event",
+            "checkpoint",
+            "secp256k1",
+            "bounds",
+            "verify_told_wrong",
+            "vectors",
+        ),
+    ),
+    (
+        (
+            "evidence",
+            "trust_file",
+            "record",
+            "slot_values",
+            "plain_disclosures",
+            "base64_text",
+            "log.inclusion",
+        ),
+        (
+            "evidence_format",
+            "trust_file",
+            "record",
+            "slot_values",
+            "plain_disclosures",
+            "base64_text",
+            "log_proofs",
+            "bounds",
+            "vectors",
+        ),
+    ),
 ]
-# not asked: they make thousands of small changes to files and ask whether the answer is the same as before
-TOO_SLOW = (
-    "test_mutations.py",
-    "test_verifiers_agree.py",
-    "test_fuzzing.py",
-    "test_worst_cases.py",
-    "test_evidence_encoding.py",
-)
-# beside what the tests take without the mutant; a loop without an end is noticed too
-SECONDS = 20
+# run where no other is named: those that were run to the end, and left no survivor without its reason
+BY_DEFAULT = [module for modules, _ in GROUPS for module in modules]
+# that a test may take with a mutant, beside ten times of what it takes without: a loop without an end is noticed too
+SECONDS = 5
 # of tests for one mutant, and of a test that is asked at all
-BUDGET, SLOWEST = 60, 2
+BUDGET, SLOWEST = 30, 1
 JOBS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """``name`` has no line numbers, so that it outlives other changes; ``statement`` is where it is in the module's tree."""
+    """``name`` has no line numbers, so that it outlives other changes; ``number`` is the node's in the module's tree, ``whole``."""
 
     module: str
     name: str
     lines: range
-    tree: ast.Module
     at_import: bool
+    whole: ast.Module
+    number: int
+    replacement: ast.AST | None
+
+    def tree(self) -> ast.Module:
+        changed = _Put(self.number, self.replacement).visit(copy.deepcopy(self.whole))
+        return ast.fix_missing_locations(changed)
 
 
 # --- making them
@@ -229,38 +270,44 @@ def mutants_of(module: str) -> list[Mutant]:
             names[name] += 1
             if names[name] > 1:
                 name += f" #{names[name]}"
-            changed = _Put(number, replacement).visit(copy.deepcopy(tree))
-            changed = ast.fix_missing_locations(changed)
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)  # type: ignore[attr-defined]
             if isinstance(node, ast.If):
                 lines = range(node.lineno, node.test.end_lineno + 1)  # type: ignore[operator]
-            found.append(Mutant(module, name, lines, changed, node not in functions))
+            found.append(Mutant(module, name, lines, node not in functions, tree, number, replacement))
     return found
 
 
 def _shown(node: ast.AST) -> str:
     if isinstance(node, ast.If):
         return f"if {_shown(node.test)}"
-    text = " ".join(ast.unparse(ast.fix_missing_locations(copy.deepcopy(node))).split())
+    text = " ".join(ast.unparse(node).split())
     return text if len(text) <= 120 else f"{text[:90]} ... {text[-25:]}"
 
 
 # --- putting one into a process where the module is loaded
 
 
-def put(mutant: Mutant) -> None:
+def functions_of_library() -> dict[str, list[FunctionType]]:
+    """All functions that came from the library's files, by the file's path."""
+    found: dict[str, list[FunctionType]] = defaultdict(list)
+    for each in gc.get_objects():
+        if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(str(ANCHOR)):
+            found[each.__code__.co_filename].append(each)
+    return found
+
+
+def put(mutant: Mutant, functions: dict[str, list[FunctionType]]) -> None:
     """Give the module's functions the mutant's code, or its constants other values, wherever they are known by name."""
     module = importlib.import_module(f"perdure_anchor.{mutant.module}")
     path = str(module.__file__)
-    code = compile(mutant.tree, path, "exec", dont_inherit=True)
+    code = compile(mutant.tree(), path, "exec", dont_inherit=True)
     if mutant.at_import:
         _put_constants(module, code)
     codes = {(found.co_qualname, found.co_firstlineno): found for found in _codes(code)}
-    for function in [each for each in gc.get_objects() if isinstance(each, FunctionType)]:
-        if function.__code__.co_filename == path:
-            new = codes.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
-            if new is not None:
-                function.__code__ = new
+    for function in functions[path]:
+        new = codes.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
+        if new is not None:
+            function.__code__ = new
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -280,11 +327,14 @@ def _put_constants(module: ModuleType, code: CodeType) -> None:
         if name.startswith("__") or callable(new) or isinstance(new, ModuleType) or _equal(new, old):
             continue
         for other in list(sys.modules.values()):
-            if (
-                getattr(other, "__name__", "").startswith("perdure_anchor")
-                and other.__dict__.get(name) is old
-            ):
+            if _is_ours(other) and other.__dict__.get(name) is old:
                 setattr(other, name, new)
+
+
+def _is_ours(module: ModuleType) -> bool:
+    """The library's modules, and the tests', which know its constants by name."""
+    path = str(getattr(module, "__file__", None))
+    return path.startswith((str(ANCHOR), str(TESTS)))
 
 
 def _equal(new: object, old: object) -> bool:
@@ -294,11 +344,9 @@ def _equal(new: object, old: object) -> bool:
 # --- the tests
 
 
-def asked_tests(names: str) -> list[str]:
-    """The test files that are asked: those named, with commas between them, or all but the slow ones."""
-    if names:
-        return [str(TESTS / "anchor" / f"test_{name}.py") for name in names.split(",")]
-    return [str(path) for path in sorted((TESTS / "anchor").glob("test_*.py")) if path.name not in TOO_SLOW]
+def paths_of(names: Sequence[str]) -> list[str]:
+    """The test files of these names."""
+    return [str(TESTS / "anchor" / f"test_{name}.py") for name in names]
 
 
 @dataclass(slots=True)
@@ -328,13 +376,15 @@ class Runner:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
         reached = _reached(session, items)
+        functions = functions_of_library()
+        gc.freeze()  # or each process would copy everything only to see that nothing is garbage
         slowest = sorted(reached.seconds.items(), key=lambda entry: -entry[1])[:5]
         self.report("; ".join(f"{name.rpartition('/')[2]}: {seconds:.1f} s" for name, seconds in slowest))
         self.report(f"{len(items)} tests in {sum(reached.seconds.values()):.0f} s")
         for module in self.modules:
             began, mutants = time.monotonic(), mutants_of(module)
             self.names |= {mutant.name for mutant in mutants}
-            survivors = self._survivors(session, items, reached, mutants)
+            survivors = self._survivors(session, items, reached, mutants, functions)
             self.survivors += survivors
             self.report(
                 f"{module}: {len(mutants)} mutants, {len(survivors)} not noticed, {time.monotonic() - began:.0f} s"
@@ -344,56 +394,81 @@ class Runner:
         return True
 
     def _survivors(
-        self, session: pytest.Session, items: dict[str, pytest.Item], reached: Reached, mutants: list[Mutant]
+        self,
+        session: pytest.Session,
+        items: dict[str, pytest.Item],
+        reached: Reached,
+        mutants: list[Mutant],
+        functions: dict[str, list[FunctionType]],
     ) -> list[str]:
-        running: dict[int, Mutant] = {}
+        running: dict[int, tuple[Mutant, int]] = {}
         survivors: list[str] = []
+        noticed: Counter[str] = Counter()
         for mutant in [*mutants, *[None] * JOBS]:
             if len(running) >= JOBS or (mutant is None and running):
                 pid, status = os.wait()
-                ended = running.pop(pid)
+                ended, pipe = running.pop(pid)
+                noticed[_text_in(pipe)] += 1
                 if os.waitstatus_to_exitcode(status) == 0:
                     survivors.append(ended.name)
             if mutant is None:
                 continue
-            chosen = _tests_of(mutant, items, reached)
+            chosen = _tests_of(mutant, items, reached, noticed)
+            pipe, writing = os.pipe()
             pid = os.fork()
             if pid == 0:
                 _judge(
-                    session,
-                    chosen,
-                    mutant,
-                    SECONDS + 3 * sum(reached.seconds[item.nodeid] for item in chosen),
+                    session, chosen, reached.seconds, lambda mutant=mutant: put(mutant, functions), writing
                 )
-            running[pid] = mutant
+            os.close(writing)
+            running[pid] = mutant, pipe
         return sorted(survivors)
 
 
-def _tests_of(mutant: Mutant, items: dict[str, pytest.Item], reached: Reached) -> list[pytest.Item]:
-    """The tests that run the mutant's lines, the fastest first, and no more of them than take a minute together."""
+def _text_in(pipe: int) -> str:
+    text = os.read(pipe, 4096).decode()
+    os.close(pipe)
+    return text
+
+
+def _tests_of(
+    mutant: Mutant, items: dict[str, pytest.Item], reached: Reached, noticed: Counter[str]
+) -> list[pytest.Item]:
+    """The tests that run the mutant's lines, as the module says in which order, and no more of them than fit the budget."""
     if mutant.at_import:
-        names = set(items)
+        names = set().union(
+            *(names for (module, _), names in reached.by_line.items() if module == mutant.module)
+        )
     else:
         names = set().union(*(reached.by_line.get((mutant.module, line), set()) for line in mutant.lines))
+    asked = [name for name in names if reached.seconds[name] <= SLOWEST]
     chosen, seconds = [], 0.0
-    for name in sorted(names, key=lambda name: reached.seconds[name]):
+    for name in sorted(asked, key=lambda name: (reached.seconds[name] / (1 + 20 * noticed[name]), name)):
         seconds += reached.seconds[name]
-        if seconds > BUDGET or reached.seconds[name] > SLOWEST:
+        if seconds > BUDGET:
             break
         chosen.append(items[name])
     return chosen
 
 
-def _judge(session: pytest.Session, items: list[pytest.Item], mutant: Mutant, seconds: float) -> None:
-    """In a process of its own: ends with 0 if no test fails."""
+def _judge(
+    session: pytest.Session,
+    items: list[pytest.Item],
+    seconds: dict[str, float],
+    put_it: Callable[[], None],
+    pipe: int,
+) -> None:
+    """In a process of its own: ends with 0 if no test fails, and otherwise writes which one did."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(int(seconds))
+    signal.alarm(SECONDS)
     _be_silent(session)
     try:
-        put(mutant)
+        put_it()
         for item in items:
+            signal.alarm(SECONDS + int(10 * seconds[item.nodeid]))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             if session.testsfailed:
+                os.write(pipe, item.nodeid.encode())
                 os._exit(1)
     except BaseException:  # noqa: BLE001  # the mutant ended the test in whatever way: it is noticed
         os._exit(1)
@@ -408,33 +483,49 @@ def _be_silent(session: pytest.Session) -> None:
 
 
 def _reached(session: pytest.Session, items: dict[str, pytest.Item]) -> Reached:
-    """Run all tests once, in a process of its own, so that nothing is remembered in this one."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "reached.json"
-        pid = os.fork()
-        if pid == 0:
-            _be_silent(session)
-            path.write_text(json.dumps(_measure(session, items)))
-            os._exit(1 if session.testsfailed else 0)
-        _, status = os.waitpid(pid, 0)
-        if os.waitstatus_to_exitcode(status) != 0:
-            raise SystemExit("the tests fail without any mutant")
-        seconds, lines = json.loads(path.read_text())
+    """Run all tests once, in processes of their own, so that nothing is remembered in this one."""
+    seconds: dict[str, float] = {}
     by_line: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for name, module, line in lines:
-        by_line[module, line].add(name)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"reached-{share}.json" for share in range(JOBS)]
+        for share, path in enumerate(paths):
+            if os.fork() == 0:
+                _be_silent(session)
+                path.write_text(json.dumps(_measure(session, dict(list(items.items())[share::JOBS]))))
+                os._exit(1 if session.testsfailed else 0)
+        statuses = [os.wait()[1] for _ in paths]
+        if any(statuses):
+            raise SystemExit("the tests fail without any mutant")
+        for path in paths:
+            some_seconds, lines = json.loads(path.read_text())
+            seconds |= some_seconds
+            for name, module, line in lines:
+                by_line[module, line].add(name)
     return Reached(seconds, by_line)
+
+
+class _TooSlow(BaseException):
+    """A test takes longer than any that is asked."""
+
+
+def _stop_the_test(*_: object) -> None:
+    raise _TooSlow
 
 
 def _measure(session: pytest.Session, items: dict[str, pytest.Item]) -> tuple[Any, ...]:
     measured = coverage.Coverage(data_file=None, include=[f"{ANCHOR}/*"])
     seconds, lines = {}, []
+    signal.signal(signal.SIGALRM, _stop_the_test)
     measured.start()
     for name, item in items.items():
         measured.switch_context(name)
-        began = time.monotonic()
+        began, failed = time.monotonic(), session.testsfailed
+        signal.setitimer(signal.ITIMER_REAL, 2 * SLOWEST)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         seconds[name] = time.monotonic() - began
+        if seconds[name] >= 2 * SLOWEST:
+            session.testsfailed = failed
     measured.stop()
     data = measured.get_data()
     for path in data.measured_files():
@@ -455,9 +546,41 @@ def explained() -> dict[str, str]:
 
 def main(arguments: list[str]) -> int:
     names = arguments.pop(0).partition("=")[2] if arguments and arguments[0].startswith("--tests=") else ""
-    runner = Runner(arguments or MODULES, lambda line: print(line, flush=True))
+    wanted = arguments or BY_DEFAULT
+    known = {module for modules, _ in GROUPS for module in modules}
+    if not known.issuperset(wanted):
+        print(f"no such module: {', '.join(sorted(set(wanted) - known))}")
+        return 2
+    failed = 0
+    for modules, tests in GROUPS:
+        chosen = [module for module in modules if module in wanted]
+        if chosen:
+            failed += _in_a_process(
+                lambda chosen=chosen, tests=tests: _run(chosen, names.split(",") if names else tests)
+            )
+    print(
+        f"{failed} of the groups of modules left something unexplained"
+        if failed
+        else "nothing is left unexplained"
+    )
+    return 1 if failed else 0
+
+
+def _in_a_process(job: Callable[[], int]) -> int:
+    """pytest runs once in a process, since it does not forget what it imported."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = job()
+        sys.stdout.flush()
+        os._exit(code)
+    return int(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0)
+
+
+def _run(modules: list[str], tests: Sequence[str]) -> int:
+    runner = Runner(modules, lambda line: print(line, flush=True))
     options = ["-qq", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--rootdir", str(TESTS.parent)]
-    pytest.main([*options, *asked_tests(names)], plugins=[runner])
+    pytest.main([*options, *paths_of(tests)], plugins=[runner])
     reasons = explained()
     unexplained = [name for name in runner.survivors if name not in reasons]
     gone = [

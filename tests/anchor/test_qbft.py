@@ -115,6 +115,11 @@ WRONG_SHAPES: dict[str, tuple[rlp.RlpItem, type[Exception], str]] = {
         "validator: got 21 bytes, want 20",
     ),
     "a list as a validator": ([VANITY, [[]], [], b"", []], rlp.RlpError, "validator: got a list"),
+    "a list of 20 items as a validator": (
+        [VANITY, [[b""] * 20], [], b"", []],
+        rlp.RlpError,
+        "validator: got a list",
+    ),
     "a vote as a string": ([VANITY, [], b"", b"", []], ExtraDataError, "extraData vote"),
     "a vote of one item": ([VANITY, [], [ONE], b"", []], ExtraDataError, "extraData vote"),
     "a vote of three items": ([VANITY, [], [ONE, b"\xff", b""], b"", []], ExtraDataError, "extraData vote"),
@@ -135,6 +140,7 @@ WRONG_SHAPES: dict[str, tuple[rlp.RlpItem, type[Exception], str]] = {
     "seals as a string": ([VANITY, [], [], b"", b""], ExtraDataError, "seal: got a string, want a list"),
     "a short seal": ([VANITY, [], [], b"", [SEAL[1:]]], rlp.RlpError, "seal: got 64 bytes, want 65"),
     "a list as a seal": ([VANITY, [], [], b"", [[]]], rlp.RlpError, "seal: got a list"),
+    "a list of 65 items as a seal": ([VANITY, [], [], b"", [[[]] * 65]], rlp.RlpError, "seal: got a list"),
 }
 
 

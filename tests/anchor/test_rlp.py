@@ -37,6 +37,23 @@ def test_encodes_as_the_reference_does_and_decodes_it_back(item: rlp.RlpItem) ->
     assert rlp.decode(raw) == item
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 54, 55, 56, 57, 254, 255, 256, 257])
+def test_sizes_around_each_bound(size: int) -> None:
+    string, many = b"x" * size, [b"x"] * size
+    for item in (string, many, [string], [many], [string, b"y"], [many, b"y"], [[string], many]):
+        raw = rlp.encode(item)
+        assert raw == reference.encode(item)
+        assert rlp.decode(raw) == item
+
+
+@pytest.mark.parametrize("byte", [0x00, 0x01, 0x7E, 0x7F, 0x80, 0x81, 0xBF, 0xC0, 0xFF])
+def test_single_bytes_around_each_bound(byte: int) -> None:
+    for item in (bytes((byte,)), [bytes((byte,))], [[bytes((byte,))], b""]):
+        raw = rlp.encode(item)
+        assert raw == reference.encode(item)
+        assert rlp.decode(raw) == item
+
+
 @given(st.binary(max_size=60))
 def test_accepts_nothing_but_canonical_items(raw: bytes) -> None:
     try:
@@ -63,6 +80,7 @@ REFUSED = {
     "a string that is cut short": (b"\x83ab", "an item of 3 bytes, 2 are there"),
     "a list that is cut short": (b"\xc2\x01", "an item of 2 bytes, 1 are there"),
     "a long length that is cut off": (b"\xb9\x01", "the length of an item is cut off"),
+    "nothing behind a long length": (b"\xb9\x01\x00", "an item of 256 bytes, 0 are there"),
     "a long string that is cut short": (b"\xb8\x38" + bytes(55), "an item of 56 bytes, 55 are there"),
     "an item that leaves its list": (b"\xc2\x82a", "an item of 2 bytes, 1 are there"),
     "a small byte with a prefix": (b"\x81\x7f", "a single byte below 0x80"),
@@ -109,6 +127,12 @@ def test_integers_are_minimal_and_come_back(number: int) -> None:
 def test_refuses_integers(octets: rlp.Decoded, bits: int, message: str) -> None:
     with pytest.raises(RlpError, match=message):
         rlp.decode_int(octets, "number", bits)
+
+
+def test_an_integer_has_64_bits_unless_others_are_asked_for() -> None:
+    assert rlp.decode_int(b"\xff" * 8, "number") == 2**64 - 1
+    with pytest.raises(RlpError, match="more than 64 bits"):
+        rlp.decode_int(b"\1" + bytes(8), "number")
 
 
 def test_shapes_are_asked_for_by_name() -> None:

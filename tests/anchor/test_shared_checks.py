@@ -164,6 +164,26 @@ def test_what_is_large_is_checked_by_itself() -> None:
     assert checks.for_evidence(large).trust is checks.trust
 
 
+def test_each_part_counts_towards_what_is_large() -> None:
+    told = tell()
+    checks, limit = AnchorChecks(Followed(told.trust)), 32 * 1024
+    empty = replace(with_anchor(told.evidence, headers=(), receipt_nodes=()), not_before=None, hops=())
+    for name, with_part in {
+        "headers": lambda raws: with_anchor(empty, headers=raws),
+        "receipt nodes": lambda raws: with_anchor(empty, receipt_nodes=raws),
+        "lower bound": lambda raws: replace(empty, not_before=raws),
+        "hops": lambda raws: replace(empty, hops=(raws[:1], raws[1:])),
+    }.items():
+        assert checks.for_evidence(with_part((bytes(limit - 1), b"x"))) is checks, name
+        assert checks.for_evidence(with_part((bytes(limit), b"x"))) is not checks, name
+    assert checks.for_evidence(replace(empty, anchor=None)) is checks
+
+
+def test_without_hops_the_checks_are_the_same() -> None:
+    checks = AnchorChecks(Followed(tell().trust))
+    assert checks.following(()) is checks
+
+
 # --- files that are cut in two
 
 CUT = b',\n "anchor": '

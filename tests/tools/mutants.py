@@ -261,7 +261,11 @@ def mutants_of(module: str) -> list[Mutant]:
     for number, (node, _) in enumerate(nodes):
         node.number = number  # type: ignore[attr-defined]
     functions = {
-        inner for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for inner in ast.walk(node)
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for statement in node.body
+        for inner in ast.walk(statement)
     }
     for number, (node, scope) in enumerate(nodes):
         for replacement in _replacements(node):
@@ -324,11 +328,23 @@ def _put_constants(module: ModuleType, code: CodeType) -> None:
     exec(code, values)
     for name, new in values.items():
         old = getattr(module, name, None)
+        for known, other in _functions_in(old, new):
+            known.__defaults__, known.__kwdefaults__ = other.__defaults__, other.__kwdefaults__
         if name.startswith("__") or callable(new) or isinstance(new, ModuleType) or _equal(new, old):
             continue
         for other in list(sys.modules.values()):
             if _is_ours(other) and other.__dict__.get(name) is old:
                 setattr(other, name, new)
+
+
+def _functions_in(old: object, new: object) -> Iterator[tuple[FunctionType, FunctionType]]:
+    """The function, or those of the class, with its counterpart that has other default values."""
+    pairs = [(old, new)]
+    if isinstance(new, type) and isinstance(old, type) and new.__module__.endswith("_mutant"):
+        pairs = [(vars(old).get(name), function) for name, function in vars(new).items()]
+    for known, other in pairs:
+        if isinstance(known, FunctionType) and isinstance(other, FunctionType) and known is not other:
+            yield known, other
 
 
 def _is_ours(module: ModuleType) -> bool:

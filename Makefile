@@ -35,7 +35,7 @@ test-chains: $(VENV)/.for-developers ## run the tests against geth and anvil, wh
 coverage: $(VENV)/.for-developers ## run the library's tests, and fail unless they take each of its branches
 	$(BIN)/pytest $(TESTS) --cov --cov-report=term --cov-fail-under=100 tests/anchor
 
-mutants: $(VENV)/.for-developers ## break each check of the verification code and see that a test notices, for some hours
+mutants: $(VENV)/.for-developers ## break each check of the decision and the headers, and see that a test notices, for half an hour
 	cd tests && ../$(BIN)/python -m tools.mutants
 
 torture: $(VENV)/.for-developers ## kill, damage and play the vault, and change evidence 100,000 times, for an hour or so

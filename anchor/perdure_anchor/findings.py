@@ -47,14 +47,12 @@ class Findings:
     not_before: TimeBound | None = None
     not_after: TimeBound | None = None
 
-    def take(self, step: Callable[[], None]) -> bool:
-        """Run a step; a fault is kept and ends it. Says whether it went through."""
+    def take(self, step: Callable[[], None]) -> None:
+        """Run a step; a fault is kept and ends it."""
         try:
             step()
         except PerdureError as error:
             self.faults.append(Fault(self.step, error))
-            return False
-        return True
 
     def fall_short(self, step: int, why: VerificationError) -> None:
         """Keep why the grade above is not reached, which is no fault by itself."""

@@ -53,6 +53,8 @@ GROUPS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
             "verify_times",
             "verify_told_wrong",
             "verify_verdict",
+            "coalitions",
+            "trust",
             "shared_checks",
             "who_must_have_lied",
             "vectors",
@@ -99,7 +101,21 @@ GROUPS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ),
 ]
 # run where no other is named: those that were run to the end, and left no survivor without its reason
-BY_DEFAULT = [module for modules, _ in GROUPS for module in modules]
+BY_DEFAULT = [
+    "finality",
+    "validator_changes",
+    "time_bounds",
+    "verify",
+    "findings",
+    "trust",
+    "coalitions",
+    "qbft",
+    "ibft2",
+    "clique",
+    "sealed_header",
+    "header",
+    "rlp",
+]
 # that a test may take with a mutant, beside ten times of what it takes without: a loop without an end is noticed too
 SECONDS = 5
 # of tests for one mutant, and of a test that is asked at all
@@ -452,9 +468,7 @@ def _tests_of(
 ) -> list[pytest.Item]:
     """The tests that run the mutant's lines, as the module says in which order, and no more of them than fit the budget."""
     if mutant.at_import:
-        names = set().union(
-            *(names for (module, _), names in reached.by_line.items() if module == mutant.module)
-        )
+        names = set(items)
     else:
         names = set().union(*(reached.by_line.get((mutant.module, line), set()) for line in mutant.lines))
     asked = [name for name in names if reached.seconds[name] <= SLOWEST]

@@ -11,7 +11,7 @@ import sys
 from io import BufferedReader
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.hashes import Hash32
@@ -21,12 +21,17 @@ class NoStandardInput(ConfigError):
     """Standard input is to be read, and whoever started the command has closed it."""
 
 
-def standard_input() -> BinaryIO:
-    """Standard input as bytes; raises `NoStandardInput`."""
+def text_input() -> TextIO:
+    """Standard input as text; raises `NoStandardInput`."""
     # Python has no object for a stream that was closed before it started
     if sys.stdin is None:
         raise NoStandardInput("standard input: is closed", hint="name a file, or pipe something in")
-    return sys.stdin.buffer
+    return sys.stdin
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes; raises `NoStandardInput`."""
+    return text_input().buffer
 
 
 def os_reason(error: OSError) -> str:

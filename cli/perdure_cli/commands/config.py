@@ -1,7 +1,6 @@
 """`perdure config`: the settings in force, where each comes from, and the vault's config.toml changed key by key."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from perdure_node.errors import VaultNotFound
 from perdure_node.files import write_whole
 from perdure_node.places import CONFIG_FILE, find_vault
 
-from perdure_cli.files import standard_input
+from perdure_cli.files import text_input
 from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
 from perdure_cli.settings import (
@@ -139,8 +138,7 @@ def _config_file(context: click.Context) -> ConfigFile:
 
 
 def _read_value() -> str:
-    standard_input()  # or there is none
-    line = sys.stdin.readline(_MAX_VALUE + 1).rstrip("\r\n")
+    line = text_input().readline(_MAX_VALUE + 1).rstrip("\r\n")
     if len(line) > _MAX_VALUE:
         raise ConfigError(f"standard input: got more than {_MAX_VALUE} characters in its first line")
     return line

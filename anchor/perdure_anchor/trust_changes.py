@@ -176,13 +176,14 @@ def _epoch_changes(old: TrustFile, new: TrustFile) -> Iterator[Change]:
     after = {epoch.from_block: epoch for epoch in new.epochs}
     for number in sorted(before.keys() | after.keys()):
         was, now = before.get(number), after.get(number)
-        if was is None and now is not None:
+        if was is not None and now is not None:
+            yield from _changed_epoch(was, now)
+        elif now is not None:
             yield from _added_epoch(old, new, now)
-        elif was is not None and now is None:
+        else:
+            assert was is not None
             caution = "blocks of this epoch are judged no more, or by another epoch"
             yield Change(_epoch_name(was), epoch_headline(was), None, caution)
-        elif was is not None and now is not None:
-            yield from _changed_epoch(was, now)
 
 
 def _epoch_name(epoch: Epoch) -> str:

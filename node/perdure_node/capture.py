@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import MAX_RUN, MAX_RUN_SIZE, AnchorProof
-from perdure_anchor.finality import TooFewSeals, ValidatorListMismatch, link_run, parse_headers
+from perdure_anchor.finality import BrokenRun, TooFewSeals, ValidatorListMismatch, link_run, parse_headers
 from perdure_anchor.header import encode_header, parse_header
 from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.time_bounds import TimeBound
+from perdure_anchor.trie import TrieNodeMismatch
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import verify
@@ -20,7 +21,7 @@ from perdure_anchor.verify import verify
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.anchor_place import AnchorPlace, find_anchor
 from perdure_node.anchors import StoredAnchor, anchors_with_open_run, store_anchor
-from perdure_node.chain_errors import AnchorMissing, AnchorNotVerified, NotFinalInTime
+from perdure_node.chain_errors import AnchorMissing, AnchorNotVerified, BlocksReplaced, NotFinalInTime
 from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
 from perdure_node.nudging import Nudge
@@ -46,7 +47,14 @@ def capture(
     while anchor is None or anchor.time_run_open:
         proof, grown = _lengthened(chain, proof, place.block_number)
         if grown:
-            anchor = _stored_if_final(vault, chain, stored, place.block_number, proof)
+            try:
+                anchor = _stored_if_final(vault, chain, stored, place.block_number, proof)
+            except BlocksReplaced:
+                if not waiting.pause():
+                    raise
+                place = _find_in_time(chain, stored, waiting)
+                proof = AnchorProof(place.receipt_index, place.receipt_nodes, place.log_position, ())
+                continue
             waiting.progress.advance(len(proof.headers))
             nudge.block_came()
         elif waiting.pause():
@@ -83,7 +91,10 @@ def _completed(vault: Vault, chain: AnchorChain, anchor: StoredAnchor) -> Stored
     assert stored is not None, "the schema keeps anchors of known checkpoints only"
     proof, grown = _lengthened(chain, anchor.proof, anchor.block_number)
     while grown and anchor.time_run_open:
-        anchor = _stored_if_final(vault, chain, stored, anchor.block_number, proof) or anchor
+        try:
+            anchor = _stored_if_final(vault, chain, stored, anchor.block_number, proof) or anchor
+        except BlocksReplaced:
+            return anchor  # what is at home was believed as it is
         proof, grown = _lengthened(chain, proof, anchor.block_number)
     return anchor
 
@@ -120,7 +131,8 @@ def _stored_if_final(
         verdict = _verdict(vault, chain, stored, anchor)
     faults = [error for error in verdict.errors if not _may_pass(error, chain, proof)]
     if faults:
-        raise AnchorNotVerified(
+        fault = BlocksReplaced if isinstance(faults[0], BrokenRun | TrieNodeMismatch) else AnchorNotVerified
+        raise fault(
             f"the anchor of the checkpoint of size {stored.size} is not accepted: {faults[0]}",
             hint=faults[0].hint or "ask the consortium for a newer trust file, or use another node",
         )

@@ -47,5 +47,9 @@ class AnchorNotVerified(ChainError):
     """What the node tells of the anchor does not stand up to `verify` under the pinned trust file."""
 
 
+class BlocksReplaced(AnchorNotVerified):
+    """The headers that were fetched one by one do not link: the chain has gone on with others meanwhile, as it can without finality."""
+
+
 class BlocksNotVerified(ChainError):
     """The node's newest blocks are not sealed by the validators of the pinned trust file."""

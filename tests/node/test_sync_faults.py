@@ -322,6 +322,40 @@ def test_a_time_run_is_completed_by_a_later_sync(site: Site) -> None:
     assert read_status(site.vault).next_step is NextStep.PROVE
 
 
+def test_blocks_that_are_replaced_while_they_are_fetched_are_fetched_anew(site: Site) -> None:
+    """As on a chain without finality: a header of one fork, and the next of another."""
+    replaced = []
+
+    def fault(request: Message, ask: Callable[[], Message]) -> Message:
+        reply = ask()
+        anchored = anchored_block(site)
+        is_it = anchored is not None and int(request["params"][0], 16) == anchored + 1
+        if is_it and not replaced and "eth_getBlockReceipts" in site.network.calls:
+            replaced.append(anchored)
+            raw = bytearray.fromhex(reply["result"][2:])
+            raw[10] ^= 1  # in parentHash
+            reply["result"] = "0x" + raw.hex()
+        return reply
+
+    site.add(1)
+    site.network.faults["debug_getRawHeader"] = fault
+    site.sync()
+    assert replaced
+    assert site.is_final(1)
+
+
+def anchored_block(site: Site) -> int | None:
+    """The block in which the newest transaction to the registry is; asked of the chain itself, past all faults."""
+    if "eth_sendRawTransaction" not in site.network.calls:
+        return None
+    chain = site.network.chain
+    for number in range(chain.head.number, 0, -1):
+        block = chain.store.block(number)
+        if block is not None and block.transactions:
+            return number
+    return None
+
+
 def test_a_chain_without_empty_blocks_is_nudged(site: Site) -> None:
     """Blocks are made only while a transaction waits, as the devnet does on demand; soon the chain is known for that."""
     network = site.network

@@ -122,7 +122,7 @@ def faults(headers: tuple[bytes, ...]) -> list[type]:
     return [type(error) for error in verdict.errors]
 
 
-FIRST, *REST = map(parse_header, tell(STORY).evidence.anchor.headers)  # type: ignore[union-attr]
+FIRST, *REST = map(parse_header, tell(STORY).evidence.anchor.headers)
 
 
 def test_one_signature_is_not_enough() -> None:

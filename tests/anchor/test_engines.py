@@ -64,13 +64,13 @@ def test_ibft2s_round_has_four_bytes(round: bytes) -> None:
 
 @pytest.mark.parametrize("engine", [qbft, ibft2])
 def test_the_functions_for_each_hash_give_what_reading_gives(engine: object) -> None:
-    name = engine.__name__.rpartition(".")[2]  # type: ignore[attr-defined]
+    name = engine.__name__.rpartition(".")[2]
     for block in CHAINS[name].blocks[1:]:
         read = ENGINES[name](block.header)
-        assert engine.block_hash(block.header) == read.hash  # type: ignore[attr-defined]
-        assert engine.commit_hash(block.header) == read.digest  # type: ignore[attr-defined]
+        assert engine.block_hash(block.header) == read.hash
+        assert engine.commit_hash(block.header) == read.digest
     genesis = CHAINS[name].blocks[0].header
-    assert engine.block_hash(genesis) == keccak256(encode_header(genesis))  # type: ignore[attr-defined]
+    assert engine.block_hash(genesis) == keccak256(encode_header(genesis))
 
 
 def test_the_hashes_of_ibft2_leave_items_out() -> None:

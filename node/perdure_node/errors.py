@@ -42,6 +42,10 @@ class VaultDamaged(VaultError):
     """What the vault holds contradicts itself, or cannot be read."""
 
 
+class NotReconciled(VaultError):
+    """The vault was restored or rebuilt, and may hold an older log than the registry."""
+
+
 class VaultStorageFailed(VaultError):
     """The disk refuses to take what has to be stored; nothing of it was acknowledged."""
 

@@ -18,6 +18,7 @@ from perdure_node.errors import VaultBusy, VaultDamaged
 from perdure_node.keyring import KeyRing
 from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.reconciliation import check_reconciled
 from perdure_node.records import open_record, record_by_sequence
 from perdure_node.site_log import (
     StoredCheckpoint,
@@ -60,7 +61,8 @@ class _Batch:
 def seal(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = NO_PROGRESS) -> Sealed | None:
     """Seal what waits, in the order in which it was added; None if nothing waits.
 
-    Raises `VaultBusy` if another process seals, `WrongPassphrase`, or `VaultDamaged` if the log is not what was signed.
+    Raises `VaultBusy` if another process seals, `NotReconciled`, `WrongPassphrase`, or `VaultDamaged` if the log is not what was
+    signed.
     """
     with sealer_lock(vault.folder, clock):
         return seal_locked(vault, keys, clock, progress)
@@ -71,6 +73,7 @@ def seal_locked(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = 
     for _ in range(_ATTEMPTS):
         if not vault.database.number("SELECT 1 FROM queue LIMIT 1"):
             return None
+        check_reconciled(vault.database)
         key = keys.site_key()
         batch = _batch(vault, progress)
         checkpoint = Checkpoint(vault.origin.site, batch.size, batch.root, int(clock.now()))

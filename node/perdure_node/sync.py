@@ -19,6 +19,7 @@ from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
 from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import open_transaction, submitted_sizes
 from perdure_node.sealing import Sealed, seal_locked
@@ -59,7 +60,7 @@ def sync(
     with sealer_lock(vault.folder, clock):
         chain.check()
         known_block = _refreshed(vault, chain)
-        check_head(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
+        _reconcile(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
         sealed = seal_locked(vault, keys, clock, progress)
         waiting = wait_for(clock, wait, progress)
         anchored = _anchor(vault, chain, keys, waiting)
@@ -71,6 +72,14 @@ def sync(
             raise known_block
         _remember(vault, clock)
     return SyncResult(sealed, tuple(anchored), time_runs_open, known_block)
+
+
+def _reconcile(vault: Vault, chain: AnchorChain) -> None:
+    """Raise `RivalLog` unless the registry's head is in the vault's log."""
+    check_head(vault, chain)
+    if open_reconciliation(vault.database) is not None:
+        with vault.database.transaction():
+            settle_reconciliation(vault.database)
 
 
 def _refreshed(vault: Vault, chain: AnchorChain) -> KnownBlock | BlocksNotVerified:

@@ -1,6 +1,5 @@
 """Vaults, chains and registries that do not belong together, and anchors that others made."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,15 +32,9 @@ from perdure_node.relay_transactions import open_transaction
 from perdure_node.selectors import parse_selector
 from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.status import read_status
-from perdure_node.vault import open_vault, replace_trust_file
-from tools.site_desk import Site, document
+from perdure_node.vault import replace_trust_file
+from tools.site_desk import Site, copy_of, document
 from tools.site_network import Message, copied, open_network, unreachable, with_refusal
-
-
-def copy_of(site: Site, folder: Path) -> Site:
-    """The site as it is restored from a backup that is made now."""
-    shutil.copytree(site.vault.folder, folder)
-    return Site(site.network, open_vault(folder))
 
 
 def relay_for(site: Site, partner: str = "globex") -> None:

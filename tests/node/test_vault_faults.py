@@ -642,6 +642,7 @@ def test_who_writes_again_and_again_lets_others_in_between(tmp_path: Path) -> No
 
 # migrations
 
+NEWEST = max(migrations.scripts())
 NOTE = "CREATE TABLE note (\n    text TEXT -- a remark; with a semicolon\n);\nINSERT INTO note (text) VALUES ('a;b');\n"
 
 
@@ -657,10 +658,10 @@ def known(monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
 def test_an_older_vault_is_brought_up_to_date(offline_vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     add_numbers(offline_vault, 1)
     offline_vault.close()
-    known(monkeypatch, v4=NOTE, v5="ALTER TABLE note ADD COLUMN more INTEGER;\n")
+    known(monkeypatch, v98=NOTE, v99="ALTER TABLE note ADD COLUMN more INTEGER;\n")
     for _ in range(2):
         with open_vault(offline_vault.folder) as vault:
-            assert version(vault) == 5
+            assert version(vault) == 99
             assert vault.database.rows("SELECT * FROM note") == [("a;b", None)]
             assert names(vault) == files(1)
 
@@ -671,11 +672,11 @@ def test_a_step_that_fails_leaves_the_version_before(
     add_numbers(offline_vault, 1)
     offline_vault.close()
     with monkeypatch.context() as broken:
-        known(broken, v4=NOTE + "INSERT INTO nothing VALUES (1);\n")
+        known(broken, v98=NOTE + "INSERT INTO nothing VALUES (1);\n")
         with pytest.raises(VaultDamaged):
             open_vault(offline_vault.folder)
     with open_vault(offline_vault.folder) as vault:
-        assert version(vault) == 3
+        assert version(vault) == NEWEST
         assert vault.database.row("SELECT 1 FROM sqlite_master WHERE name = 'note'") is None
         assert names(vault) == files(1)
 
@@ -690,7 +691,7 @@ def test_processes_that_open_an_older_vault_at_once_bring_it_up_to_date_once(
     offline_vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offline_vault.close()
-    known(monkeypatch, v4=NOTE)
+    known(monkeypatch, v98=NOTE)
     start = multiprocessing.get_context("fork").Barrier(4)
     with (
         beside(open_and_add, offline_vault.folder, 1, start) as first,
@@ -711,19 +712,35 @@ def test_an_older_vault_that_cannot_be_written_to_is_still_read(
 ) -> None:
     open_vault(readable).close()
     open_to_all(readable)
-    known(monkeypatch, v4=NOTE)
+    known(monkeypatch, v98=NOTE)
 
     def attempt() -> int:
         with open_vault(readable) as vault:
             return version(vault) + len(names(vault))
 
-    assert as_nobody(attempt) == 3 + 3
+    assert as_nobody(attempt) == NEWEST + 3
 
 
 def before_hops(folder: Path) -> None:
     """The vault as version 2 left it."""
     with closing(sqlite3.connect(folder / "vault.sqlite")) as connection:
-        connection.executescript("DROP TABLE hop; PRAGMA user_version = 2;")
+        newer = [name for name in tables(connection) if name not in tables(vault_of_version(2))]
+        for name in newer:
+            connection.execute(f"DROP TABLE {name}")
+        connection.execute("PRAGMA user_version = 2")
+
+
+def vault_of_version(number: int) -> sqlite3.Connection:
+    """The tables as that version had them."""
+    connection = sqlite3.connect(":memory:")
+    for each, script in migrations.scripts().items():
+        if each <= number:
+            connection.executescript(script)
+    return connection
+
+
+def tables(connection: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
 
 def test_a_vault_from_before_hops_gets_them(offline_vault: Vault) -> None:
@@ -731,7 +748,7 @@ def test_a_vault_from_before_hops_gets_them(offline_vault: Vault) -> None:
     offline_vault.close()
     before_hops(offline_vault.folder)
     with open_vault(offline_vault.folder) as vault:
-        assert version(vault) == 3
+        assert version(vault) == NEWEST
         assert vault.database.rows("SELECT * FROM hop") == []
         assert names(vault) == files(1)
 

@@ -1,6 +1,7 @@
 """Documents and records for tests of the node: quick to make, the same in each run."""
 
 import os
+import shutil
 from collections.abc import Set
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from perdure_node.registration import register_site
 from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.sync import SyncResult, sync
-from perdure_node.vault import Vault
+from perdure_node.vault import Vault, open_vault
 from tools.site_network import PASSPHRASE, STOPPED, SiteNetwork, counted_bytes
 
 
@@ -140,3 +141,9 @@ class Site:
     def sent(self) -> int:
         """How many transactions the relay has in the chain."""
         return self.network.client().transaction_count(self.vault.relay_address)
+
+
+def copy_of(site: Site, folder: Path) -> Site:
+    """The site as it is restored from a backup that is made now."""
+    shutil.copytree(site.vault.folder, folder)
+    return Site(site.network, open_vault(folder))

@@ -1,16 +1,30 @@
-"""Origins and checkpoints: a site's signed word for the state of its log (EIP-712; C2SP tlog-checkpoint for the notions).
-
-The EIP-712 domain binds a checkpoint to one registry on one chain, so that nobody can replay it elsewhere. The digest is
-computed here by hand, in few lines, because the general encoders weigh more than all the rest of the verifier; the tests
-hold it against eth-account's.
-"""
+"""Origins and checkpoints: a site's signed word for the state of its log (EIP-712; C2SP tlog-checkpoint for the notions)."""
 
 import re
 from dataclasses import dataclass
 
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Address, Hash32, keccak256
-from perdure_anchor.secp256k1 import SIGNATURE_SIZE, SignatureError, recover_address, sign
+from perdure_anchor.typed_data import (
+    RegistryDomain,
+    recover_digest_signer,
+    sign_digest,
+    typed_data_digest,
+    uint_word,
+)
+
+__all__ = [
+    "MAX_TREE_SIZE",
+    "Checkpoint",
+    "Origin",
+    "OriginError",
+    "RegistryDomain",
+    "checkpoint_digest",
+    "is_partner_name",
+    "parse_origin",
+    "recover_checkpoint_signer",
+    "sign_checkpoint",
+]
 
 MAX_TREE_SIZE = 2**48 - 1
 
@@ -18,14 +32,7 @@ _NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 _ORIGIN = re.compile(rf"({_NAME})/({_NAME})", re.ASCII)
 _PARTNER = re.compile(_NAME, re.ASCII)
 
-_DOMAIN_TYPE = keccak256(
-    b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
 _CHECKPOINT_TYPE = keccak256(b"Checkpoint(bytes32 site,uint64 size,bytes32 root,uint64 sealedAt)")
-_NAME_HASH, _VERSION_HASH = keccak256(b"Perdure"), keccak256(b"1")
-_ETHEREUM_V = 27
-# half the group order: OpenZeppelin's ECDSA, and so the registry, refuses an s above it (EIP-2)
-_MAX_S = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
 class OriginError(EncodingError):
@@ -66,14 +73,6 @@ def is_partner_name(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryDomain:
-    """The EIP-712 domain: which registry on which chain."""
-
-    chain_id: int
-    registry: Address
-
-
-@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """``size`` leaves with this ``root``; ``sealed_at`` is the site's clock, in seconds since 1970: a claim."""
 
@@ -85,34 +84,21 @@ class Checkpoint:
 
 def checkpoint_digest(domain: RegistryDomain, checkpoint: Checkpoint) -> Hash32:
     """The EIP-712 digest that the site signs and that the registry emits."""
-    separator = keccak256(
-        _DOMAIN_TYPE + _NAME_HASH + _VERSION_HASH + _word(domain.chain_id) + bytes(12) + domain.registry
+    return typed_data_digest(
+        domain,
+        _CHECKPOINT_TYPE,
+        checkpoint.site,
+        uint_word(checkpoint.size),
+        checkpoint.root,
+        uint_word(checkpoint.sealed_at),
     )
-    message = keccak256(
-        _CHECKPOINT_TYPE
-        + checkpoint.site
-        + _word(checkpoint.size)
-        + checkpoint.root
-        + _word(checkpoint.sealed_at)
-    )
-    return keccak256(b"\x19\x01" + separator + message)
-
-
-def _word(number: int) -> bytes:
-    return number.to_bytes(32, "big")
 
 
 def sign_checkpoint(domain: RegistryDomain, checkpoint: Checkpoint, private_key: bytes) -> bytes:
     """The site's signature, ``r || s || v`` with v 27 or 28, as the registry takes it."""
-    signature = sign(checkpoint_digest(domain, checkpoint), private_key)
-    return signature[:64] + bytes((signature[64] + _ETHEREUM_V,))
+    return sign_digest(checkpoint_digest(domain, checkpoint), private_key)
 
 
 def recover_checkpoint_signer(domain: RegistryDomain, checkpoint: Checkpoint, signature: bytes) -> Address:
     """Whose key signed the checkpoint; accepts what the registry accepts, and raises `SignatureError` otherwise."""
-    if len(signature) != SIGNATURE_SIZE or signature[64] not in (_ETHEREUM_V, _ETHEREUM_V + 1):
-        raise SignatureError("checkpoint signature: want 65 bytes that end in 27 or 28")
-    if int.from_bytes(signature[32:64], "big") > _MAX_S:
-        raise SignatureError("checkpoint signature: s is in the upper half of the group order")
-    recoverable = signature[:64] + bytes((signature[64] - _ETHEREUM_V,))
-    return recover_address(checkpoint_digest(domain, checkpoint), recoverable)
+    return recover_digest_signer(checkpoint_digest(domain, checkpoint), signature, "checkpoint signature")

@@ -1,7 +1,9 @@
 """Sites of the registry: who may register them, change their keys, speak about them and close them."""
 
 import pytest
-from perdure_anchor.hashes import keccak256
+from perdure_anchor.checkpoint import RegistryDomain
+from perdure_anchor.hashes import Hash32, keccak256
+from perdure_anchor.key_rotation import KeyRotation, key_rotation_digest, sign_key_rotation
 from tools.evm_chain import Event, Refused
 from tools.founded import KEY, NEW_KEY, OTHER_KEY, STRANGER, Founded, account, partner_id
 
@@ -153,6 +155,16 @@ def test_a_relay_cannot_alter_a_rotation(founded, site):
     assert rotation_refusal(founded, site, signature, new_key=OTHER_KEY) == "WrongSigner"
     assert rotation_refusal(founded, site, signature, grace=61) == "WrongSigner"
     assert rotation_refusal(founded, other_site, signature) == "WrongSigner"
+
+
+def test_the_digest_of_a_rotation_is_the_proof_librarys(founded, site):
+    rotation = KeyRotation(Hash32(site), NEW_KEY.address, 60, 0)
+    domain = RegistryDomain(founded.chain.chain_id, founded.registry.address)
+    digest = founded.registry.read("keyRotationDigest", site, NEW_KEY.address, 60, 0)
+    assert digest == key_rotation_digest(domain, rotation)
+    signature = sign_key_rotation(domain, rotation, KEY.private)
+    founded.registry.send(STRANGER, "rotateKey", site, NEW_KEY.address, 60, signature)
+    assert site_of(founded, site)["key"] == NEW_KEY.address
 
 
 def test_a_checkpoints_signature_rotates_nothing(founded, site):

@@ -63,12 +63,13 @@ GROUPS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
         ("qbft", "ibft2", "clique", "engines", "header", "rlp", "vectors"),
     ),
     (
-        ("trie", "receipt", "registry_event", "checkpoint", "secp256k1"),
+        ("trie", "receipt", "registry_event", "checkpoint", "key_rotation", "typed_data", "secp256k1"),
         (
             "trie",
             "receipt",
             "registry_event",
             "checkpoint",
+            "key_rotation",
             "secp256k1",
             "bounds",
             "verify_told_wrong",

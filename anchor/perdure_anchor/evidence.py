@@ -151,9 +151,9 @@ def parse_record_part(top: dict[str, JsonValue], anchor_part: Callable[[], Ancho
 
 def parse_anchor_part(top: dict[str, JsonValue]) -> AnchorPart:
     """What stands under `ANCHOR_KEYS`."""
-    anchor = None if top["anchor"] is None else _parse_anchor(top["anchor"])
-    not_before = None if top["not_before"] is None else _parse_headers(top["not_before"], "not_before")
-    hops = tuple([_parse_headers(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
+    anchor = None if top["anchor"] is None else parse_anchor_proof(top["anchor"])
+    not_before = None if top["not_before"] is None else parse_run(top["not_before"], "not_before")
+    hops = tuple([parse_run(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
     lists = (() if anchor is None else anchor.headers, not_before or (), *hops)
     _check_together("headers", [header for headers in lists for header in headers], MAX_HEADERS_SIZE)
     return anchor, not_before, hops
@@ -207,7 +207,8 @@ def _parse_checkpoint(value: JsonValue) -> SignedCheckpoint:
     )
 
 
-def _parse_anchor(value: JsonValue) -> AnchorProof:
+def parse_anchor_proof(value: JsonValue) -> AnchorProof:
+    """The member ``anchor``; raises `EncodingError`."""
     members = take_object(value, "anchor", ("receipt_index", "receipt_nodes", "log_position", "headers"))
     items = take_list(members["receipt_nodes"], "receipt_nodes", MAX_PROOF_NODES)
     nodes = tuple([parse_base64(node, "receipt node", at_most=MAX_NODE_SIZE) for node in items])
@@ -216,11 +217,12 @@ def _parse_anchor(value: JsonValue) -> AnchorProof:
         receipt_index=take_integer(members["receipt_index"], "receipt_index", MAX_RECEIPT_INDEX),
         receipt_nodes=nodes,
         log_position=take_integer(members["log_position"], "log_position", MAX_LOG_POSITION),
-        headers=_parse_headers(members["headers"], "anchor headers"),
+        headers=parse_run(members["headers"], "anchor headers"),
     )
 
 
-def _parse_headers(value: JsonValue, what: str) -> Headers:
+def parse_run(value: JsonValue, what: str) -> Headers:
+    """A run of headers (RLP) in base64; raises `EncodingError`."""
     items = take_list(value, what, MAX_RUN)
     if not items:
         raise EvidenceError(f"{what}: an empty list of headers")
@@ -264,24 +266,26 @@ def _encode_end(anchor: AnchorProof | None, not_before: Headers | None, hops: Ho
     """The file from behind the checkpoint."""
     members = encode_pretty(
         {
-            "anchor": None if anchor is None else _encode_anchor(anchor),
-            "not_before": None if not_before is None else _encode_all(not_before),
-            "hops": [_encode_all(hop) for hop in hops],
+            "anchor": None if anchor is None else encode_anchor_proof(anchor),
+            "not_before": None if not_before is None else encode_octets(not_before),
+            "hops": [encode_octets(hop) for hop in hops],
         }
     )
     return b"," + members.removeprefix(b"{")
 
 
-def _encode_anchor(anchor: AnchorProof) -> JsonValue:
+def encode_anchor_proof(anchor: AnchorProof) -> JsonValue:
+    """The inverse of `parse_anchor_proof`."""
     return {
         "receipt_index": anchor.receipt_index,
-        "receipt_nodes": _encode_all(anchor.receipt_nodes),
+        "receipt_nodes": encode_octets(anchor.receipt_nodes),
         "log_position": anchor.log_position,
-        "headers": _encode_all(anchor.headers),
+        "headers": encode_octets(anchor.headers),
     }
 
 
-def _encode_all(items: tuple[bytes, ...]) -> list[JsonValue]:
+def encode_octets(items: Iterable[bytes]) -> list[JsonValue]:
+    """Byte strings in base64."""
     return [encode_base64(item) for item in items]
 
 

@@ -55,3 +55,11 @@ def sign_key_rotation(domain: RegistryDomain, rotation: KeyRotation, private_key
 def recover_key_rotation_signer(domain: RegistryDomain, rotation: KeyRotation, signature: bytes) -> Address:
     """Whose key signed the rotation; accepts what the registry accepts, and raises `SignatureError` otherwise."""
     return recover_digest_signer(key_rotation_digest(domain, rotation), signature, "key rotation signature")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRotation:
+    """A rotation with the old key's signature (65 bytes): what travels to the registry."""
+
+    rotation: KeyRotation
+    signature: bytes

@@ -17,26 +17,25 @@ from perdure_contracts.chain import ChainClient
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import BlocksNotVerified
-from perdure_node.following import follow_validators
+from perdure_node.following import ChainFollower, follow_validators
 from perdure_node.known_blocks import KnownBlock, store_known_block
-from perdure_node.vault import Vault
 
 
-def refresh_known_block(vault: Vault, chain: AnchorChain) -> KnownBlock:
+def refresh_known_block(home: ChainFollower, chain: AnchorChain) -> KnownBlock:
     """Learn the newest final block, which later records will name as their lower bound in time.
 
     Raises `WrongChain`, `WithoutContracts`, `BlocksNotVerified`, or what the chain client raises.
     """
     chain.check()
-    follow_validators(vault, chain)
-    return learn_newest_block(vault, chain)
+    follow_validators(home, chain)
+    return learn_newest_block(home, chain)
 
 
-def learn_newest_block(vault: Vault, chain: AnchorChain) -> KnownBlock:
+def learn_newest_block(home: ChainFollower, chain: AnchorChain) -> KnownBlock:
     """As `refresh_known_block`, of a chain that has been checked."""
     block = fetch_known_block(chain)
-    with vault.database.transaction():
-        store_known_block(vault.database, block)
+    with home.database.transaction():
+        store_known_block(home.database, block)
     return block
 
 

@@ -1,17 +1,17 @@
 """Capture: bring home what proves an anchor, as soon as it is final, before any node prunes it.
 
 Each step only reads the chain, so all of it can be repeated. What is stored was accepted by `perdure_anchor.verify`, in
-evidence of one of the checkpoint's records: nothing is judged here a second time.
+evidence of one of the checkpoint's records: nothing is judged here a second time. A site's vault keeps anchors, and a gateway
+those of many sites: `AnchorHome` is what both have.
 """
 
 from dataclasses import replace
+from typing import Protocol
 
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.evidence import MAX_RUN, MAX_RUN_SIZE, AnchorProof
+from perdure_anchor.evidence import MAX_RUN, MAX_RUN_SIZE, AnchorProof, Evidence
 from perdure_anchor.finality import BrokenRun, TooFewSeals, ValidatorListMismatch, link_run, parse_headers
 from perdure_anchor.header import encode_header, parse_header
-from perdure_anchor.log import leaf_hash
-from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.trie import TrieNodeMismatch
 from perdure_anchor.trust import TrustFile
@@ -20,19 +20,28 @@ from perdure_anchor.verify import verify
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.anchor_place import AnchorPlace, find_anchor
-from perdure_node.anchors import StoredAnchor, anchors_with_open_run, store_anchor
+from perdure_node.anchors import StoredAnchor
 from perdure_node.chain_errors import AnchorMissing, AnchorNotVerified, BlocksReplaced, NotFinalInTime
-from perdure_node.following import follow_validators
-from perdure_node.keyring import KeyRing
+from perdure_node.following import ChainFollower, follow_validators
 from perdure_node.nudging import Nudge
-from perdure_node.proving import SlotTexts, evidence_of, signed_through
-from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size
-from perdure_node.vault import Vault
+from perdure_node.site_log import StoredCheckpoint
 from perdure_node.waiting import Waiting
 
 
+class AnchorHome(ChainFollower, Protocol):
+    """Where the anchors of one log are kept."""
+
+    def evidence_of_last(self, stored: StoredCheckpoint, anchor: StoredAnchor) -> Evidence:
+        """Evidence of the checkpoint's last record that shows none of its slots."""
+        ...
+
+    def keep(self, stored: StoredCheckpoint, anchor: StoredAnchor) -> None:
+        """Store the anchor, in place of one with a shorter run; durable when it returns."""
+        ...
+
+
 def capture(
-    vault: Vault, chain: AnchorChain, keys: KeyRing, stored: StoredCheckpoint, waiting: Waiting
+    home: AnchorHome, chain: AnchorChain, nudge: Nudge, stored: StoredCheckpoint, waiting: Waiting
 ) -> StoredAnchor:
     """Wait until the checkpoint's anchor is final and its time bounded, and store its proof.
 
@@ -42,13 +51,12 @@ def capture(
     place = _find_in_time(chain, stored, waiting)
     proof = AnchorProof(place.receipt_index, place.receipt_nodes, place.log_position, ())
     waiting.progress.stage("wait for finality", None)
-    nudge = Nudge(chain, keys, waiting.clock)
     anchor = None
     while anchor is None or anchor.time_run_open:
         proof, grown = _lengthened(chain, proof, place.block_number)
         if grown:
             try:
-                anchor = _stored_if_final(vault, chain, stored, place.block_number, proof)
+                anchor = _stored_if_final(home, chain, stored, place.block_number, proof)
             except BlocksReplaced:
                 if not waiting.pause():
                     raise
@@ -80,19 +88,14 @@ def _find_in_time(chain: AnchorChain, stored: StoredCheckpoint, waiting: Waiting
                 raise
 
 
-def complete_time_runs(vault: Vault, chain: AnchorChain) -> int:
-    """Add the headers for which anchors at home still wait, as far as the chain has come; returns how many stay open."""
-    open_runs = anchors_with_open_run(vault.database)
-    return sum(_completed(vault, chain, anchor).time_run_open for anchor in open_runs)
-
-
-def _completed(vault: Vault, chain: AnchorChain, anchor: StoredAnchor) -> StoredAnchor:
-    stored = checkpoint_of_size(vault, anchor.size)
-    assert stored is not None, "the schema keeps anchors of known checkpoints only"
+def complete_time_run(
+    home: AnchorHome, chain: AnchorChain, stored: StoredCheckpoint, anchor: StoredAnchor
+) -> StoredAnchor:
+    """Add the headers for which an anchor that is kept still waits, as far as the chain has come."""
     proof, grown = _lengthened(chain, anchor.proof, anchor.block_number)
     while grown and anchor.time_run_open:
         try:
-            anchor = _stored_if_final(vault, chain, stored, anchor.block_number, proof) or anchor
+            anchor = _stored_if_final(home, chain, stored, anchor.block_number, proof) or anchor
         except BlocksReplaced:
             return anchor  # what is at home was believed as it is
         proof, grown = _lengthened(chain, proof, anchor.block_number)
@@ -114,7 +117,7 @@ def _lengthened(chain: AnchorChain, proof: AnchorProof, block_number: int) -> tu
 
 
 def _stored_if_final(
-    vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, block_number: int, proof: AnchorProof
+    home: AnchorHome, chain: AnchorChain, stored: StoredCheckpoint, block_number: int, proof: AnchorProof
 ) -> StoredAnchor | None:
     """Keep the proof if `verify` finds it final; None while seals are missing. Raises `AnchorNotVerified`."""
     anchor = StoredAnchor(
@@ -124,11 +127,11 @@ def _stored_if_final(
         proof=proof,
         time_run_open=True,
     )
-    verdict = _verdict(vault, chain, stored, anchor)
+    verdict = _verdict(home, chain, stored, anchor)
     if any(isinstance(error, ValidatorListMismatch) for error in verdict.errors):
         # the validators changed while the anchor was under way
-        follow_validators(vault, chain, block_number)
-        verdict = _verdict(vault, chain, stored, anchor)
+        follow_validators(home, chain, block_number)
+        verdict = _verdict(home, chain, stored, anchor)
     faults = [error for error in verdict.errors if not _may_pass(error, chain, proof)]
     if faults:
         fault = BlocksReplaced if isinstance(faults[0], BrokenRun | TrieNodeMismatch) else AnchorNotVerified
@@ -139,7 +142,7 @@ def _stored_if_final(
     if not verdict.ok or verdict.not_after is None:
         return None
     anchor = replace(anchor, time_run_open=_may_improve(verdict.not_after, chain.trust, proof))
-    store_anchor(vault.database, anchor)
+    home.keep(stored, anchor)
     return anchor
 
 
@@ -152,16 +155,13 @@ def _may_pass(error: PerdureError, chain: AnchorChain, proof: AnchorProof) -> bo
     return epoch.can_be_followed and len(set(listed) & set(epoch.validators)) >= epoch.wanted_seals
 
 
-def _verdict(vault: Vault, chain: AnchorChain, stored: StoredCheckpoint, anchor: StoredAnchor) -> Verdict:
+def _verdict(home: AnchorHome, chain: AnchorChain, stored: StoredCheckpoint, anchor: StoredAnchor) -> Verdict:
     """About the checkpoint's last record, of which nothing is shown: so nothing has to be read."""
-    digests = stored.last_slot_digests
-    name = leaf_hash(leaf_from_digests(digests))
-    signed = signed_through(vault, stored, name, stored.size - 1)
-    evidence = evidence_of(vault, SlotTexts(digests).shown(frozenset()), signed, anchor)
     # under a rule that makes nothing final, an anchor that meets the rule is all there will ever be
     epoch = chain.trust.epoch_of(anchor.block_number)
     weak = epoch is not None and not epoch.is_final
-    return verify(evidence, vault.trust, require=Grade.ANCHORED if weak else Grade.FINAL)
+    evidence = home.evidence_of_last(stored, anchor)
+    return verify(evidence, home.trust, require=Grade.ANCHORED if weak else Grade.FINAL)
 
 
 def _may_improve(bound: TimeBound, trust: TrustFile, proof: AnchorProof) -> bool:

@@ -8,6 +8,7 @@ and goes is found where a block between is asked for, and need not be otherwise:
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import takewhile
+from typing import Protocol
 
 from perdure_anchor.engines import ENGINES
 from perdure_anchor.errors import EncodingError, VerificationError
@@ -19,11 +20,25 @@ from perdure_anchor.validator_changes import HopNotFinal, HopNotVouched, follow_
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import BlocksNotVerified
+from perdure_node.database import Database
 from perdure_node.header_source import HeaderSource
 from perdure_node.hops import Hop, HopTable, KnownSet, hop_table, store_hop
-from perdure_node.vault import Vault
 
 Listed = Callable[[int], tuple[Address, ...]]
+
+
+class ChainFollower(Protocol):
+    """Who keeps what the chain shows: a vault, or a gateway."""
+
+    @property
+    def database(self) -> Database:
+        """Where hops and known blocks are kept."""
+        ...
+
+    @property
+    def trust(self) -> TrustFile:
+        """The pinned trust file."""
+        ...
 
 
 def find_changes(listed: Listed, low: int, high: int) -> list[int]:
@@ -103,23 +118,23 @@ def _leads_on(trust: TrustFile, headers: Sequence[BlockHeader]) -> bool:
         return False
 
 
-def follow_validators(vault: Vault, chain: AnchorChain, block: int | None = None) -> None:
+def follow_validators(home: ChainFollower, chain: AnchorChain, block: int | None = None) -> None:
     """Collect the hops up to a block, or the head, and let the chain be judged by what they show.
 
     Raises `BlocksNotVerified` where lists and seals contradict each other, and what the chain client raises.
     """
-    table = hop_table(vault.database, vault.trust)
-    source = HeaderSource(chain.client, ENGINES[vault.trust.epochs[-1].consensus], chain.others)
+    table = hop_table(home.database, home.trust)
+    source = HeaderSource(chain.client, ENGINES[home.trust.epochs[-1].consensus], chain.others)
     try:
-        found = find_hops(vault.trust, table, source, source.head_number() if block is None else block)
+        found = find_hops(home.trust, table, source, source.head_number() if block is None else block)
     except (EncodingError, VerificationError) as error:
         raise BlocksNotVerified(
             f"the node shows a change of validators that does not hold: {error}",
             hint="use another node, or ask the consortium for a newer trust file",
         ) from error
     if found:
-        with vault.database.transaction():
+        with home.database.transaction():
             for hop in found:
-                store_hop(vault.database, hop)
-        table = hop_table(vault.database, vault.trust)
+                store_hop(home.database, hop)
+        table = hop_table(home.database, home.trust)
     chain.trust = table.followed().trust

@@ -5,17 +5,16 @@ So, when such a chain has been quiet for a while, the relay's account sends noth
 a later sync sends another one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from perdure_anchor.header import BlockHeader
 from perdure_contracts.refused import SendRefused
-from perdure_contracts.signer import LocalSigner
+from perdure_contracts.signer import Signer
 from perdure_contracts.transactions import ContractCall, prepare_transaction
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.clock import Clock
-from perdure_node.keyring import KeyRing
 
 # seconds without a block; chains that make empty ones mostly do so every few seconds
 QUIET = 10.0
@@ -40,10 +39,10 @@ def quiet_before_nudge(headers: Sequence[BlockHeader]) -> float:
 
 
 class Nudge:
-    """Watches one wait; sends only with a relay key that is unlocked anyway, so that it never asks for a passphrase."""
+    """Watches waits; ``signer`` gives whoever signs for the relay's account, None if that would ask for a passphrase."""
 
-    def __init__(self, chain: AnchorChain, keys: KeyRing, clock: Clock) -> None:
-        self._chain, self._keys, self._clock = chain, keys, clock
+    def __init__(self, chain: AnchorChain, signer: Callable[[], Signer | None], clock: Clock) -> None:
+        self._chain, self._signer, self._clock = chain, signer, clock
         self._quiet_since = clock.monotonic()
         self._enough: float | None = None
         self._sent = False
@@ -56,10 +55,10 @@ class Nudge:
 
     def no_block(self) -> None:
         """Send a nudge, if the chain has been quiet for long enough; a chain that stands still gets one only."""
-        if self._sent or not self._keys.is_unlocked or not self._is_quiet():
+        signer = None if self._sent else self._signer()
+        if signer is None or not self._is_quiet():
             return
         self._sent = True
-        signer = LocalSigner(self._keys.relay_key())
         client = self._chain.client
         call = ContractCall(signer.address, b"")
         signed = prepare_transaction(client, signer, call, chain_id=self._chain.trust.chain_id)

@@ -7,17 +7,19 @@ was signed is sent again, what is anchored is found by its digest, and what is a
 from dataclasses import dataclass
 
 from perdure_contracts.registry import Head
+from perdure_contracts.signer import LocalSigner
 
 from perdure_node.anchor_chain import AnchorChain, connect
 from perdure_node.anchors import StoredAnchor
 from perdure_node.block_runs import learn_newest_block
-from perdure_node.capture import capture, complete_time_runs
+from perdure_node.capture import capture
 from perdure_node.chain_errors import AnchorNotVerified, AnchorUnprovable, BlocksNotVerified
 from perdure_node.clock import Clock
 from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
+from perdure_node.nudging import Nudge
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
 from perdure_node.records import anchored_size
@@ -26,6 +28,7 @@ from perdure_node.sealing import Sealed, seal_locked
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
 from perdure_node.submission import check_head, close_ended_transaction, settle_open_transaction, submit
 from perdure_node.vault import Vault
+from perdure_node.vault_anchors import VaultAnchors, complete_time_runs
 from perdure_node.waiting import Waiting, wait_for
 
 __all__ = ["AnchorChain", "SyncResult", "connect", "sync"]
@@ -156,13 +159,15 @@ def _anchored_elsewhere(vault: Vault, chain: AnchorChain, head: Head) -> list[St
 def _capture(
     vault: Vault, chain: AnchorChain, keys: KeyRing, stored: StoredCheckpoint, waiting: Waiting
 ) -> StoredAnchor:
+    home = VaultAnchors(vault)
+    nudge = Nudge(chain, lambda: LocalSigner(keys.relay_key()) if keys.is_unlocked else None, waiting.clock)
     try:
-        return capture(vault, chain, keys, stored, waiting)
+        return capture(home, chain, nudge, stored, waiting)
     except AnchorUnprovable:
         # whoever relayed it can have buried the event; the registry confirms a known checkpoint to anybody
         settle_open_transaction(vault, chain, waiting)
         submit(vault, chain, keys, stored, waiting, again=True)
-        return capture(vault, chain, keys, stored, waiting)
+        return capture(home, chain, nudge, stored, waiting)
 
 
 def _remember(vault: Vault, clock: Clock) -> None:

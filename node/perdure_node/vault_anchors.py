@@ -1,0 +1,49 @@
+"""The anchors of a vault's own log: where `perdure_node.capture` keeps what it brings home."""
+
+from perdure_anchor.evidence import Evidence
+from perdure_anchor.log import leaf_hash
+from perdure_anchor.record import leaf_from_digests
+from perdure_anchor.trust import TrustFile
+
+from perdure_node.anchor_chain import AnchorChain
+from perdure_node.anchors import StoredAnchor, anchors_with_open_run, store_anchor
+from perdure_node.capture import complete_time_run
+from perdure_node.database import Database
+from perdure_node.proving import SlotTexts, checkpoint_of, evidence_of, signed_through
+from perdure_node.site_log import StoredCheckpoint
+from perdure_node.vault import Vault
+
+
+class VaultAnchors:
+    """The `perdure_node.capture.AnchorHome` of a vault."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    @property
+    def database(self) -> Database:
+        return self._vault.database
+
+    @property
+    def trust(self) -> TrustFile:
+        return self._vault.trust
+
+    def evidence_of_last(self, stored: StoredCheckpoint, anchor: StoredAnchor) -> Evidence:
+        """Raises `VaultDamaged` if the log does not lead to the checkpoint's root."""
+        digests = stored.last_slot_digests
+        name = leaf_hash(leaf_from_digests(digests))
+        signed = signed_through(self._vault, stored, name, stored.size - 1)
+        return evidence_of(self._vault, SlotTexts(digests).shown(frozenset()), signed, anchor)
+
+    def keep(self, stored: StoredCheckpoint, anchor: StoredAnchor) -> None:
+        assert stored.size == anchor.size, "an anchor is of its checkpoint"
+        store_anchor(self.database, anchor)
+
+
+def complete_time_runs(vault: Vault, chain: AnchorChain) -> int:
+    """Add the headers for which anchors at home still wait, as far as the chain has come; returns how many stay open."""
+    home = VaultAnchors(vault)
+    return sum(
+        complete_time_run(home, chain, checkpoint_of(vault, anchor), anchor).time_run_open
+        for anchor in anchors_with_open_run(vault.database)
+    )

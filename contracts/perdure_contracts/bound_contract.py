@@ -1,5 +1,6 @@
 """One of our contracts at an address: views asked of the chain, and calldata for transactions."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from perdure_anchor.hashes import Address
@@ -28,6 +29,16 @@ class BoundContract:
         except ExecutionReverted as error:
             raise explained(error) from error
         return abi.decode_result(name, payload)
+
+    def _view_each(self, name: str, arguments: Sequence[tuple[AbiValue, ...]]) -> list[tuple[AbiValue, ...]]:
+        """As `_view` for several sets of arguments, in few round trips."""
+        abi = contract_abi(self.contract_name)
+        calldatas = [abi.encode_call(name, *each) for each in arguments]
+        try:
+            payloads = self.client.call_each(self.address, calldatas)
+        except ExecutionReverted as error:
+            raise explained(error) from error
+        return [abi.decode_result(name, payload) for payload in payloads]
 
     def _call(self, name: str, *arguments: AbiValue) -> ContractCall:
         return ContractCall(self.address, contract_abi(self.contract_name).encode_call(name, *arguments))

@@ -29,7 +29,7 @@ from perdure_contracts.block_receipts import (
     receipt_from_answer,
 )
 from perdure_contracts.raw_headers import BLOCK_HASH_RULES, HashRule, header_from_block
-from perdure_contracts.refused import SendFault, as_reverted, as_send_refused
+from perdure_contracts.refused import SendFault, SendRefused, as_reverted, as_send_refused
 from perdure_contracts.rpc import Json, JsonRpc, Request
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcRefused
 
@@ -122,14 +122,9 @@ class ChainClient:
 
     def fetch_transaction_receipt(self, transaction_hash: Hash32) -> TransactionReceipt | None:
         """Where a transaction stands in the chain; None while it stands nowhere."""
-        answer = self.rpc.call("eth_getTransactionReceipt", to_hex(transaction_hash))
-        # some clients answer for a pending transaction, without a block
-        if answer is None or read_object(answer, "receipt").get("blockNumber") is None:
-            return None
-        receipt = receipt_from_answer(answer)
-        if receipt.transaction_hash != transaction_hash:
-            raise RpcBadAnswer("answer of the node: got the receipt of another transaction")
-        return receipt
+        return _receipt_of(
+            transaction_hash, self.rpc.call("eth_getTransactionReceipt", to_hex(transaction_hash))
+        )
 
     def fetch_events(
         self, address: Address, topics: TopicFilter, from_block: int, to_block: int
@@ -187,6 +182,16 @@ class ChainClient:
             self._execute("eth_call", _call_object(to, calldata, sender), _tag(block)), "call result"
         )
 
+    def call_each(self, to: Address, calldatas: Sequence[bytes], block: BlockTag = "latest") -> list[bytes]:
+        """What each of several calls of one contract returns, in as few round trips as can be; raises as `call`."""
+        requests = [Request("eth_call", (_call_object(to, each, None), _tag(block))) for each in calldatas]
+        results = []
+        for outcome in self.rpc.batch(requests):
+            if isinstance(outcome, RpcRefused):
+                raise as_reverted(outcome) or outcome
+            results.append(read_bytes(outcome, "call result"))
+        return results
+
     def estimate_gas(self, sender: Address, to: Address | None, calldata: bytes) -> int:
         """How much gas a transaction would use now; raises `ExecutionReverted` if it would fail."""
         return read_integer(
@@ -239,6 +244,24 @@ class ChainClient:
             )
         return transaction_hash
 
+    def send_transactions(self, raws: Sequence[bytes]) -> list[SendRefused | None]:
+        """As `send_transaction` for several, in their order: what the node says against each, None for nothing."""
+        outcomes = self.rpc.batch([Request("eth_sendRawTransaction", (to_hex(raw),)) for raw in raws])
+        found: list[SendRefused | None] = []
+        for outcome in outcomes:
+            refused = as_send_refused(outcome) if isinstance(outcome, RpcRefused) else None
+            known = refused is not None and refused.fault is SendFault.ALREADY_KNOWN
+            found.append(None if known else refused)
+        return found
+
+    def fetch_transaction_receipts(self, hashes: Sequence[Hash32]) -> list[TransactionReceipt | None]:
+        """As `fetch_transaction_receipt` for several; None also where the node will not say yet."""
+        requests = [Request("eth_getTransactionReceipt", (to_hex(each),)) for each in hashes]
+        found = []
+        for name, outcome in zip(hashes, self.rpc.batch(requests), strict=True):
+            found.append(None if isinstance(outcome, RpcRefused) else _receipt_of(name, outcome))
+        return found
+
     def _fetch_block(self, block: BlockTag) -> dict[str, Json]:
         answer = self.rpc.call("eth_getBlockByNumber", _tag(block), False)
         if answer is None:
@@ -261,6 +284,16 @@ class ChainClient:
                 raise
             self._missing_methods.add(method)
             return _MISSING
+
+
+def _receipt_of(transaction_hash: Hash32, answer: Json) -> TransactionReceipt | None:
+    # some clients answer for a pending transaction, without a block
+    if answer is None or read_object(answer, "receipt").get("blockNumber") is None:
+        return None
+    receipt = receipt_from_answer(answer)
+    if receipt.transaction_hash != transaction_hash:
+        raise RpcBadAnswer("answer of the node: got the receipt of another transaction")
+    return receipt
 
 
 def _tag(block: BlockTag) -> str:

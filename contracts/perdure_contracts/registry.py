@@ -93,23 +93,24 @@ class RegistryContract(BoundContract):
 
     def anchor_status(self, digest: Hash32, block: BlockTag = "latest") -> AnchorStatus | None:
         """By a checkpoint's EIP-712 digest, whether and when it was anchored."""
-        signer, number, block_time = self._view("anchorOf", digest, block=block)
-        return None if signer == ZERO_ADDRESS else AnchorStatus(signer, number, block_time)
+        return _anchor_status(self._view("anchorOf", digest, block=block))
 
     def site(self, site: Hash32, block: BlockTag = "latest") -> SiteState | None:
         """A site's partner and keys; None if it is not registered."""
-        partner, key, previous, until, nonce, compromised, successor = self._view("siteOf", site, block=block)
-        if partner == ZERO_HASH:
-            return None
-        return SiteState(
-            partner=partner,
-            key=_unless_zero(key),
-            previous_key=_unless_zero(previous),
-            previous_key_until=until,
-            key_nonce=nonce,
-            compromised_since=compromised or None,
-            successor=None if successor == ZERO_HASH else successor,
-        )
+        return _site_state(self._view("siteOf", site, block=block))
+
+    def heads(self, sites: Sequence[Hash32]) -> list[Head]:
+        """As `head` for several sites, in few round trips."""
+        return [Head(size, root) for size, root in self._view_each("headOf", [(site,) for site in sites])]
+
+    def sites(self, sites: Sequence[Hash32]) -> list[SiteState | None]:
+        """As `site` for several, in few round trips."""
+        return [_site_state(values) for values in self._view_each("siteOf", [(site,) for site in sites])]
+
+    def anchor_statuses(self, digests: Sequence[Hash32]) -> list[AnchorStatus | None]:
+        """As `anchor_status` for several, in few round trips."""
+        answers = self._view_each("anchorOf", [(digest,) for digest in digests])
+        return [_anchor_status(values) for values in answers]
 
     def consortium(self) -> Address:
         """The contract that says who the partners are."""
@@ -165,6 +166,26 @@ class RegistryContract(BoundContract):
         topics = (_abi().event_topic("SiteRegistered"),)
         events = self.client.fetch_events(self.address, topics, from_block, to_block)
         return tuple(parse_site_registered(event.log) for event in events)
+
+
+def _anchor_status(values: tuple[AbiValue, ...]) -> AnchorStatus | None:
+    signer, number, block_time = values
+    return None if signer == ZERO_ADDRESS else AnchorStatus(signer, number, block_time)
+
+
+def _site_state(values: tuple[AbiValue, ...]) -> SiteState | None:
+    partner, key, previous, until, nonce, compromised, successor = values
+    if partner == ZERO_HASH:
+        return None
+    return SiteState(
+        partner=partner,
+        key=_unless_zero(key),
+        previous_key=_unless_zero(previous),
+        previous_key_until=until,
+        key_nonce=nonce,
+        compromised_since=compromised or None,
+        successor=None if successor == ZERO_HASH else successor,
+    )
 
 
 def _abi() -> ContractAbi:

@@ -95,15 +95,21 @@ def prepare_transaction(
     """
     check_chain_id(client, chain_id)
     chosen_fee = choose_fee(client) if fee is None else fee
-    if chain_id == 1 and isinstance(chosen_fee, LegacyFee):
+    gas = _gas(client, signer.address, call)
+    chosen_nonce = client.transaction_count(signer.address, "pending") if nonce is None else nonce
+    return sign_call(signer, call, chain_id=chain_id, nonce=chosen_nonce, gas=gas, fee=chosen_fee)
+
+
+def sign_call(
+    signer: Signer, call: ContractCall, *, chain_id: int, nonce: int, gas: int, fee: Fee
+) -> SignedTransaction:
+    """A signed transaction of which everything is known; asks nobody. Raises `UnsafeChainId`."""
+    if chain_id == 1 and isinstance(fee, LegacyFee):
         raise UnsafeChainId(
             "no legacy transaction is signed for chain id 1", hint="use a chain with an id of its own"
         )
-    gas = _gas(client, signer.address, call)
-    chosen_nonce = client.transaction_count(signer.address, "pending") if nonce is None else nonce
-    members = _members(call, chain_id, chosen_nonce, gas, chosen_fee)
-    raw = signer.sign_transaction(members)
-    return SignedTransaction(raw, keccak256(raw), chosen_nonce)
+    raw = signer.sign_transaction(_members(call, chain_id, nonce, gas, fee))
+    return SignedTransaction(raw, keccak256(raw), nonce)
 
 
 def _gas(client: ChainClient, sender: Address, call: ContractCall) -> int:

@@ -42,18 +42,24 @@ def learn_newest_block(home: ChainFollower, chain: AnchorChain) -> KnownBlock:
 def fetch_known_block(chain: AnchorChain) -> KnownBlock:
     """The newest block that a quorum of the pinned validators has sealed, with the run that leads to it."""
     try:
-        headers = _headers_back(chain.client, chain.trust, chain.client.head_number())
-        run, position = link_run(
-            headers, chain.trust, chain.trust.engine_at(headers[-1].number)(headers[-1]).hash
+        return known_block_of(
+            _headers_back(chain.client, chain.trust, chain.client.head_number()), chain.trust
         )
-        newest = _newest_final(run, position)
     except (EncodingError, VerificationError) as error:
         # the extraData of another engine fails to parse before anybody could judge it
         raise BlocksNotVerified(
             f"the node's newest blocks are not those of the trust file's validators: {error}",
             hint=error.hint or "ask the consortium for a newer trust file, or use another node",
         ) from error
-    block = run.blocks[newest]
+
+
+def known_block_of(headers: Sequence[BlockHeader], trust: TrustFile) -> KnownBlock:
+    """The newest block of a run that a quorum of the validators has sealed.
+
+    Raises `VerificationError` if there is none, or the headers do not link, and `EncodingError` for those of another engine.
+    """
+    run, position = link_run(headers, trust, trust.engine_at(headers[-1].number)(headers[-1]).hash)
+    block = run.blocks[_newest_final(run, position)]
     return KnownBlock(block.hash, block.number, block.header.timestamp, tuple(map(encode_header, headers)))
 
 

@@ -88,6 +88,21 @@ def _find_in_time(chain: AnchorChain, stored: StoredCheckpoint, waiting: Waiting
                 raise
 
 
+def accept_anchor(
+    home: AnchorHome, trust: TrustFile, stored: StoredCheckpoint, proof: AnchorProof
+) -> StoredAnchor | None:
+    """Keep an anchor that somebody brought, if `verify` believes it; None if it lacks seals. Raises `AnchorNotVerified`.
+
+    ``trust`` is the pinned trust file with the changes of validators that are known here.
+    """
+    anchor, faults = _judged(home, trust, stored, proof)
+    if faults:
+        raise _not_verified(stored, faults[0])
+    if anchor is not None:
+        home.keep(stored, anchor)
+    return anchor
+
+
 def complete_time_run(
     home: AnchorHome, chain: AnchorChain, stored: StoredCheckpoint, anchor: StoredAnchor
 ) -> StoredAnchor:
@@ -120,45 +135,53 @@ def _stored_if_final(
     home: AnchorHome, chain: AnchorChain, stored: StoredCheckpoint, block_number: int, proof: AnchorProof
 ) -> StoredAnchor | None:
     """Keep the proof if `verify` finds it final; None while seals are missing. Raises `AnchorNotVerified`."""
-    anchor = StoredAnchor(
-        size=stored.size,
-        block_number=block_number,
-        block_time=parse_header(proof.headers[0]).timestamp,
-        proof=proof,
-        time_run_open=True,
-    )
-    verdict = _verdict(home, chain, stored, anchor)
-    if any(isinstance(error, ValidatorListMismatch) for error in verdict.errors):
+    anchor, faults = _judged(home, chain.trust, stored, proof)
+    if any(isinstance(error, ValidatorListMismatch) for error in faults):
         # the validators changed while the anchor was under way
         follow_validators(home, chain, block_number)
-        verdict = _verdict(home, chain, stored, anchor)
-    faults = [error for error in verdict.errors if not _may_pass(error, chain, proof)]
+        anchor, faults = _judged(home, chain.trust, stored, proof)
+    faults = [error for error in faults if not _may_pass(error, chain, proof)]
     if faults:
-        fault = BlocksReplaced if isinstance(faults[0], BrokenRun | TrieNodeMismatch) else AnchorNotVerified
-        raise fault(
-            f"the anchor of the checkpoint of size {stored.size} is not accepted: {faults[0]}",
-            hint=faults[0].hint or "ask the consortium for a newer trust file, or use another node",
-        )
-    if not verdict.ok or verdict.not_after is None:
-        return None
-    anchor = replace(anchor, time_run_open=_may_improve(verdict.not_after, chain.trust, proof))
-    home.keep(stored, anchor)
+        raise _not_verified(stored, faults[0])
+    if anchor is not None:
+        home.keep(stored, anchor)
     return anchor
 
 
+def _judged(
+    home: AnchorHome, trust: TrustFile, stored: StoredCheckpoint, proof: AnchorProof
+) -> tuple[StoredAnchor | None, list[PerdureError]]:
+    """The anchor if `verify` finds it final, and otherwise what is wrong besides missing seals."""
+    header = parse_header(proof.headers[0])
+    anchor = StoredAnchor(stored.size, header.number, header.timestamp, proof, time_run_open=True)
+    verdict = _verdict(home, trust, stored, anchor)
+    faults = [error for error in verdict.errors if not isinstance(error, TooFewSeals)]
+    if faults or not verdict.ok or verdict.not_after is None:
+        return None, faults
+    return replace(anchor, time_run_open=_may_improve(verdict.not_after, trust, proof)), []
+
+
+def _not_verified(stored: StoredCheckpoint, fault: PerdureError) -> AnchorNotVerified:
+    kind = BlocksReplaced if isinstance(fault, BrokenRun | TrieNodeMismatch) else AnchorNotVerified
+    return kind(
+        f"the anchor of the checkpoint of size {stored.size} is not accepted: {fault}",
+        hint=fault.hint or "ask the consortium for a newer trust file, or use another node",
+    )
+
+
 def _may_pass(error: PerdureError, chain: AnchorChain, proof: AnchorProof) -> bool:
-    """Whether later blocks can mend it: with more seals, or with those that a hop to new validators still needs."""
+    """Whether later blocks can mend it: with the seals that a hop to new validators still needs."""
     if not isinstance(error, ValidatorListMismatch):
-        return isinstance(error, TooFewSeals)
+        return False
     epoch, header = chain.trust.epochs[-1], parse_header(proof.headers[0])
     listed = chain.trust.engine_at(header.number)(header).listed or ()
     return epoch.can_be_followed and len(set(listed) & set(epoch.validators)) >= epoch.wanted_seals
 
 
-def _verdict(home: AnchorHome, chain: AnchorChain, stored: StoredCheckpoint, anchor: StoredAnchor) -> Verdict:
+def _verdict(home: AnchorHome, trust: TrustFile, stored: StoredCheckpoint, anchor: StoredAnchor) -> Verdict:
     """About the checkpoint's last record, of which nothing is shown: so nothing has to be read."""
     # under a rule that makes nothing final, an anchor that meets the rule is all there will ever be
-    epoch = chain.trust.epoch_of(anchor.block_number)
+    epoch = trust.epoch_of(anchor.block_number)
     weak = epoch is not None and not epoch.is_final
     evidence = home.evidence_of_last(stored, anchor)
     return verify(evidence, home.trust, require=Grade.ANCHORED if weak else Grade.FINAL)

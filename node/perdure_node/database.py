@@ -20,7 +20,7 @@ from perdure_node.errors import (
     VaultStorageFailed,
 )
 from perdure_node.locks import PATIENCE, WriterLock
-from perdure_node.migrations import check_version, migrate
+from perdure_node.migrations import VAULT, Schema, check_version, migrate
 
 # folded into the database once the log has so many pages (4 MiB), so that neither grows without bound
 _CHECKPOINT_PAGES = 1000
@@ -37,8 +37,11 @@ _STORAGE_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.S
 class Database:
     """One connection, used from one thread. Where the folder cannot be written to, it can be read all the same."""
 
-    def __init__(self, path: Path, *, create: bool = False, clock: Clock | None = None) -> None:
+    def __init__(
+        self, path: Path, schema: Schema = VAULT, *, create: bool = False, clock: Clock | None = None
+    ) -> None:
         self._path = path
+        self._schema = schema
         self.is_writable = create or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         with self._faults():
             self._connection = self._connect("rwc" if create else "rw")
@@ -177,9 +180,9 @@ class Database:
             self._set(journal_mode="WAL", synchronous="FULL", secure_delete="ON")
             self._set(wal_autocheckpoint=_CHECKPOINT_PAGES)
         if not create:
-            check_version(self._connection, self._path)
+            check_version(self._connection, self._path, self._schema)
         if self.is_writable:
-            migrate(self._connection)
+            migrate(self._connection, self._schema)
 
     def _set(self, **pragmas: str | int) -> None:
         with self._faults():

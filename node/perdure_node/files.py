@@ -6,12 +6,12 @@ Documents are read from regular files only: a pipe or a device may never end, or
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
 
-from perdure_node.errors import VaultStorageFailed
+from perdure_node.errors import VaultExists, VaultStorageFailed
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -37,6 +37,24 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def build_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Make a folder that only its owner can read, with files by name; raises `VaultStorageFailed`."""
+    with storage_failures(folder):
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
+    for name, octets in contents.items():
+        write_whole(folder / name, octets)
+
+
+def publish_folder(beside: Path, folder: Path) -> None:
+    """Give a folder that is whole its name; durable when it returns. Raises `VaultExists` or `VaultStorageFailed`."""
+    try:
+        beside.rename(folder)
+    except OSError as error:
+        raise VaultExists(f"{folder} cannot be made: {error.strerror}") from error
+    with storage_failures(folder):
+        sync_folder(folder.parent)
 
 
 def open_regular(path: Path) -> BufferedReader:

@@ -51,6 +51,11 @@ class HopTable:
         self._trust, self._hops = trust, tuple(sorted(hops, key=lambda hop: hop.first_block))
 
     @property
+    def hops(self) -> tuple[Hop, ...]:
+        """All of them, the oldest first."""
+        return self._hops
+
+    @property
     def sets(self) -> list[KnownSet]:
         """Every set that can be reached, the trust file's own first, each by the fewest hops and then headers."""
         epoch = self._trust.epochs[-1]

@@ -15,6 +15,7 @@ from perdure_node.errors import VaultBusy
 from perdure_node.files import PRIVATE_FILE, storage_failures
 
 SEALER_LOCK_FILE = "sealer.lock"
+DELIVERY_LOCK_FILE = "delivery.lock"
 IMPORT_LOCK_FILE = "import.lock"
 WRITER_LOCK_FILE = "writer.lock"
 TURN_LOCK_FILE = "writer.turn"
@@ -34,6 +35,13 @@ def import_lock(
 ) -> contextlib.AbstractContextManager[None]:
     """Hold the vault's lock for importing a list; raises as `sealer_lock`."""
     return _held(folder / IMPORT_LOCK_FILE, "is importing a list into this vault", clock, patience)
+
+
+def delivery_lock(
+    folder: Path, clock: Clock, *, patience: float = PATIENCE
+) -> contextlib.AbstractContextManager[None]:
+    """Hold a gateway's lock for delivering; raises as `sealer_lock`."""
+    return _held(folder / DELIVERY_LOCK_FILE, "is delivering at this gateway", clock, patience)
 
 
 class WriterLock:

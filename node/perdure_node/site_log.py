@@ -63,6 +63,11 @@ def checkpoint_of_size(vault: Vault, size: int) -> StoredCheckpoint | None:
     return _first(vault, "size = ?", size)
 
 
+def checkpoints_above(vault: Vault, size: int) -> list[StoredCheckpoint]:
+    """The checkpoints over more than ``size`` leaves, the smallest log first."""
+    return [_checkpoint(vault, row) for row in vault.database.rows(_SELECT + "size > ? ORDER BY size", size)]
+
+
 def first_checkpoint_over(vault: Vault, index: int) -> StoredCheckpoint | None:
     """The earliest checkpoint that covers the record at ``index``."""
     return _first(vault, "size > ? ORDER BY size LIMIT 1", index)
@@ -83,8 +88,10 @@ def store_checkpoint(database: Database, stored: StoredCheckpoint) -> None:
 
 def _first(vault: Vault, condition: str, *parameters: Any) -> StoredCheckpoint | None:
     row = vault.database.row(_SELECT + condition, *parameters)
-    if row is None:
-        return None
+    return None if row is None else _checkpoint(vault, row)
+
+
+def _checkpoint(vault: Vault, row: tuple[Any, ...]) -> StoredCheckpoint:
     size, root, sealed_at, signature, digest, slots = row
     checkpoint = Checkpoint(vault.origin.site, size, Hash32(root), sealed_at)
     return StoredCheckpoint(checkpoint, signature, Hash32(digest), split_hashes(slots))

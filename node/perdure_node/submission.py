@@ -37,7 +37,7 @@ ATTEMPTS = 3
 RESEND_AFTER = 5.0
 # a node that says this will not take these bytes, and others are signed. Should a block have the old ones yet, nothing comes of it:
 # the registry answers a known checkpoint without changing anything, and refuses one that is no longer above its head
-_GIVEN_UP = frozenset(
+GIVEN_UP = frozenset(
     {
         SendFault.NONCE_TOO_HIGH,
         SendFault.UNDERPRICED,
@@ -190,7 +190,7 @@ def _send(chain: AnchorChain, transaction: RelayTransaction) -> _Ended | None:
     try:
         chain.client.send_transaction(transaction.raw)
     except SendRefused as error:
-        if error.fault in _GIVEN_UP:
+        if error.fault in GIVEN_UP:
             return _Ended(Outcome.REFUSED, error)
         if error.fault is not SendFault.NONCE_TOO_LOW:
             raise

@@ -41,7 +41,14 @@ from perdure_node.errors import (
     VaultExists,
     VaultNotFound,
 )
-from perdure_node.files import PRIVATE_FILE, PRIVATE_FOLDER, storage_failures, sync_folder, write_whole
+from perdure_node.files import (
+    PRIVATE_FILE,
+    build_folder,
+    publish_folder,
+    storage_failures,
+    sync_folder,
+    write_whole,
+)
 from perdure_node.places import (
     CONFIG_FILE,
     DATABASE_FILE,
@@ -183,15 +190,15 @@ def create_vault(folder: Path, new: NewVault, *, clock: Clock, randomness: Rando
         IDENTITY_FILE: encrypt_identity(identity, new.passphrase, randomness, new.kdf),
         LOOKUP_KEY_FILE: lookup_key.hex().encode() + b"\n",
     }
-    signing_keys = {"site": _new_signing_key(randomness), "relay": new.relay_private_key}
+    signing_keys = {"site": new_signing_key(randomness), "relay": new.relay_private_key}
     recipients = {"identity": public_key_of(identity)} | ({"recovery": new.recovery} if new.recovery else {})
     beside = folder.with_name(f"{folder.name}.new-{randomness(4).hex()}")
     try:
-        _build_folder(beside, contents)
+        build_folder(beside, contents)
         _build_database(
             beside / DATABASE_FILE, recipients, signing_keys, LookupKey(lookup_key), int(clock.now())
         )
-        _publish(beside, folder)
+        publish_folder(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Vault(folder)
@@ -220,18 +227,12 @@ def _check_partner(trust: TrustFile, origin: Origin) -> None:
         )
 
 
-def _new_signing_key(randomness: Randomness) -> bytes:
+def new_signing_key(randomness: Randomness) -> bytes:
+    """A private key of secp256k1, 32 bytes."""
     while True:
         candidate = randomness(32)
         if 0 < int.from_bytes(candidate, "big") < _GROUP_ORDER:
             return candidate
-
-
-def _build_folder(folder: Path, contents: dict[str, bytes]) -> None:
-    with storage_failures(folder):
-        folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
-    for name, octets in contents.items():
-        write_whole(folder / name, octets)
 
 
 def _build_database(
@@ -256,15 +257,6 @@ def _build_database(
         database.close()
     with storage_failures(path):
         sync_folder(path.parent)
-
-
-def _publish(beside: Path, folder: Path) -> None:
-    try:
-        beside.rename(folder)
-    except OSError as error:
-        raise VaultExists(f"{folder} cannot be made: {error.strerror}") from error
-    with storage_failures(folder):
-        sync_folder(folder.parent)
 
 
 def _read(path: Path) -> bytes:

@@ -652,7 +652,7 @@ def version(vault: Vault) -> int:
 
 def known(monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
     scripts = {**migrations.scripts(), **{int(name[1:]): script for name, script in more.items()}}
-    monkeypatch.setattr(migrations, "scripts", lambda: scripts)
+    monkeypatch.setattr(migrations, "scripts", lambda _schema: scripts)
 
 
 def test_an_older_vault_is_brought_up_to_date(offline_vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,17 +64,14 @@ def encrypt_identity(
     return (json.dumps(members, indent=1) + "\n").encode()
 
 
+def public_key_in(path: Path) -> PublicKey:
+    """The public key that an identity's file names, which needs no passphrase; raises `IdentityUnreadable`."""
+    return _read(path)[0]
+
+
 def decrypt_identity(path: Path, passphrase: str) -> PrivateKey:
     """The private key in an identity's file; raises `IdentityUnreadable` or `WrongPassphrase`."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_IDENTITY_SIZE + 1)
-    except OSError as error:
-        raise _unreadable(path, (error.strerror or "it cannot be read").lower()) from None
-    try:
-        public_key, salt, cost, stored = _parse(parse_json(raw, "identity"))
-    except (PerdureError, ValueError):
-        raise _unreadable(path, f"not a file of the format {FORMAT}") from None
+    public_key, salt, cost, stored = _read(path)
     try:
         key = DataKey(0, _stretched(passphrase, salt, cost))
     except MemoryError:
@@ -91,6 +88,18 @@ def decrypt_identity(path: Path, passphrase: str) -> PrivateKey:
     if public_key_of(private_key) != public_key:
         raise _unreadable(path, "its two keys do not belong together")
     return private_key
+
+
+def _read(path: Path) -> tuple[PublicKey, bytes, KdfCost, bytes]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_IDENTITY_SIZE + 1)
+    except OSError as error:
+        raise _unreadable(path, (error.strerror or "it cannot be read").lower()) from None
+    try:
+        return _parse(parse_json(raw, "identity"))
+    except (PerdureError, ValueError):
+        raise _unreadable(path, f"not a file of the format {FORMAT}") from None
 
 
 def _parse(value: JsonValue) -> tuple[PublicKey, bytes, KdfCost, bytes]:

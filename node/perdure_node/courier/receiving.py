@@ -1,0 +1,190 @@
+"""Receiving: what a gateway returned is taken into the vault, each part only if it holds by itself.
+
+Anchors are believed if `verify` believes them, headers if the pinned validators sealed them, hops if they lead from a known set.
+What only the gateway says (what it has, how the registry stands) decides which leaf hashes the next bundle holds, and is shown
+as its word. Receiving twice, late or out of order changes nothing that it should not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from perdure_anchor.errors import EncodingError, PerdureError, VerificationError
+from perdure_anchor.evidence import AnchorProof
+from perdure_anchor.finality import parse_headers
+from perdure_anchor.hashes import Hash32
+from perdure_anchor.header import parse_header
+from perdure_anchor.log import root_at
+from perdure_anchor.trust import TrustFile
+from perdure_anchor.validator_changes import follow_hops
+
+from perdure_node.anchors import StoredAnchor
+from perdure_node.anchors import anchors as anchors_at_home
+from perdure_node.block_runs import known_block_of
+from perdure_node.capture import accept_anchor
+from perdure_node.chain_errors import AnchorNotVerified
+from perdure_node.clock import Clock
+from perdure_node.courier.bundle import Answer, BundleHead, CarriedAnchor, CarriedHop, Kind
+from perdure_node.courier.bundle_file import Bundle
+from perdure_node.courier.errors import OtherRegistry, OtherSite, WrongDirection
+from perdure_node.courier.out import RegistryView, note_returned, store_view
+from perdure_node.hops import Hop, hop_table, store_hop
+from perdure_node.known_blocks import newest_known_block, store_known_block
+from perdure_node.locks import sealer_lock
+from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
+from perdure_node.records import anchored_size
+from perdure_node.site_log import checkpoint_of_size, nodes_at
+from perdure_node.vault import Vault
+from perdure_node.vault_anchors import VaultAnchors
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one return bundle brought: sizes of checkpoints whose anchors are new at home, the registry's head as told, and more.
+
+    ``returned`` counts the bundles that came back with it; ``reconciled`` says that a restored vault was compared by it;
+    ``doubted`` are parts that were not believed, and why: the rest was taken in.
+    """
+
+    head: BundleHead
+    answer: Answer
+    anchored: tuple[int, ...]
+    known_block: int | None
+    returned: int
+    reconciled: bool
+    is_rival: bool
+    doubted: tuple[PerdureError, ...]
+
+
+def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
+    """Take in what a gateway returned; raises `OtherSite`, `OtherRegistry`, `WrongDirection`, `VaultBusy` or `VaultDamaged`."""
+    head = bundle.head
+    answer = _checked_answer(vault, head)
+    with sealer_lock(vault.folder, clock):
+        doubted: list[PerdureError] = []
+        trust = _follow(vault, answer.hops, doubted)
+        block = _learn_block(vault, trust, answer, doubted)
+        anchored = _take_anchors(vault, trust, answer.anchors, doubted)
+        is_rival = not _is_ours(vault, answer)
+        reconciled = _reconcile(vault, answer, is_rival=is_rival)
+        now = int(clock.now())
+        with vault.database.transaction():
+            returned = note_returned(vault.database, answer.taken_in, now)
+            store_view(
+                vault.database,
+                RegistryView(answer.head_size, answer.head_root, answer.block_number, answer.mirrored, now),
+            )
+    return Received(head, answer, tuple(anchored), block, returned, reconciled, is_rival, tuple(doubted))
+
+
+def _checked_answer(vault: Vault, head: BundleHead) -> Answer:
+    if head.kind is not Kind.RETURN or head.answer is None:
+        raise WrongDirection(
+            "bundle: it is one that goes out to a gateway",
+            hint="at the gateway: `perdure courier deliver FILE`",
+        )
+    if head.domain != vault.trust.domain:
+        raise OtherRegistry("bundle: it is of another chain or registry than this vault's")
+    if head.origin != vault.origin:
+        raise OtherSite(
+            f"bundle: it is of the site {head.origin.text}, this vault is {vault.origin.text}'s",
+            hint="receive it there; nothing was taken in",
+        )
+    return head.answer
+
+
+def _follow(vault: Vault, hops: Sequence[CarriedHop], doubted: list[PerdureError]) -> TrustFile:
+    """Keep the hops that lead on from a set which is known here, and follow them as far as they go."""
+    database = vault.database
+    for carried in sorted(hops, key=lambda hop: parse_header(hop.headers[0]).number):
+        table = hop_table(database, vault.trust)
+        known = [each for each in table.sets if each.validators == carried.before]
+        first = parse_header(carried.headers[0]).number
+        if not known or any(hop.first_block == first and hop.before == carried.before for hop in table.hops):
+            continue
+        try:
+            epoch = replace(
+                vault.trust.epochs[-1],
+                from_block=min(each.block for each in known),
+                to_block=None,
+                validators=carried.before,
+            )
+            followed = follow_hops(replace(vault.trust, epochs=(epoch,)), [parse_headers(carried.headers)])
+        except (EncodingError, VerificationError) as error:
+            doubted.append(error)
+            continue
+        if followed.changes:
+            after = followed.trust.epochs[-1].validators
+            with database.transaction():
+                store_hop(database, Hop(carried.before, after, first, carried.headers))
+    return hop_table(database, vault.trust).followed().trust
+
+
+def _learn_block(vault: Vault, trust: TrustFile, answer: Answer, doubted: list[PerdureError]) -> int | None:
+    """The number of the final block that records will name from now on, if the bundle has a newer one."""
+    if answer.known_block is None:
+        return None
+    try:
+        block = known_block_of(parse_headers(answer.known_block), trust)
+    except PerdureError as error:
+        doubted.append(error)
+        return None
+    newest = newest_known_block(vault.database)
+    if newest is not None and newest.number >= block.number:
+        return None
+    with vault.database.transaction():
+        store_known_block(vault.database, block)
+    return block.number
+
+
+def _take_anchors(
+    vault: Vault, trust: TrustFile, anchors: Sequence[CarriedAnchor], doubted: list[PerdureError]
+) -> list[int]:
+    """The sizes of own checkpoints whose anchors are at home now and were not before."""
+    taken = []
+    home = VaultAnchors(vault)
+    at_home = {anchor.size: anchor for anchor in anchors_at_home(vault.database)}
+    for carried in anchors:
+        stored = checkpoint_of_size(vault, carried.size)
+        if stored is None or stored.checkpoint.root != carried.root:
+            continue
+        kept = at_home.get(carried.size)
+        if kept is not None and not _is_better(carried.proof, kept):
+            continue
+        try:
+            anchor: StoredAnchor | None = accept_anchor(home, trust, stored, carried.proof)
+        except AnchorNotVerified as error:
+            doubted.append(error)
+            continue
+        if anchor is not None and kept is None:
+            taken.append(carried.size)
+    return taken
+
+
+def _is_better(proof: AnchorProof, kept: StoredAnchor) -> bool:
+    """Whether a proof has headers that the one at home still waits for."""
+    return kept.time_run_open and len(proof.headers) > len(kept.proof.headers)
+
+
+def _is_ours(vault: Vault, answer: Answer) -> bool:
+    """Whether the registry's head, as the gateway tells it, is in this vault's log."""
+    size = answer.head_size
+    return size == 0 or (size <= vault.log_size and _root(vault, size) == answer.head_root)
+
+
+def _root(vault: Vault, size: int) -> Hash32:
+    return root_at(nodes_at(vault.database, size), size)
+
+
+def _reconcile(vault: Vault, answer: Answer, *, is_rival: bool) -> bool:
+    """A restored vault may seal again once an answer to its challenge shows that the registry has no other history.
+
+    Not before what is anchored, as far as this vault can know it, is in its own log.
+    """
+    due = open_reconciliation(vault.database)
+    if due is None or is_rival or answer.challenge != due.challenge:
+        return False
+    if anchored_size(vault.database) > vault.log_size:
+        return False
+    with vault.database.transaction():
+        settle_reconciliation(vault.database)
+    return True

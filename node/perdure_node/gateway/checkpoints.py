@@ -1,0 +1,256 @@
+"""Checkpoints that bundles brought to a gateway, with how far each has come, and the rotations that belong to them."""
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perdure_anchor.checkpoint import Checkpoint
+from perdure_anchor.evidence import Evidence, SignedCheckpoint, Slot
+from perdure_anchor.hashes import Address, Hash32
+from perdure_anchor.key_rotation import KeyRotation, SignedRotation
+from perdure_anchor.trust import TrustFile
+
+from perdure_node.anchors import StoredAnchor
+from perdure_node.database import Database
+from perdure_node.gateway.sites import KnownSite
+from perdure_node.hops import hop_table
+from perdure_node.site_log import StoredCheckpoint
+from perdure_node.stored_lists import decode_list, encode_list, split_hashes
+
+
+class State(enum.Enum):
+    """How far a checkpoint has come; ``covered``: the registry has a longer log that starts with it."""
+
+    WAITING = "waiting"
+    COVERED = "covered"
+    ANCHORED = "anchored"
+    ASIDE = "aside"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCheckpoint:
+    """A site's signed checkpoint; ``reason`` says why it is set aside, ``common`` how many leaves a rival shares with the mirror."""
+
+    site: int
+    stored: StoredCheckpoint
+    last_path: tuple[Hash32, ...]
+    state: State
+    reason: str | None = None
+    common: int | None = None
+
+    @property
+    def digest(self) -> Hash32:
+        return self.stored.digest
+
+    @property
+    def size(self) -> int:
+        return self.stored.size
+
+
+_SELECT = (
+    "SELECT digest, site, size, root, sealed_at, signature, last_slot_digests, last_path, state, reason, common "
+    "FROM checkpoint WHERE "
+)
+
+
+def checkpoint_by_digest(database: Database, site: KnownSite, digest: Hash32) -> GatewayCheckpoint | None:
+    """The checkpoint with this EIP-712 digest."""
+    return next(iter(_select(database, site, "digest = ?", digest)), None)
+
+
+def checkpoints_of(database: Database, site: KnownSite, *states: State) -> list[GatewayCheckpoint]:
+    """The site's checkpoints in these states, the smallest log first."""
+    wanted = ", ".join(f"'{state.value}'" for state in states)
+    return _select(database, site, f"site = ? AND state IN ({wanted}) ORDER BY size", site.number)
+
+
+def store_checkpoint(database: Database, checkpoint: GatewayCheckpoint, now: int) -> None:
+    """Keep a checkpoint, or look again at one that was set aside; inside a transaction of the caller's."""
+    stored = checkpoint.stored
+    database.execute(
+        "INSERT INTO checkpoint (digest, site, size, root, sealed_at, signature, last_slot_digests, last_path, state, reason, "
+        "common, taken_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET "
+        "state = excluded.state, reason = excluded.reason, common = excluded.common WHERE state = 'aside'",
+        stored.digest,
+        checkpoint.site,
+        stored.size,
+        stored.checkpoint.root,
+        stored.checkpoint.sealed_at,
+        stored.signature,
+        b"".join(stored.last_slot_digests),
+        b"".join(checkpoint.last_path),
+        checkpoint.state.value,
+        checkpoint.reason,
+        checkpoint.common,
+        now,
+    )
+
+
+def set_state(database: Database, digest: Hash32, state: State, reason: str | None = None) -> None:
+    """Note how far a checkpoint has come; inside a transaction of the caller's."""
+    database.execute(
+        "UPDATE checkpoint SET state = ?, reason = ? WHERE digest = ?", state.value, reason, digest
+    )
+
+
+def store_proofs(database: Database, digest: Hash32, proofs: Iterable[tuple[int, Sequence[Hash32]]]) -> None:
+    """Keep append proofs to a checkpoint, by the size that they start from; inside a transaction of the caller's."""
+    database.execute_each(
+        "INSERT OR REPLACE INTO append_proof (digest, old_size, hashes) VALUES (?, ?, ?)",
+        ((digest, old_size, b"".join(hashes)) for old_size, hashes in proofs),
+    )
+
+
+def stored_proof(database: Database, digest: Hash32, old_size: int) -> tuple[Hash32, ...] | None:
+    """The append proof that came with the checkpoint, from this size."""
+    row = database.row("SELECT hashes FROM append_proof WHERE digest = ? AND old_size = ?", digest, old_size)
+    return None if row is None else split_hashes(row[0])
+
+
+def store_waiting_leaves(database: Database, digest: Hash32, begin: int, octets: bytes) -> None:
+    """Keep leaf hashes until the registry has them; inside a transaction of the caller's."""
+    database.execute(
+        "INSERT OR REPLACE INTO waiting_leaves (digest, begin, octets) VALUES (?, ?, ?)",
+        digest,
+        begin,
+        octets,
+    )
+
+
+def waiting_leaves(database: Database, digest: Hash32) -> tuple[int, bytes] | None:
+    """The index of the first leaf hash that came with a checkpoint, and all of them one after the other."""
+    row = database.row("SELECT begin, octets FROM waiting_leaves WHERE digest = ?", digest)
+    return None if row is None else (row[0], bytes(row[1]))
+
+
+def store_anchor(database: Database, digest: Hash32, anchor: StoredAnchor) -> None:
+    """Keep an anchor, in place of one with a shorter run, durably."""
+    with database.transaction():
+        database.execute(
+            "INSERT OR REPLACE INTO anchor (digest, size, block_number, block_time, receipt_index, receipt_nodes, "
+            "log_position, headers, time_run_open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            digest,
+            anchor.size,
+            anchor.block_number,
+            anchor.block_time,
+            anchor.proof.receipt_index,
+            encode_list(anchor.proof.receipt_nodes),
+            anchor.proof.log_position,
+            encode_list(anchor.proof.headers),
+            int(anchor.time_run_open),
+        )
+
+
+def stored_anchor(database: Database, digest: Hash32) -> StoredAnchor | None:
+    """The anchor of a checkpoint, once it was believed."""
+    from perdure_anchor.evidence import AnchorProof
+
+    row = database.row(
+        "SELECT size, block_number, block_time, receipt_index, receipt_nodes, log_position, headers, time_run_open "
+        "FROM anchor WHERE digest = ?",
+        digest,
+    )
+    if row is None:
+        return None
+    size, number, time, receipt_index, nodes, position, headers, is_open = row
+    proof = AnchorProof(receipt_index, decode_list(nodes), position, decode_list(headers))
+    return StoredAnchor(size, number, time, proof, bool(is_open))
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRotation:
+    """A rotation that the registry does not have yet."""
+
+    number: int
+    signed: SignedRotation
+
+
+def store_rotation(database: Database, site: KnownSite, signed: SignedRotation) -> None:
+    """Keep a rotation; inside a transaction of the caller's."""
+    rotation = signed.rotation
+    database.execute(
+        "INSERT INTO rotation (site, new_key, grace_period, nonce, signature, state) VALUES (?, ?, ?, ?, ?, 'waiting') "
+        "ON CONFLICT (site, nonce, new_key) DO NOTHING",
+        site.number,
+        rotation.new_key,
+        rotation.grace_period,
+        rotation.nonce,
+        signed.signature,
+    )
+
+
+def waiting_rotations(database: Database, site: KnownSite) -> list[WaitingRotation]:
+    """The rotations of a site that wait, in the order in which they apply."""
+    rows = database.rows(
+        "SELECT number, new_key, grace_period, nonce, signature FROM rotation "
+        "WHERE site = ? AND state = 'waiting' ORDER BY nonce, number",
+        site.number,
+    )
+    return [
+        WaitingRotation(
+            number, SignedRotation(KeyRotation(site.origin.site, Address(key), grace, nonce), signature)
+        )
+        for number, key, grace, nonce, signature in rows
+    ]
+
+
+def close_rotation(database: Database, number: int, *, done: bool, reason: str | None = None) -> None:
+    """Note that a rotation needs nothing more; inside a transaction of the caller's."""
+    state = "done" if done else "aside"
+    database.execute("UPDATE rotation SET state = ?, reason = ? WHERE number = ?", state, reason, number)
+
+
+class SiteAnchors:
+    """The `perdure_node.capture.AnchorHome` of one site at a gateway."""
+
+    def __init__(self, database: Database, trust: TrustFile, site: KnownSite) -> None:
+        self._database, self._trust, self._site = database, trust, site
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+    @property
+    def trust(self) -> TrustFile:
+        return self._trust
+
+    def evidence_of_last(self, stored: StoredCheckpoint, anchor: StoredAnchor) -> Evidence:
+        found = checkpoint_by_digest(self._database, self._site, stored.digest)
+        assert found is not None, "an anchor is looked for only of a checkpoint that is kept"
+        hops = hop_table(self._database, self._trust).leading_through(anchor.block_number)
+        return last_record_evidence(self._trust, self._site, found, anchor, hops)
+
+    def keep(self, stored: StoredCheckpoint, anchor: StoredAnchor) -> None:
+        store_anchor(self._database, stored.digest, anchor)
+
+
+def last_record_evidence(
+    trust: TrustFile,
+    site: KnownSite,
+    checkpoint: GatewayCheckpoint,
+    anchor: StoredAnchor,
+    hops: tuple[tuple[bytes, ...], ...],
+) -> Evidence:
+    """Evidence of the checkpoint's last record, of which nothing is shown."""
+    stored = checkpoint.stored
+    signed = SignedCheckpoint(
+        stored.size,
+        stored.checkpoint.root,
+        stored.checkpoint.sealed_at,
+        stored.signature,
+        stored.size - 1,
+        checkpoint.last_path,
+    )
+    slots = tuple(Slot(None, digest) for digest in stored.last_slot_digests)
+    return Evidence(trust.domain, site.origin, slots, signed, anchor.proof, None, hops)
+
+
+def _select(database: Database, site: KnownSite, condition: str, *parameters: Any) -> list[GatewayCheckpoint]:
+    found = []
+    for row in database.rows(_SELECT + condition, *parameters):
+        digest, number, size, root, sealed_at, signature, digests, path, state, reason, common = row
+        checkpoint = Checkpoint(site.origin.site, size, Hash32(root), sealed_at)
+        stored = StoredCheckpoint(checkpoint, signature, Hash32(digest), split_hashes(digests))
+        found.append(GatewayCheckpoint(number, stored, split_hashes(path), State(state), reason, common))
+    return found

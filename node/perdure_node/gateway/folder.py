@@ -1,0 +1,169 @@
+"""The gateway's folder: made whole or not at all, as a vault is, and opened.
+
+DIR/                  readable by its owner only
+gateway.sqlite      mirrors, checkpoints, transactions, evidence (migrations/): nothing of what any record says
+gateway.toml        the settings
+trust.json          the pinned trust file, byte for byte as it came
+identity.json       the private key that reads bundles which are encrypted for the gateway, under the passphrase
+relay.key           the relay account's key, wrapped to the identity; not there if a Web3Signer has it
+*.lock, *.turn      held by whoever delivers or writes
+"""
+
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from perdure_anchor.hashes import Address
+from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.trust import TrustFile
+from perdure_anchor.trust_file import parse_trust_file
+from perdure_contracts.chain import ChainClient
+from perdure_contracts.rpc import JsonRpc
+from perdure_contracts.signer import LocalSigner, Signer
+
+from perdure_node.anchor_chain import SHORTEST_WAIT, AnchorChain
+from perdure_node.clock import Randomness
+from perdure_node.database import Database
+from perdure_node.encryption.hybrid import PrivateKey, PublicKey, new_private_key, public_key_of, unwrap, wrap
+from perdure_node.encryption.identity import (
+    DEFAULT_COST,
+    KdfCost,
+    decrypt_identity,
+    encrypt_identity,
+    public_key_in,
+)
+from perdure_node.errors import VaultDamaged, VaultExists, VaultNotFound
+from perdure_node.files import PRIVATE_FILE, build_folder, publish_folder, storage_failures, sync_folder
+from perdure_node.gateway.settings import GatewaySettings, encode_settings, parse_settings
+from perdure_node.migrations import Schema
+
+DATABASE_FILE: Final = "gateway.sqlite"
+SETTINGS_FILE: Final = "gateway.toml"
+TRUST_FILE: Final = "trust.json"
+IDENTITY_FILE: Final = "identity.json"
+RELAY_KEY_FILE: Final = "relay.key"
+# "PDGW"
+GATEWAY: Final = Schema(Path(__file__).parent / "migrations", 0x50444757, "gateway")
+
+_RELAY_KEY_INFO = b"perdure gateway relay key\nv1"
+
+
+class Gateway:
+    """An open gateway; to be closed, or used as a context manager. Use one from one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings: GatewaySettings = parse_settings(_read(folder / SETTINGS_FILE))
+        self.trust: TrustFile = parse_trust_file(_read(folder / TRUST_FILE))
+        self.public_key: PublicKey = public_key_in(folder / IDENTITY_FILE)
+        self.database = Database(folder / DATABASE_FILE, GATEWAY)
+
+    def __repr__(self) -> str:
+        return f"Gateway({self.folder})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; the object cannot be used afterwards."""
+        self.database.close()
+
+    def connect(self, *, rpc_url: str | None = None, wait: float = math.inf) -> AnchorChain:
+        """The chain by the settings' URL, or another one; nothing is asked yet. Raises `EndpointError`."""
+        patience = max(wait, SHORTEST_WAIT)
+        urls = (rpc_url or self.settings.rpc_url, *self.settings.other_rpc_urls)
+        client, *others = [ChainClient(JsonRpc(url, patience=patience)) for url in urls]
+        return AnchorChain(client, self.trust, others)
+
+
+class GatewayKeys:
+    """The gateway's keys; ``ask`` gives the passphrase, is called once at most, and only when a key is needed."""
+
+    def __init__(self, gateway: Gateway, ask: Callable[[], str]) -> None:
+        self._folder = gateway.folder
+        self._ask = ask
+        self._identity: PrivateKey | None = None
+        self._signer: Signer | None = None
+
+    def __repr__(self) -> str:
+        return f"GatewayKeys({self._folder})"
+
+    def identity(self) -> PrivateKey:
+        """The key that reads bundles; raises `WrongPassphrase` or `IdentityUnreadable`."""
+        if self._identity is None:
+            self._identity = decrypt_identity(self._folder / IDENTITY_FILE, self._ask())
+        return self._identity
+
+    def relay(self) -> Signer:
+        """Who signs for the relay's account; raises as `identity`, and `VaultDamaged`."""
+        if self._signer is None:
+            wrapped = bytes.fromhex(_read(self._folder / RELAY_KEY_FILE).decode("ascii", "replace").strip())
+            self._signer = LocalSigner(unwrap(wrapped, self.identity(), _RELAY_KEY_INFO))
+        return self._signer
+
+
+@dataclass(frozen=True, slots=True)
+class NewGateway:
+    """What a gateway is made from."""
+
+    trust_raw: bytes
+    rpc_url: str
+    passphrase: str = field(repr=False)
+    relay_private_key: bytes = field(repr=False)
+    kdf: KdfCost = DEFAULT_COST
+
+    @property
+    def relay(self) -> Address:
+        return address_from_private_key(self.relay_private_key)
+
+
+def create_gateway(folder: Path, new: NewGateway, *, randomness: Randomness) -> Gateway:
+    """Make a gateway with a new identity, and open it; raises `VaultExists`, `TrustFileError`, `EmptyPassphrase` or a storage error."""
+    parse_trust_file(new.trust_raw)
+    if folder.exists():
+        raise VaultExists(f"{folder} is there already", hint="use it, or make the gateway elsewhere")
+    identity = new_private_key(randomness)
+    public_key = public_key_of(identity)
+    contents = {
+        TRUST_FILE: new.trust_raw,
+        SETTINGS_FILE: encode_settings(GatewaySettings(new.rpc_url)),
+        IDENTITY_FILE: encrypt_identity(identity, new.passphrase, randomness, new.kdf),
+        RELAY_KEY_FILE: wrap(new.relay_private_key, public_key, _RELAY_KEY_INFO).hex().encode() + b"\n",
+    }
+    beside = folder.with_name(f"{folder.name}.new-{randomness(4).hex()}")
+    try:
+        build_folder(beside, contents)
+        with storage_failures(beside):
+            (beside / DATABASE_FILE).touch(mode=PRIVATE_FILE)
+        Database(beside / DATABASE_FILE, GATEWAY, create=True).close()
+        with storage_failures(beside):
+            sync_folder(beside)
+        publish_folder(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return Gateway(folder)
+
+
+def open_gateway(folder: Path) -> Gateway:
+    """Open a gateway; raises `VaultNotFound`, `NewerVault`, `VaultDamaged`, `SettingsError` or `TrustFileError`."""
+    if not (folder / DATABASE_FILE).is_file():
+        raise VaultNotFound(f"no gateway in {folder}", hint="`perdure gateway init DIR` makes one")
+    return Gateway(folder)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VaultDamaged(
+            f"{path}: {(error.strerror or 'cannot be read').lower()}", hint="restore the gateway's folder"
+        ) from error

@@ -1,0 +1,175 @@
+"""Taking a bundle in at a gateway: all of it is checked first, then kept in one transaction, and only then anything is sent.
+
+Who could sign for the site is asked of the registry: nobody else's leaf hashes are kept. A bundle that comes twice changes nothing.
+"""
+
+from dataclasses import dataclass
+
+from perdure_anchor.checkpoint import Origin, checkpoint_digest, recover_checkpoint_signer
+from perdure_anchor.hashes import Address, Hash32, checksum_address
+from perdure_anchor.key_rotation import recover_key_rotation_signer
+from perdure_anchor.log import root_at, root_from_peaks
+from perdure_anchor.secp256k1 import SignatureError
+from perdure_contracts.registry import SiteState
+
+from perdure_node.anchor_chain import AnchorChain
+from perdure_node.clock import Clock
+from perdure_node.courier.bundle import BundleHead, CarriedCheckpoint, Kind
+from perdure_node.courier.bundle_file import Bundle
+from perdure_node.courier.checking import check_last_records, check_leaves, check_proofs
+from perdure_node.courier.errors import NotSignedBySite, OtherRegistry, SiteNotRegistered, WrongDirection
+from perdure_node.gateway.checkpoints import (
+    GatewayCheckpoint,
+    State,
+    store_checkpoint,
+    store_proofs,
+    store_rotation,
+    store_waiting_leaves,
+)
+from perdure_node.gateway.folder import Gateway
+from perdure_node.gateway.sites import KnownSite, add_site, common_prefix, mirror_nodes
+from perdure_node.site_log import StoredCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A bundle that is kept: ``was_there`` says that it had been before; ``size`` is the newest checkpoint's, 0 for none."""
+
+    origin: Origin
+    id: bytes
+    size: int
+    was_there: bool
+
+
+def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) -> TakenIn:
+    """Check a site's bundle and keep it.
+
+    Raises `OtherRegistry`, `WrongDirection`, `SiteNotRegistered`, `NotSignedBySite`, `LeavesMismatch`, `NotExtending`, or what the
+    chain client raises; then nothing of it is kept.
+    """
+    head = bundle.head
+    _check_address(gateway, head)
+    check_last_records(head)
+    check_proofs(head)
+    check_leaves(bundle)
+    _check_signers(gateway, chain, head)
+    database, now = gateway.database, int(clock.now())
+    size = 0 if head.newest is None else head.newest.size
+    with database.transaction():
+        was_there = database.row("SELECT 1 FROM bundle WHERE id = ?", head.id) is not None
+        site = add_site(database, head.origin, now)
+        for carried in head.checkpoints:
+            store_checkpoint(database, _kept(gateway, site, bundle, carried), now)
+        if head.newest is not None:
+            newest = _digest(gateway, head.newest)
+            store_proofs(database, newest, [(each.old_size, each.hashes) for each in head.append_proofs])
+            if head.leaves.end > site.mirrored:
+                store_waiting_leaves(database, newest, head.leaves.begin, bytes(bundle.leaf_octets))
+        for signed in head.rotations:
+            store_rotation(database, site, signed)
+        database.execute(
+            "INSERT INTO bundle (id, site, made_at, taken_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            head.id,
+            site.number,
+            head.made_at,
+            now,
+        )
+    return TakenIn(head.origin, head.id, size, was_there)
+
+
+def _check_address(gateway: Gateway, head: BundleHead) -> None:
+    if head.kind is not Kind.OUTGOING:
+        raise WrongDirection(
+            "bundle: it is one that returns to its site",
+            hint="at the site: `perdure courier receive FILE`",
+        )
+    if head.domain != gateway.trust.domain:
+        raise OtherRegistry(
+            f"bundle: it is for the registry {checksum_address(head.domain.registry)} on chain {head.domain.chain_id}, "
+            f"this gateway's is {checksum_address(gateway.trust.domain.registry)} on chain {gateway.trust.domain.chain_id}",
+            hint="deliver it at a gateway of its consortium",
+        )
+
+
+def _check_signers(gateway: Gateway, chain: AnchorChain, head: BundleHead) -> None:
+    state = chain.registry.site(head.origin.site)
+    if state is None:
+        raise SiteNotRegistered(
+            f"the registry does not know the site {head.origin.text}",
+            hint=f"let its partner register it: `perdure consortium register-site {head.origin.text} KEY`",
+        )
+    signers = _signers(gateway, head, state)
+    others = [each for each in head.checkpoints if _signer(gateway, each) not in signers]
+    statuses = chain.registry.anchor_statuses([_digest(gateway, each) for each in others])
+    for carried, status in zip(others, statuses, strict=True):
+        # one that was anchored is the site's, whatever has become of the key since
+        if status is None:
+            raise NotSignedBySite(
+                f"checkpoint of size {carried.size}: signed by {checksum_address(_signer(gateway, carried))}, "
+                f"which is no key of {head.origin.text}",
+                hint="the site's key may have been changed or revoked: see `perdure consortium show`",
+            )
+
+
+def _signers(gateway: Gateway, head: BundleHead, state: SiteState) -> set[Address]:
+    """Who may sign for the site: its keys by the registry, and those to which they have handed over in this bundle.
+
+    Whether a previous key is in time is for the registry to say, when it takes the checkpoint.
+    """
+    known = {key for key in (state.key, state.previous_key) if key is not None}
+    for signed in head.rotations:
+        try:
+            signer = recover_key_rotation_signer(gateway.trust.domain, signed.rotation, signed.signature)
+        except SignatureError as error:
+            raise NotSignedBySite(
+                f"rotation to {checksum_address(signed.rotation.new_key)}: {error}"
+            ) from error
+        if signer in known:
+            known.add(signed.rotation.new_key)
+        elif signed.rotation.nonce >= state.key_nonce:
+            raise NotSignedBySite(
+                f"rotation to {checksum_address(signed.rotation.new_key)}: signed by {checksum_address(signer)}, "
+                f"which is no key of {head.origin.text}",
+                hint="the site's key may have been changed or revoked: see `perdure consortium show`",
+            )
+    return known
+
+
+def _signer(gateway: Gateway, carried: CarriedCheckpoint) -> Address:
+    try:
+        return recover_checkpoint_signer(gateway.trust.domain, carried.checkpoint, carried.signature)
+    except SignatureError as error:
+        raise NotSignedBySite(f"checkpoint of size {carried.size}: {error}") from error
+
+
+def _digest(gateway: Gateway, carried: CarriedCheckpoint) -> Hash32:
+    return checkpoint_digest(gateway.trust.domain, carried.checkpoint)
+
+
+def _kept(gateway: Gateway, site: KnownSite, bundle: Bundle, carried: CarriedCheckpoint) -> GatewayCheckpoint:
+    """The checkpoint as it is kept: set aside at once if the mirror shows that it is a rival's."""
+    digest = _digest(gateway, carried)
+    stored = StoredCheckpoint(carried.checkpoint, carried.signature, digest, carried.last_slot_digests)
+    rival = _rival_since(gateway, site, bundle, carried)
+    if rival is None:
+        return GatewayCheckpoint(site.number, stored, carried.last_path, State.WAITING)
+    reason = f"the registry's log of the site has other records from index {rival} on"
+    return GatewayCheckpoint(site.number, stored, carried.last_path, State.ASIDE, reason, rival)
+
+
+def _rival_since(gateway: Gateway, site: KnownSite, bundle: Bundle, carried: CarriedCheckpoint) -> int | None:
+    """From which index on the checkpoint's log differs from the mirror's, None if it does not as far as can be seen."""
+    database, leaves = gateway.database, bundle.head.leaves
+    if not site.mirrored:
+        return None
+    if carried.size <= site.mirrored:
+        nodes = mirror_nodes(database, site)
+        if root_at(nodes, carried.size) == carried.checkpoint.root:
+            return None
+    begins_alike = leaves.begin > site.mirrored or root_from_peaks(leaves.peaks) == root_at(
+        mirror_nodes(database, site), leaves.begin
+    )
+    common = common_prefix(database, site, leaves.begin, bytes(bundle.leaf_octets)) if begins_alike else 0
+    if carried.size > site.mirrored and (common >= site.mirrored or not leaves.count):
+        return None
+    return common

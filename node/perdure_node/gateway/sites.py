@@ -1,0 +1,121 @@
+"""The sites that a gateway knows, and the mirrors of their logs.
+
+A mirror holds a site's leaf hashes as far as the registry has anchored them: what waits is kept beside it, since of two rival logs only
+one will be the site's. Leaf hashes are salted: they say nothing but number and time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from perdure_anchor.checkpoint import Origin, parse_origin
+from perdure_anchor.hashes import Hash32
+from perdure_anchor.log import NodeAt, TileSource, append_to_tiles
+
+from perdure_node.database import Database
+from perdure_node.stored_lists import split_hashes
+
+TILE_WIDTH = 256
+_HASH_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSite:
+    """A site by its ``number`` here; ``mirrored`` is the size up to which its log is mirrored."""
+
+    number: int
+    origin: Origin
+    mirrored: int
+
+
+def site_of(database: Database, origin: Origin) -> KnownSite | None:
+    """The site of this name, None if no bundle of it was ever taken in."""
+    row = database.row("SELECT number, origin, mirrored FROM site WHERE origin = ?", origin.text)
+    return None if row is None else KnownSite(row[0], parse_origin(row[1]), row[2])
+
+
+def site_by_number(database: Database, number: int) -> KnownSite:
+    """A site that is there."""
+    row = database.row("SELECT number, origin, mirrored FROM site WHERE number = ?", number)
+    assert row is not None, "the schema keeps what belongs to known sites only"
+    return KnownSite(row[0], parse_origin(row[1]), row[2])
+
+
+def all_sites(database: Database) -> list[KnownSite]:
+    """The sites by name."""
+    rows = database.rows("SELECT number, origin, mirrored FROM site ORDER BY origin")
+    return [KnownSite(number, parse_origin(origin), mirrored) for number, origin, mirrored in rows]
+
+
+def add_site(database: Database, origin: Origin, now: int) -> KnownSite:
+    """The site, known from now on; inside a transaction of the caller's."""
+    known = site_of(database, origin)
+    if known is not None:
+        return known
+    number = database.insert("INSERT INTO site (origin, added_at) VALUES (?, ?)", origin.text, now)
+    return KnownSite(number, origin, 0)
+
+
+def mirror_nodes(database: Database, site: KnownSite) -> NodeAt:
+    """The hashes of the mirrored log."""
+    return TileSource(lambda level, index: _read_tile(database, site.number, level, index)).at(site.mirrored)
+
+
+def mirrored_leaves(database: Database, site: KnownSite, begin: int, end: int) -> bytes:
+    """The leaf hashes [begin, end) of the mirror, one after the other; end is at most what is mirrored."""
+    parts = []
+    for index in range(begin // TILE_WIDTH, -(-end // TILE_WIDTH)):
+        octets = _read_tile(database, site.number, 0, index)
+        first = index * TILE_WIDTH
+        parts.append(octets[max(begin - first, 0) * _HASH_SIZE : min(end - first, TILE_WIDTH) * _HASH_SIZE])
+    return b"".join(parts)
+
+
+def extended_mirror(
+    database: Database, site: KnownSite, leaf_hashes: Sequence[Hash32]
+) -> dict[tuple[int, int], bytes]:
+    """The tiles, by level and index, that a mirror with more leaves has otherwise; stores nothing."""
+    return {
+        (tile.level, tile.index): tile.octets
+        for tile in append_to_tiles(
+            lambda level, index: _read_tile(database, site.number, level, index), site.mirrored, leaf_hashes
+        )
+    }
+
+
+def nodes_with(database: Database, site: KnownSite, tiles: Mapping[tuple[int, int], bytes]) -> TileSource:
+    """The mirror's hashes as they are with these tiles."""
+    return TileSource(
+        lambda level, index: tiles.get((level, index)) or _read_tile(database, site.number, level, index)
+    )
+
+
+def store_mirror(
+    database: Database, site: KnownSite, tiles: Mapping[tuple[int, int], bytes], size: int
+) -> None:
+    """Let the mirror have ``size`` leaves; inside a transaction of the caller's."""
+    database.execute_each(
+        "INSERT OR REPLACE INTO tile (site, level, tile_index, octets) VALUES (?, ?, ?, ?)",
+        ((site.number, level, index, octets) for (level, index), octets in tiles.items()),
+    )
+    database.execute("UPDATE site SET mirrored = ? WHERE number = ?", size, site.number)
+
+
+def common_prefix(database: Database, site: KnownSite, begin: int, leaves: bytes) -> int:
+    """How many leaves from the log's beginning the mirror shares with one whose leaves from ``begin`` on are these.
+
+    What is before ``begin`` is taken as shared: peaks have shown it.
+    """
+    end = min(begin + len(leaves) // _HASH_SIZE, site.mirrored)
+    ours = split_hashes(mirrored_leaves(database, site, begin, end)) if end > begin else ()
+    theirs = split_hashes(leaves[: (end - begin) * _HASH_SIZE]) if end > begin else ()
+    for offset, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+        if our != their:
+            return begin + offset
+    return max(end, min(begin, site.mirrored))
+
+
+def _read_tile(database: Database, site: int, level: int, index: int) -> bytes:
+    row = database.row(
+        "SELECT octets FROM tile WHERE site = ? AND level = ? AND tile_index = ?", site, level, index
+    )
+    return b"" if row is None else bytes(row[0])

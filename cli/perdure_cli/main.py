@@ -42,6 +42,10 @@ COMMANDS: Final = {
     "list": LazyCommand("perdure_cli.commands.list_:list_", "List records."),
     "show": LazyCommand("perdure_cli.commands.show:show", "Show one record."),
     "sync": LazyCommand("perdure_cli.commands.sync:sync", "Seal, anchor, and bring the evidence home."),
+    "courier": LazyCommand(
+        "perdure_cli.commands.courier:courier", "Carry checkpoints and evidence on sticks."
+    ),
+    "gateway": LazyCommand("perdure_cli.commands.gateway:gateway", "Relay for sites without a network."),
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
     "inspect": LazyCommand(

@@ -3,14 +3,19 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import ChainError
+from perdure_node.clock import Randomness
 from perdure_node.errors import PartnerUnknown
 
 from perdure_cli.site import ask_passphrase, read_passphrase_file
 from perdure_cli.trust_store import TrustSource, read_trust_file, user_store
+
+if TYPE_CHECKING:
+    from perdure_devnet.info import DevnetInfo
 
 
 class DevnetStopped(ChainError):
@@ -43,15 +48,10 @@ class RealChain:
 
 def devnet_network(directory: Path, origin: Origin) -> Network:
     """A running devnet, with the keys of the site's partner and of the relay; raises `DevnetStopped` or `PartnerUnknown`."""
-    from perdure_devnet.info import TRUST_NAME, read_info
+    from perdure_devnet.info import TRUST_NAME
     from perdure_devnet.network import partner_key, relay_key
 
-    info = read_info(directory)
-    if not info.is_running or info.url is None:
-        raise DevnetStopped(
-            f"{directory}: the devnet is not running",
-            hint=f"start it with: perdure devnet up --dir {directory}",
-        )
+    info, url = _running(directory)
     if origin.partner not in info.partners:
         raise PartnerUnknown(
             f"partner: got {origin.partner}, but the devnet's partners are {', '.join(info.partners)}",
@@ -59,10 +59,32 @@ def devnet_network(directory: Path, origin: Origin) -> Network:
         )
     return Network(
         trust=read_trust_file(directory / TRUST_NAME, user_store(os.environ)),
-        rpc_url=info.url,
+        rpc_url=url,
         relay_key=relay_key(directory).private_key,
         partner_key=partner_key(directory, origin.partner).private_key,
     )
+
+
+def devnet_gateway(directory: Path, randomness: Randomness) -> Network:
+    """A running devnet, with a new account for a gateway's relay, which pays nothing there; raises `DevnetStopped`."""
+    from perdure_devnet.info import TRUST_NAME
+    from perdure_node.vault import new_signing_key
+
+    _, url = _running(directory)
+    trust = read_trust_file(directory / TRUST_NAME, user_store(os.environ))
+    return Network(trust, url, new_signing_key(randomness), partner_key=None)
+
+
+def _running(directory: Path) -> tuple["DevnetInfo", str]:
+    from perdure_devnet.info import read_info
+
+    info = read_info(directory)
+    if not info.is_running or info.url is None:
+        raise DevnetStopped(
+            f"{directory}: the devnet is not running",
+            hint=f"start it with: perdure devnet up --dir {directory}",
+        )
+    return info, info.url
 
 
 def real_network(chain: RealChain) -> Network:

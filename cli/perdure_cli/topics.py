@@ -55,16 +55,22 @@ def _reference() -> Iterator[str]:
 
 
 def _members(form: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[str]:
-    for name, member in form["properties"].items():
-        shape = definitions[member["$ref"].rpartition("/")[2]] if "$ref" in member else member
+    for name, member in _resolved(form, definitions)["properties"].items():
+        shape = _resolved(member, definitions)
         meaning = member.get("description") or shape.get("description") or ""
         yield f"- `{name}` ({_type(shape, definitions)})" + (f": {meaning}" if meaning else "") + "\n"
+
+
+def _resolved(shape: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The shape itself, or the one that it refers to."""
+    found: Mapping[str, Any] = definitions[shape["$ref"].rpartition("/")[2]] if "$ref" in shape else shape
+    return found
 
 
 def _type(shape: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     """A shape in words, such as ``string or null``."""
     if "$ref" in shape:
-        return _type(definitions[shape["$ref"].rpartition("/")[2]], definitions)
+        return _type(_resolved(shape, definitions), definitions)
     if "const" in shape:
         return json.dumps(shape["const"])
     if "enum" in shape:

@@ -6,9 +6,13 @@ from pathlib import Path
 
 from perdure_anchor.checkpoint import Origin
 
+from perdure_node.clock import Clock, system_clock
+from perdure_node.courier.out import RegistryView, bundles_out, registry_view
+from perdure_node.courier.outlook import Outlook, outlook
 from perdure_node.data_keys import has_recovery_key
 from perdure_node.database import Database
 from perdure_node.known_blocks import KnownBlock, newest_known_block
+from perdure_node.reconciliation import Reconciliation, open_reconciliation
 from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import RelayTransaction, open_transaction
 from perdure_node.vault import Vault
@@ -19,7 +23,11 @@ class NextStep(enum.Enum):
 
     ADD = "record a document: `perdure add FILE`"
     IMPORT_AGAIN = "go on with the import that was broken off: run the same `perdure import` again"
+    COMPARE = "compare the log with the registry: `perdure sync`, or `perdure courier pack` and `receive`"
     SYNC = "seal and anchor: `perdure sync`"
+    PACK = "seal and send: `perdure courier pack`, or with a network `perdure sync`"
+    AWAIT = "a courier is under way: `perdure courier receive` what it brings back"
+    PACK_AGAIN = "what is out is overdue: `perdure courier pack` once more"
     SYNC_AGAIN = "bring the evidence home: `perdure sync`"
     PROVE = "everything is anchored: `perdure prove FILE` gives evidence"
 
@@ -52,6 +60,9 @@ class Status:
     known_block: KnownBlock | None
     has_recovery_key: bool
     is_writable: bool
+    reconciliation: Reconciliation | None
+    registry: RegistryView | None
+    courier: Outlook
 
     @property
     def total(self) -> int:
@@ -65,21 +76,28 @@ class Status:
     def next_step(self) -> NextStep:
         if self.unfinished_imports:
             return NextStep.IMPORT_AGAIN
+        if self.reconciliation is not None:
+            return NextStep.COMPARE
         if self.waiting:
-            return NextStep.SYNC
+            has_couriers = self.courier.out or self.registry is not None
+            return NextStep.PACK if has_couriers else NextStep.SYNC
+        if self.sealed and self.courier.out:
+            return NextStep.PACK_AGAIN if self.courier.is_due else NextStep.AWAIT
         if self.sealed or self.time_runs_open:
             return NextStep.SYNC_AGAIN
         return NextStep.PROVE if self.anchored else NextStep.ADD
 
 
-def read_status(vault: Vault) -> Status:
+def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa: B008  # functions, no time yet
     """How the vault stands."""
     database = vault.database
     log_size, anchored = vault.log_size, anchored_size(database)
+    waiting = database.number("SELECT count(*) FROM queue")
+    view = registry_view(database)
     return Status(
         origin=vault.origin,
         folder=vault.folder,
-        waiting=database.number("SELECT count(*) FROM queue"),
+        waiting=waiting,
         sealed=log_size - anchored,
         anchored=anchored,
         withdrawn=database.number("SELECT count(*) FROM change WHERE kind IN ('amended', 'withdrawn')"),
@@ -92,6 +110,16 @@ def read_status(vault: Vault) -> Status:
         known_block=newest_known_block(database),
         has_recovery_key=has_recovery_key(vault.database),
         is_writable=database.is_writable,
+        reconciliation=open_reconciliation(database),
+        registry=view,
+        courier=outlook(
+            bundles_out(database),
+            view,
+            recorded=log_size + waiting,
+            log_size=log_size,
+            anchored=anchored,
+            now=int(clock.now()),
+        ),
     )
 
 

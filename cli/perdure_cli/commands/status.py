@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import click
+from perdure_node.clock import system_clock
 from perdure_node.status import Status, read_status
 
+from perdure_cli.courier_texts import outlook_members, print_outlook
 from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.record_texts import plural, time_text
@@ -17,7 +19,7 @@ from perdure_cli.site import open_site
 def status(vault_folder: Path | None, as_json: bool) -> None:
     """Say what waits, what is sealed, what is anchored, and what to do next. Asks no chain."""
     with open_site(vault_folder) as vault:
-        found = read_status(vault)
+        found = read_status(vault, system_clock())
     if as_json:
         print_json(_members(found))
     else:
@@ -42,11 +44,18 @@ def _print_status(found: Status) -> None:
         print_row("time", f"by one proposer's word so far for {plural(found.time_runs_open, 'anchor')}")
     if found.open_transaction is not None:
         print_row("on its way", f"transaction 0x{found.open_transaction.hash.hex()}")
+    print_outlook(found.courier, found.registry)
     print_row("last sync", time_text(found.last_sync_at) or "never")
     if found.known_block is not None:
         block = found.known_block
         print_row(
             "known block", f"{block.number} of {time_text(block.time)}: new records are bound to be after it"
+        )
+    if found.reconciliation is not None:
+        due = found.reconciliation
+        print_row(
+            "seals nothing",
+            f"it was {due.reason.value} on {time_text(due.since)}: compare it with the registry",
         )
     if not found.has_recovery_key:
         print_row("recovery key", "none: who loses the passphrase loses what the records say")
@@ -75,5 +84,7 @@ def _members(found: Status) -> dict[str, object]:
         "open_transaction": None if transaction is None else "0x" + transaction.hash.hex(),
         "last_sync_at": time_text(found.last_sync_at),
         "known_block": None if block is None else block.number,
+        "reconciliation": None if found.reconciliation is None else found.reconciliation.reason.value,
+        **outlook_members(found.courier, found.registry),
         "next": found.next_step.name.lower(),
     }

@@ -45,3 +45,7 @@ class NotExtending(VerificationError):
 
 class SiteNotRegistered(VerificationError):
     """The registry does not know the site, so that nothing of it can be anchored."""
+
+
+class SiteUnknown(VerificationError):
+    """The gateway has never seen a bundle of the site."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import ChainError
 from perdure_anchor.log import decomposition
 from perdure_contracts.registry import Head, SiteState
@@ -24,10 +25,11 @@ from perdure_node.courier.bundle import (
     SiteKeys,
 )
 from perdure_node.courier.bundle_file import encode_bundle
+from perdure_node.courier.errors import SiteUnknown
 from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, checkpoints_of, stored_anchor
 from perdure_node.gateway.folder import Gateway
-from perdure_node.gateway.sites import KnownSite, mirror_nodes, mirrored_leaves
+from perdure_node.gateway.sites import KnownSite, mirror_nodes, mirrored_leaves, site_of
 from perdure_node.hops import hop_table
 
 _PAGE = 1 << 16
@@ -162,3 +164,14 @@ def leaves_for_rivals(database: Database, site: KnownSite, head: BundleHead) -> 
         ),
         default=None,
     )
+
+
+def known_site(gateway: Gateway, origin: Origin) -> KnownSite:
+    """The site of this name; raises `SiteUnknown`."""
+    site = site_of(gateway.database, origin)
+    if site is None:
+        raise SiteUnknown(
+            f"no bundle of {origin.text} was ever delivered here",
+            hint="see which were: `perdure gateway status`",
+        )
+    return site

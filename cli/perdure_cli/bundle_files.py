@@ -1,0 +1,42 @@
+"""Bundles on a stick: their names, and which of them lie in a folder. A name says nothing that is believed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from perdure_node.courier.bundle import BundleHead, Kind
+from perdure_node.courier.bundle_file import write_bundle
+
+OUT_SUFFIX: Final = ".out.bundle"
+BACK_SUFFIX: Final = ".back.bundle"
+_SUFFIXES: Final = {Kind.OUTGOING: OUT_SUFFIX, Kind.RETURN: BACK_SUFFIX}
+
+
+def bundle_name(head: BundleHead) -> str:
+    """A name that fits on any file system; the site first, then the log's size, then some of the bundle's id."""
+    size = 0 if head.newest is None else head.newest.size
+    return f"{head.origin.partner}_{head.origin.name}.{size}.{head.id.hex()[:8]}{_SUFFIXES[head.kind]}"
+
+
+def write_to(folder: Path, head: BundleHead, pieces: Iterable[bytes]) -> Path:
+    """Write a bundle into a folder, or over nothing at the file that is named; returns where it is."""
+    file = folder / bundle_name(head)
+    write_bundle(file, pieces)
+    return file
+
+
+def named_bundles(paths: Iterable[Path], suffix: str) -> list[Path]:
+    """The files, and of folders those in them that end so, by name."""
+    found: list[Path] = []
+    for path in paths:
+        found += bundles_in(path, suffix) if path.is_dir() else [path]
+    return found
+
+
+def bundles_in(folder: Path, suffix: str) -> list[Path]:
+    """The files in a folder whose names end so; what somebody's system hides is no bundle."""
+    return sorted(
+        each
+        for each in folder.iterdir()
+        if each.name.endswith(suffix) and not each.name.startswith(".") and each.is_file()
+    )

@@ -1,0 +1,177 @@
+"""`perdure gateway`: a place with a network that relays for sites, and mirrors their logs."""
+
+import os
+from pathlib import Path
+
+import click
+from perdure_anchor.checkpoint import Origin
+from perdure_anchor.hashes import checksum_address
+from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
+from perdure_node.gateway.standing import SiteStanding, site_standings
+
+from perdure_cli.gateways import (
+    UNLOCK_VARIABLE,
+    gateway_option,
+    gateway_passphrase_option,
+    new_gateway_folder,
+    open_named_gateway,
+)
+from perdure_cli.networks import RealChain, devnet_gateway, real_network
+from perdure_cli.options import READABLE_FILE, OriginType, json_option
+from perdure_cli.output import print_json, print_line, print_row, tell_next
+from perdure_cli.record_texts import plural, time_text
+from perdure_cli.site import new_passphrase
+from perdure_cli.trust_store import user_store
+
+
+@click.group(short_help="Relay for sites without a network.")
+def gateway() -> None:
+    """Relay what couriers bring from sites that have no network, and hand evidence back.
+
+    A gateway's folder holds a relay's account, the mirrors of the sites' logs (salted hashes, nothing that was recorded), and the
+    evidence of their anchors. It can delay a site's checkpoints, and nothing else.
+    """
+
+
+@gateway.command(short_help="Make a gateway.")
+@click.option(
+    "--devnet",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="The folder of a running devnet.",
+)
+@click.option(
+    "--trust", "trust_file", type=READABLE_FILE, metavar="FILE", help="The consortium's trust file."
+)
+@click.option("--rpc", "rpc_url", metavar="URL", help="The JSON-RPC endpoint of a node of its chain.")
+@click.option(
+    "--relay-keystore",
+    type=READABLE_FILE,
+    metavar="FILE",
+    help="The account that pays for transactions (Ethereum V3 keystore).",
+)
+@click.option(
+    "--relay-passphrase-file",
+    type=READABLE_FILE,
+    metavar="FILE",
+    help="File with that keystore's passphrase.",
+)
+@gateway_option
+@gateway_passphrase_option
+@json_option
+def init(
+    devnet: Path | None,
+    trust_file: Path | None,
+    rpc_url: str | None,
+    relay_keystore: Path | None,
+    relay_passphrase_file: Path | None,
+    gateway_folder: Path | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a gateway, and pin the trust file for this user.
+
+    On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and --relay-keystore: an account of its own,
+    that nobody else sends from.
+    """
+    real = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
+    if devnet is not None and real.is_described:
+        raise click.UsageError("--devnet brings its own trust file and endpoint: leave these options out")
+    network = real_network(real) if devnet is None else devnet_gateway(devnet, os.urandom)
+    passphrase = new_passphrase(passphrase_file, os.environ, "--passphrase-file", UNLOCK_VARIABLE)
+    new = NewGateway(network.trust.raw, network.rpc_url, passphrase, network.relay_key)
+    with create_gateway(new_gateway_folder(gateway_folder), new, randomness=os.urandom) as made:
+        pinned = user_store(os.environ).pin(network.trust.raw)
+        members = {
+            "ok": True,
+            "gateway": str(made.folder),
+            "relay": checksum_address(new.relay),
+            "fingerprint": pinned.fingerprint,
+        }
+    if as_json:
+        print_json(members)
+        return
+    print_line(f"gateway {members['gateway']}", style="bold")
+    print_row("relay", str(members["relay"]))
+    print_row("trust file", f"{pinned.trust.name}, version {pinned.trust.version}, pinned for this user")
+    print_row("fingerprint", pinned.fingerprint)
+    tell_next("perdure courier deliver FILE, with what a site has packed")
+
+
+@gateway.command(short_help="Say how the sites stand.")
+@gateway_option
+@json_option
+def status(gateway_folder: Path | None, as_json: bool) -> None:
+    """Say for each site what waits, what is anchored, what was set aside and why. Asks no chain, and no passphrase."""
+    with open_named_gateway(gateway_folder) as opened:
+        standings = site_standings(opened)
+        if not as_json:
+            _print_head(opened, len(standings))
+    for standing in standings:
+        if as_json:
+            print_json(_members(standing))
+        else:
+            _print_standing(standing)
+    if not as_json:
+        waits = any(each.waiting for each in standings)
+        tell_next(
+            "perdure courier deliver, to go on with what waits" if waits else "perdure courier deliver FILE"
+        )
+
+
+def _print_head(opened: Gateway, sites: int) -> None:
+    print_line(f"gateway {opened.folder}: {plural(sites, 'site')}", style="bold")
+
+
+def _print_standing(standing: SiteStanding) -> None:
+    print_line(standing.origin.text, style="bold")
+    print_row("anchored", f"{plural(standing.anchored, 'record')}, of which {standing.mirrored} are mirrored")
+    if standing.waiting:
+        print_row("waiting", f"a checkpoint over {plural(standing.waiting, 'record')}")
+    if standing.on_its_way:
+        print_row("on its way", plural(standing.on_its_way, "transaction"))
+    for each in standing.set_aside:
+        print_row("set aside", f"the checkpoint over {plural(each.size, 'record')}: {each.reason}")
+    print_row("last bundle", time_text(standing.last_bundle_at) or "never")
+
+
+def _members(standing: SiteStanding) -> dict[str, object]:
+    return {
+        "ok": True,
+        "site": standing.origin.text,
+        "anchored": standing.anchored,
+        "mirrored": standing.mirrored,
+        "waiting": standing.waiting,
+        "on_its_way": standing.on_its_way,
+        "set_aside": [{"size": each.size, "reason": each.reason} for each in standing.set_aside],
+        "last_bundle_at": time_text(standing.last_bundle_at),
+    }
+
+
+@gateway.command(short_help="Write a site's whole log, for its recovery.")
+@click.argument("origin", type=OriginType())
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".")
+@gateway_option
+@json_option
+def mirror(origin: Origin, folder: Path, gateway_folder: Path | None, as_json: bool) -> None:
+    """Write all that the gateway has of the log of the site ORIGIN into a return bundle in FOLDER.
+
+    It holds every leaf hash and the evidence of every anchor: what `perdure recover` needs when the site has lost its vault.
+    """
+    from perdure_node.clock import system_clock
+    from perdure_node.courier.bundle import Request
+    from perdure_node.gateway.answering import answer, known_site
+
+    from perdure_cli.bundle_files import write_to
+
+    with open_named_gateway(gateway_folder) as opened, opened.connect(wait=opened.settings.wait) as chain:
+        site = known_site(opened, origin)
+        request = Request(anchors_above=0, leaves_from=0)
+        head, pieces = answer(opened, chain, site, request, clock=system_clock(), randomness=os.urandom)
+        file = write_to(folder, head, pieces)
+    if as_json:
+        print_json({"ok": True, "file": str(file), "site": origin.text, "leaves": head.leaves.count})
+        return
+    print_line(f"wrote {file}")
+    print_row("leaf hashes", str(head.leaves.count))
+    tell_next(f"at the site: perdure recover --bundle {file.name}")

@@ -1,0 +1,78 @@
+"""Packing a stick at a site."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perdure_node.clock import system_clock
+from perdure_node.keyring import KeyRing
+from perdure_node.vault import Vault
+
+from perdure_cli.bundle_files import write_to
+from perdure_cli.output import print_json, print_line, print_row, tell_warning
+from perdure_cli.progress import TerminalProgress
+from perdure_cli.record_texts import plural
+
+if TYPE_CHECKING:
+    from perdure_node.courier.bundle import BundleHead
+    from perdure_node.sealing import Sealed
+
+
+def pack_stick(
+    vault: Vault,
+    keys: KeyRing,
+    folder: Path,
+    label: str | None,
+    *,
+    seals: bool = True,
+    everything: bool = False,
+    as_json: bool = False,
+) -> Path:
+    """Seal what waits, if it may be, and write a bundle into the folder; returns its file."""
+    from perdure_node.courier.packing import pack
+    from perdure_node.reconciliation import open_reconciliation
+    from perdure_node.sealing import seal
+
+    clock = system_clock()
+    due = open_reconciliation(vault.database)
+    with TerminalProgress() as progress:
+        sealed = seal(vault, keys, clock, progress) if seals and due is None else None
+        packed = pack(vault, label, clock=clock, randomness=os.urandom, leaves_from=0 if everything else None)
+        file = write_to(folder, packed.head, packed.pieces)
+    if due is not None:
+        tell_warning(
+            f"this vault was {due.reason.value}: nothing is sealed before an answer to this bundle has come back"
+        )
+    if as_json:
+        print_json(_packed_members(file, packed.head, sealed))
+    else:
+        _print_packed(file, packed.head, sealed, label)
+    return file
+
+
+def _print_packed(file: Path, head: "BundleHead", sealed: "Sealed | None", label: str | None) -> None:
+    if sealed is not None:
+        added = sealed.size - sealed.previous_size
+        print_line(f"sealed {plural(added, 'record')}, the log has {sealed.size}")
+    print_line(f"packed {file}")
+    newest = head.newest
+    if newest is None:
+        print_row("checkpoints", "none: it only asks for news of what went out before")
+    else:
+        print_row("checkpoints", f"{len(head.checkpoints)}, the newest over {plural(newest.size, 'record')}")
+        print_row("leaf hashes", f"{head.leaves.count}, from index {head.leaves.begin} on")
+    if label is not None:
+        print_row("stick", label)
+
+
+def _packed_members(file: Path, head: "BundleHead", sealed: "Sealed | None") -> dict[str, object]:
+    return {
+        "ok": True,
+        "file": str(file),
+        "id": head.id.hex(),
+        "sealed": 0 if sealed is None else sealed.size - sealed.previous_size,
+        "size": 0 if head.newest is None else head.newest.size,
+        "checkpoints": len(head.checkpoints),
+        "leaves_from": head.leaves.begin,
+        "leaves": head.leaves.count,
+    }

@@ -1,0 +1,174 @@
+"""Watching for sticks: whoever plugs one in need not type anything.
+
+A stick is a folder: the one that is watched, or each one in it, where systems mount them. At a site, what came back is received and what
+waits is packed; at a gateway, what is not answered on the stick yet is delivered and answered. Each look does what is left to do, so
+a stick that is pulled out too early, or plugged in twice, needs no memory.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perdure_anchor.errors import PerdureError
+from perdure_node.courier.bundle import BundleHead, Kind
+from perdure_node.courier.bundle_file import load_bundle
+from perdure_node.gateway.folder import Gateway, GatewayKeys
+from perdure_node.keyring import KeyRing
+from perdure_node.reconciliation import open_reconciliation
+from perdure_node.records import anchored_size
+from perdure_node.vault import Vault
+
+from perdure_cli.bundle_files import BACK_SUFFIX, OUT_SUFFIX, bundles_in
+from perdure_cli.couriers.delivering import deliver_files
+from perdure_cli.couriers.packing import pack_stick
+from perdure_cli.couriers.receiving import receive_files
+from perdure_cli.output import tell, tell_error
+
+
+@dataclass
+class Seen:
+    """Files that were looked at as they are now; one that changes is looked at again."""
+
+    _states: dict[Path, tuple[int, int]] = field(default_factory=dict)
+
+    def new(self, files: Sequence[Path]) -> list[Path]:
+        """Those that were not seen in this state, which are seen from now on."""
+        found = []
+        for file in files:
+            try:
+                status = file.stat()
+            except OSError:
+                continue  # pulled out meanwhile
+            state = (status.st_size, status.st_mtime_ns)
+            if self._states.get(file) != state:
+                self._states[file] = state
+                found.append(file)
+        return found
+
+    def forget(self, file: Path) -> None:
+        """Look at it again the next time."""
+        self._states.pop(file, None)
+
+
+def mounted_in(folder: Path) -> list[Path]:
+    """The folders in a folder; none if it cannot be read now."""
+    try:
+        return sorted(each for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
+    except OSError:
+        return []
+
+
+class SiteWatch:
+    """What a site does with sticks."""
+
+    def __init__(self, open_vault: Callable[[], tuple[Vault, KeyRing]], *, tidy: bool, as_json: bool) -> None:
+        self._open_vault, self._tidy, self._as_json = open_vault, tidy, as_json
+        self._seen = Seen()
+
+    def look(self, stick: Path) -> None:
+        """Receive what is new on a stick, and pack it if something should leave."""
+        backs = self._seen.new(bundles_in(stick, BACK_SUFFIX))
+        vault, keys = self._open_vault()
+        with vault:
+            mine = [file for file, head in _heads(backs) if head is None or head.origin == vault.origin]
+            received, _ = receive_files(vault, mine, self._as_json) if mine else ([], [])
+            if self._tidy and received:
+                self._remove_answered(vault, stick)
+            if _should_pack(vault, stick):
+                pack_stick(vault, keys, stick, stick.name, as_json=self._as_json)
+                tell(f"{stick}: can be taken out now")
+            elif received:
+                tell(f"{stick}: received; nothing has to leave")
+
+    def _remove_answered(self, vault: Vault, stick: Path) -> None:
+        """Take this site's bundles off the stick that have been answered, and the answers, which are at home."""
+        for file, head in _heads([*bundles_in(stick, OUT_SUFFIX), *bundles_in(stick, BACK_SUFFIX)]):
+            if head is None or head.origin != vault.origin:
+                continue
+            answered = head.kind is Kind.RETURN or vault.database.row(
+                "SELECT 1 FROM bundle_out WHERE id = ? AND returned_at IS NOT NULL", head.id
+            )
+            if answered:
+                file.unlink(missing_ok=True)
+
+
+class GatewayWatch:
+    """What a gateway does with sticks."""
+
+    def __init__(
+        self, open_gateway: Callable[[], tuple[Gateway, GatewayKeys]], *, wait: float | None, as_json: bool
+    ) -> None:
+        self._open_gateway, self._wait, self._as_json = open_gateway, wait, as_json
+        self._seen = Seen()
+
+    def look(self, stick: Path) -> None:
+        """Deliver what is not answered on a stick yet, and answer it there."""
+        answered = {
+            identifier
+            for _, head in _heads(bundles_in(stick, BACK_SUFFIX))
+            if head is not None and head.answer is not None
+            for identifier in head.answer.taken_in
+        }
+        files = self._seen.new(
+            [
+                file
+                for file, head in _heads(bundles_in(stick, OUT_SUFFIX))
+                if head is None or head.id not in answered
+            ]
+        )
+        if not files:
+            return
+        gateway, keys = self._open_gateway()
+        with gateway:
+            wait = gateway.settings.wait if self._wait is None else self._wait
+            try:
+                done = deliver_files(gateway, keys, files, wait=wait, as_json=self._as_json)
+            except PerdureError:
+                for file in files:
+                    self._seen.forget(file)
+                raise
+        if done.returns:
+            tell(f"{stick}: can be taken out now")
+
+
+def look_at_all(sticks: Sequence[Path], watch: SiteWatch | GatewayWatch) -> bool:
+    """Look at every stick once; whether all went well. What goes wrong at one is told, and the others go on."""
+    is_well = True
+    for stick in sticks:
+        try:
+            watch.look(stick)
+        except (PerdureError, OSError) as error:
+            hint = error.hint if isinstance(error, PerdureError) else None
+            tell_error(f"{stick}: {error}", hint)
+            is_well = False
+    return is_well
+
+
+def _heads(files: Sequence[Path]) -> Iterator[tuple[Path, BundleHead | None]]:
+    """Each file with the head of its bundle, None for one that is not whole: whoever takes it in says why."""
+    for file in files:
+        try:
+            yield file, load_bundle(file).head
+        except PerdureError:
+            yield file, None
+
+
+def _should_pack(vault: Vault, stick: Path) -> bool:
+    """Whether something has to leave that is not on the stick."""
+    due = open_reconciliation(vault.database)
+    waiting = 0 if due is not None else vault.database.number("SELECT count(*) FROM queue")
+    there = [
+        head
+        for _, head in _heads(bundles_in(stick, OUT_SUFFIX))
+        if head is not None and head.origin == vault.origin
+    ]
+    if due is not None and not any(
+        head.request is not None and head.request.challenge == due.challenge for head in there
+    ):
+        return True
+    if waiting:
+        return True
+    size = vault.log_size
+    return size > anchored_size(vault.database) and not any(
+        head.newest is not None and head.newest.size >= size for head in there
+    )

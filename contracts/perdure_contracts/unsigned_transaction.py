@@ -140,6 +140,11 @@ def _signature_parts(signature: bytes) -> tuple[int, int, int]:
     return signature[64] in (1, _ODD_V), r, s
 
 
+def created_address(sender: Address, nonce: int) -> Address:
+    """Where a contract comes to stand that ``sender`` creates in its transaction of this nonce (Yellow Paper, section 7)."""
+    return Address(keccak256(rlp.encode([sender, _integer(nonce)]))[12:])
+
+
 def parse_payload(payload: bytes) -> UnsignedTransaction:
     """The transaction in the bytes whose hash is signed; raises `TransactionMalformed` for anything else."""
     try:

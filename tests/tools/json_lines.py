@@ -24,8 +24,11 @@ def check(command: str, line: dict[str, Any]) -> None:
 def command_named(arguments: Sequence[str]) -> str:
     """The command that a command line calls, as `check` takes it."""
     words = [word for word in arguments if not word.startswith("-")]
-    commands = getattr(COMMANDS[words[0]].load(), "commands", {})
-    return " ".join([words[0], *[word for word in words[1:] if word in commands][:1]])
+    command, named = COMMANDS[words[0]].load(), [words[0]]
+    while len(named) < len(words) and words[len(named)] in getattr(command, "commands", {}):
+        command = command.commands[words[len(named)]]
+        named.append(words[len(named)])
+    return " ".join(named)
 
 
 @cache

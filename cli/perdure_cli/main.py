@@ -55,7 +55,7 @@ COMMANDS: Final = {
     "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show, compare, pin and extend trust files."),
     "consortium": LazyCommand(
         "perdure_cli.commands.consortium:consortium",
-        "Found a consortium, decide who is in it, and keep its sites' keys.",
+        "Found a consortium, decide, keep sites' keys.",
     ),
     "config": LazyCommand("perdure_cli.commands.config:config", "Show and change settings."),
     "devnet": LazyCommand("perdure_cli.commands.devnet:devnet", "Run an embedded chain to try things on."),

@@ -61,6 +61,14 @@ class SignerChoice:
         """Whether there is a key to sign with."""
         return self.keystore is not None or self.web3signer is not None
 
+    def require_key(self) -> None:
+        """Raise `UsageError` unless the options name a key to sign with; opens nothing."""
+        self._check()
+        if not self.is_given:
+            raise click.UsageError(
+                "want the key that signs: --keystore FILE, or --web3signer URL with --account ADDRESS"
+            )
+
     def address(self) -> Address:
         """The account, found out without opening its key; raises `UsageError` if the options do not say one."""
         from perdure_node.keystore import read_keystore_address
@@ -75,11 +83,7 @@ class SignerChoice:
     @contextmanager
     def opened(self) -> "Iterator[Signer]":
         """The signer, whose connections are closed at the end."""
-        self._check()
-        if not self.is_given:
-            raise click.UsageError(
-                "want the key that signs: --keystore FILE, or --web3signer URL with --account ADDRESS"
-            )
+        self.require_key()
         if self.web3signer is not None:
             from perdure_contracts.web3signer import Web3Signer
 

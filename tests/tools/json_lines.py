@@ -25,9 +25,11 @@ def command_named(arguments: Sequence[str]) -> str:
     """The command that a command line calls, as `check` takes it."""
     words = [word for word in arguments if not word.startswith("-")]
     command, named = COMMANDS[words[0]].load(), [words[0]]
-    while len(named) < len(words) and words[len(named)] in getattr(command, "commands", {}):
-        command = command.commands[words[len(named)]]
-        named.append(words[len(named)])
+    for word in words[1:]:
+        inner = getattr(command, "commands", {}).get(word)
+        if inner is not None:
+            command = inner
+            named.append(word)
     return " ".join(named)
 
 

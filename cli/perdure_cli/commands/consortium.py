@@ -4,22 +4,19 @@ import click
 
 from perdure_cli.commands.consortium_carry import send, sign
 from perdure_cli.commands.consortium_found import found
+from perdure_cli.commands.consortium_members import approve, execute, propose, rotate_account
 from perdure_cli.commands.consortium_show import history, show
-from perdure_cli.commands.consortium_steps import (
-    approve,
-    execute,
+from perdure_cli.commands.consortium_sites import (
     mark_compromised,
-    propose,
     register_site,
     retire_site,
     revoke_key,
-    rotate_account,
     rotate_key,
     succeed,
 )
 
 
-@click.group(short_help="Found a consortium, decide who is in it, and keep its sites' keys.")
+@click.group(short_help="Found a consortium, decide, keep sites' keys.")
 def consortium() -> None:
     """Found a consortium, decide who is in it, and keep its sites' keys.
 

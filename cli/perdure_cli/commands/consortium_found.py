@@ -94,7 +94,7 @@ def found(
     """
     from perdure_contracts.chain import ChainClient
     from perdure_contracts.rpc import JsonRpc
-    from perdure_node.consortium.founding import EngineChoice
+    from perdure_node.consortium.founding import EngineChoice, check_engine
 
     from perdure_cli.trusting.checking import PATIENCE
 
@@ -104,6 +104,7 @@ def found(
     choice = EngineChoice(client, consensus, quorum)
     with JsonRpc(rpc_url, patience=PATIENCE) as rpc:
         chain = ChainClient(rpc)
+        check_engine(chain, choice)
         if unsigned is not None:
             _write_unsigned(chain, signer, founding, unsigned, as_json=as_json)
             return

@@ -15,7 +15,7 @@ from perdure_cli.consortium.showing import (
     print_transaction,
 )
 from perdure_cli.new_files import check_new_file, write_new
-from perdure_cli.output import print_line, print_row, tell_next
+from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.trust_store import TrustSource
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ Then = Callable[["AnchorChain", "TransactionReceipt"], Planned | None]
 def perform(options: StepOptions, plan: Plan, then: Then | None = None) -> Done:
     """Do the step that ``plan`` gives, and what follows from it; prints all but JSON."""
     trust = chosen_trust(options.trust_file)
-    if options.unsigned is not None:
+    if options.unsigned is None:
+        options.signer.require_key()
+    else:
         check_new_file(options.unsigned)
     with connected(trust, options.rpc_url) as chain:
         planned = plan(chain)
@@ -145,3 +147,9 @@ def _announced(
         for claim in planned.claims:
             print_row("the chain says", claim)
     return step
+
+
+def finish(options: StepOptions, done: Done) -> None:
+    """The result for programs; people have read it by now."""
+    if options.as_json:
+        print_json(done.members())

@@ -183,6 +183,13 @@ def founding_trust(
     )
 
 
+def check_engine(client: ChainClient, choice: EngineChoice) -> None:
+    """Raise `EngineUnknown` now, before anything is signed, if the newest block could not be described in a trust file."""
+    head = client.head_number()
+    if head > 0:
+        _epoch(client, head, choice)
+
+
 def _pin(name: ContractName, deployed: DeployedContract) -> ContractPin:
     return ContractPin(deployed.address, load_artifact(name).runtime_hash, deployed.block_number)
 

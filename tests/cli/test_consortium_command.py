@@ -15,7 +15,13 @@ from perdure_contracts.chain import ChainClient
 from perdure_contracts.fees import MarketFee
 from perdure_contracts.registry import RegistryContract
 from perdure_contracts.rpc import JsonRpc
-from perdure_contracts.unsigned_transaction import ContractCall, UnsignedTransaction, signing_payload
+from perdure_contracts.unsigned_transaction import (
+    ContractCall,
+    UnsignedTransaction,
+    created_address,
+    parse_signed,
+    signing_payload,
+)
 from perdure_node.consortium.rotation_message import encode_rotation_message
 from tools.chains_under_test import DEVNET, chain_under_test
 from tools.consortium_story import SITE_KEY, Founded, carry_a_step, decide
@@ -90,11 +96,14 @@ class TestFounding:
         assert "is in no block after 0 s" in desk.refused(*words, "--wait", "0")
         assert (desk.folder / "consortium.json.founding").exists()
         assert "is there already" in desk.refused(*words, code=2)
+        kept = json.loads((desk.folder / "consortium.json.founding").read_text())
+        first = parse_signed(bytes.fromhex(kept["transactions"][0][2:])).transaction
         sent = ("--sent", "consortium.json.founding", "--rpc", url)
         desk.json(*words, *sent)
         trust = parse_trust_file((desk.folder / "consortium.json").read_bytes())
+        assert trust.registry.address == created_address(desk.address, first.nonce + 1)
         with JsonRpc(url) as rpc:
-            assert ChainClient(rpc).transaction_count(desk.address) == 2
+            assert ChainClient(rpc).transaction_count(desk.address) == first.nonce + 2
         assert trust.partners[0].account == desk.address
 
     def test_a_signed_founding_of_others(self, url: str, tmp_path: Path) -> None:
@@ -178,6 +187,43 @@ class TestKeys:
         site = acme.show()["sites"][0]
         assert site["successor"] == "acme/rotterdam-2"
         assert "goes on as" in acme.refused("rotate-key", ORIGIN.text, address(OLD_KEY))
+
+    def test_what_verifiers_learn_of_it(self, founded: Founded) -> None:
+        """The next version of the trust file: accounts, all keys that the site had, and which of them are not believed since when."""
+        acme = founded.acme
+        fresh = ("trust-file", "--rpc", founded.url, "--output")
+        assert acme.json(*fresh, "none.json")[0]["new"] is None
+        assert not (acme.folder / "none.json").exists()
+        acme.step("register-site", ORIGIN.text, address(OLD_KEY))
+        acme.step("register-site", "acme/lab", address(OLD_KEY))
+        acme.step("revoke-key", ORIGIN.text)
+        acme.step("mark-compromised", ORIGIN.text, "--since", "1800000000")
+        acme.step("rotate-key", ORIGIN.text, address(NEW_KEY))
+        acme.step("rotate-key", "acme/lab", address(NEW_KEY), "--grace", "1d")
+        acme.step("revoke-key", "acme/lab")
+        (line,) = acme.json(*fresh, "second.json", "--pin-sites")
+        assert line["new"]["version"] == 2
+        trust = parse_trust_file((acme.folder / "second.json").read_bytes())
+        said = [
+            (each.origin.text, checksum_address(each.key), each.compromised) for each in trust.revocations
+        ]
+        assert said == [
+            ("acme/lab", address(NEW_KEY), False),
+            ("acme/rotterdam", address(OLD_KEY), True),
+        ]
+        assert trust.revocations[1].since == 1_800_000_000
+        pinned = {site.origin.text: set(map(checksum_address, site.keys)) for site in trust.sites}
+        assert pinned == {
+            "acme/lab": {address(OLD_KEY), address(NEW_KEY)},
+            ORIGIN.text: {address(OLD_KEY), address(NEW_KEY)},
+        }
+        acme.pin(acme.folder / "second.json")
+        assert acme.json(*fresh, "third.json")[0]["new"] is None
+        code, out, _ = acme.run("trust", "show", "second.json")
+        assert code == 0
+        assert (
+            f"acme/rotterdam, key {address(OLD_KEY)}: may be in other hands since 2027-01-15T08:00:00Z" in out
+        )
 
     def test_the_old_keys_own_message(self, founded: Founded) -> None:
         """Anybody relays it; changed by a letter, or in another turn, nobody can."""

@@ -14,6 +14,7 @@ from perdure_cli.commands.consortium_sites import (
     rotate_key,
     succeed,
 )
+from perdure_cli.commands.consortium_trust_file import trust_file
 
 
 @click.group(short_help="Found a consortium, decide, keep sites' keys.")
@@ -39,6 +40,7 @@ for command in (
     mark_compromised,
     succeed,
     rotate_account,
+    trust_file,
     sign,
     send,
 ):

@@ -150,8 +150,8 @@ def retire_site(origin: Origin, step: StepOptions) -> None:
 def mark_compromised(origin: Origin, since: int, step: StepOptions) -> None:
     """State, for ever and publicly, since when the key of SITE may have been in other hands.
 
-    It stops nobody from signing: revoke-key does, and comes first. What was anchored before stays good. The time can only ever be
-    moved to an earlier one.
+    It stops nobody from signing: revoke-key does, and comes first. Every key that the site had between that time and now is meant, so set
+    the new one afterwards. What was anchored before stays good. The time can only ever be moved to an earlier one.
     """
     plan = _planned(
         lambda chain: chain.registry.mark_compromised_call(origin.site, since),

@@ -233,6 +233,7 @@ def _mark(arguments: Arguments, names: Names) -> Meaning:
         (
             "the statement is for ever and public; it can only be moved to an earlier time",
             "evidence that was anchored later is named in verdicts under a trust file that says so; anchored before, it stays good",
+            "every key that the site had between that time and now is meant",
             "it stops nobody from signing: revoke-key does",
         ),
     )

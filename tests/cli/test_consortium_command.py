@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from perdure_anchor.checkpoint import parse_origin
@@ -25,7 +27,8 @@ from perdure_contracts.unsigned_transaction import (
 from perdure_node.consortium.rotation_message import encode_rotation_message
 from tools.chains_under_test import DEVNET, chain_under_test
 from tools.consortium_story import SITE_KEY, Founded, carry_a_step, decide
-from tools.partner_desk import PartnerDesk, carry
+from tools.json_lines import check
+from tools.partner_desk import PASSPHRASE, PartnerDesk, carry
 from tools.web3signer import running_web3signer
 
 OLD_KEY, NEW_KEY = keccak256(b"a site's key"), keccak256(b"the site's next key")
@@ -197,7 +200,7 @@ class TestKeys:
         acme.step("register-site", ORIGIN.text, address(OLD_KEY))
         acme.step("register-site", "acme/lab", address(OLD_KEY))
         acme.step("revoke-key", ORIGIN.text)
-        acme.step("mark-compromised", ORIGIN.text, "--since", "1800000000")
+        acme.step("mark-compromised", ORIGIN.text, "--since", "1700000000")
         acme.step("rotate-key", ORIGIN.text, address(NEW_KEY))
         acme.step("rotate-key", "acme/lab", address(NEW_KEY), "--grace", "1d")
         acme.step("revoke-key", "acme/lab")
@@ -211,7 +214,7 @@ class TestKeys:
             ("acme/lab", address(NEW_KEY), False),
             ("acme/rotterdam", address(OLD_KEY), True),
         ]
-        assert trust.revocations[1].since == 1_800_000_000
+        assert trust.revocations[1].since == 1_700_000_000
         pinned = {site.origin.text: set(map(checksum_address, site.keys)) for site in trust.sites}
         assert pinned == {
             "acme/lab": {address(OLD_KEY), address(NEW_KEY)},
@@ -222,7 +225,7 @@ class TestKeys:
         code, out, _ = acme.run("trust", "show", "second.json")
         assert code == 0
         assert (
-            f"acme/rotterdam, key {address(OLD_KEY)}: may be in other hands since 2027-01-15T08:00:00Z" in out
+            f"acme/rotterdam, key {address(OLD_KEY)}: may be in other hands since 2023-11-14T22:13:20Z" in out
         )
 
     def test_the_old_keys_own_message(self, founded: Founded) -> None:
@@ -440,3 +443,66 @@ def test_whose_key(founded: Founded, words: tuple[str, ...], message: str) -> No
     code, _, err = founded.acme.run(*arguments, *words)
     assert code == 2
     assert message in err
+
+
+class TestWhatItMeansForEvidence:
+    """A site anchors, its key is stolen: what a verifier with the next trust file is told of the evidence."""
+
+    @pytest.fixture
+    def evidence(self, founded: Founded) -> Path:
+        """A final evidence file of a site of acme, whose key is the registry's."""
+        acme = founded.acme
+        (acme.folder / "passphrase").write_text(PASSPHRASE)
+        (acme.folder / "letter.txt").write_text("a letter")
+        made = self.done(
+            *(acme, "init", ORIGIN.text, "--trust", "consortium.json", "--rpc", founded.url),
+            *("--relay-keystore", "key.json", "--relay-passphrase-file", "passphrase", "--no-recovery-key"),
+        )
+        acme.step("register-site", ORIGIN.text, made["key"])
+        self.done(acme, "add", "letter.txt")
+        self.done(acme, "sync")
+        self.done(acme, "prove", "letter.txt")
+        return acme.folder / "letter.txt.evidence.json"
+
+    @pytest.mark.parametrize("since", ["before", "after"])
+    def test_stolen(self, founded: Founded, evidence: Path, since: str) -> None:
+        acme, globex = founded.acme, founded.globex
+        before = self.verdict(globex, evidence, founded.trust_file)
+        assert (before["key_doubt"], before["grade"]) == (None, "final")
+        with JsonRpc(founded.url) as rpc:
+            client = ChainClient(rpc)
+            anchored_at = client.fetch_header(before["block_number"]).timestamp
+            latest = int(datetime.fromisoformat(before["not_after"]).timestamp())
+            self.wait_for_time(acme, client, latest + 1)
+        acme.step("revoke-key", ORIGIN.text)
+        moment = anchored_at - 1 if since == "before" else latest + 1
+        acme.step("mark-compromised", ORIGIN.text, "--since", str(moment))
+        acme.json("trust-file", "--rpc", founded.url, "--output", "second.json", "--pin-sites")
+        verdict = self.verdict(globex, evidence, acme.folder / "second.json")
+        assert (verdict["ok"], verdict["grade"], verdict["key"]) == (True, "final", "pinned")
+        if since == "before":
+            assert "and this checkpoint may have been anchored later" in verdict["key_doubt"]
+        else:
+            assert verdict["key_doubt"] is None
+            assert "this checkpoint was anchored before" in " ".join(verdict["notes"])
+        code, out, _ = globex.run("verify", str(evidence), "--trust", str(acme.folder / "second.json"))
+        assert (code, "key in doubt" in out) == (0, since == "before")
+
+    def wait_for_time(self, desk: PartnerDesk, client: ChainClient, seconds: int) -> None:
+        """Until the chain's time is there: each step is a block or two."""
+        number = 0
+        while client.fetch_header(client.head_number()).timestamp < seconds:
+            desk.step("register-site", f"acme/site-{number}", SITE_KEY)
+            number += 1
+
+    def verdict(self, desk: PartnerDesk, evidence: Path, trust: Path) -> dict[str, Any]:
+        code, out, err = desk.run("verify", str(evidence), "--trust", str(trust), "--json")
+        assert code == 0, (out, err)
+        line = json.loads(out)
+        check("verify", line)
+        return line
+
+    def done(self, desk: PartnerDesk, *words: str) -> dict[str, Any]:
+        code, out, err = desk.run(*words, "--json")
+        assert code == 0, (words, out, err)
+        return json.loads(out.splitlines()[-1])

@@ -104,9 +104,12 @@ def _creation(code: bytes) -> Meaning:
 
 
 def _found_consortium(arguments: Arguments) -> Meaning:
-    partners = zip(arguments["names"], arguments["accounts"], strict=False)
+    partners, count = (
+        zip(arguments["names"], arguments["accounts"], strict=False),
+        len(arguments["names"]),
+    )
     return Meaning(
-        f"create a consortium of {len(arguments['names'])} founding partners",
+        f"create a consortium of {count} founding partner{'s' * (count != 1)}",
         tuple((f"partner {name}", checksum_address(account)) for name, account in partners),
         (
             "the founders' names and accounts are for ever; more than half of the partners decide from then on who is one",

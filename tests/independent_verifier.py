@@ -508,8 +508,10 @@ def read_trust(octets):
 
 def read_trust_file(octets):
     refuse_unless(len(octets) <= 4194304, "TrustFileError")
+    parsed = from_json(octets)
+    revoked = isinstance(parsed, dict) and parsed.get("format") == "perdure-trust/2"
     value = members_of(
-        from_json(octets),
+        parsed,
         [
             "format",
             "name",
@@ -523,9 +525,10 @@ def read_trust_file(octets):
             "partners",
             "sites",
             "epochs",
+            *(["revocations"] if revoked else []),
         ],
     )
-    refuse_unless(value["format"] == "perdure-trust/1", "TrustFileError")
+    refuse_unless(value["format"] == "perdure-trust/1" or revoked, "TrustFileError")
     refuse_unless(isinstance(value["devnet"], bool), "TrustFileError")
     trust_text(value["name"])
     integer_of(value["version"])
@@ -546,7 +549,21 @@ def read_trust_file(octets):
         "deployment_block": deployment_block,
         "sites": dict(sites),
         "epochs": read_epochs(value["epochs"], value["devnet"]),
+        "revocations": read_revocations(value["revocations"]) if revoked else {},
     }
+
+
+def read_revocations(value):
+    found = {}
+    for item in list_of(value, 4096):
+        members = members_of(item, ["origin", "key", "since", "reason"])
+        name = (check_origin(members["origin"]), address_of(members["key"]))
+        refuse_unless(name not in found, "TrustFileError")
+        refuse_unless(members["reason"] in ("compromised", "revoked"), "TrustFileError")
+        refuse_unless(integer_of(members["since"]) <= 253402300799, "TrustFileError")
+        found[name] = members["since"]
+    refuse_unless(found, "TrustFileError")
+    return found
 
 
 def trust_text(value):
@@ -926,7 +943,7 @@ class Verification:
         self.evidence, self.trust, self.document, self.allowance = evidence, trust, document, allowance
         self.grade, self.faults, self.step, self.shortfall = None, [], 0, None
         self.disclosed, self.key, self.matched, self.changes = {}, "unknown", "not checked", []
-        self.not_before = self.not_after = self.block = None
+        self.not_before = self.not_after = self.block = self.signer = None
 
     def attempt(self, step):
         try:
@@ -1059,7 +1076,14 @@ def judge(evidence, trust, document=None, require="final", allowance=1):
         "not_before": found.not_before,
         "not_after": found.not_after,
         "disclosed": found.disclosed,
+        "doubted": is_doubted(found),
     }
+
+
+def is_doubted(found):
+    """Section 6.5: whether the key that signed is revoked, and no bound shows an anchor before."""
+    since = found.trust["revocations"].get((found.evidence["origin"], found.signer))
+    return since is not None and (found.not_after is None or found.not_after["seconds"] >= since)
 
 
 def main(arguments):

@@ -11,6 +11,7 @@ from perdure_anchor.errors import PerdureError, VerificationError
 from perdure_anchor.evidence import Evidence, SignedCheckpoint
 from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.record import SLOTS
+from perdure_anchor.revocations import standing
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
@@ -75,6 +76,7 @@ def _conclude(findings: Findings, require: Grade) -> Verdict:
     if not findings.faults and (grade is None or grade < require):
         findings.faults.append(_too_low(findings, require))
     checkpoint = findings.evidence.checkpoint
+    key = standing(findings.trust, findings.evidence.origin, findings.signer, findings.not_after)
     return Verdict(
         required=require,
         grade=grade,
@@ -94,7 +96,13 @@ def _conclude(findings: Findings, require: Grade) -> Verdict:
         not_before=findings.not_before,
         not_after=findings.not_after,
         who_must_have_lied=_who_must_have_lied(findings),
-        notes=(*findings.notes, *_shortfall_notes(findings), *_notes(findings)),
+        notes=(
+            *findings.notes,
+            *((key.note,) if key.note is not None else ()),
+            *_shortfall_notes(findings),
+            *_notes(findings),
+        ),
+        key_doubt=key.doubt,
     )
 
 

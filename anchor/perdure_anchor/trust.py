@@ -42,6 +42,19 @@ class PinnedSite:
 
 
 @dataclass(frozen=True, slots=True)
+class Revocation:
+    """A site's key that is not to be believed from ``since`` on (seconds since 1970).
+
+    ``compromised`` says that it may have been in other hands; otherwise its partner has ended it.
+    """
+
+    origin: Origin
+    key: Address
+    since: int
+    compromised: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """The validators of the blocks ``from_block`` to ``to_block``, both included; ``to_block`` None: still in force.
 
@@ -113,6 +126,7 @@ class TrustFile:
     partners: tuple[Partner, ...]
     sites: tuple[PinnedSite, ...]
     epochs: tuple[Epoch, ...]
+    revocations: tuple[Revocation, ...] = ()
 
     @property
     def domain(self) -> RegistryDomain:

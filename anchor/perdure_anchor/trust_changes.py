@@ -12,7 +12,8 @@ from typing import Final
 from perdure_anchor.epoch_words import epoch_headline, epoch_range
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import Address, checksum_address, to_hex
-from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, TrustFile
+from perdure_anchor.timestamp import format_seconds
+from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, Revocation, TrustFile
 
 
 class SuccessorFault(VerificationError):
@@ -40,6 +41,7 @@ class ClosedEpochRewritten(SuccessorFault):
 
 
 _ONE_CONSORTIUM: Final = "a registry asks one consortium for ever: one of the two versions is wrong"
+_IN_DOUBT: Final = "what this key signed, and what was not anchored before, is judged otherwise"
 _OTHER_KEYS: Final = "checkpoints of this site are judged by other keys"
 
 
@@ -114,6 +116,7 @@ def _changes(old: TrustFile, new: TrustFile) -> Iterator[Change]:
             yield Change(what, before, after, _ONE_CONSORTIUM)
     yield from _named("partner", _partners(old), _partners(new))
     yield from _named("site", _sites(old), _sites(new), _OTHER_KEYS)
+    yield from _named("revocation", _revocations(old), _revocations(new), _IN_DOUBT)
     yield from _epoch_changes(old, new)
 
 
@@ -159,6 +162,19 @@ def _sites(trust: TrustFile) -> dict[str, str]:
 def site_text(site: PinnedSite) -> str:
     """A site's pinned keys in one line."""
     return ", ".join(map(checksum_address, site.keys)) or "no key"
+
+
+def _revocations(trust: TrustFile) -> dict[str, str]:
+    return {
+        f"of {entry.origin.text}, key {checksum_address(entry.key)}": revocation_text(entry)
+        for entry in trust.revocations
+    }
+
+
+def revocation_text(revocation: Revocation) -> str:
+    """From when on a key is not believed, and why, in a few words."""
+    since = format_seconds(revocation.since)
+    return f"{'may be in other hands' if revocation.compromised else 'revoked'} since {since}"
 
 
 def _named(

@@ -16,9 +16,12 @@ from perdure_anchor.strict_json import (
     take_object,
     take_text,
 )
-from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, TrustFile
+from perdure_anchor.timestamp import MAX_SECONDS
+from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, Revocation, TrustFile
 
 FORMAT: Final = "perdure-trust/1"
+# the same with revocations, of which it has one at least: what says the same is written in one way only
+FORMAT_WITH_REVOCATIONS: Final = "perdure-trust/2"
 # a hundred epochs of a hundred validators are about 500 kB
 MAX_TRUST_FILE_SIZE = 4 * 1024 * 1024
 MAX_VALIDATORS = 256
@@ -95,8 +98,9 @@ _KEYS = (
 
 
 def _parse(value: JsonValue) -> TrustFile:
-    top = take_object(value, "trust file", _KEYS)
-    _one_of(top["format"], "format", (FORMAT,))
+    has_revocations = isinstance(value, dict) and value.get("format") == FORMAT_WITH_REVOCATIONS
+    top = take_object(value, "trust file", (*_KEYS, "revocations") if has_revocations else _KEYS)
+    _one_of(top["format"], "format", (FORMAT, FORMAT_WITH_REVOCATIONS))
     if not isinstance(top["devnet"], bool):
         raise TrustFileError("devnet: want true or false")
     predecessor = top["predecessor"]
@@ -112,6 +116,7 @@ def _parse(value: JsonValue) -> TrustFile:
         partners=tuple(map(_parse_partner, take_list(top["partners"], "partners", _MAX_ENTRIES))),
         sites=tuple(map(_parse_site, take_list(top["sites"], "sites", _MAX_ENTRIES))),
         epochs=tuple(map(_parse_epoch, take_list(top["epochs"], "epochs", _MAX_ENTRIES))),
+        revocations=_parse_revocations(top["revocations"]) if has_revocations else (),
     )
 
 
@@ -160,6 +165,27 @@ def _parse_site(value: JsonValue) -> PinnedSite:
     origin = parse_origin(members["origin"])
     keys = take_list(members["keys"], f"keys of {origin.text}", 64)
     return PinnedSite(origin, tuple(_parse_address(key, f"key of {origin.text}") for key in keys))
+
+
+def _parse_revocations(value: JsonValue) -> tuple[Revocation, ...]:
+    """One at least, each site's key once, so that no reader has to choose between two entries."""
+    found = tuple(map(_parse_revocation, take_list(value, "revocations", _MAX_ENTRIES)))
+    if not found:
+        raise TrustFileError(f"revocations: want one at least; without any the format is {FORMAT}")
+    if len({(entry.origin.text, entry.key) for entry in found}) < len(found):
+        raise TrustFileError("revocations: a key of a site stands twice")
+    return found
+
+
+def _parse_revocation(value: JsonValue) -> Revocation:
+    members = take_object(value, "revocation", ("origin", "key", "since", "reason"))
+    origin = parse_origin(members["origin"])
+    return Revocation(
+        origin,
+        _parse_address(members["key"], f"revoked key of {origin.text}"),
+        take_integer(members["since"], f"since of {origin.text}", MAX_SECONDS),
+        _one_of(members["reason"], f"reason of {origin.text}", ("compromised", "revoked")) == "compromised",
+    )
 
 
 _EPOCH_KEYS = ("from", "to", "client", "consensus", "selection", "quorum", "curve", "validators")
@@ -232,7 +258,7 @@ def encode_trust_file(trust: TrustFile) -> bytes:
     """The file's bytes, which `parse_trust_file` reads back; written once and then compared by fingerprint."""
     return encode_pretty(
         {
-            "format": FORMAT,
+            "format": FORMAT_WITH_REVOCATIONS if trust.revocations else FORMAT,
             "name": trust.name,
             "version": trust.version,
             "predecessor": None if trust.predecessor is None else "0x" + trust.predecessor,
@@ -247,6 +273,9 @@ def encode_trust_file(trust: TrustFile) -> bytes:
                 for site in trust.sites
             ],
             "epochs": [_encode_epoch(epoch) for epoch in trust.epochs],
+            **(
+                {"revocations": list(map(_encode_revocation, trust.revocations))} if trust.revocations else {}
+            ),
         }
     )
 
@@ -266,6 +295,15 @@ def _encode_partner(partner: Partner) -> dict[str, JsonValue]:
         "legal_name": partner.legal_name,
         "registration_number": partner.registration_number,
         "contact": partner.contact,
+    }
+
+
+def _encode_revocation(revocation: Revocation) -> dict[str, JsonValue]:
+    return {
+        "origin": revocation.origin.text,
+        "key": checksum_address(revocation.key),
+        "since": revocation.since,
+        "reason": "compromised" if revocation.compromised else "revoked",
     }
 
 

@@ -87,6 +87,7 @@ class Verdict:
 
     ``grade`` is the highest one shown before the first fault, None if not even the record's form holds. ``faults`` has every
     one, and why the grade is below the required one. ``validator_changes`` are the blocks at which the evidence shows a new set. ``disclosed`` are the values of the slots that the evidence shows.
+    ``key_doubt`` says what the trust file's revocations have against the key that signed, None if nothing.
     """
 
     required: Grade
@@ -108,6 +109,7 @@ class Verdict:
     not_after: TimeBound | None
     who_must_have_lied: str
     notes: tuple[str, ...]
+    key_doubt: str | None = None
 
     @property
     def ok(self) -> bool:

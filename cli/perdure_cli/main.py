@@ -53,6 +53,10 @@ COMMANDS: Final = {
     ),
     "key": LazyCommand("perdure_cli.commands.key:key", "Change the passphrase, and make recovery keys."),
     "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show, compare, pin and extend trust files."),
+    "consortium": LazyCommand(
+        "perdure_cli.commands.consortium:consortium",
+        "Found a consortium, decide, keep sites' keys.",
+    ),
     "config": LazyCommand("perdure_cli.commands.config:config", "Show and change settings."),
     "devnet": LazyCommand("perdure_cli.commands.devnet:devnet", "Run an embedded chain to try things on."),
     "completion": LazyCommand("perdure_cli.commands.completion:completion", "Print a shell's completion."),

@@ -28,6 +28,7 @@ _VARIABLES: Mapping[str, bool] = {
     "PERDURE_VAULT": False,
     "PERDURE_PASSPHRASE": True,
     "PERDURE_NEW_PASSPHRASE": True,
+    "PERDURE_KEYSTORE_PASSPHRASE": True,
     "PERDURE_CONFIG_DIR": False,
     "PERDURE_DEBUG": False,
     "NO_COLOR": False,

@@ -60,6 +60,24 @@ class ContractAbi:
         function = self._by_kind["function"][name]
         return function.selector + _encode(function.input_types, arguments)
 
+    def decode_call(self, calldata: bytes) -> tuple[str, Mapping[str, AbiValue]]:
+        """A function and its arguments by name; raises `RpcBadAnswer` for calldata that `encode_call` would not have made."""
+        for function in self._by_kind["function"].values():
+            if function.selector == calldata[:SELECTOR_SIZE]:
+                values = _decode(function.input_types, calldata[SELECTOR_SIZE:], function.name)
+                if _encode(function.input_types, values) != calldata[SELECTOR_SIZE:]:
+                    raise RpcBadAnswer(f"{function.name}: its calldata is not in the canonical encoding")
+                return function.name, dict(zip(function.input_names, values, strict=True))
+        raise RpcBadAnswer("calldata: of no function of the contract")
+
+    def decode_constructor(self, payload: bytes) -> Mapping[str, AbiValue]:
+        """The constructor's arguments by name; raises `RpcBadAnswer` for anything but their canonical encoding."""
+        constructor = self._by_kind["constructor"][""]
+        values = _decode(constructor.input_types, payload, "constructor")
+        if _encode(constructor.input_types, values) != payload:
+            raise RpcBadAnswer("constructor: its arguments are not in the canonical encoding")
+        return dict(zip(constructor.input_names, values, strict=True))
+
     def encode_constructor(self, *arguments: AbiValue) -> bytes:
         """What a deployment sends behind the bytecode."""
         return _encode(self._by_kind["constructor"][""].input_types, arguments)
@@ -135,7 +153,10 @@ def _decode(types: Sequence[str], payload: bytes, what: str) -> tuple[AbiValue, 
     # text that is not UTF-8 is a ValueError, a length beyond what can be addressed an OverflowError
     except (DecodingError, ValueError, OverflowError) as error:
         raise RpcBadAnswer(f"{what}: its bytes are not what the contract's interface says") from error
-    return tuple(
-        Address(parse_hex(value, 20, "address")) if kind == "address" else value
-        for kind, value in zip(types, values, strict=True)
-    )
+    return tuple(map(_with_addresses, types, values))
+
+
+def _with_addresses(kind: str, value: AbiValue) -> AbiValue:
+    if kind == "address[]":
+        return tuple(_with_addresses("address", element) for element in value)
+    return Address(parse_hex(value, 20, "address")) if kind == "address" else value

@@ -95,6 +95,11 @@ class ConsortiumContract(BoundContract):
             return None
         return Proposal(partner, name, None if account == ZERO_ADDRESS else account, expires_at, executed)
 
+    def approval_of(self, number: int, partner: Hash32) -> Address | None:
+        """With which account a partner approved a proposal; it counts while that is the partner's account."""
+        (account,) = self._view("approvals", number, partner)
+        return None if account == ZERO_ADDRESS else account
+
     def votes_for(self, number: int) -> int:
         """How many current partners approve a proposal."""
         (votes,) = self._view("votesFor", number)

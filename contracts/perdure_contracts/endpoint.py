@@ -38,18 +38,18 @@ class RpcEndpoint:
         return text
 
 
-def parse_endpoint(url: str) -> RpcEndpoint:
-    """An endpoint from its URL; raises `EndpointError`, which does not repeat the URL."""
+def parse_endpoint(url: str, what: str = "rpc url") -> RpcEndpoint:
+    """An endpoint from its URL, which messages call ``what``; raises `EndpointError`, which does not repeat the URL."""
     hint = "give it as http://HOST:PORT or https://HOST"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise EndpointError("rpc url: cannot be read", hint=hint) from error
+        raise EndpointError(f"{what}: cannot be read", hint=hint) from error
     if parts.scheme not in ("http", "https"):
-        raise EndpointError("rpc url: want the scheme http or https", hint=hint)
+        raise EndpointError(f"{what}: want the scheme http or https", hint=hint)
     if not host or not _is_host(host) or any(character.isspace() for character in url):
-        raise EndpointError("rpc url: no usable host name in it", hint=hint)
+        raise EndpointError(f"{what}: no usable host name in it", hint=hint)
     shown_host = f"[{host}]" if ":" in host else host
     origin = f"{parts.scheme}://{shown_host}" + (f":{port}" if port is not None else "")
     return RpcEndpoint(url, origin, _is_loopback(host), _secrets(parts))

@@ -8,22 +8,39 @@ value of its own, so that a node can store its bytes before it sends them, and s
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from perdure_anchor.errors import ChainError, ConfigError
-from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256, to_hex
+from perdure_anchor.hashes import Address, Hash32, keccak256, to_hex
 
 from perdure_contracts.block_receipts import TransactionReceipt
 from perdure_contracts.chain import ChainClient
-from perdure_contracts.fees import Fee, LegacyFee, MarketFee, choose_fee
+from perdure_contracts.fees import Fee, LegacyFee, choose_fee
 from perdure_contracts.refusals import explained
 from perdure_contracts.refused import ExecutionReverted
 from perdure_contracts.rpc_errors import RpcRefused
 from perdure_contracts.signer import Signer
+from perdure_contracts.unsigned_transaction import ContractCall, UnsignedTransaction, to_members
+
+__all__ = [
+    "ContractCall",
+    "Patience",
+    "SignedTransaction",
+    "TransactionFailed",
+    "TransactionNotMined",
+    "UnsafeChainId",
+    "WrongChain",
+    "check_chain_id",
+    "prepare_transaction",
+    "prepare_unsigned",
+    "send_and_wait",
+    "sign_call",
+    "sign_prepared",
+    "transact",
+    "wait_for_receipt",
+]
 
 # what the chain looks like when the transaction is mined is not what it looked like when the gas was estimated
 GAS_MARGIN_PERCENT = 25
-_MARKET_TYPE = 2
 
 
 class WrongChain(ConfigError):
@@ -40,14 +57,6 @@ class TransactionNotMined(ChainError):
 
 class TransactionFailed(ChainError):
     """A block has the transaction, and it reverted there."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContractCall:
-    """What a transaction does: call ``to``, or create a contract if it is None."""
-
-    to: Address | None
-    calldata: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +102,48 @@ def prepare_transaction(
     ``nonce`` is the account's next one unless given. Raises `RegistryRefusal` if the contract would refuse it, and
     `WrongChain` if the node is not on ``chain_id``.
     """
+    unsigned = prepare_unsigned(client, signer.address, call, chain_id=chain_id, nonce=nonce, fee=fee)
+    return sign_prepared(signer, unsigned)
+
+
+def prepare_unsigned(
+    client: ChainClient,
+    account: Address,
+    call: ContractCall,
+    *,
+    chain_id: int,
+    nonce: int | None = None,
+    fee: Fee | None = None,
+    gas: int | None = None,
+) -> UnsignedTransaction:
+    """As `prepare_transaction`, for an account that signs later or elsewhere; ``gas`` is estimated unless given."""
     check_chain_id(client, chain_id)
     chosen_fee = choose_fee(client) if fee is None else fee
-    gas = _gas(client, signer.address, call)
-    chosen_nonce = client.transaction_count(signer.address, "pending") if nonce is None else nonce
-    return sign_call(signer, call, chain_id=chain_id, nonce=chosen_nonce, gas=gas, fee=chosen_fee)
+    _check_safe(chain_id, chosen_fee)
+    chosen_gas = _gas(client, account, call) if gas is None else gas
+    chosen_nonce = client.transaction_count(account, "pending") if nonce is None else nonce
+    return UnsignedTransaction(chain_id, chosen_nonce, chosen_gas, chosen_fee, call)
 
 
 def sign_call(
     signer: Signer, call: ContractCall, *, chain_id: int, nonce: int, gas: int, fee: Fee
 ) -> SignedTransaction:
     """A signed transaction of which everything is known; asks nobody. Raises `UnsafeChainId`."""
+    _check_safe(chain_id, fee)
+    return sign_prepared(signer, UnsignedTransaction(chain_id, nonce, gas, fee, call))
+
+
+def sign_prepared(signer: Signer, unsigned: UnsignedTransaction) -> SignedTransaction:
+    """The transaction, signed by whoever the signer is."""
+    raw = signer.sign_transaction(to_members(unsigned))
+    return SignedTransaction(raw, keccak256(raw), unsigned.nonce)
+
+
+def _check_safe(chain_id: int, fee: Fee) -> None:
     if chain_id == 1 and isinstance(fee, LegacyFee):
         raise UnsafeChainId(
             "no legacy transaction is signed for chain id 1", hint="use a chain with an id of its own"
         )
-    raw = signer.sign_transaction(_members(call, chain_id, nonce, gas, fee))
-    return SignedTransaction(raw, keccak256(raw), nonce)
 
 
 def _gas(client: ChainClient, sender: Address, call: ContractCall) -> int:
@@ -118,24 +152,6 @@ def _gas(client: ChainClient, sender: Address, call: ContractCall) -> int:
     except ExecutionReverted as error:
         raise explained(error) from error
     return min(estimate * (100 + GAS_MARGIN_PERCENT) // 100, max(client.block_gas_limit(), estimate))
-
-
-def _members(call: ContractCall, chain_id: int, nonce: int, gas: int, fee: Fee) -> dict[str, Any]:
-    members: dict[str, Any] = {
-        "chainId": chain_id,
-        "nonce": nonce,
-        "gas": gas,
-        "value": 0,
-        "data": to_hex(call.calldata),
-    }
-    if call.to is not None:
-        members["to"] = checksum_address(call.to)
-    match fee:
-        case LegacyFee(gas_price):
-            members["gasPrice"] = gas_price
-        case MarketFee(max_fee, priority_fee):
-            members |= {"type": _MARKET_TYPE, "maxFeePerGas": max_fee, "maxPriorityFeePerGas": priority_fee}
-    return members
 
 
 def wait_for_receipt(client: ChainClient, transaction_hash: Hash32, patience: Patience) -> TransactionReceipt:
@@ -172,7 +188,16 @@ def transact(
 
     Raises what `prepare_transaction`, `ChainClient.send_transaction` and `wait_for_receipt` raise, and `TransactionFailed`.
     """
-    transaction = prepare_transaction(client, signer, call, chain_id=chain_id)
+    return send_and_wait(client, prepare_transaction(client, signer, call, chain_id=chain_id), patience)
+
+
+def send_and_wait(
+    client: ChainClient, transaction: SignedTransaction, patience: Patience
+) -> TransactionReceipt:
+    """Send a signed transaction and wait until the node's newest block has it; once more is no error.
+
+    Raises what `ChainClient.send_transaction` and `wait_for_receipt` raise, and `TransactionFailed`.
+    """
     client.send_transaction(transaction.raw)
     receipt = wait_for_receipt(client, transaction.hash, patience)
     if receipt.status != 1:

@@ -69,8 +69,8 @@ ZERO = to_hex(bytes(20))
 SITE = {"origin": "acme/rotterdam", "keys": [MEMBERS[0]]}
 FAULTS: dict[str, tuple[Change, str]] = {
     "another format": (
-        put("perdure-trust/2", "format"),
-        "format: got 'perdure-trust/2', want one of perdure-trust/1",
+        put("perdure-trust/3", "format"),
+        "format: got 'perdure-trust/3', want one of perdure-trust/1, perdure-trust/2",
     ),
     "a format that is no text": (put(1, "format"), "format: want a string"),
     "no format": (drop("format"), "the key 'format' is missing"),

@@ -15,7 +15,13 @@ from tools.running_devnet import running_devnet
 @pytest.fixture(autouse=True)
 def own_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which the commands run."""
-    for name in ("PERDURE_VAULT", "PERDURE_PASSPHRASE", "PERDURE_NEW_PASSPHRASE", "PERDURE_DEBUG"):
+    for name in (
+        "PERDURE_VAULT",
+        "PERDURE_PASSPHRASE",
+        "PERDURE_NEW_PASSPHRASE",
+        "PERDURE_KEYSTORE_PASSPHRASE",
+        "PERDURE_DEBUG",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PERDURE_CONFIG_DIR", str(tmp_path / "settings"))
     folder = tmp_path / "work"

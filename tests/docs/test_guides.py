@@ -8,13 +8,17 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from perdure_anchor.hashes import sha256
+from perdure_anchor.hashes import checksum_address, keccak256, sha256
+from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_cli import exit_codes
 from tools.desk import PASSPHRASE, Desk
+from tools.keystores import encrypt_key
 from tools.running_devnet import running_devnet
 
 ROOT = Path(__file__).parent.parent.parent
-SITE, AUDITOR = ((ROOT / "docs" / name).read_text("utf-8") for name in ("guide-site.md", "guide-auditor.md"))
+SITE, AUDITOR, CONSORTIUM = (
+    (ROOT / "docs" / f"guide-{name}.md").read_text("utf-8") for name in ("site", "auditor", "consortium")
+)
 SOURCES = "\n".join(
     path.read_text("utf-8")
     for part in ("anchor", "cli", "node", "contracts")
@@ -79,6 +83,29 @@ def test_the_auditor_s_commands_run(tmp_path: Path) -> None:
     assert len(told) >= 9
 
 
+def test_the_partners_commands_run(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk")
+    desk.write("passphrase", PASSPHRASE)
+    keys = {name: keccak256(name.encode()) for name in ("ACME", "GLOBEX", "INITECH", "SITEKEY")}
+    theirs = {f"0x{name}": checksum_address(address_from_private_key(key)) for name, key in keys.items()}
+    for name in ("acme", "globex"):
+        desk.write(f"{name}-key.json", encrypt_key(keys[name.upper()], PASSPHRASE).decode())
+    (founding,) = re.findall(r"```toml\n(.*?)```", CONSORTIUM, re.DOTALL)
+    for word, account in theirs.items():
+        founding = founding.replace(f'"{word}"', f'"{account}"')
+    desk.write("founding.toml", founding)
+    with running_devnet(tmp_path / "chain", period=0) as url:
+        theirs["http://localhost:8545"] = url
+        told = []
+        for words in commands(CONSORTIUM):
+            # where a partner would type
+            typed = ["--passphrase-file", "passphrase"] if "--keystore" in words else []
+            told.append(desk.run(*[theirs.get(word, word) for word in words], *typed).out)
+    assert any("founded Ports of the North, version 1" in out for out in told)
+    assert any("initech is a partner" in out for out in told)
+    assert len(told) >= 15
+
+
 def test_the_auditor_s_exit_codes() -> None:
     codes = [int(code) for code in re.findall(r"^\| (\d) \|", AUDITOR, re.MULTILINE)]
     assert codes == [
@@ -89,7 +116,7 @@ def test_the_auditor_s_exit_codes() -> None:
     ]
 
 
-@pytest.mark.parametrize("message", [*messages(SITE), *messages(AUDITOR)])
+@pytest.mark.parametrize("message", [*messages(SITE), *messages(AUDITOR), *messages(CONSORTIUM)])
 def test_the_messages_are_ours(message: str) -> None:
     assert len(messages(SITE)) > 15
     assert len(messages(AUDITOR)) > 8

@@ -24,8 +24,13 @@ def check(command: str, line: dict[str, Any]) -> None:
 def command_named(arguments: Sequence[str]) -> str:
     """The command that a command line calls, as `check` takes it."""
     words = [word for word in arguments if not word.startswith("-")]
-    commands = getattr(COMMANDS[words[0]].load(), "commands", {})
-    return " ".join([words[0], *[word for word in words[1:] if word in commands][:1]])
+    command, named = COMMANDS[words[0]].load(), [words[0]]
+    for word in words[1:]:
+        inner = getattr(command, "commands", {}).get(word)
+        if inner is not None:
+            command = inner
+            named.append(word)
+    return " ".join(named)
 
 
 @cache

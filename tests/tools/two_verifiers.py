@@ -49,6 +49,7 @@ def library_answer(
         "not_before": _bound(verdict.not_before),
         "not_after": _bound(verdict.not_after),
         "disclosed": verdict.disclosed,
+        "doubted": verdict.key_doubt is not None,
     }
 
 

@@ -15,7 +15,7 @@ from perdure_cli.inspecting.parts import Break, Explanation, Part, value_text
 _TOP = ("format", "name", "version", "predecessor", "devnet")
 _CHAIN = ("chain_id", "genesis_hash")
 _CONTRACTS = ("registry", "consortium")
-_LISTS = ("partners", "sites", "epochs")
+_LISTS = ("partners", "sites", "epochs", "revocations")
 _KEYS = (*_TOP, *_CHAIN, *_CONTRACTS, *_LISTS)
 # as many as a trust file may have
 _MAX_ENTRIES = 4096
@@ -88,10 +88,12 @@ def _explain_list(key: str, value: JsonValue) -> Part:
         "partners": "the members of the consortium",
         "sites": "keys of sites, known from elsewhere than the chain",
         "epochs": "who the validators were, from block to block",
+        "revocations": "keys of sites that are not believed from a time on, in seconds since 1970",
     }
     meanings = {
         "sites": "evidence signed by such a key reaches the grade signed without the registry's word",
         "epochs": "whose seals count, and how many of them are wanted",
+        "revocations": "what such a key signed and what was anchored before stays good, the rest is named in verdicts",
     }
     part = Part(key, titles[key], meanings.get(key, ""))
     if not isinstance(value, list):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from perdure_anchor.epoch_words import block_worth
 from perdure_anchor.hashes import checksum_address, to_hex
+from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.trust import ContractPin, Epoch
 from perdure_anchor.trust_changes import Change, SuccessorFault
 
@@ -37,6 +38,15 @@ def whole(source: TrustSource, store: TrustStore) -> dict[str, object]:
         "sites": [
             {"origin": site.origin.text, "keys": [checksum_address(key) for key in site.keys]}
             for site in trust.sites
+        ],
+        "revocations": [
+            {
+                "origin": entry.origin.text,
+                "key": checksum_address(entry.key),
+                "since": format_seconds(entry.since),
+                "reason": "compromised" if entry.compromised else "revoked",
+            }
+            for entry in trust.revocations
         ],
         "epochs": [_epoch(epoch) for epoch in trust.epochs],
         "predecessor": trust.predecessor,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from perdure_anchor.epoch_words import epoch_lines
 from perdure_anchor.hashes import checksum_address, to_hex
 from perdure_anchor.trust import ContractPin
-from perdure_anchor.trust_changes import Change, SuccessorFault, partner_text, site_text
+from perdure_anchor.trust_changes import Change, SuccessorFault, partner_text, revocation_text, site_text
 from perdure_contracts.artifacts import ContractName, load_artifact
 
 from perdure_cli.output import print_line, print_row
@@ -39,6 +39,10 @@ def print_whole(source: TrustSource, store: TrustStore) -> None:
         print_row("partner", f"{partner.name}, {partner_text(partner)}")
     for site in trust.sites:
         print_row("site", f"{site.origin.text}: {site_text(site)}")
+    for entry in trust.revocations:
+        print_row(
+            "revocation", f"{entry.origin.text}, key {checksum_address(entry.key)}: {revocation_text(entry)}"
+        )
     for epoch in trust.epochs:
         for label, text in epoch_lines(epoch, is_last=epoch is trust.epochs[-1]):
             print_row(label, text)

@@ -55,6 +55,7 @@ def _verdict_members(verdict: Verdict) -> dict[str, object]:
         "anchor": None if verdict.anchor is None else _anchor_members(verdict.anchor),
         "validator_changes": list(verdict.validator_changes),
         "key": verdict.key.value,
+        "key_doubt": verdict.key_doubt,
         "document": verdict.document.value,
         "disclosed": dict(verdict.disclosed),
         "hidden": list(verdict.hidden),

@@ -82,6 +82,8 @@ def _in_short(outcome: Outcome) -> str:
         parts.append(f"not after {format_seconds(bound.seconds)}")
         if not bound.complete:
             parts.append("by one proposer's word")
+    if outcome.verdict.key_doubt is not None:
+        parts.append("key in doubt")
     if outcome.documents:
         parts.append(f"of {', '.join(outcome.documents)}")
     return ", ".join(parts)
@@ -97,6 +99,8 @@ def _shown(outcome: Outcome, verdict: Verdict) -> Iterator[str]:
     if verdict.grade is not None and verdict.grade >= Grade.SIGNED:
         yield row("log", f"entry {verdict.index} of {verdict.size} in the log of {verdict.origin.text}")
         yield row("key", _KEYS[verdict.key])
+        if verdict.key_doubt is not None:
+            yield row("key in doubt", verdict.key_doubt)
     if verdict.anchor is not None:
         yield row("anchored", f"in block {verdict.anchor.block_number}, 0x{verdict.anchor.block_hash.hex()}")
         yield from _time("not before", verdict.not_before, outcome.clock_allowance)

@@ -155,6 +155,40 @@ def _people() -> Named:
     }  # fmt: skip
 
 
+def _revocations() -> Named:
+    entry = {"origin": "acme/rotterdam", "key": ADDRESS, "since": 1_767_225_600, "reason": "compromised"}
+
+    def second(*entries: Any) -> bytes:
+        return top(format="perdure-trust/2", revocations=list(entries))
+
+    def one(**members: Any) -> bytes:
+        return second({**entry, **members})
+
+    return {
+        "revocations-in-version-1": ("revocations in a file of version 1", top(revocations=[entry])),
+        "revocations-empty": ("version 2 without a revocation", second()),
+        "revocations-null": ("null as revocations", top(format="perdure-trust/2", revocations=None)),
+        "revocation-twice": ("one key of a site twice, with other times", second(entry, {**entry, "since": 7})),
+        "revocation-reason-unknown": ("another reason", one(reason="lost")),
+        "revocation-since-as-text": ("a time as text", one(since="2026-01-01T00:00:00Z")),
+        "revocation-since-beyond-9999": ("a time that no date can be written for", one(since=253402300800)),
+        "revocation-key-zero": ("the zero address as key", one(key="0x" + "0" * 40)),
+        "revocation-of-no-site": ("an origin without a slash", one(origin="acme")),
+        "revocation-with-more": ("a member too many", one(note="")),
+    }  # fmt: skip
+
+
+def _revoked() -> Named:
+    first = {"origin": "acme/rotterdam", "key": ADDRESS, "since": 0, "reason": "compromised"}
+    second = {**first, "origin": "acme/lab", "since": 253402300799, "reason": "revoked"}
+    return {
+        "revocations": (
+            "the first and the last time",
+            top(format="perdure-trust/2", revocations=[first, second]),
+        )
+    }
+
+
 def _epochs() -> Named:
     return {
         "no-epochs": ("no epoch", top(epochs=[])),
@@ -214,7 +248,7 @@ def _mixed() -> str:
 
 def files() -> dict[str, bytes]:
     vectors: dict[str, Vector] = {}
-    refused = {**_json(), **_members(), **_people(), **_epochs()}
+    refused = {**_json(), **_members(), **_people(), **_epochs(), **_revocations()}
     for name, (about, raw) in refused.items():
         vectors[name] = trust_vector(about, raw, FAULT)
     about, raw = "the curve that Besu offers besides", epoch(curve="secp256r1")
@@ -222,7 +256,7 @@ def files() -> dict[str, bytes]:
     spaces = MAX_TRUST_FILE_SIZE - len(RAW)
     vectors["one-byte-too-large"] = trust_vector(f"{MAX_TRUST_FILE_SIZE + 1} bytes", RAW, FAULT, spaces + 1)
     vectors["of-the-largest-size"] = trust_vector(f"{MAX_TRUST_FILE_SIZE} bytes", RAW, None, spaces)
-    for name, (about, raw) in _good().items():
+    for name, (about, raw) in {**_good(), **_revoked()}.items():
         assert name not in vectors
         vectors[name] = trust_vector(about, raw, None)
     return {name + ".json": encode_vector(vector) for name, vector in vectors.items()}

@@ -8,24 +8,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from perdure_anchor.hashes import Address, Hash32
-from perdure_anchor.key_rotation import KeyRotation
+from perdure_anchor.key_rotation import KeyRotation, SignedRotation
 
 from perdure_node.database import Database
 from perdure_node.signing_keys import newest_site_key, site_keys
 
 # within SQLite's integers, with room to count on: what a lying node says in uint64 must not stop anything
 _MAX_INTEGER = 2**62
+_SELECT_ROTATION = "SELECT number, site, old_key, new_key, grace_period, nonce, signature, signed_at FROM key_rotation WHERE "
 
 
 @dataclass(frozen=True, slots=True)
-class SignedRotation:
-    """A rotation with the signature of ``old_key`` (65 bytes); ``signed_at`` in seconds is the site's clock."""
+class StoredRotation:
+    """A rotation as the vault keeps it, signed by ``old_key``; ``signed_at`` in seconds is the site's clock."""
 
     number: int
-    rotation: KeyRotation
+    signed: SignedRotation
     old_key: Address
-    signature: bytes
     signed_at: int
+
+    @property
+    def rotation(self) -> KeyRotation:
+        return self.signed.rotation
 
 
 class SiteStateView(Protocol):
@@ -117,7 +121,12 @@ def note_rotations_done(database: Database, nonce: int, key: Address | None, now
 
 def rotations_under_way(database: Database) -> list[SignedRotation]:
     """The rotations that the registry does not have yet and can still take, in the order in which it takes them."""
-    found: list[SignedRotation] = []
+    return [each.signed for each in stored_rotations_under_way(database)]
+
+
+def stored_rotations_under_way(database: Database) -> list[StoredRotation]:
+    """As `rotations_under_way`, with when each was signed."""
+    found: list[StoredRotation] = []
     if not _has_site_keys(database):
         return found
     key, nonce = _starting_point(database)
@@ -127,7 +136,7 @@ def rotations_under_way(database: Database) -> list[SignedRotation]:
     return found
 
 
-def registered_key_then(database: Database) -> Address | None:
+def key_after_rotations(database: Database) -> Address | None:
     """The key that the registry will know once all rotations under way have reached it."""
     under_way = rotations_under_way(database)
     return under_way[-1].rotation.new_key if under_way else _starting_point(database)[0]
@@ -140,13 +149,12 @@ def next_key_nonce(database: Database) -> int:
 
 def is_reachable(database: Database) -> bool:
     """Whether the key that signs now is the registry's, or will be without the partner's doing."""
-    return registered_key_then(database) == newest_site_key(database).address
+    return key_after_rotations(database) == newest_site_key(database).address
 
 
-def store_rotation(
-    database: Database, rotation: KeyRotation, old_key: Address, signature: bytes, now: int
-) -> SignedRotation:
+def store_rotation(database: Database, signed: SignedRotation, old_key: Address, now: int) -> StoredRotation:
     """Keep a signed rotation; inside a transaction of the caller's."""
+    rotation = signed.rotation
     number = database.insert(
         "INSERT INTO key_rotation (site, old_key, new_key, grace_period, nonce, signature, signed_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -155,10 +163,15 @@ def store_rotation(
         rotation.new_key,
         rotation.grace_period,
         rotation.nonce,
-        signature,
+        signed.signature,
         now,
     )
-    return SignedRotation(number, rotation, old_key, signature, now)
+    return StoredRotation(number, signed, old_key, now)
+
+
+def newest_rotation_to(database: Database, key: Address) -> StoredRotation | None:
+    """The newest rotation that hands over to a key, whatever became of it."""
+    return _rotation(database, "new_key = ?", key)
 
 
 def _starting_point(database: Database) -> tuple[Address | None, int]:
@@ -170,19 +183,18 @@ def _starting_point(database: Database) -> tuple[Address | None, int]:
     return known.key, known.key_nonce
 
 
-def _signed_by(database: Database, key: Address | None, nonce: int) -> SignedRotation | None:
+def _signed_by(database: Database, key: Address | None, nonce: int) -> StoredRotation | None:
     """The newest rotation that a key signed with this nonce."""
-    row = database.row(
-        "SELECT number, site, old_key, new_key, grace_period, nonce, signature, signed_at FROM key_rotation "
-        "WHERE old_key = ? AND nonce = ? ORDER BY number DESC LIMIT 1",
-        key,
-        nonce,
-    )
+    return _rotation(database, "old_key = ? AND nonce = ?", key, nonce)
+
+
+def _rotation(database: Database, condition: str, *parameters: bytes | int | None) -> StoredRotation | None:
+    row = database.row(_SELECT_ROTATION + condition + " ORDER BY number DESC LIMIT 1", *parameters)
     if row is None:
         return None
-    number, site, old_key, new_key, grace, found_nonce, signature, signed_at = row
-    rotation = KeyRotation(Hash32(site), Address(new_key), grace, found_nonce)
-    return SignedRotation(number, rotation, Address(old_key), bytes(signature), signed_at)
+    number, site, old_key, new_key, grace, nonce, signature, signed_at = row
+    rotation = KeyRotation(Hash32(site), Address(new_key), grace, nonce)
+    return StoredRotation(number, SignedRotation(rotation, bytes(signature)), Address(old_key), signed_at)
 
 
 def _columns(state: SiteStateView) -> tuple[bytes | int | None, ...]:

@@ -125,7 +125,9 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
 
 def _awaited_transaction(database: Database, anchored: int) -> RelayTransaction | None:
     transaction = open_transaction(database)
-    return None if transaction is None or transaction.size <= anchored else transaction
+    if transaction is None or (transaction.size is not None and transaction.size <= anchored):
+        return None
+    return transaction
 
 
 def _waiting_since(database: Database) -> int | None:

@@ -33,7 +33,11 @@ _OTHER_KEY = frozenset({"NoKey", "WrongSigner"})
 
 def learn_site_keys(vault: Vault, chain: AnchorChain, clock: Clock) -> RegistryKeys:
     """Ask the registry for the site's keys, and keep what it says."""
-    note_site_keys(vault.database, chain.registry.site(vault.origin.site), int(clock.now()))
+    # asked for first: what the registry says is at least as new
+    block_number = chain.client.head_number()
+    state = chain.registry.site(vault.origin.site)
+    with vault.database.transaction():
+        note_site_keys(vault.database, state, block_number=block_number, now=int(clock.now()))
     known = last_known_keys(vault.database)
     assert known is not None, "it was just noted"
     return known

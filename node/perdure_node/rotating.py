@@ -6,11 +6,12 @@ is there or nothing, and no vault's key is one that nobody has.
 
 from dataclasses import dataclass
 
-from perdure_anchor.hashes import checksum_address
+from perdure_anchor.checkpoint import sign_checkpoint
+from perdure_anchor.hashes import Address, checksum_address
 from perdure_anchor.key_rotation import MAX_GRACE_PERIOD, KeyRotation, SignedRotation, sign_key_rotation
 from perdure_anchor.secp256k1 import address_from_private_key
 
-from perdure_node.checkpoint_signatures import checkpoint_signer
+from perdure_node.checkpoint_signatures import checkpoint_signer, put_signature
 from perdure_node.clock import Clock, Randomness
 from perdure_node.errors import GracePeriodTooLong, SiteKeyNotReplaceable
 from perdure_node.keyring import KeyRing
@@ -34,7 +35,7 @@ from perdure_node.site_keys import (
     store_rotation,
     stored_rotations_under_way,
 )
-from perdure_node.site_log import checkpoint_of_size
+from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, checkpoints_above
 from perdure_node.vault import Vault
 
 DEFAULT_GRACE_PERIOD = 90 * 24 * 3600
@@ -91,16 +92,26 @@ def rotate_site_key(
         new = new_signing_key(randomness)
         rotation = KeyRotation(vault.origin.site, address_from_private_key(new), grace_period, plan.nonce)
         signed = _signed(vault, keys, rotation, plan.old_key)
+        # what a still older key signed cannot land any more once this rotation has
+        anew = _signed_anew(vault, new, but_by=plan.old_key.address)
         now = int(clock.now())
         with vault.database.transaction():
             store_site_key(vault.database, new, now)
+            _put_all(vault, anew)
             return store_rotation(vault.database, signed, plan.old_key.address, now)
 
 
 def make_site_key(vault: Vault, *, clock: Clock, randomness: Randomness) -> SiteKey:
-    """Make a new key that signs from now on, for the site's partner to set; no key signs for it. Raises `VaultBusy`."""
-    with sealer_lock(vault.folder, clock), vault.database.transaction():
-        return store_site_key(vault.database, new_signing_key(randomness), int(clock.now()))
+    """Make a new key that signs from now on, for the site's partner to set; no key signs for it. Raises `VaultBusy`.
+
+    It signs anew what is not anchored yet, since what the old one signed may never land.
+    """
+    with sealer_lock(vault.folder, clock):
+        new = new_signing_key(randomness)
+        anew = _signed_anew(vault, new)
+        with vault.database.transaction():
+            _put_all(vault, anew)
+            return store_site_key(vault.database, new, int(clock.now()))
 
 
 def next_rotation(vault: Vault, keys: KeyRing, clock: Clock) -> StoredRotation | None:
@@ -147,6 +158,22 @@ def forget_replaced_keys(vault: Vault) -> list[SiteKey]:
     for key in replaced:
         forget_site_key(vault.database, key)
     return replaced
+
+
+def _signed_anew(
+    vault: Vault, private_key: bytes, but_by: Address | None = None
+) -> list[tuple[StoredCheckpoint, bytes]]:
+    """The checkpoints without an anchor at home, but for those that one key signed, with signatures by another key."""
+    return [
+        (stored, sign_checkpoint(vault.trust.domain, stored.checkpoint, private_key))
+        for stored in checkpoints_above(vault, anchored_size(vault.database))
+        if checkpoint_signer(vault, stored) != but_by
+    ]
+
+
+def _put_all(vault: Vault, anew: list[tuple[StoredCheckpoint, bytes]]) -> None:
+    for stored, signature in anew:
+        put_signature(vault.database, stored, signature)
 
 
 def _signed(vault: Vault, keys: KeyRing, rotation: KeyRotation, key: SiteKey) -> SignedRotation:

@@ -51,7 +51,7 @@ class SiteStateView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RegistryKeys:
-    """What the registry last said of the site's keys, asked at ``seen_at`` (seconds, the site's clock).
+    """What the registry last said of the site's keys, as of a block; known since ``seen_at`` (seconds, the site's clock).
 
     As `perdure_contracts.registry.SiteState`; not ``is_registered``: it did not know the site, and the rest is empty.
     """
@@ -63,6 +63,7 @@ class RegistryKeys:
     key_nonce: int
     compromised_since: int | None
     successor: Hash32 | None
+    block_number: int
     seen_at: int
 
     @property
@@ -76,12 +77,12 @@ def last_known_keys(database: Database) -> RegistryKeys | None:
     if not _has_site_keys(database):
         return None
     row = database.row(
-        "SELECT is_registered, key, previous_key, previous_key_until, nonce, compromised_since, successor, seen_at "
-        "FROM registry_keys"
+        "SELECT is_registered, key, previous_key, previous_key_until, nonce, compromised_since, successor, "
+        "block_number, seen_at FROM registry_keys"
     )
     if row is None:
         return None
-    registered, key, previous, until, nonce, compromised, successor, seen_at = row
+    registered, key, previous, until, nonce, compromised, successor, block_number, seen_at = row
     return RegistryKeys(
         bool(registered),
         _address(key),
@@ -90,33 +91,32 @@ def last_known_keys(database: Database) -> RegistryKeys | None:
         nonce,
         compromised,
         _hash(successor),
+        block_number,
         seen_at,
     )
 
 
-def note_site_keys(database: Database, state: SiteStateView | None, now: int) -> None:
-    """Keep what the registry says now, None: that it does not know the site. It takes the place of what was known."""
+def note_site_keys(database: Database, state: SiteStateView | None, *, block_number: int, now: int) -> None:
+    """Keep what the registry says at a block, None: that it does not know the site; inside a transaction of the caller's.
+
+    It takes the place of what was known.
+    """
     empty = (0, None, None, 0, 0, None, None)
     values = empty if state is None else (1, *_columns(state))
-    with database.transaction():
-        database.execute(
-            "INSERT OR REPLACE INTO registry_keys (only, is_registered, key, previous_key, previous_key_until, nonce, "
-            "compromised_since, successor, seen_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *values,
-            now,
-        )
+    database.execute(
+        "INSERT OR REPLACE INTO registry_keys (only, is_registered, key, previous_key, previous_key_until, nonce, "
+        "compromised_since, successor, block_number, seen_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *values,
+        min(block_number, _MAX_INTEGER),
+        now,
+    )
 
 
-def note_rotations_done(database: Database, nonce: int, key: Address | None, now: int) -> None:
-    """The registry is known to have counted ``nonce`` changes of the site's keys, and to have this key; nothing else of it.
-
-    What is older than what is known changes nothing.
-    """
+def note_told_keys(database: Database, state: SiteStateView | None, *, block_number: int, now: int) -> None:
+    """As `note_site_keys`, by a gateway's word: what is of an older block than what is known is passed over."""
     known = last_known_keys(database)
-    if known is not None and known.is_registered and nonce <= known.key_nonce:
-        return
-    marked, successor = (known.compromised_since, known.successor) if known is not None else (None, None)
-    note_site_keys(database, RegistryKeys(True, key, None, 0, nonce, marked, successor, now), now)
+    if known is None or block_number >= known.block_number:
+        note_site_keys(database, state, block_number=block_number, now=now)
 
 
 def rotations_under_way(database: Database) -> list[SignedRotation]:

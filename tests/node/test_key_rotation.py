@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,8 +30,8 @@ from perdure_node.site_keys import (
     RegistryKeys,
     StoredRotation,
     last_known_keys,
-    note_rotations_done,
     note_site_keys,
+    note_told_keys,
     rotations_under_way,
 )
 from perdure_node.site_log import StoredCheckpoint, newest_checkpoint, nodes_at
@@ -40,6 +39,7 @@ from perdure_node.status import NextStep, read_status
 from perdure_node.sync_plan import plan_sync
 from perdure_node.vault import Vault, open_vault
 from tools.accounts import account
+from tools.gateway_desk import GatewayDesk, pack_to, receive_from
 from tools.site_desk import Site, keys_of
 from tools.site_network import CHEAP, STOPPED, counted_bytes, lost_answer, unreachable
 
@@ -369,12 +369,20 @@ def test_a_destroyed_key_is_in_no_file(site: Site) -> None:
     assert not any(wrapped in path.read_bytes() for path in site.vault.folder.iterdir() if path.is_file())
 
 
+def told(site: Site, key: Address, nonce: int, block_number: int) -> None:
+    """A gateway says this of the registry."""
+    state = RegistryKeys(True, key, None, 0, nonce, None, None, block_number, 0)
+    with site.vault.database.transaction():
+        note_told_keys(site.vault.database, state, block_number=block_number, now=0)
+
+
 def test_a_lie_about_the_registry_destroys_nothing_and_heals(site: Site) -> None:
     """A gateway says that the rotation is done, or that a thief's key is set; the registry itself knows better."""
     new = rotate(site, "second")
-    note_rotations_done(site.vault.database, 1, new, 0)
+    told(site, new, 1, 5)
     assert rotations_under_way(site.vault.database) == []
-    note_rotations_done(site.vault.database, 2**64 - 1, FOREIGN, 0)
+    told(site, FOREIGN, 2**64 - 1, 2**64 - 1)
+    assert known(site).key == FOREIGN
     assert held(site.vault) == [True, True]
     site.add(1)
     assert site.sync().anchored[0].size == 1
@@ -382,25 +390,88 @@ def test_a_lie_about_the_registry_destroys_nothing_and_heals(site: Site) -> None
     assert site.is_final(1)
 
 
-def test_what_is_older_than_what_is_known_changes_nothing(site: Site) -> None:
-    new = rotate(site, "second")
+def test_what_a_gateway_says_of_an_older_block_changes_nothing(site: Site) -> None:
+    rotate(site, "second")
     site.sync()
     before = known(site)
-    note_rotations_done(site.vault.database, 0, FOREIGN, 5)
-    note_rotations_done(site.vault.database, 1, FOREIGN, 5)
+    told(site, FOREIGN, 9, before.block_number - 1)
     assert known(site) == before
-    note_rotations_done(site.vault.database, 2, FOREIGN, 5)
-    assert (known(site).key, known(site).key_nonce) == (FOREIGN, 2)
-    assert new != FOREIGN
+    told(site, FOREIGN, 9, before.block_number)
+    assert (known(site).key, known(site).key_nonce) == (FOREIGN, 9)
 
 
 def test_a_view_with_huge_numbers_is_kept(offline_vault: Vault) -> None:
     huge = 2**64 - 1
-    state = RegistryKeys(True, FOREIGN, FOREIGN, huge, huge, huge, None, 0)
-    note_site_keys(offline_vault.database, state, 7)
+    state = RegistryKeys(True, FOREIGN, FOREIGN, huge, huge, huge, None, huge, 0)
+    with offline_vault.database.transaction():
+        note_site_keys(offline_vault.database, state, block_number=huge, now=7)
     found = last_known_keys(offline_vault.database)
     assert found is not None
-    assert replace(found, previous_key_until=huge, key_nonce=huge, compromised_since=huge, seen_at=0) == state
+    assert (found.key, found.previous_key, found.seen_at) == (FOREIGN, FOREIGN, 7)
+    assert found.key_nonce > 2**60
+
+
+# --- by courier
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    return folder
+
+
+def test_a_rotation_travels_in_a_bundle_with_what_it_is_for(site: Site, tmp_path: Path, stick: Path) -> None:
+    gateway = GatewayDesk(site.network, tmp_path / "gateway")
+    site.add(1)
+    site.seal()
+    old, new = site.vault.site_address, rotate(site, "second")
+    newer = rotate(site, "third")
+    site.add(2)
+    site.seal()
+    out = pack_to(site.vault, stick, site.network)
+    delivered = gateway.deliver(out)
+    assert (delivered.refused, delivered.unfinished) == ((), ())
+    received = receive_from(site.vault, gateway.answer(out, stick), site.network)
+    assert (received.anchored, received.doubted) == ((2,), ())
+    assert rotations_under_way(site.vault.database) == []
+    assert (known(site).key, known(site).previous_key, known(site).key_nonce) == (newer, new, 2)
+    assert site.is_final(1, 2)
+    assert old != new
+
+
+def test_a_stick_from_before_a_rotation_comes_home_after_it(site: Site, tmp_path: Path, stick: Path) -> None:
+    """The checkpoint was signed anew meanwhile; evidence takes the signature that was on the stick."""
+    gateway = GatewayDesk(site.network, tmp_path / "gateway")
+    site.add(1)
+    site.seal()
+    old = site.vault.site_address
+    out = pack_to(site.vault, stick, site.network)
+    make_site_key(site.vault, clock=site.network.clock, randomness=randomness("new"))
+    assert checkpoint_signer(site.vault, newest(site)) == site.vault.site_address != old
+    assert gateway.deliver(out).refused == ()
+    received = receive_from(site.vault, gateway.answer(out, stick), site.network)
+    assert (received.anchored, received.doubted) == ((1,), ())
+    assert checkpoint_signer(site.vault, newest(site)) == old
+    assert site.is_final(1)
+
+
+def test_what_an_old_key_signed_leaves_by_courier_under_the_new_one(
+    site: Site, tmp_path: Path, stick: Path
+) -> None:
+    """The old key was revoked while records were under way: nothing that it signed is taken any more."""
+    gateway = GatewayDesk(site.network, tmp_path / "gateway")
+    site.add(1)
+    site.seal()
+    site.add(2)
+    site.seal()
+    revoke(site)
+    key = make_site_key(site.vault, clock=site.network.clock, randomness=randomness("new"))
+    set_key(site, key.address)
+    out = pack_to(site.vault, stick, site.network)
+    assert gateway.deliver(out).refused == ()
+    assert receive_from(site.vault, gateway.answer(out, stick), site.network).anchored == (2,)
+    assert site.is_final(1, 2)
 
 
 @pytest.mark.parametrize("grace", [-1, MAX_GRACE_PERIOD + 1])
@@ -501,7 +572,8 @@ def older_copy(vault: Vault, target: Path) -> None:
         old.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}")
     old.execute("INSERT INTO secret_key (name, address) SELECT 'site', address FROM now.site_key")
     old.execute("INSERT INTO wrapped_secret_key SELECT 'site', recipient, wrapped FROM now.wrapped_site_key")
-    old.execute(f"PRAGMA application_id={migrations.APPLICATION_ID}")
+    (application_id,) = old.execute("PRAGMA now.application_id").fetchone()
+    old.execute(f"PRAGMA application_id={application_id}")
     old.execute(f"PRAGMA user_version={BEFORE}")
     old.commit()
     old.close()

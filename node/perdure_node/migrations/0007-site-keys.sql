@@ -31,7 +31,7 @@ CREATE TABLE key_rotation (
 );
 CREATE INDEX key_rotation_turn ON key_rotation (old_key, nonce);
 
--- What the registry last said of the site's keys: at most one row. key is NULL where it was revoked.
+-- What the registry last said of the site's keys, itself or through a gateway: at most one row. key is NULL where it was revoked.
 CREATE TABLE registry_keys (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     is_registered INTEGER NOT NULL CHECK (is_registered IN (0, 1)),
@@ -41,6 +41,7 @@ CREATE TABLE registry_keys (
     nonce INTEGER NOT NULL,
     compromised_since INTEGER,
     successor BLOB CHECK (length(successor) = 32),
+    block_number INTEGER NOT NULL,
     seen_at INTEGER NOT NULL
 );
 

@@ -436,6 +436,8 @@ def test_a_rotation_travels_in_a_bundle_with_what_it_is_for(site: Site, tmp_path
     assert (received.anchored, received.doubted) == ((2,), ())
     assert rotations_under_way(site.vault.database) == []
     assert (known(site).key, known(site).previous_key, known(site).key_nonce) == (newer, new, 2)
+    # what came home was verified, so it is as good a reason to destroy the older keys as a sync
+    assert held(site.vault) == [False, False, True]
     assert site.is_final(1, 2)
     assert old != new
 

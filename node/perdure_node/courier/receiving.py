@@ -34,6 +34,7 @@ from perdure_node.known_blocks import newest_known_block, store_known_block
 from perdure_node.locks import sealer_lock
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
 from perdure_node.records import anchored_size
+from perdure_node.rotating import forget_replaced_keys
 from perdure_node.site_keys import note_told_keys
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
 from perdure_node.vault import Vault
@@ -77,6 +78,7 @@ def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
                 vault.database,
                 RegistryView(answer.head_size, answer.head_root, answer.block_number, answer.mirrored, now),
             )
+        forget_replaced_keys(vault)
     return Received(head, answer, tuple(anchored), block, returned, reconciled, is_rival, tuple(doubted))
 
 

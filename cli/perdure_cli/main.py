@@ -51,7 +51,9 @@ COMMANDS: Final = {
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file or a header."
     ),
-    "key": LazyCommand("perdure_cli.commands.key:key", "Change the passphrase, and make recovery keys."),
+    "key": LazyCommand(
+        "perdure_cli.commands.key:key", "Change the passphrase, the recovery key, and the site's key."
+    ),
     "trust": LazyCommand("perdure_cli.commands.trust:trust", "Show, compare, pin and extend trust files."),
     "consortium": LazyCommand(
         "perdure_cli.commands.consortium:consortium",

@@ -68,7 +68,7 @@ def devnet_network(directory: Path, origin: Origin) -> Network:
 def devnet_gateway(directory: Path, randomness: Randomness) -> Network:
     """A running devnet, with a new account for a gateway's relay, which pays nothing there; raises `DevnetStopped`."""
     from perdure_devnet.info import TRUST_NAME
-    from perdure_node.vault import new_signing_key
+    from perdure_node.signing_keys import new_signing_key
 
     _, url = _running(directory)
     trust = read_trust_file(directory / TRUST_NAME, user_store(os.environ))

@@ -23,8 +23,20 @@ class SiteTaken(VaultError):
     """The site is registered with another key than the vault's."""
 
 
+class SiteKeyRevoked(VaultError):
+    """The registry has no key for the site: its partner revoked it."""
+
+
+class SiteKeyReplaced(VaultError):
+    """The registry has a key for the site of which the vault does not have the private half."""
+
+
 class TransactionReverted(ChainError):
     """The registry turned the anchoring transaction down, again and again, though it had said that it would take it."""
+
+
+class RotationNotSeen(ChainError):
+    """A rotation of the site's key is in a block, and the node that was asked does not know of it."""
 
 
 class NonceContested(ChainError):

@@ -1,4 +1,4 @@
-"""Data keys, signing keys and the copy of the look-up key in the vault: each wrapped to every recipient that may have it.
+"""Data keys, the relay's key and the copy of the look-up key in the vault: each wrapped to every recipient that may have it.
 
 A record is encrypted with a data key that was made for it, or for the records around it: each process that adds makes one, and
 takes another after a while, so that a key says little of when a record was made, and opens little.
@@ -70,6 +70,7 @@ def retire_recipient(database: Database, recipient: Recipient, now: int) -> None
     database.execute("UPDATE recipient SET retired_at = ? WHERE number = ?", now, recipient.number)
     database.execute("DELETE FROM wrapped_data_key WHERE recipient = ?", recipient.number)
     database.execute("DELETE FROM wrapped_secret_key WHERE recipient = ?", recipient.number)
+    database.execute("DELETE FROM wrapped_site_key WHERE recipient = ?", recipient.number)
 
 
 def make_data_key(database: Database, now: int, randomness: Randomness) -> DataKey:

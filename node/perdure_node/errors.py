@@ -74,6 +74,14 @@ class RecoveryKeyError(ConfigError):
     """A text is no recovery key, or not this vault's."""
 
 
+class GracePeriodTooLong(ConfigError):
+    """A replaced key would go on signing for longer than the registry allows."""
+
+
+class SiteKeyNotReplaceable(VaultError):
+    """The site's key is not, or no longer, the registry's: it cannot hand over to another one."""
+
+
 class EmptyPassphrase(ConfigError):
     """A key would be stored without protection."""
 

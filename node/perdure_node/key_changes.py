@@ -21,6 +21,7 @@ from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_iden
 from perdure_node.files import write_whole
 from perdure_node.keyring import KeyRing
 from perdure_node.places import IDENTITY_FILE, LOOKUP_KEY_FILE
+from perdure_node.signing_keys import site_keys, wrap_site_key
 from perdure_node.vault import Vault
 
 
@@ -84,7 +85,9 @@ def _hand_over(vault: Vault, keys: KeyRing, recipient: Recipient) -> None:
     """Wrap all that ``keys`` opens to one more recipient; inside a transaction of the caller's."""
     for number in _data_keys(vault):
         wrap_data_key(vault.database, keys.data_key(number), recipient)
-    wrap_secret_key(vault.database, "site", keys.site_key(), recipient)
+    for key in site_keys(vault.database):
+        if key.is_held:
+            wrap_site_key(vault.database, key.number, keys.site_key_of(key), recipient)
     wrap_secret_key(vault.database, "relay", keys.relay_key(), recipient)
     wrap_secret_key(vault.database, "lookup", keys.lookup_key().key, recipient)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from perdure_anchor.hashes import Address, checksum_address
 from perdure_anchor.secp256k1 import address_from_private_key
 
 from perdure_node.data_keys import data_key_info, secret_key_info
@@ -14,6 +15,7 @@ from perdure_node.encryption.identity import decrypt_identity
 from perdure_node.encryption.lookup import LookupKey
 from perdure_node.errors import RecoveryKeyError, VaultDamaged
 from perdure_node.places import IDENTITY_FILE
+from perdure_node.signing_keys import SITE_KEY_INFO, SiteKey, newest_site_key
 
 
 class _HasKeys(Protocol):
@@ -33,6 +35,7 @@ class KeyRing:
         self._private_key: PrivateKey | None = None
         self._recipient: int | None = None
         self._secret_keys: dict[str, bytes] = {}
+        self._site_keys: dict[Address, bytes] = {}
         self._data_keys: dict[int, DataKey] = {}
 
     def __repr__(self) -> str:
@@ -63,8 +66,22 @@ class KeyRing:
         return self._data_keys[number]
 
     def site_key(self) -> bytes:
-        """The key that signs checkpoints; raises as `data_key`."""
-        return self._secret_key("site")
+        """The key that signs checkpoints now, the newest; raises as `data_key`."""
+        return self.site_key_of(newest_site_key(self._database))
+
+    def site_key_of(self, key: SiteKey) -> bytes:
+        """One of the site's keys, which the vault holds; raises as `data_key`."""
+        if key.address not in self._site_keys:
+            wrapped = self._wrapped(
+                "SELECT wrapped FROM wrapped_site_key WHERE recipient = ? AND site_key = ?",
+                key.number,
+                f"site key {checksum_address(key.address)}",
+            )
+            private_key = unwrap(wrapped, self.private_key(), SITE_KEY_INFO)
+            if address_from_private_key(private_key) != key.address:
+                raise VaultDamaged("site key: another one than this vault's")
+            self._site_keys[key.address] = private_key
+        return self._site_keys[key.address]
 
     def relay_key(self) -> bytes:
         """The key that signs and pays for transactions; raises as `data_key`."""

@@ -6,7 +6,7 @@ partner keys lie beside it, `register_site` does it at once.
 
 from dataclasses import dataclass
 
-from perdure_anchor.hashes import Address, Hash32, checksum_address
+from perdure_anchor.hashes import Address, Hash32, checksum_address, to_hex
 from perdure_contracts.abi import contract_abi
 from perdure_contracts.refusals import RegistryRefusal
 from perdure_contracts.registry import SiteState
@@ -16,6 +16,9 @@ from perdure_contracts.transactions import ContractCall, Patience, TransactionFa
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import SiteTaken
 from perdure_node.clock import Clock
+from perdure_node.rotating import DEFAULT_GRACE_PERIOD
+from perdure_node.signing_keys import site_keys
+from perdure_node.site_keys import last_known_keys
 from perdure_node.vault import Vault
 
 DEFAULT_WAIT = 60.0
@@ -31,40 +34,63 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class RegistrationRequest:
-    """What a partner has to send to the registry from its account: ``registerSite(partner, local_name, key)``."""
+class PartnerRequest:
+    """What a partner has to send to the registry from its account; ``call_text`` is for people."""
 
     chain_id: int
     registry: Address
     account: Address
     partner: str
-    local_name: str
     key: Address
     calldata: bytes
+    call_text: str
 
 
-def registration_request(vault: Vault) -> RegistrationRequest:
+def registration_request(vault: Vault) -> PartnerRequest:
     """What the site's partner has to run; asks nobody."""
+    origin, key = vault.origin, checksum_address(vault.site_address)
+    return _request(vault, _call(vault), f"registerSite({origin.partner}, {origin.name}, {key})")
+
+
+def key_request(vault: Vault) -> PartnerRequest:
+    """What the site's partner has to run, so that the registry gets the key that signs now; asks nobody.
+
+    Where the old key was revoked or marked as compromised, nothing that it signed counts any more.
+    """
+    known = last_known_keys(vault.database)
+    if known is not None and not known.is_registered:
+        return registration_request(vault)
+    is_bad = known is not None and (known.is_revoked or known.compromised_since is not None)
+    site, key = vault.origin.site, vault.site_address
+    grace_period = 0 if is_bad else DEFAULT_GRACE_PERIOD
+    calldata = contract_abi("AnchorRegistry").encode_call("rotateKey", site, key, grace_period, b"")
+    call = ContractCall(vault.trust.registry.address, calldata)
+    return _request(
+        vault, call, f"rotateKey({to_hex(site)}, {checksum_address(key)}, {grace_period}, no signature)"
+    )
+
+
+def _request(vault: Vault, call: ContractCall, call_text: str) -> PartnerRequest:
     account = next(
         partner.account for partner in vault.trust.partners if partner.name == vault.origin.partner
     )
-    return RegistrationRequest(
+    return PartnerRequest(
         chain_id=vault.trust.chain_id,
         registry=vault.trust.registry.address,
         account=account,
         partner=vault.origin.partner,
-        local_name=vault.origin.name,
         key=vault.site_address,
-        calldata=_call(vault).calldata,
+        calldata=call.calldata,
+        call_text=call_text,
     )
 
 
 def is_registered(vault: Vault, chain: AnchorChain) -> bool:
-    """Whether the registry knows the site with the vault's key; raises `SiteTaken` if it knows it with another."""
+    """Whether the registry knows the site with a key of the vault's; raises `SiteTaken` if it knows it with another."""
     state = chain.registry.site(vault.origin.site)
     if state is None:
         return False
-    if state.key != vault.site_address:
+    if all(key.address != state.key for key in site_keys(vault.database)):
         raise _taken(vault, state)
     return True
 

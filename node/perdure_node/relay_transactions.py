@@ -23,19 +23,25 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class RelayTransaction:
-    """A signed transaction that carries the checkpoint of ``size``; ``stored_at`` in seconds."""
+    """A signed transaction; ``stored_at`` in seconds.
 
-    size: int
+    It carries the checkpoint of ``size`` or, if that is None, the rotation of the site's key with the number ``rotation``.
+    """
+
+    size: int | None
     nonce: int
     hash: Hash32
     raw: bytes
     stored_at: int
+    rotation: int | None = None
 
 
 def open_transaction(database: Database) -> RelayTransaction | None:
     """The transaction that may be on its way."""
     return _transaction(
-        database.row("SELECT size, nonce, hash, raw, stored_at FROM relay_transaction WHERE outcome IS NULL")
+        database.row(
+            "SELECT size, nonce, hash, raw, stored_at, rotation FROM relay_transaction WHERE outcome IS NULL"
+        )
     )
 
 
@@ -46,13 +52,14 @@ def store_transaction(database: Database, transaction: RelayTransaction) -> None
     """
     with database.transaction():
         database.execute(
-            "INSERT INTO relay_transaction (size, nonce, hash, raw, stored_at) VALUES (?, ?, ?, ?, ?) "
+            "INSERT INTO relay_transaction (size, nonce, hash, raw, stored_at, rotation) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (hash) DO UPDATE SET stored_at = excluded.stored_at, outcome = NULL",
             transaction.size,
             transaction.nonce,
             transaction.hash,
             transaction.raw,
             transaction.stored_at,
+            transaction.rotation,
         )
 
 
@@ -73,5 +80,5 @@ def submitted_sizes(database: Database, above: int) -> list[int]:
 def _transaction(row: tuple[Any, ...] | None) -> RelayTransaction | None:
     if row is None:
         return None
-    size, nonce, name, raw, stored_at = row
-    return RelayTransaction(size, nonce, Hash32(name), raw, stored_at)
+    size, nonce, name, raw, stored_at, rotation = row
+    return RelayTransaction(size, nonce, Hash32(name), raw, stored_at, rotation)

@@ -15,6 +15,12 @@ from perdure_node.known_blocks import KnownBlock, newest_known_block
 from perdure_node.reconciliation import Reconciliation, open_reconciliation
 from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import RelayTransaction, open_transaction
+from perdure_node.site_keys import (
+    RegistryKeys,
+    StoredRotation,
+    last_known_keys,
+    stored_rotations_under_way,
+)
 from perdure_node.vault import Vault
 
 
@@ -29,6 +35,7 @@ class NextStep(enum.Enum):
     AWAIT = "a courier is under way: `perdure courier receive` what it brings back"
     PACK_AGAIN = "what is out is overdue: `perdure courier pack` once more"
     SYNC_AGAIN = "bring the evidence home: `perdure sync`"
+    SYNC_ROTATION = "let the registry hear of the new key: `perdure sync`, or `perdure courier pack`"
     PROVE = "everything is anchored: `perdure prove FILE` gives evidence"
 
     @property
@@ -42,7 +49,8 @@ class Status:
 
     ``open_transaction`` carries a checkpoint whose anchor is not at home; one that has become pointless is not shown.
     ``time_runs_open`` counts anchors whose time is, so far, one proposer's word. ``waiting_since`` is when the key of the oldest
-    waiting record was made, some minutes before it at most. ``unfinished_imports`` counts lists that were broken off.
+    waiting record was made, some minutes before it at most. ``unfinished_imports`` counts lists that were broken off. ``rotations`` of
+    the site's key are on their way to the registry, which has ``registry_keys`` as last known.
     """
 
     origin: Origin
@@ -58,6 +66,8 @@ class Status:
     unfinished_imports: int
     last_sync_at: int | None
     known_block: KnownBlock | None
+    rotations: tuple[StoredRotation, ...]
+    registry_keys: RegistryKeys | None
     has_recovery_key: bool
     is_writable: bool
     reconciliation: Reconciliation | None
@@ -83,6 +93,8 @@ class Status:
             return NextStep.PACK if has_couriers else NextStep.SYNC
         if self.sealed and self.courier.out:
             return NextStep.PACK_AGAIN if self.courier.is_due else NextStep.AWAIT
+        if self.rotations and not self.sealed:
+            return NextStep.SYNC_ROTATION
         if self.sealed or self.time_runs_open:
             return NextStep.SYNC_AGAIN
         return NextStep.PROVE if self.anchored else NextStep.ADD
@@ -108,6 +120,8 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         unfinished_imports=database.number("SELECT count(*) FROM import_run WHERE finished_at IS NULL"),
         last_sync_at=_time(database, "SELECT finished_at FROM last_sync"),
         known_block=newest_known_block(database),
+        rotations=tuple(stored_rotations_under_way(database)),
+        registry_keys=last_known_keys(database),
         has_recovery_key=has_recovery_key(vault.database),
         is_writable=database.is_writable,
         reconciliation=open_reconciliation(database),
@@ -125,7 +139,9 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
 
 def _awaited_transaction(database: Database, anchored: int) -> RelayTransaction | None:
     transaction = open_transaction(database)
-    return None if transaction is None or transaction.size <= anchored else transaction
+    if transaction is None or (transaction.size is not None and transaction.size <= anchored):
+        return None
+    return transaction
 
 
 def _waiting_since(database: Database) -> int | None:

@@ -5,6 +5,7 @@ or its nonce is used up. Only then, and only after the registry was asked whethe
 signed. Only the newest checkpoint is submitted: it covers all before it.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from perdure_anchor.errors import ChainError, PerdureError
@@ -14,7 +15,7 @@ from perdure_contracts.refused import SendFault, SendRefused
 from perdure_contracts.registry import Head
 from perdure_contracts.rpc import RpcRefused
 from perdure_contracts.signer import LocalSigner
-from perdure_contracts.transactions import TransactionNotMined, prepare_transaction
+from perdure_contracts.transactions import ContractCall, TransactionNotMined, prepare_transaction
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import CheckpointOvertaken, NonceContested, RivalLog, TransactionReverted
@@ -99,22 +100,43 @@ def submit(
     No other transaction may be open. Raises `RivalLog`, `CheckpointOvertaken`, `RegistryRefusal`, `SendRefused`,
     `TransactionNotMined`, `TransactionReverted` or `NonceContested`.
     """
-    for _ in range(ATTEMPTS):
+
+    def next_transaction() -> RelayTransaction | None:
         if not again and chain.registry.anchor_status(stored.digest) is not None:
+            return None
+        return _signed(vault, chain, keys, stored, waiting)
+
+    carry(vault, chain, next_transaction, f"the checkpoint of size {stored.size}", waiting)
+
+
+def carry(
+    vault: Vault,
+    chain: AnchorChain,
+    next_transaction: Callable[[], RelayTransaction | None],
+    cargo: str,
+    waiting: Waiting,
+) -> None:
+    """Send what is signed, and what is signed anew where it came to nothing, until one is in a block or there is none to send.
+
+    Raises `SendRefused`, `TransactionNotMined`, `TransactionReverted` or `NonceContested`, and what ``next_transaction`` raises.
+    """
+    for _ in range(ATTEMPTS):
+        transaction = next_transaction()
+        if transaction is None:
             return
-        ended = _follow(vault, chain, _signed(vault, chain, keys, stored, waiting), waiting)
+        ended = _follow(vault, chain, transaction, waiting)
         if ended.outcome is Outcome.MINED:
             return
-    raise _exhausted(ended, stored)
+    raise _exhausted(ended, cargo)
 
 
-def _exhausted(ended: "_Ended", stored: StoredCheckpoint) -> ChainError:
+def _exhausted(ended: "_Ended", cargo: str) -> ChainError:
     """Why the last of several transactions came to nothing."""
     if ended.refusal is not None:
         return ended.refusal
     if ended.outcome is Outcome.REVERTED:
         return TransactionReverted(
-            f"the registry turned down the checkpoint of size {stored.size} in {ATTEMPTS} blocks, each time after it had "
+            f"the registry turned down {cargo} in {ATTEMPTS} blocks, each time after it had "
             "agreed to take it",
             hint="another relay may anchor for this site at the same time; `perdure sync` tries again",
         )
@@ -139,10 +161,24 @@ def _signed(
     # a checkpoint that the registry knows is answered before any proof is looked at
     proof = () if known else append_proof(nodes_at(vault.database, stored.size), head.size, stored.size)
     call = chain.registry.anchor_call(stored.checkpoint, proof, stored.signature)
+    return signed_transaction(vault, chain, keys, call, waiting, size=stored.size)
+
+
+def signed_transaction(
+    vault: Vault,
+    chain: AnchorChain,
+    keys: KeyRing,
+    call: ContractCall,
+    waiting: Waiting,
+    *,
+    size: int | None = None,
+    rotation: int | None = None,
+) -> RelayTransaction:
+    """A transaction with this call from the relay's account: signed, and stored. Raises `RegistryRefusal` if it would fail."""
     signer = LocalSigner(keys.relay_key())
     signed = prepare_transaction(chain.client, signer, call, chain_id=chain.trust.chain_id)
     now = int(waiting.clock.now())
-    transaction = RelayTransaction(stored.size, signed.nonce, signed.hash, signed.raw, now)
+    transaction = RelayTransaction(size, signed.nonce, signed.hash, signed.raw, now, rotation)
     store_transaction(vault.database, transaction)
     return transaction
 

@@ -6,6 +6,8 @@ was signed is sent again, what is anchored is found by its digest, and what is a
 
 from dataclasses import dataclass
 
+from perdure_anchor.hashes import Address
+from perdure_anchor.key_rotation import SignedRotation
 from perdure_contracts.registry import Head
 from perdure_contracts.signer import LocalSigner
 
@@ -14,6 +16,7 @@ from perdure_node.anchors import StoredAnchor
 from perdure_node.block_runs import learn_newest_block
 from perdure_node.capture import capture
 from perdure_node.chain_errors import AnchorNotVerified, AnchorUnprovable, BlocksNotVerified
+from perdure_node.checkpoint_signatures import signed_by
 from perdure_node.clock import Clock
 from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
@@ -23,8 +26,11 @@ from perdure_node.nudging import Nudge
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
 from perdure_node.records import anchored_size
+from perdure_node.registry_keys import bring_rotations, learn_site_keys, submit_signed
 from perdure_node.relay_transactions import open_transaction, submitted_sizes
+from perdure_node.rotating import forget_replaced_keys
 from perdure_node.sealing import Sealed, seal_locked
+from perdure_node.site_keys import RegistryKeys, last_known_keys, rotations_under_way
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
 from perdure_node.submission import check_head, close_ended_transaction, settle_open_transaction, submit
 from perdure_node.vault import Vault
@@ -38,12 +44,19 @@ DEFAULT_WAIT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What one sync did: what it sealed, the anchors that it brought home, and how many time runs stay open."""
+    """What one sync did: what it sealed, the anchors that it brought home, and how many time runs stay open.
+
+    ``registry_keys`` is what the registry says of the site's keys, ``rotated`` the keys that it was told of, ``forgotten`` those
+    whose private halves are not needed any more, and were destroyed.
+    """
 
     sealed: Sealed | None
     anchored: tuple[StoredAnchor, ...]
     time_runs_open: int
     known_block: KnownBlock
+    registry_keys: RegistryKeys
+    rotated: tuple[Address, ...] = ()
+    forgotten: tuple[Address, ...] = ()
 
 
 def sync(
@@ -66,6 +79,8 @@ def sync(
         _reconcile(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
         sealed = seal_locked(vault, keys, clock, progress)
         waiting = wait_for(clock, wait, progress)
+        to_rotate = rotations_under_way(vault.database)
+        learn_site_keys(vault, chain, clock)
         anchored = _anchor(vault, chain, keys, waiting)
         time_runs_open = complete_time_runs(vault, chain)
         if anchored:
@@ -73,8 +88,25 @@ def sync(
             known_block = _refreshed(vault, chain)
         if isinstance(known_block, BlocksNotVerified):
             raise known_block
+        forgotten = [key.address for key in forget_replaced_keys(vault)]
+        registry_keys = _known_keys(vault)
+        rotated = _heard_of(to_rotate, registry_keys)
         _remember(vault, clock)
-    return SyncResult(sealed, tuple(anchored), time_runs_open, known_block)
+    return SyncResult(
+        sealed, tuple(anchored), time_runs_open, known_block, registry_keys, tuple(rotated), tuple(forgotten)
+    )
+
+
+def _known_keys(vault: Vault) -> RegistryKeys:
+    known = last_known_keys(vault.database)
+    assert known is not None, "it was learned before"
+    return known
+
+
+def _heard_of(rotations: list[SignedRotation], known: RegistryKeys) -> list[Address]:
+    """The new keys of those rotations that the registry has been through by now, by us or by others."""
+    new_keys = [each.rotation.new_key for each in rotations]
+    return new_keys[: new_keys.index(known.key) + 1] if known.key in new_keys else []
 
 
 def _reconcile(vault: Vault, chain: AnchorChain) -> None:
@@ -110,9 +142,10 @@ def _anchor(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -
 def _submit_newest(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> None:
     """See to it that the registry has the newest checkpoint, and fetch nothing."""
     settle_open_transaction(vault, chain, waiting)
+    bring_rotations(vault, chain, keys, waiting)
     newest = newest_checkpoint(vault)
     if newest is not None:
-        submit(vault, chain, keys, newest, waiting)
+        submit_signed(vault, chain, keys, newest, waiting)
 
 
 def _anchor_and_capture(
@@ -125,6 +158,7 @@ def _anchor_and_capture(
     """
     anchored = _capture_all(vault, chain, keys, waiting)
     close_ended_transaction(vault, chain)
+    bring_rotations(vault, chain, keys, waiting)
     newest = newest_checkpoint(vault)
     if newest is None or newest.size <= anchored_size(vault.database):
         return anchored
@@ -132,8 +166,8 @@ def _anchor_and_capture(
         settle_open_transaction(vault, chain, waiting)
         anchored += _capture_all(vault, chain, keys, waiting)
     if newest.size > anchored_size(vault.database):
-        submit(vault, chain, keys, newest, waiting)
-        anchored.append(_capture(vault, chain, keys, newest, waiting))
+        submitted = submit_signed(vault, chain, keys, newest, waiting)
+        anchored.append(_capture(vault, chain, keys, submitted, waiting))
     return anchored
 
 
@@ -151,8 +185,9 @@ def _anchored_elsewhere(vault: Vault, chain: AnchorChain, head: Head) -> list[St
     found = []
     for size in sizes:
         stored = checkpoint_of_size(vault, size) if size > at_home else None
-        if stored is not None and chain.registry.anchor_status(stored.digest) is not None:
-            found.append(stored)
+        status = None if stored is None else chain.registry.anchor_status(stored.digest)
+        if stored is not None and status is not None:
+            found.append(signed_by(vault, stored, status.signer))
     return found
 
 

@@ -6,6 +6,7 @@ from perdure_anchor.hashes import Hash32, checksum_address
 
 from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import open_transaction
+from perdure_node.site_keys import rotations_under_way
 from perdure_node.vault import Vault
 
 
@@ -14,6 +15,7 @@ class SyncPlan:
     """``to_seal`` records wait; the log would then have ``size``, and ``to_anchor`` of its records no anchor at home.
 
     ``open_transaction`` is followed to its end first; ``relay`` is the account that would send.
+    ``rotations`` of the site's key would be brought to the registry before the checkpoint.
     """
 
     to_seal: int
@@ -21,6 +23,7 @@ class SyncPlan:
     to_anchor: int
     open_transaction: Hash32 | None
     relay: str
+    rotations: int = 0
 
 
 def plan_sync(vault: Vault) -> SyncPlan:
@@ -34,4 +37,5 @@ def plan_sync(vault: Vault) -> SyncPlan:
         to_anchor=size - anchored_size(vault.database),
         open_transaction=None if transaction is None else transaction.hash,
         relay=checksum_address(vault.relay_address),
+        rotations=len(rotations_under_way(vault.database)),
     )

@@ -60,6 +60,7 @@ from perdure_node.places import (
     is_vault,
     vault_trust_file,
 )
+from perdure_node.signing_keys import new_signing_key, newest_site_key, store_site_key
 
 __all__ = [
     "VAULT_FOLDER",
@@ -72,8 +73,6 @@ __all__ = [
     "vault_trust_file",
 ]
 
-# the order of secp256k1's group: a private key is an integer from 1 to below it (SEC 2, section 2.4.1)
-_GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _RESTORE_LOOKUP_KEY = "`perdure key restore` makes it anew from the vault, with the passphrase"
 
 
@@ -108,13 +107,16 @@ class Vault:
 
     @property
     def site_address(self) -> Address:
-        """The account of the site's key."""
-        return self._address("site")
+        """The account of the site's key that signs now."""
+        return newest_site_key(self.database).address
 
     @property
     def relay_address(self) -> Address:
         """The account that sends transactions."""
-        return self._address("relay")
+        row = self.database.row("SELECT address FROM secret_key WHERE name = 'relay'")
+        if row is None:
+            raise VaultDamaged("relay key: missing", hint="restore the vault from a backup")
+        return Address(row[0])
 
     @property
     def log_size(self) -> int:
@@ -142,12 +144,6 @@ class Vault:
     def current_data_key(self) -> CurrentDataKey:
         """The key with which what is added now is encrypted."""
         return CurrentDataKey(self.database)
-
-    def _address(self, name: str) -> Address:
-        row = self.database.row("SELECT address FROM secret_key WHERE name = ?", name)
-        if row is None:
-            raise VaultDamaged(f"{name} key: missing", hint="restore the vault from a backup")
-        return Address(row[0])
 
 
 def open_vault(folder: Path) -> Vault:
@@ -190,14 +186,12 @@ def create_vault(folder: Path, new: NewVault, *, clock: Clock, randomness: Rando
         IDENTITY_FILE: encrypt_identity(identity, new.passphrase, randomness, new.kdf),
         LOOKUP_KEY_FILE: lookup_key.hex().encode() + b"\n",
     }
-    signing_keys = {"site": new_signing_key(randomness), "relay": new.relay_private_key}
+    keys = _Keys(new_signing_key(randomness), new.relay_private_key, LookupKey(lookup_key))
     recipients = {"identity": public_key_of(identity)} | ({"recovery": new.recovery} if new.recovery else {})
     beside = folder.with_name(f"{folder.name}.new-{randomness(4).hex()}")
     try:
         build_folder(beside, contents)
-        _build_database(
-            beside / DATABASE_FILE, recipients, signing_keys, LookupKey(lookup_key), int(clock.now())
-        )
+        _build_database(beside / DATABASE_FILE, recipients, keys, int(clock.now()))
         publish_folder(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -227,21 +221,14 @@ def _check_partner(trust: TrustFile, origin: Origin) -> None:
         )
 
 
-def new_signing_key(randomness: Randomness) -> bytes:
-    """A private key of secp256k1, 32 bytes."""
-    while True:
-        candidate = randomness(32)
-        if 0 < int.from_bytes(candidate, "big") < _GROUP_ORDER:
-            return candidate
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    site: bytes
+    relay: bytes
+    lookup: LookupKey
 
 
-def _build_database(
-    path: Path,
-    recipients: Mapping[str, PublicKey],
-    signing_keys: Mapping[str, bytes],
-    lookup_key: LookupKey,
-    now: int,
-) -> None:
+def _build_database(path: Path, recipients: Mapping[str, PublicKey], keys: _Keys, now: int) -> None:
     with storage_failures(path):
         path.touch(mode=PRIVATE_FILE)
     database = Database(path, create=True)
@@ -250,9 +237,9 @@ def _build_database(
             database.insert("INSERT INTO operator (number, added_at) VALUES (?, ?)", OWNER, now)
             for kind, public_key in recipients.items():
                 add_recipient(database, kind, public_key, now)
-            for name, key in signing_keys.items():
-                store_secret_key(database, name, address_from_private_key(key), key)
-            store_lookup_key(database, lookup_key)
+            store_site_key(database, keys.site, now)
+            store_secret_key(database, "relay", address_from_private_key(keys.relay), keys.relay)
+            store_lookup_key(database, keys.lookup)
     finally:
         database.close()
     with storage_failures(path):

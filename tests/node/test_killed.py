@@ -14,10 +14,15 @@ from pathlib import Path
 import pytest
 from perdure_anchor.log import MemoryLog
 from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, ANCHORED_TOPIC
+from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_contracts.abi import contract_abi
 from perdure_node.keyring import KeyRing
 from perdure_node.listing import list_records
 from perdure_node.records import State
 from perdure_node.relay_transactions import open_transaction
+from perdure_node.rotating import rotate_site_key
+from perdure_node.signing_keys import site_keys
+from perdure_node.site_keys import is_reachable, rotations_under_way
 from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.sync import sync
 from perdure_node.vault import Vault, open_vault
@@ -59,6 +64,8 @@ def test_a_sync_can_be_killed_at_every_request(site: Site) -> None:
     killed = 0
     for number in range(1, requests):
         site.add(number)
+        if number % 3 == 0:
+            rotate_site_key(site.vault, site.keys, clock=site.network.clock, randomness=os.urandom)
         kill_at(site, number)
         try:
             site.sync()
@@ -69,7 +76,8 @@ def test_a_sync_can_be_killed_at_every_request(site: Site) -> None:
         site = Site(site.network, open_vault(site.vault.folder))
         site.sync()
         assert site.sizes[-1] == number + 1
-        assert site.sent() == number + 1
+        assert site.sent() == number + 1 + number // 3
+        assert rotations_under_way(site.vault.database) == []
         assert open_transaction(site.vault.database) is None
     assert killed > 0.8 * requests
     assert site.is_final(*range(site.sizes[-1]))
@@ -106,6 +114,7 @@ class Promised:
         self.amended = dict(map(tuple, self.of(lines, "amended")))
         self.withdrawn = {words[0] for words in self.of(lines, "withdrawn")}
         self.erased = {words[0] for words in self.of(lines, "erased")}
+        self.rotated = {words[0] for words in self.of(lines, "rotated")}
         self.touched = {words[0] for words in self.of(lines, "touched")}
 
     @staticmethod
@@ -137,7 +146,15 @@ def check_nothing_lost(folder: Path, acknowledged: Path) -> None:
         assert all(by_leaf[name].is_erased for name in promised.erased)
         lists = [each for each in records if each.document_name is None and not each.is_erased]
         assert len(lists) % LIST_LENGTH == 0
+        assert promised.rotated <= {key.address.hex() for key in site_keys(vault.database)}
+        check_keys(vault)
         check_log(vault)
+
+
+def check_keys(vault: Vault) -> None:
+    """The key that signs now can be opened, and the registry has it or gets to it."""
+    assert address_from_private_key(keys_of(vault).site_key()) == vault.site_address
+    assert is_reachable(vault.database)
 
 
 def check_log(vault: Vault) -> None:
@@ -208,6 +225,9 @@ def test_nothing_is_lost_doubled_or_anchored_twice_whenever_the_process_is_kille
                 assert verdict_on(proof.evidence, vault.trust).ok
             events = chain.client.fetch_events(chain.registry.address, (), 1, chain.client.head_number())
             kinds = [event.log.topics[0] for event in events]
-            assert kinds.count(ANCHORED_TOPIC) == chain.client.transaction_count(vault.relay_address) > 3
+            rotations = kinds.count(contract_abi("AnchorRegistry").event_topic("KeyRotated"))
+            assert rotations == len(site_keys(vault.database)) - 1
+            sent = chain.client.transaction_count(vault.relay_address)
+            assert kinds.count(ANCHORED_TOPIC) + rotations == sent > 3
             assert ANCHORED_BEFORE_TOPIC not in kinds
     check_nothing_lost(folder, acknowledged)

@@ -68,7 +68,7 @@ def test_a_wrong_passphrase_seals_nothing(offline_vault: Vault, keys: KeyRing) -
 def test_a_key_of_another_address_signs_nothing(offline_vault: Vault, keys: KeyRing) -> None:
     add_numbers(offline_vault, 1)
     with offline_vault.database.transaction():
-        offline_vault.database.execute("UPDATE secret_key SET address = ? WHERE name = 'site'", bytes(20))
+        offline_vault.database.execute("UPDATE site_key SET address = ?", bytes(20))
     with pytest.raises(VaultDamaged, match="another one"):
         seal(offline_vault, keys, STOPPED)
     assert offline_vault.log_size == 0

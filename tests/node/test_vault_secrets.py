@@ -346,7 +346,8 @@ def test_who_was_retired_finds_no_key_any_more(offline_vault: Vault) -> None:
     replace_recovery_key(offline_vault, keys, PrivateKey(sha256(b"old")), STOPPED)
     old = offline_vault.database.rows(
         "SELECT wrapped FROM wrapped_data_key JOIN recipient ON number = recipient WHERE kind = 'recovery' "
-        "UNION SELECT wrapped FROM wrapped_secret_key JOIN recipient ON number = recipient WHERE kind = 'recovery'"
+        "UNION SELECT wrapped FROM wrapped_secret_key JOIN recipient ON number = recipient WHERE kind = 'recovery' "
+        "UNION SELECT wrapped FROM wrapped_site_key JOIN recipient ON number = recipient WHERE kind = 'recovery'"
     )
     assert len(old) == 4
     replace_recovery_key(offline_vault, keys, PrivateKey(sha256(b"new")), STOPPED)

@@ -21,6 +21,7 @@ from perdure_node.changes import amend, erase, withdraw
 from perdure_node.clock import Clock
 from perdure_node.keyring import KeyRing
 from perdure_node.records import EncryptedRecord, record_by_leaf
+from perdure_node.rotating import rotate_site_key
 from perdure_node.sealing import seal
 from perdure_node.sync import sync
 from perdure_node.traces import Reason
@@ -114,6 +115,10 @@ class Worker:
     def seal(self) -> None:
         seal(self.vault, self.keys, HASTY_CLOCK)
 
+    def rotate(self) -> None:
+        rotation = rotate_site_key(self.vault, self.keys, **CHANGE).rotation
+        self.acknowledge("rotated", rotation.new_key.hex())
+
     def sync(self) -> None:
         with chain_of(self.vault, self.url) as chain:
             sync(self.vault, chain, self.keys, clock=HASTY_CLOCK)
@@ -122,6 +127,7 @@ class Worker:
         things = (
             *(self.add, self.add, self.add, self.amend, self.withdraw, self.erase),
             *(self.import_list, self.import_list, self.seal, self.sync, self.sync, self.sync, self.sync),
+            self.rotate,
         )
         while True:
             self.chance.choice(things)()

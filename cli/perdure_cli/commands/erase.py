@@ -1,11 +1,9 @@
 """`perdure erase`: destroy what a record says, for good."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
-from perdure_anchor.errors import ConfigError
 from perdure_node.changes import erase as erase_record
 from perdure_node.clock import system_clock
 from perdure_node.keyring import KeyRing
@@ -15,15 +13,12 @@ from perdure_node.selectors import Selector, find_records, parse_selector
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
+from perdure_cli.confirming import confirm
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_warning
 from perdure_cli.record_texts import summary_line
 from perdure_cli.site import key_ring, open_site
 from perdure_cli.waiting_record import SeveralRecords
-
-
-class NotConfirmed(ConfigError):
-    """What cannot be undone was not confirmed."""
 
 
 @click.command(short_help="Destroy what a record says, for good.")
@@ -79,15 +74,11 @@ def _the_record(vault: Vault, selector: Selector) -> EncryptedRecord:
 
 def _confirm(vault: Vault, keys: KeyRing, record: EncryptedRecord) -> None:
     """Show the record, and ask."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise NotConfirmed(
-            "it cannot be undone, and there is no terminal to ask", hint="--yes says that you mean it"
-        )
     details = show_record(vault, keys, Selector(record.leaf_hash.hex(), either=record.leaf_hash))
-    tell(summary_line(details.summary).strip())
     digits = record.leaf_hash.hex()[:8]
-    typed = click.prompt(
-        f"It cannot be undone. Type {digits} to erase this record", err=True, default="", show_default=False
+    confirm(
+        [summary_line(details.summary).strip()],
+        f"It cannot be undone. Type {digits} to erase this record",
+        digits,
+        "nothing was erased",
     )
-    if typed.strip().lower() != digits:
-        raise NotConfirmed("not confirmed, so nothing was erased")

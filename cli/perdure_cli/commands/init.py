@@ -24,6 +24,7 @@ from perdure_cli.options import READABLE_FILE, OriginType, json_option, passphra
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.recovery import wanted_recovery_file, write_recovery_key
 from perdure_cli.site import ENVIRONMENT_VARIABLE, new_passphrase, new_vault_folder
+from perdure_cli.site_key_texts import print_request, request_members
 from perdure_cli.trust_store import TrustSource, user_store
 
 
@@ -230,23 +231,10 @@ def _request_registration(vault: Vault, as_json: bool) -> dict[str, object]:
     request = registration_request(vault)
     members: dict[str, object] = {
         "registered": False,
-        "request": {
-            "chain_id": request.chain_id,
-            "from": checksum_address(request.account),
-            "to": checksum_address(request.registry),
-            "input": "0x" + request.calldata.hex(),
-        },
+        "request": request_members(request),
     }
     if not as_json:
-        print_line(f"the partner {request.partner} has to send this transaction once, from its account:")
-        print_row("chain id", str(request.chain_id))
-        print_row("from", checksum_address(request.account))
-        print_row("to", checksum_address(request.registry))
-        print_row("input", "0x" + request.calldata.hex())
-        print_row(
-            "which calls",
-            f"registerSite({request.partner}, {request.local_name}, {checksum_address(request.key)})",
-        )
+        print_request(request)
     _learn_a_block(vault)
     if not as_json:
         tell_next("perdure add FILE; perdure sync works once the site is registered")

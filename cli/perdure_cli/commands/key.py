@@ -1,4 +1,4 @@
-"""`perdure key`: the passphrase, the recovery key, and the look-up key of a vault."""
+"""`perdure key`: who can read a vault, and which key signs for its site."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,9 @@ from perdure_node.key_changes import (
     restore_lookup_key,
 )
 from perdure_node.keyring import RecoveryKeyRing
+from perdure_node.vault import Vault
 
+from perdure_cli.commands.key_rotate import new, rotate
 from perdure_cli.new_files import check_new_file
 from perdure_cli.options import READABLE_FILE, json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
@@ -28,23 +30,38 @@ from perdure_cli.site import (
     open_site,
     read_passphrase_file,
 )
+from perdure_cli.site_key_texts import print_request, print_site_keys, print_site_keys_json, unregistered_key
 
 
-@click.group(short_help="Change the passphrase, and make recovery keys.")
+@click.group(short_help="Change the passphrase, the recovery key, and the site's key.")
 def key() -> None:
-    """Change who can read the vault: its passphrase, and the recovery key for the day when that is lost.
+    """Change who can read the vault, by its passphrase and its recovery key, and which key signs for the site.
 
     Recording needs no key. Reading needs the passphrase or the recovery key; who loses both loses for good what the records say.
     """
 
 
-@key.command(short_help="Show who can read.")
+key.add_command(rotate)
+key.add_command(new)
+
+
+@key.command(short_help="Show who can read, and which key signs.")
 @vault_option
 @json_option
 def show(vault_folder: Path | None, as_json: bool) -> None:
-    """Show who can read what is recorded: the vault's own identity, and the recovery key. Needs no passphrase."""
+    """Show which key signs for the site, and who can read what is recorded.
+
+    Of the site's key: whether the registry has it, as last known, and what is on its way. Of readers: the vault's own identity, and
+    the recovery key. Needs no passphrase, and asks no chain.
+    """
     with open_site(vault_folder) as vault:
         recipients = all_recipients(vault.database)
+        if as_json:
+            print_site_keys_json(vault)
+        else:
+            print_site_keys(vault)
+            if unregistered_key(vault) is not None:
+                _print_request(vault)
     for recipient in recipients:
         if as_json:
             print_json(_recipient_members(recipient))
@@ -54,6 +71,12 @@ def show(vault_folder: Path | None, as_json: bool) -> None:
             print_row("public key", recipient.public_key.hex())
     if not as_json and not any(each.kind == "recovery" and not each.retired_at for each in recipients):
         tell_next("perdure key recovery FILE, for the day when the passphrase is lost")
+
+
+def _print_request(vault: Vault) -> None:
+    from perdure_node.registration import key_request
+
+    print_request(key_request(vault))
 
 
 def _recipient_members(recipient: Recipient) -> dict[str, object]:

@@ -11,6 +11,7 @@ from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.record_texts import plural, time_text
 from perdure_cli.site import open_site
+from perdure_cli.site_key_texts import concerns, registry_members, rotation_members, rotation_text
 
 
 @click.command(short_help="Say what waits, what is anchored, what to do.")
@@ -45,6 +46,7 @@ def _print_status(found: Status) -> None:
     if found.open_transaction is not None:
         print_row("on its way", f"transaction 0x{found.open_transaction.hash.hex()}")
     print_outlook(found.courier, found.registry)
+    _print_keys(found)
     print_row("last sync", time_text(found.last_sync_at) or "never")
     if found.known_block is not None:
         block = found.known_block
@@ -61,6 +63,13 @@ def _print_status(found: Status) -> None:
         print_row("recovery key", "none: who loses the passphrase loses what the records say")
     if not found.is_writable:
         print_row("read only", "nothing can be recorded here")
+
+
+def _print_keys(found: Status) -> None:
+    for rotation in found.rotations:
+        print_row("key rotation", rotation_text(rotation))
+    for concern in concerns(found.registry_keys):
+        print_row("site key", concern)
 
 
 def _members(found: Status) -> dict[str, object]:
@@ -82,6 +91,8 @@ def _members(found: Status) -> dict[str, object]:
         "writable": found.is_writable,
         "time_runs_open": found.time_runs_open,
         "open_transaction": None if transaction is None else "0x" + transaction.hash.hex(),
+        "rotations": [rotation_members(each) for each in found.rotations],
+        "registry_keys": registry_members(found.registry_keys),
         "last_sync_at": time_text(found.last_sync_at),
         "known_block": None if block is None else block.number,
         "reconciliation": None if found.reconciliation is None else found.reconciliation.reason.value,

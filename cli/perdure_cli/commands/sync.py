@@ -4,17 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from perdure_anchor.hashes import to_hex
+from perdure_anchor.hashes import checksum_address, to_hex
 from perdure_contracts.endpoint import parse_endpoint
 from perdure_node.clock import system_clock
 from perdure_node.sync_plan import plan_sync
 
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.options import json_option, passphrase_option, vault_option
-from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
+from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural, time_text
 from perdure_cli.site import key_ring, open_site
+from perdure_cli.site_key_texts import concerns, registry_members
 
 if TYPE_CHECKING:
     from perdure_node.sync import SyncResult
@@ -83,16 +84,21 @@ def _print_plan(vault: "Vault", rpc_url: str | None, as_json: bool) -> None:
                 "size": plan.size,
                 "to_anchor": plan.to_anchor,
                 "open_transaction": None if plan.open_transaction is None else to_hex(plan.open_transaction),
+                "rotations": plan.rotations,
             }
         )
         return
-    if not plan.to_seal and not plan.to_anchor and plan.open_transaction is None:
+    if not plan.to_seal and not plan.to_anchor and not plan.rotations and plan.open_transaction is None:
         print_line("nothing waits: would only ask for the newest block")
         print_row("to", endpoint)
         return
     print_line(f"would seal {plural(plan.to_seal, 'record')}; the log would have {plan.size}")
     if plan.open_transaction is not None:
         print_line(f"would first follow transaction {to_hex(plan.open_transaction)} to its end")
+    if plan.rotations:
+        print_line(
+            f"would bring {plural(plan.rotations, 'rotation')} of the site's key to the registry, from {plan.relay}"
+        )
     if plan.to_anchor:
         print_line(f"would anchor a checkpoint over {plural(plan.size, 'record')}, from {plan.relay}")
         print_row(
@@ -109,12 +115,18 @@ def _print_result(result: "SyncResult") -> None:
     if result.sealed is not None:
         added = result.sealed.size - result.sealed.previous_size
         print_line(f"sealed {plural(added, 'record')}, the log has {result.sealed.size}")
+    for key in result.rotated:
+        print_line(f"the registry knows the key {checksum_address(key)} now")
     for anchored in result.anchored:
         print_line(
             f"anchored {plural(anchored.size, 'record')} in block {anchored.block_number}, evidence is at home"
         )
         print_row("block time", str(time_text(anchored.block_time)))
-    if result.sealed is None and not result.anchored:
+    for key in result.forgotten:
+        tell(f"the old key {checksum_address(key)} is not needed any more, and was destroyed here")
+    for concern in concerns(result.registry_keys):
+        tell_warning(concern)
+    if result.sealed is None and not result.anchored and not result.rotated:
         print_line("nothing waits")
     if result.time_runs_open:
         print_line("the time is one proposer's word so far: more blocks are needed for several")
@@ -146,4 +158,7 @@ def _members(result: "SyncResult") -> dict[str, object]:
         ],
         "time_runs_open": result.time_runs_open,
         "known_block": result.known_block.number,
+        "rotated": [checksum_address(key) for key in result.rotated],
+        "forgotten": [checksum_address(key) for key in result.forgotten],
+        "registry_keys": registry_members(result.registry_keys),
     }

@@ -15,6 +15,7 @@ from perdure_node.courier.bundle import (
     ID_SIZE,
     MAX_CHECKPOINTS,
     MAX_PROOFS,
+    MAX_ROTATIONS,
     BundleHead,
     CarriedCheckpoint,
     CarriedProof,
@@ -28,6 +29,7 @@ from perdure_node.database import Database
 from perdure_node.proving import damaged_log
 from perdure_node.reconciliation import open_reconciliation
 from perdure_node.records import anchored_size
+from perdure_node.site_keys import rotations_under_way
 from perdure_node.site_log import StoredCheckpoint, checkpoints_above, nodes_at, read_tile
 from perdure_node.vault import Vault
 
@@ -80,7 +82,7 @@ def _head(vault: Vault, now: int, identifier: bytes, leaves_from: int | None) ->
         leaves=_leaf_range(vault, carried, leaves_from),
         checkpoints=tuple(_carried(database, each) for each in carried),
         append_proofs=_proofs(vault, carried, anchored),
-        rotations=(),
+        rotations=tuple(rotations_under_way(database)[:MAX_ROTATIONS]),
         request=Request(anchored, None, None if due is None else due.challenge),
         answer=None,
     )

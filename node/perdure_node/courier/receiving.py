@@ -5,6 +5,7 @@ What only the gateway says (what it has, how the registry stands) decides which 
 as its word. Receiving twice, late or out of order changes nothing that it should not.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from perdure_node.anchors import anchors as anchors_at_home
 from perdure_node.block_runs import known_block_of
 from perdure_node.capture import accept_anchor
 from perdure_node.chain_errors import AnchorNotVerified
+from perdure_node.checkpoint_signatures import signatures_in_turn
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle import Answer, BundleHead, CarriedAnchor, CarriedHop, Kind
 from perdure_node.courier.bundle_file import Bundle
@@ -32,7 +34,9 @@ from perdure_node.known_blocks import newest_known_block, store_known_block
 from perdure_node.locks import sealer_lock
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
 from perdure_node.records import anchored_size
-from perdure_node.site_log import checkpoint_of_size, nodes_at
+from perdure_node.rotating import forget_replaced_keys
+from perdure_node.site_keys import note_told_keys
+from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
 from perdure_node.vault import Vault
 from perdure_node.vault_anchors import VaultAnchors
 
@@ -69,10 +73,12 @@ def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
         now = int(clock.now())
         with vault.database.transaction():
             returned = note_returned(vault.database, answer.taken_in, now)
+            note_told_keys(vault.database, answer.keys, block_number=answer.block_number, now=now)
             store_view(
                 vault.database,
                 RegistryView(answer.head_size, answer.head_root, answer.block_number, answer.mirrored, now),
             )
+        forget_replaced_keys(vault)
     return Received(head, answer, tuple(anchored), block, returned, reconciled, is_rival, tuple(doubted))
 
 
@@ -151,13 +157,24 @@ def _take_anchors(
         if kept is not None and not _is_better(carried.proof, kept):
             continue
         try:
-            anchor: StoredAnchor | None = accept_anchor(home, trust, stored, carried.proof)
+            anchor = _accepted(vault, home, trust, stored, carried.proof)
         except AnchorNotVerified as error:
             doubted.append(error)
             continue
         if anchor is not None and kept is None:
             taken.append(carried.size)
     return taken
+
+
+def _accepted(
+    vault: Vault, home: VaultAnchors, trust: TrustFile, stored: StoredCheckpoint, proof: AnchorProof
+) -> StoredAnchor | None:
+    """As `accept_anchor`, with the signature that the registry took, where the checkpoint has several."""
+    *others, last = signatures_in_turn(vault, stored)
+    for each in others:
+        with contextlib.suppress(AnchorNotVerified):
+            return accept_anchor(home, trust, each(), proof)
+    return accept_anchor(home, trust, last(), proof)
 
 
 def _is_better(proof: AnchorProof, kept: StoredAnchor) -> bool:

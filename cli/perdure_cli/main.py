@@ -41,6 +41,7 @@ COMMANDS: Final = {
     ),
     "list": LazyCommand("perdure_cli.commands.list_:list_", "List records."),
     "show": LazyCommand("perdure_cli.commands.show:show", "Show one record."),
+    "seal": LazyCommand("perdure_cli.commands.seal:seal", "Seal what waits, with no network."),
     "sync": LazyCommand("perdure_cli.commands.sync:sync", "Seal, anchor, and bring the evidence home."),
     "courier": LazyCommand(
         "perdure_cli.commands.courier:courier", "Carry checkpoints and evidence on sticks."

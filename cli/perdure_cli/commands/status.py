@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
+from perdure_node.seal_policy import DEFAULT_POLICY, Due
 from perdure_node.status import Status, read_status
 
 from perdure_cli.courier_texts import outlook_members, print_outlook
@@ -11,6 +12,10 @@ from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.record_texts import plural, time_text
 from perdure_cli.site import open_site
+
+_DUE_TEXTS = {
+    Due.CLOCK: ", since the clock was put back and nobody knows for how long the records have waited"
+}
 
 
 @click.command(short_help="Say what waits, what is anchored, what to do.")
@@ -31,7 +36,11 @@ def _print_status(found: Status) -> None:
     print_line(f"{found.origin.text}, vault {found.folder}", style="bold")
     oldest = f", the oldest since {time_text(found.waiting_since)}" if found.waiting_since else ""
     print_row("waiting", f"{plural(found.waiting, 'record')}{oldest}")
-    print_row("sealed", f"{plural(found.sealed, 'record')}, not anchored yet")
+    if text := _policy_text(found):
+        print_row("seal", text)
+    unsent = found.unanchored_checkpoints
+    several = f"; of {unsent} checkpoints the newest is enough" if unsent > 1 else ""
+    print_row("sealed", f"{plural(found.sealed, 'record')}, not anchored yet{several}")
     print_row("anchored", f"{plural(found.anchored, 'record')}, evidence at home")
     if found.withdrawn:
         print_row("withdrawn", f"{plural(found.withdrawn, 'record')}, those that were amended included")
@@ -63,6 +72,19 @@ def _print_status(found: Status) -> None:
         print_row("read only", "nothing can be recorded here")
 
 
+def _policy_text(found: Status) -> str | None:
+    """When what waits is sealed; None where the default says it, which needs no line."""
+    policy = found.seal_policy
+    if policy == DEFAULT_POLICY:
+        return None
+    if policy.by_hand:
+        return "by hand: `perdure seal`"
+    text = " or ".join(policy.texts)
+    if found.seal_due is not None:
+        return f"{text}: due now{_DUE_TEXTS.get(found.seal_due, '')}"
+    return text if found.seal_due_at is None else f"{text}: due at {time_text(found.seal_due_at)} or before"
+
+
 def _members(found: Status) -> dict[str, object]:
     block, transaction = found.known_block, found.open_transaction
     return {
@@ -77,6 +99,10 @@ def _members(found: Status) -> dict[str, object]:
         "withdrawn": found.withdrawn,
         "erased": found.erased,
         "waiting_since": time_text(found.waiting_since),
+        "seal": list(found.seal_policy.texts),
+        "seal_due": None if found.seal_due is None else found.seal_due.value,
+        "seal_due_at": time_text(found.seal_due_at),
+        "unanchored_checkpoints": found.unanchored_checkpoints,
         "unfinished_imports": found.unfinished_imports,
         "has_recovery_key": found.has_recovery_key,
         "writable": found.is_writable,

@@ -7,6 +7,7 @@ from pathlib import Path
 from perdure_anchor.checkpoint import Origin
 
 from perdure_node.clock import Clock, system_clock
+from perdure_node.clock_doubts import ClockNote, Doubt, clock_doubts, clock_notes, count_clock_notes
 from perdure_node.courier.out import RegistryView, bundles_out, registry_view
 from perdure_node.courier.outlook import Outlook, outlook
 from perdure_node.data_keys import has_recovery_key
@@ -18,6 +19,9 @@ from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import RelayTransaction, open_transaction
 from perdure_node.seal_policy import Due, Occasion, SealPolicy, due_at
 from perdure_node.vault import Vault
+
+# the newest notes on the clock that are told of; there may be more
+MOST_NOTES = 10
 
 
 class NextStep(enum.Enum):
@@ -50,7 +54,7 @@ class Status:
     ``time_runs_open`` counts anchors whose time is, so far, one proposer's word. ``waiting_since`` is when the key of the oldest
     waiting record was made, some minutes before it at most. ``seal_due`` says why what waits should be sealed now, without a sync;
     ``seal_due_at`` when it will be, if nothing is recorded until then. Of ``unanchored_checkpoints`` the newest one is enough.
-    ``unfinished_imports`` counts lists that were broken off.
+    ``clock_doubts`` speak against the clock now, ``clock_notes`` did before, the newest first. ``unfinished_imports`` counts lists that were broken off.
     """
 
     origin: Origin
@@ -71,6 +75,9 @@ class Status:
     last_sync_at: int | None
     known_block: KnownBlock | None
     has_recovery_key: bool
+    clock_doubts: tuple[Doubt, ...]
+    clock_notes: tuple[ClockNote, ...]
+    clock_note_count: int
     is_writable: bool
     reconciliation: Reconciliation | None
     registry: RegistryView | None
@@ -135,6 +142,9 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         last_sync_at=_time(database, "SELECT finished_at FROM last_sync"),
         known_block=newest_known_block(database),
         has_recovery_key=has_recovery_key(vault.database),
+        clock_doubts=tuple(clock_doubts(database, clock)),
+        clock_notes=tuple(clock_notes(database, MOST_NOTES)),
+        clock_note_count=count_clock_notes(database),
         is_writable=database.is_writable,
         reconciliation=open_reconciliation(database),
         registry=view,

@@ -13,6 +13,7 @@ from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.record_texts import plural, time_text
 from perdure_cli.site import open_site
 
+_NOTES_SHOWN = 3
 _DUE_TEXTS = {
     Due.CLOCK: ", since the clock was put back and nobody knows for how long the records have waited"
 }
@@ -68,6 +69,7 @@ def _print_status(found: Status) -> None:
         )
     if not found.has_recovery_key:
         print_row("recovery key", "none: who loses the passphrase loses what the records say")
+    _print_clock(found)
     if not found.is_writable:
         print_row("read only", "nothing can be recorded here")
 
@@ -83,6 +85,18 @@ def _policy_text(found: Status) -> str | None:
     if found.seal_due is not None:
         return f"{text}: due now{_DUE_TEXTS.get(found.seal_due, '')}"
     return text if found.seal_due_at is None else f"{text}: due at {time_text(found.seal_due_at)} or before"
+
+
+def _print_clock(found: Status) -> None:
+    """What is wrong with the clock, and what was."""
+    for doubt in found.clock_doubts:
+        print_row("clock", doubt.text)
+    for note in found.clock_notes[:_NOTES_SHOWN]:
+        again = f" ({note.times} times, the last at {time_text(note.last_said)})" if note.times > 1 else ""
+        print_row("clock noted", f"after {plural(note.sequence, 'record')}: {note.doubt.text}{again}")
+    more = found.clock_note_count - _NOTES_SHOWN
+    if more > 0:
+        print_row("", f"and {plural(more, 'note')} before; the records' order does not depend on the clock")
 
 
 def _members(found: Status) -> dict[str, object]:
@@ -104,6 +118,22 @@ def _members(found: Status) -> dict[str, object]:
         "seal_due_at": time_text(found.seal_due_at),
         "unanchored_checkpoints": found.unanchored_checkpoints,
         "unfinished_imports": found.unfinished_imports,
+        "clock_doubts": [
+            {"kind": doubt.kind.value, "expected": time_text(doubt.expected), "said": time_text(doubt.said)}
+            for doubt in found.clock_doubts
+        ],
+        "clock_notes": [
+            {
+                "kind": note.doubt.kind.value,
+                "after_records": note.sequence,
+                "expected": time_text(note.doubt.expected),
+                "said": time_text(note.doubt.said),
+                "times": note.times,
+                "last_said": time_text(note.last_said),
+            }
+            for note in found.clock_notes
+        ],
+        "clock_note_count": found.clock_note_count,
         "has_recovery_key": found.has_recovery_key,
         "writable": found.is_writable,
         "time_runs_open": found.time_runs_open,

@@ -66,13 +66,15 @@ def sync(
         if dry_run:
             _print_plan(vault, plan_sync(vault, clock, sealing), rpc_url, as_json)
             return
-        warn_of_clock(vault, clock)
+        told = warn_of_clock(vault, clock)
         patience = vault.config.wait if wait is None else wait
         keys = key_ring(vault, passphrase_file)
         with connect(vault, rpc_url=rpc_url, wait=patience) as chain, TerminalProgress() as progress:
             result = sync_vault(
                 vault, chain, keys, clock=clock, wait=patience, sealing=sealing, progress=progress
             )
+        # by now the chain's time is known
+        warn_of_clock(vault, clock, told)
     if as_json:
         print_json(_members(result))
     else:

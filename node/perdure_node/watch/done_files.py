@@ -67,7 +67,6 @@ class DoneFiles:
         if there == self._there:
             return
         self._there = set(there)
-        self._seen = {place: found for place, found in self._seen.items() if place in there}
         present = {self._place(place) for place in there}
         self._forget({place for place in self._states if place not in present})
 
@@ -79,6 +78,7 @@ class DoneFiles:
                 "DELETE FROM watched_file WHERE folder = ? AND place = ?",
                 ((self._folder, each) for each in places),
             )
+        self._seen.clear()
         for place in places:
             self._states.pop(place, None)
 

@@ -5,7 +5,6 @@ keyboard must not leave a slot shown that should have been hidden. Changing one 
 comments included.
 """
 
-import difflib
 import json
 import re
 import tomllib
@@ -266,6 +265,9 @@ def _checked(key: str, value: object) -> Any:
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
+    # imported here, since every command reads the settings and few have a fault in them
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 

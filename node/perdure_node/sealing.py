@@ -89,6 +89,8 @@ def seal_locked(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = 
         batch = _batch(vault, progress)
         checkpoint = Checkpoint(vault.origin.site, batch.size, batch.root, int(clock.now()))
         stored = _signed(vault, checkpoint, key, _slot_digests(vault, batch.last, keys))
+        if batch.size - batch.previous_size > _PAGE:
+            progress.stage("store", None)
         if _store(vault.database, batch, stored):
             return Sealed(batch.previous_size, batch.size, batch.root, checkpoint.sealed_at)
     raise VaultBusy("records were withdrawn again and again while they were sealed")

@@ -64,4 +64,6 @@ def look_row(folder: Path) -> Row:
     ours, theirs = best_seconds(
         5, [lambda: list_folder(folder, Selection()), lambda: [path.lstat() for path in folder.rglob("*")]]
     )
-    return Row(f"watch, a look at {FILES:,} files", f"{ours:.3f} s", f"lstat alone {theirs:.3f} s", theirs / ours)
+    return Row(
+        f"watch, a look at {FILES:,} files", f"{ours:.3f} s", f"lstat alone {theirs:.3f} s", theirs / ours
+    )

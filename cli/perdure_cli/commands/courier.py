@@ -47,7 +47,12 @@ def courier() -> None:
 @click.option(
     "--stick", "label", metavar="NAME", help="What you call the stick: `perdure status` says where it is."
 )
-@click.option("--no-seal", is_flag=True, help="Pack what is sealed already, and seal nothing.")
+@click.option(
+    "--seal/--no-seal",
+    "sealing",
+    default=None,
+    help="Seal what waits, or seal nothing; by default as the setting seal says.",
+)
 @click.option(
     "--all",
     "everything",
@@ -60,13 +65,13 @@ def courier() -> None:
 def pack(
     folder: Path,
     label: str | None,
-    no_seal: bool,
+    sealing: bool | None,
     everything: bool,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Seal what waits, and write all that a gateway needs to anchor it into one file in FOLDER.
+    """Seal what waits, if the setting seal says so, and write all that a gateway needs to anchor it into one file in FOLDER.
 
     The file holds signed checkpoints, leaf hashes and proofs, and nothing of what was recorded. Pack as often as you like: what
     comes late or twice does no harm.
@@ -74,12 +79,13 @@ def pack(
     from perdure_node.courier.packing import pack as pack_vault
     from perdure_node.reconciliation import open_reconciliation
     from perdure_node.sealing import seal
+    from perdure_node.sync_plan import seals_at_sync
 
     clock = system_clock()
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         due = open_reconciliation(vault.database)
         sealed = None
-        if due is None and not no_seal:
+        if due is None and (seals_at_sync(vault, clock) if sealing is None else sealing):
             sealed = seal(vault, key_ring(vault, passphrase_file), clock, progress)
         packed = pack_vault(
             vault, label, clock=clock, randomness=os.urandom, leaves_from=0 if everything else None

@@ -35,6 +35,17 @@ def status(vault_folder: Path | None, as_json: bool) -> None:
 
 def _print_status(found: Status) -> None:
     print_line(f"{found.origin.text}, vault {found.folder}", style="bold")
+    _print_records(found)
+    _print_chain(found)
+    if not found.has_recovery_key:
+        print_row("recovery key", "none: who loses the passphrase loses what the records say")
+    _print_clock(found)
+    if not found.is_writable:
+        print_row("read only", "nothing can be recorded here")
+
+
+def _print_records(found: Status) -> None:
+    """How far the records have come."""
     oldest = f", the oldest since {time_text(found.waiting_since)}" if found.waiting_since else ""
     print_row("waiting", f"{plural(found.waiting, 'record')}{oldest}")
     if text := _policy_text(found):
@@ -50,6 +61,10 @@ def _print_status(found: Status) -> None:
     if found.unfinished_imports:
         lists = plural(found.unfinished_imports, "list")
         print_row("imports", f"{lists} not finished: import again to go on, or `perdure import --abandon`")
+
+
+def _print_chain(found: Status) -> None:
+    """What is under way, and what the chain was seen to say."""
     if found.time_runs_open:
         print_row("time", f"by one proposer's word so far for {plural(found.time_runs_open, 'anchor')}")
     if found.open_transaction is not None:
@@ -67,11 +82,6 @@ def _print_status(found: Status) -> None:
             "seals nothing",
             f"it was {due.reason.value} on {time_text(due.since)}: compare it with the registry",
         )
-    if not found.has_recovery_key:
-        print_row("recovery key", "none: who loses the passphrase loses what the records say")
-    _print_clock(found)
-    if not found.is_writable:
-        print_row("read only", "nothing can be recorded here")
 
 
 def _policy_text(found: Status) -> str | None:

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "init": LazyCommand("perdure_cli.commands.init:init", "Make a site's vault and register the site."),
     "add": LazyCommand("perdure_cli.commands.add:add", "Record documents."),
     "import": LazyCommand("perdure_cli.commands.import_:import_", "Record what a register lists."),
+    "watch": LazyCommand("perdure_cli.commands.watch:watch", "Record each new file in a folder."),
     "amend": LazyCommand("perdure_cli.commands.amend:amend", "Correct a record that waits."),
     "withdraw": LazyCommand("perdure_cli.commands.withdraw:withdraw", "Take back a record that waits."),
     "erase": LazyCommand("perdure_cli.commands.erase:erase", "Destroy what a record says, for good."),
@@ -41,6 +42,7 @@ COMMANDS: Final = {
     ),
     "list": LazyCommand("perdure_cli.commands.list_:list_", "List records."),
     "show": LazyCommand("perdure_cli.commands.show:show", "Show one record."),
+    "seal": LazyCommand("perdure_cli.commands.seal:seal", "Seal what waits, with no network."),
     "sync": LazyCommand("perdure_cli.commands.sync:sync", "Seal, anchor, and bring the evidence home."),
     "courier": LazyCommand(
         "perdure_cli.commands.courier:courier", "Carry checkpoints and evidence on sticks."

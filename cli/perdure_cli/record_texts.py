@@ -6,6 +6,7 @@ from perdure_anchor.timestamp import format_seconds
 
 if TYPE_CHECKING:
     from perdure_node.listing import RecordSummary
+    from perdure_node.sealing import Sealed
 
 
 def summary_members(record: "RecordSummary") -> dict[str, object]:
@@ -31,6 +32,23 @@ def summary_line(record: "RecordSummary") -> str:
         return f"{begin}{record.leaf_hash.hex()[:16]}  (erased; this is the leaf hash)"
     kind = f" ({record.document_type})" if record.document_type else ""
     return f"{begin}{record.document_sha256.hex()[:16]}  {record.document_name or '(no name)'}{kind}"
+
+
+def sealed_line(sealed: "Sealed") -> str:
+    """What a seal did."""
+    return f"sealed {plural(sealed.size - sealed.previous_size, 'record')}, the log has {sealed.size}"
+
+
+def sealed_members(sealed: "Sealed | None") -> dict[str, object] | None:
+    """What a seal did as JSON; null for nothing."""
+    if sealed is None:
+        return None
+    return {
+        "size": sealed.size,
+        "previous_size": sealed.previous_size,
+        "root": sealed.root.hex(),
+        "sealed_at": time_text(sealed.sealed_at),
+    }
 
 
 def time_text(seconds: int | None) -> str | None:

@@ -16,6 +16,7 @@ TOPICS: Final = (
     "getting-started",
     "passphrases",
     "import",
+    "sealing",
     "evidence",
     "exit-codes",
     "configuration",

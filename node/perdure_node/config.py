@@ -5,7 +5,6 @@ keyboard must not leave a slot shown that should have been hidden. Changing one 
 comments included.
 """
 
-import difflib
 import json
 import re
 import tomllib
@@ -18,6 +17,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.record import SLOTS
 
 from perdure_node.errors import SettingsError
+from perdure_node.seal_policy import DEFAULT_POLICY, SealPolicy, parse_seal_policy
 
 DEFAULT_WAIT: Final = 60.0
 # a day: whoever waits for longer has something to mend
@@ -31,7 +31,7 @@ class VaultConfig:
     """The settings of one vault.
 
     ``other_rpc_urls`` are asked for copies of blocks only; ``recorded_by`` None leaves the slot empty; ``wait`` is in seconds; ``disclose`` and ``hide`` are names of slots, the first
-    may hold ``all``.
+    may hold ``all``; ``seal`` says when waiting records are sealed.
     """
 
     origin: Origin
@@ -41,6 +41,7 @@ class VaultConfig:
     wait: float = DEFAULT_WAIT
     disclose: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
+    seal: SealPolicy = DEFAULT_POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,12 @@ def _seconds(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LONGEST_WAIT:
         return float(value)
     raise SettingsError(f"want seconds from 0 to {_LONGEST_WAIT}")
+
+
+def _seal_policy(value: object) -> SealPolicy:
+    if not isinstance(value, list):
+        raise SettingsError('want a list, such as ["on-sync", "1000 records"]')
+    return parse_seal_policy([_string(text) for text in value])
 
 
 def _disclosed(value: object) -> tuple[str, ...]:
@@ -151,6 +158,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         _number_in,
         _seconds,
     ),
+    "seal": Setting(
+        "When what waits is sealed: on-sync, every so much (1000 records, 12 hours), several of these, or by-hand. What is not sealed "
+        "can still be amended, and is the first to be lost with this disk.",
+        _list_in,
+        _seal_policy,
+    ),
     "disclose": Setting(
         'Slots that evidence shows besides the usual ones, or "all". Whoever gets a file reads them, and can pass it on.',
         _list_in,
@@ -199,6 +212,8 @@ def toml_value(config: VaultConfig, key: str) -> str | float | list[str]:
     value = getattr(config, key)
     if isinstance(value, Origin):
         return value.text
+    if isinstance(value, SealPolicy):
+        return list(value.texts)
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, float):
@@ -250,6 +265,9 @@ def _checked(key: str, value: object) -> Any:
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
+    # imported here, since every command reads the settings and few have a fault in them
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 

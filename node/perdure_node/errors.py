@@ -106,6 +106,22 @@ class DocumentUnreadable(ConfigError):
     """The document's file cannot be read."""
 
 
+class FileUnsettled(Unfinished):
+    """A file in a watched folder is not whole yet, as far as can be seen: it is looked at again."""
+
+
+class DetailsRefused(ConfigError):
+    """The file of details beside a document cannot be used."""
+
+
+class FolderUnreadable(ConfigError):
+    """A folder that should be watched is not there, or cannot be read."""
+
+
+class CannotPutAway(VaultError):
+    """A file that is recorded cannot be moved to where it should be."""
+
+
 class UnknownImportFormat(ConfigError):
     """The file is no list that can be imported."""
 

@@ -168,6 +168,12 @@ def is_recorded(database: Database, document: bytes) -> bool:
     return found is not None
 
 
+def is_decided_on(database: Database, document: bytes) -> bool:
+    """Whether a document (by its look-up digest) has a record, also one that was withdrawn, but not one of an unfinished import."""
+    condition = f"WHERE record.document = ? AND (record.words IS NULL OR {FINISHED}) LIMIT 1"
+    return _first(database, condition, document) is not None
+
+
 def already_recorded() -> AlreadyRecorded:
     """The error for a document that is recorded in other words."""
     return AlreadyRecorded(

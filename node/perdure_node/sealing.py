@@ -18,8 +18,10 @@ from perdure_node.errors import VaultBusy, VaultDamaged
 from perdure_node.keyring import KeyRing
 from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.queue_state import read_queue, waiting_records
 from perdure_node.reconciliation import check_reconciled
 from perdure_node.records import open_record, record_by_sequence
+from perdure_node.seal_policy import Due, Occasion
 from perdure_node.site_log import (
     StoredCheckpoint,
     newest_checkpoint,
@@ -68,6 +70,15 @@ def seal(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = NO_PROG
         return seal_locked(vault, keys, clock, progress)
 
 
+def seal_if_due(
+    vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = NO_PROGRESS
+) -> tuple[Due | None, Sealed | None]:
+    """Seal what waits if the site's policy says so without a sync, and why; raises as `seal`."""
+    with sealer_lock(vault.folder, clock):
+        due = read_queue(vault.database).due(vault.config.seal, clock, Occasion.ALONE)
+        return due, None if due is None else seal_locked(vault, keys, clock, progress)
+
+
 def seal_locked(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = NO_PROGRESS) -> Sealed | None:
     """As `seal`, for whoever holds the sealer's lock."""
     for _ in range(_ATTEMPTS):
@@ -78,6 +89,8 @@ def seal_locked(vault: Vault, keys: KeyRing, clock: Clock, progress: Progress = 
         batch = _batch(vault, progress)
         checkpoint = Checkpoint(vault.origin.site, batch.size, batch.root, int(clock.now()))
         stored = _signed(vault, checkpoint, key, _slot_digests(vault, batch.last, keys))
+        if batch.size - batch.previous_size > _PAGE:
+            progress.stage("store", None)
         if _store(vault.database, batch, stored):
             return Sealed(batch.previous_size, batch.size, batch.root, checkpoint.sealed_at)
     raise VaultBusy("records were withdrawn again and again while they were sealed")
@@ -88,7 +101,7 @@ def _batch(vault: Vault, progress: Progress) -> _Batch:
     database = vault.database
     previous_size = size = _checked_size(vault)
     change = database.number("SELECT count FROM queue_change")
-    progress.stage("seal", database.number("SELECT count(*) FROM queue"), "records")
+    progress.stage("seal", waiting_records(database), "records")
     tiles: dict[tuple[int, int], bytes] = {}
 
     def read(level: int, index: int) -> bytes:

@@ -7,14 +7,17 @@ from pathlib import Path
 from perdure_anchor.checkpoint import Origin
 
 from perdure_node.clock import Clock, system_clock
+from perdure_node.clock_doubts import ClockNote, Doubt, clock_doubts, clock_notes, count_clock_notes
 from perdure_node.courier.out import RegistryView, bundles_out, registry_view
 from perdure_node.courier.outlook import Outlook, outlook
 from perdure_node.data_keys import has_recovery_key
 from perdure_node.database import Database
 from perdure_node.known_blocks import KnownBlock, newest_known_block
+from perdure_node.queue_state import read_queue
 from perdure_node.reconciliation import Reconciliation, open_reconciliation
 from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import RelayTransaction, open_transaction
+from perdure_node.seal_policy import Due, Occasion, SealPolicy, due_at
 from perdure_node.site_keys import (
     RegistryKeys,
     StoredRotation,
@@ -23,6 +26,9 @@ from perdure_node.site_keys import (
 )
 from perdure_node.vault import Vault
 
+# the newest notes on the clock that are told of; there may be more
+MOST_NOTES = 10
+
 
 class NextStep(enum.Enum):
     """What the site's owner may do next."""
@@ -30,10 +36,14 @@ class NextStep(enum.Enum):
     ADD = "record a document: `perdure add FILE`"
     IMPORT_AGAIN = "go on with the import that was broken off: run the same `perdure import` again"
     COMPARE = "compare the log with the registry: `perdure sync`, or `perdure courier pack` and `receive`"
+    SEAL = "seal what waits: `perdure seal`"
     SYNC = "seal and anchor: `perdure sync`"
     PACK = "seal and send: `perdure courier pack`, or with a network `perdure sync`"
     AWAIT = "a courier is under way: `perdure courier receive` what it brings back"
     PACK_AGAIN = "what is out is overdue: `perdure courier pack` once more"
+    ANCHOR = "anchor what is sealed: `perdure sync`"
+    SEND = "send what is sealed: `perdure courier pack`, or with a network `perdure sync`"
+    WAIT = "record more: a seal is not due yet; `perdure seal` seals all the same"
     SYNC_AGAIN = "bring the evidence home: `perdure sync`"
     SYNC_ROTATION = "let the registry hear of the new key: `perdure sync`, or `perdure courier pack`"
     PROVE = "everything is anchored: `perdure prove FILE` gives evidence"
@@ -51,6 +61,9 @@ class Status:
     ``time_runs_open`` counts anchors whose time is, so far, one proposer's word. ``waiting_since`` is when the key of the oldest
     waiting record was made, some minutes before it at most. ``unfinished_imports`` counts lists that were broken off. ``rotations`` of
     the site's key are on their way to the registry, which has ``registry_keys`` as last known.
+    waiting record was made, some minutes before it at most. ``seal_due`` says why what waits should be sealed now, without a sync;
+    ``seal_due_at`` when it will be, if nothing is recorded until then. Of ``unanchored_checkpoints`` the newest one is enough.
+    ``clock_doubts`` speak against the clock now, ``clock_notes`` did before, the newest first. ``unfinished_imports`` counts lists that were broken off.
     """
 
     origin: Origin
@@ -61,6 +74,10 @@ class Status:
     withdrawn: int
     erased: int
     waiting_since: int | None
+    seal_policy: SealPolicy
+    seal_due: Due | None
+    seal_due_at: int | None
+    unanchored_checkpoints: int
     open_transaction: RelayTransaction | None
     time_runs_open: int
     unfinished_imports: int
@@ -69,6 +86,9 @@ class Status:
     rotations: tuple[StoredRotation, ...]
     registry_keys: RegistryKeys | None
     has_recovery_key: bool
+    clock_doubts: tuple[Doubt, ...]
+    clock_notes: tuple[ClockNote, ...]
+    clock_note_count: int
     is_writable: bool
     reconciliation: Reconciliation | None
     registry: RegistryView | None
@@ -88,13 +108,23 @@ class Status:
             return NextStep.IMPORT_AGAIN
         if self.reconciliation is not None:
             return NextStep.COMPARE
-        if self.waiting:
-            has_couriers = self.courier.out or self.registry is not None
+        if self.seal_due or (self.waiting and self.seal_policy.by_hand):
+            return NextStep.SEAL
+        return self._step_of_the_log()
+
+    def _step_of_the_log(self) -> NextStep:
+        """What to do with what waits for a sync, with what is sealed, and with what is anchored."""
+        has_couriers = self.courier.out or self.registry is not None
+        if self.waiting and self.seal_policy.on_sync:
             return NextStep.PACK if has_couriers else NextStep.SYNC
         if self.sealed and self.courier.out:
             return NextStep.PACK_AGAIN if self.courier.is_due else NextStep.AWAIT
         if self.rotations and not self.sealed:
             return NextStep.SYNC_ROTATION
+        if self.sealed and self.open_transaction is None:
+            return NextStep.SEND if has_couriers else NextStep.ANCHOR
+        if self.waiting and not (self.sealed or self.time_runs_open):
+            return NextStep.WAIT
         if self.sealed or self.time_runs_open:
             return NextStep.SYNC_AGAIN
         return NextStep.PROVE if self.anchored else NextStep.ADD
@@ -102,19 +132,23 @@ class Status:
 
 def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa: B008  # functions, no time yet
     """How the vault stands."""
-    database = vault.database
+    database, policy = vault.database, vault.config.seal
+    queue = read_queue(database)
     log_size, anchored = vault.log_size, anchored_size(database)
-    waiting = database.number("SELECT count(*) FROM queue")
     view = registry_view(database)
     return Status(
         origin=vault.origin,
         folder=vault.folder,
-        waiting=waiting,
+        waiting=queue.waiting,
         sealed=log_size - anchored,
         anchored=anchored,
         withdrawn=database.number("SELECT count(*) FROM change WHERE kind IN ('amended', 'withdrawn')"),
         erased=database.number("SELECT count(*) FROM erased"),
-        waiting_since=_waiting_since(database),
+        waiting_since=queue.oldest_since,
+        seal_policy=policy,
+        seal_due=queue.due(policy, clock, Occasion.ALONE),
+        seal_due_at=due_at(policy, queue.counted_from),
+        unanchored_checkpoints=database.number("SELECT count(*) FROM checkpoint WHERE size > ?", anchored),
         open_transaction=_awaited_transaction(database, anchored),
         time_runs_open=database.number("SELECT count(*) FROM anchor WHERE time_run_open"),
         unfinished_imports=database.number("SELECT count(*) FROM import_run WHERE finished_at IS NULL"),
@@ -123,13 +157,16 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         rotations=tuple(stored_rotations_under_way(database)),
         registry_keys=last_known_keys(database),
         has_recovery_key=has_recovery_key(vault.database),
+        clock_doubts=tuple(clock_doubts(database, clock)),
+        clock_notes=tuple(clock_notes(database, MOST_NOTES)),
+        clock_note_count=count_clock_notes(database),
         is_writable=database.is_writable,
         reconciliation=open_reconciliation(database),
         registry=view,
         courier=outlook(
             bundles_out(database),
             view,
-            recorded=log_size + waiting,
+            recorded=log_size + queue.waiting,
             log_size=log_size,
             anchored=anchored,
             now=int(clock.now()),
@@ -142,14 +179,6 @@ def _awaited_transaction(database: Database, anchored: int) -> RelayTransaction 
     if transaction is None or (transaction.size is not None and transaction.size <= anchored):
         return None
     return transaction
-
-
-def _waiting_since(database: Database) -> int | None:
-    return _time(
-        database,
-        "SELECT made_at FROM queue JOIN content ON content.sequence = queue.sequence "
-        "JOIN data_key ON data_key.number = content.data_key ORDER BY queue.sequence LIMIT 1",
-    )
 
 
 def _time(database: Database, sql: str) -> int | None:

@@ -24,6 +24,7 @@ from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
 from perdure_node.nudging import Nudge
 from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.queue_state import waiting_records
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
 from perdure_node.records import anchored_size
 from perdure_node.registry_keys import bring_rotations, learn_site_keys, submit_signed
@@ -33,6 +34,7 @@ from perdure_node.sealing import Sealed, seal_locked
 from perdure_node.site_keys import RegistryKeys, last_known_keys, rotations_under_way
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
 from perdure_node.submission import check_head, close_ended_transaction, settle_open_transaction, submit
+from perdure_node.sync_plan import seals_at_sync
 from perdure_node.vault import Vault
 from perdure_node.vault_anchors import VaultAnchors, complete_time_runs
 from perdure_node.waiting import Waiting, wait_for
@@ -48,12 +50,14 @@ class SyncResult:
 
     ``registry_keys`` is what the registry says of the site's keys, ``rotated`` the keys that it was told of, ``forgotten`` those
     whose private halves are not needed any more, and were destroyed.
+    ``waiting`` counts the records that it left unsealed, as the policy or whoever called it wanted.
     """
 
     sealed: Sealed | None
     anchored: tuple[StoredAnchor, ...]
     time_runs_open: int
     known_block: KnownBlock
+    waiting: int
     registry_keys: RegistryKeys
     rotated: tuple[Address, ...] = ()
     forgotten: tuple[Address, ...] = ()
@@ -66,9 +70,12 @@ def sync(
     *,
     clock: Clock,
     wait: float = DEFAULT_WAIT,
+    sealing: bool | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> SyncResult:
     """Everything that there is to do; ``wait`` in seconds bounds all waiting for the chain together.
+
+    ``sealing``: whether to seal what waits; None: as the site's policy says.
 
     Whatever it raises, nothing is lost, and the next sync goes on: `VaultBusy`, `WrongChain`, `WithoutContracts`, `RivalLog`, what
     `submit` and `capture` raise, and what the chain client raises.
@@ -77,7 +84,8 @@ def sync(
         chain.check()
         known_block = _refreshed(vault, chain)
         _reconcile(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
-        sealed = seal_locked(vault, keys, clock, progress)
+        wanted = seals_at_sync(vault, clock) if sealing is None else sealing
+        sealed = seal_locked(vault, keys, clock, progress) if wanted else None
         waiting = wait_for(clock, wait, progress)
         to_rotate = rotations_under_way(vault.database)
         learn_site_keys(vault, chain, clock)
@@ -92,8 +100,16 @@ def sync(
         registry_keys = _known_keys(vault)
         rotated = _heard_of(to_rotate, registry_keys)
         _remember(vault, clock)
+        left = waiting_records(vault.database)
     return SyncResult(
-        sealed, tuple(anchored), time_runs_open, known_block, registry_keys, tuple(rotated), tuple(forgotten)
+        sealed,
+        tuple(anchored),
+        time_runs_open,
+        known_block,
+        left,
+        registry_keys,
+        tuple(rotated),
+        tuple(forgotten),
     )
 
 

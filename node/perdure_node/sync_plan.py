@@ -4,21 +4,25 @@ from dataclasses import dataclass
 
 from perdure_anchor.hashes import Hash32, checksum_address
 
+from perdure_node.clock import Clock
+from perdure_node.queue_state import read_queue, waiting_records
 from perdure_node.records import anchored_size
 from perdure_node.relay_transactions import open_transaction
+from perdure_node.seal_policy import Occasion
 from perdure_node.site_keys import rotations_under_way
 from perdure_node.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPlan:
-    """``to_seal`` records wait; the log would then have ``size``, and ``to_anchor`` of its records no anchor at home.
+    """``to_seal`` records would be sealed, ``to_leave`` go on waiting; then ``to_anchor`` of the log's ``size`` have no anchor at home.
 
     ``open_transaction`` is followed to its end first; ``relay`` is the account that would send.
     ``rotations`` of the site's key would be brought to the registry before the checkpoint.
     """
 
     to_seal: int
+    to_leave: int
     size: int
     to_anchor: int
     open_transaction: Hash32 | None
@@ -26,13 +30,20 @@ class SyncPlan:
     rotations: int = 0
 
 
-def plan_sync(vault: Vault) -> SyncPlan:
-    """What waits for the next sync; reads the vault only."""
-    waiting = vault.database.number("SELECT count(*) FROM queue")
-    size = vault.log_size + waiting
+def seals_at_sync(vault: Vault, clock: Clock) -> bool:
+    """Whether the site's policy has a sync seal what waits now."""
+    return read_queue(vault.database).due(vault.config.seal, clock, Occasion.SYNC) is not None
+
+
+def plan_sync(vault: Vault, clock: Clock, sealing: bool | None = None) -> SyncPlan:
+    """What waits for the next sync, called with the same ``sealing``; reads the vault only."""
+    waiting = waiting_records(vault.database)
+    to_seal = waiting if (seals_at_sync(vault, clock) if sealing is None else sealing) else 0
+    size = vault.log_size + to_seal
     transaction = open_transaction(vault.database)
     return SyncPlan(
-        to_seal=waiting,
+        to_seal=to_seal,
+        to_leave=waiting - to_seal,
         size=size,
         to_anchor=size - anchored_size(vault.database),
         open_transaction=None if transaction is None else transaction.hash,

@@ -60,6 +60,7 @@ def test_every_setting_says_where_it_comes_from(file: Path, run_json: RunJson) -
         "other_rpc_urls": ([], "default"),
         "recorded_by": ("", "default"),
         "wait": (5, "file"),
+        "seal": (["on-sync"], "default"),
         "disclose": ([], "default"),
         "hide": ([], "default"),
         "trust_files": (os.environ["PERDURE_CONFIG_DIR"] + "/trust", "environment"),

@@ -82,7 +82,8 @@ def test_the_commands_and_options_that_topics_name_exist(topic: str, words: list
     context = click.Context(cli)
     for word in words:
         if word.startswith("-") and word != "-":
-            assert word in {flag for parameter in command.get_params(context) for flag in parameter.opts}
+            given = command.get_params(context)
+            assert word in {flag for each in given for flag in (*each.opts, *each.secondary_opts)}
         elif isinstance(command, click.Group):
             inner = command.get_command(context, word)
             assert inner is not None, f"{topic}: {' '.join(words)}"

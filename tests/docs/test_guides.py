@@ -42,7 +42,8 @@ def messages(guide: str) -> list[str]:
 def test_the_site_s_commands_run(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk")
     (desk.folder / "letters").mkdir()
-    for name in ("contract.pdf", "letters/one.txt", "letters/two.txt"):
+    (desk.folder / "scans").mkdir()
+    for name in ("contract.pdf", "letters/one.txt", "letters/two.txt", "scans/one.pdf"):
         desk.write(name, f"{name}, or so\n")
     desk.write("register.csv", "document_sha256,document_name\n" + "ab" * 32 + ",letter.txt\n")
     with running_devnet(desk.folder / "chain"):

@@ -21,7 +21,7 @@ from perdure_anchor.verdict import Grade
 from perdure_node import importing, migrations
 from perdure_node.changes import erase, withdraw
 from perdure_node.clock import system_clock
-from perdure_node.clock_doubts import clock_doubt
+from perdure_node.clock_doubts import clock_doubts
 from perdure_node.errors import (
     IdentityUnreadable,
     LookupKeyMissing,
@@ -482,16 +482,18 @@ def at(seconds: float) -> Any:
 
 def test_a_clock_that_jumps_back_is_doubted_and_changes_no_order(offline_vault: Vault) -> None:
     add_numbers(offline_vault, 1, clock=at(1000))
-    assert clock_doubt(offline_vault.database, at(999)) is None
-    doubt = clock_doubt(offline_vault.database, at(0))
-    assert doubt == "the clock says 2026-01-01T00:00:00Z, but this vault was used at 2026-01-01T00:16:40Z"
+    assert clock_doubts(offline_vault.database, at(999)) == []
+    (doubt,) = clock_doubts(offline_vault.database, at(0))
+    assert (
+        doubt.text == "the clock says 2026-01-01T00:00:00Z, but this vault was used at 2026-01-01T00:16:40Z"
+    )
     add_numbers(offline_vault, 2, clock=at(-5000))
     seal(offline_vault, keys_of(offline_vault), at(-6000))
     add_numbers(offline_vault, 3, clock=at(-7000))
     seal(offline_vault, keys_of(offline_vault), at(2000))
     assert names(offline_vault, State.SEALED) == files(1, 2, 3)
-    assert clock_doubt(offline_vault.database, at(1990)) is not None
-    assert clock_doubt(offline_vault.database, at(1996)) is None
+    assert clock_doubts(offline_vault.database, at(1990))
+    assert not clock_doubts(offline_vault.database, at(1996))
 
 
 def test_a_data_key_serves_a_while_and_no_longer_whatever_the_clock_does(offline_vault: Vault) -> None:

@@ -47,7 +47,12 @@ def courier() -> None:
 @click.option(
     "--stick", "label", metavar="NAME", help="What you call the stick: `perdure status` says where it is."
 )
-@click.option("--no-seal", is_flag=True, help="Pack what is sealed already, and seal nothing.")
+@click.option(
+    "--seal/--no-seal",
+    "sealing",
+    default=None,
+    help="Seal what waits, or seal nothing; by default as the setting seal says.",
+)
 @click.option(
     "--all",
     "everything",
@@ -60,22 +65,20 @@ def courier() -> None:
 def pack(
     folder: Path,
     label: str | None,
-    no_seal: bool,
+    sealing: bool | None,
     everything: bool,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Seal what waits, and write all that a gateway needs to anchor it into one file in FOLDER.
+    """Seal what waits, if the setting seal says so, and write all that a gateway needs to anchor it into one file in FOLDER.
 
     The file holds signed checkpoints, leaf hashes and proofs, and nothing of what was recorded. Pack as often as you like: what
     comes late or twice does no harm.
     """
     with open_site(vault_folder) as vault:
         keys = key_ring(vault, passphrase_file)
-        file = pack_stick(
-            vault, keys, folder, label, seals=not no_seal, everything=everything, as_json=as_json
-        )
+        file = pack_stick(vault, keys, folder, label, sealing=sealing, everything=everything, as_json=as_json)
     if not as_json:
         tell_next(f"take it to the gateway: perdure courier deliver {file.name}")
 

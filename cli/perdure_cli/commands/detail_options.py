@@ -30,6 +30,13 @@ _OPTIONS = (
 )
 
 
+def common_detail_options(command: F) -> F:
+    """As `detail_options`, for what is said of many documents alike."""
+    for option in reversed(_OPTIONS[:-1]):
+        command = option(command)
+    return command
+
+
 def detail_options(command: F) -> F:
     """Give a command the options; it gets them as ``**said``, for `details_of`."""
     for option in reversed(_OPTIONS):
@@ -43,7 +50,7 @@ def details_of(
     signed_at: str | None,
     recorded_by: str | None,
     extras: tuple[str, ...],
-    supersedes: str | None,
+    supersedes: str | None = None,
 ) -> Details:
     """What the options say; raises `IntakeError` or `click.UsageError`."""
     return Details(

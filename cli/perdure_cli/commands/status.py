@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
+from perdure_node.seal_policy import DEFAULT_POLICY, Due
 from perdure_node.status import Status, read_status
 
 from perdure_cli.courier_texts import outlook_members, print_outlook
@@ -12,6 +13,11 @@ from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.record_texts import plural, time_text
 from perdure_cli.site import open_site
 from perdure_cli.site_key_texts import concerns, registry_members, rotation_members, rotation_text
+
+_NOTES_SHOWN = 3
+_DUE_TEXTS = {
+    Due.CLOCK: ", since the clock was put back and nobody knows for how long the records have waited"
+}
 
 
 @click.command(short_help="Say what waits, what is anchored, what to do.")
@@ -30,9 +36,24 @@ def status(vault_folder: Path | None, as_json: bool) -> None:
 
 def _print_status(found: Status) -> None:
     print_line(f"{found.origin.text}, vault {found.folder}", style="bold")
+    _print_records(found)
+    _print_chain(found)
+    if not found.has_recovery_key:
+        print_row("recovery key", "none: who loses the passphrase loses what the records say")
+    _print_clock(found)
+    if not found.is_writable:
+        print_row("read only", "nothing can be recorded here")
+
+
+def _print_records(found: Status) -> None:
+    """How far the records have come."""
     oldest = f", the oldest since {time_text(found.waiting_since)}" if found.waiting_since else ""
     print_row("waiting", f"{plural(found.waiting, 'record')}{oldest}")
-    print_row("sealed", f"{plural(found.sealed, 'record')}, not anchored yet")
+    if text := _policy_text(found):
+        print_row("seal", text)
+    unsent = found.unanchored_checkpoints
+    several = f"; of {unsent} checkpoints the newest is enough" if unsent > 1 else ""
+    print_row("sealed", f"{plural(found.sealed, 'record')}, not anchored yet{several}")
     print_row("anchored", f"{plural(found.anchored, 'record')}, evidence at home")
     if found.withdrawn:
         print_row("withdrawn", f"{plural(found.withdrawn, 'record')}, those that were amended included")
@@ -41,6 +62,10 @@ def _print_status(found: Status) -> None:
     if found.unfinished_imports:
         lists = plural(found.unfinished_imports, "list")
         print_row("imports", f"{lists} not finished: import again to go on, or `perdure import --abandon`")
+
+
+def _print_chain(found: Status) -> None:
+    """What is under way, and what the chain was seen to say."""
     if found.time_runs_open:
         print_row("time", f"by one proposer's word so far for {plural(found.time_runs_open, 'anchor')}")
     if found.open_transaction is not None:
@@ -59,10 +84,31 @@ def _print_status(found: Status) -> None:
             "seals nothing",
             f"it was {due.reason.value} on {time_text(due.since)}: compare it with the registry",
         )
-    if not found.has_recovery_key:
-        print_row("recovery key", "none: who loses the passphrase loses what the records say")
-    if not found.is_writable:
-        print_row("read only", "nothing can be recorded here")
+
+
+def _policy_text(found: Status) -> str | None:
+    """When what waits is sealed; None where the default says it, which needs no line."""
+    policy = found.seal_policy
+    if policy == DEFAULT_POLICY:
+        return None
+    if policy.by_hand:
+        return "by hand: `perdure seal`"
+    text = " or ".join(policy.texts)
+    if found.seal_due is not None:
+        return f"{text}: due now{_DUE_TEXTS.get(found.seal_due, '')}"
+    return text if found.seal_due_at is None else f"{text}: due at {time_text(found.seal_due_at)} or before"
+
+
+def _print_clock(found: Status) -> None:
+    """What is wrong with the clock, and what was."""
+    for doubt in found.clock_doubts:
+        print_row("clock", doubt.text)
+    for note in found.clock_notes[:_NOTES_SHOWN]:
+        again = f" ({note.times} times, the last at {time_text(note.last_said)})" if note.times > 1 else ""
+        print_row("clock noted", f"after {plural(note.sequence, 'record')}: {note.doubt.text}{again}")
+    more = found.clock_note_count - _NOTES_SHOWN
+    if more > 0:
+        print_row("", f"and {plural(more, 'note')} before; the records' order does not depend on the clock")
 
 
 def _print_keys(found: Status) -> None:
@@ -86,7 +132,27 @@ def _members(found: Status) -> dict[str, object]:
         "withdrawn": found.withdrawn,
         "erased": found.erased,
         "waiting_since": time_text(found.waiting_since),
+        "seal": list(found.seal_policy.texts),
+        "seal_due": None if found.seal_due is None else found.seal_due.value,
+        "seal_due_at": time_text(found.seal_due_at),
+        "unanchored_checkpoints": found.unanchored_checkpoints,
         "unfinished_imports": found.unfinished_imports,
+        "clock_doubts": [
+            {"kind": doubt.kind.value, "expected": time_text(doubt.expected), "said": time_text(doubt.said)}
+            for doubt in found.clock_doubts
+        ],
+        "clock_notes": [
+            {
+                "kind": note.doubt.kind.value,
+                "after_records": note.sequence,
+                "expected": time_text(note.doubt.expected),
+                "said": time_text(note.doubt.said),
+                "times": note.times,
+                "last_said": time_text(note.last_said),
+            }
+            for note in found.clock_notes
+        ],
+        "clock_note_count": found.clock_note_count,
         "has_recovery_key": found.has_recovery_key,
         "writable": found.is_writable,
         "time_runs_open": found.time_runs_open,

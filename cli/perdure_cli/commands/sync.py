@@ -13,12 +13,13 @@ from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
-from perdure_cli.record_texts import plural, time_text
+from perdure_cli.record_texts import plural, sealed_line, sealed_members, time_text
 from perdure_cli.site import key_ring, open_site
 from perdure_cli.site_key_texts import concerns, registry_members
 
 if TYPE_CHECKING:
     from perdure_node.sync import SyncResult
+    from perdure_node.sync_plan import SyncPlan
     from perdure_node.vault import Vault
 
 
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     "--dry-run", is_flag=True, help="Say what would be sealed and leave this machine; nothing is done."
 )
 @click.option(
+    "--seal/--no-seal",
+    "sealing",
+    default=None,
+    help="Seal what waits, or seal nothing; by default as the setting seal says.",
+)
+@click.option(
     "--rpc", "rpc_url", metavar="URL", help="Ask this endpoint, not the one in the vault's config.toml."
 )
 @passphrase_option
@@ -41,12 +48,13 @@ if TYPE_CHECKING:
 def sync(
     wait: float | None,
     dry_run: bool,
+    sealing: bool | None,
     rpc_url: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Seal what waits, submit the checkpoint, wait until it is final, and bring the evidence home.
+    """Seal what waits, if the setting seal says so, submit the newest checkpoint, wait until it is final, and bring the evidence home.
 
     Whatever stops it, nothing is lost: the next `perdure sync` goes on. What leaves this machine says nothing of what was recorded:
     --dry-run shows it.
@@ -57,22 +65,25 @@ def sync(
     clock = system_clock()
     with open_site(vault_folder) as vault:
         if dry_run:
-            _print_plan(vault, rpc_url, as_json)
+            _print_plan(vault, plan_sync(vault, clock, sealing), rpc_url, as_json)
             return
-        warn_of_clock(vault, clock)
+        told = warn_of_clock(vault, clock)
         patience = vault.config.wait if wait is None else wait
         keys = key_ring(vault, passphrase_file)
         with connect(vault, rpc_url=rpc_url, wait=patience) as chain, TerminalProgress() as progress:
-            result = sync_vault(vault, chain, keys, clock=clock, wait=patience, progress=progress)
+            result = sync_vault(
+                vault, chain, keys, clock=clock, wait=patience, sealing=sealing, progress=progress
+            )
+        # by now the chain's time is known
+        warn_of_clock(vault, clock, told)
     if as_json:
         print_json(_members(result))
     else:
         _print_result(result)
 
 
-def _print_plan(vault: "Vault", rpc_url: str | None, as_json: bool) -> None:
+def _print_plan(vault: "Vault", plan: "SyncPlan", rpc_url: str | None, as_json: bool) -> None:
     """What a sync would seal and send: read from the vault; the chain is not asked."""
-    plan = plan_sync(vault)
     endpoint = str(parse_endpoint(rpc_url or vault.config.rpc_url))
     if as_json:
         print_json(
@@ -85,14 +96,21 @@ def _print_plan(vault: "Vault", rpc_url: str | None, as_json: bool) -> None:
                 "to_anchor": plan.to_anchor,
                 "open_transaction": None if plan.open_transaction is None else to_hex(plan.open_transaction),
                 "rotations": plan.rotations,
+                "to_leave": plan.to_leave,
             }
         )
         return
+    if plan.to_leave:
+        print_line(
+            f"would leave {plural(plan.to_leave, 'record')} waiting, as the setting seal or --no-seal says"
+        )
     if not plan.to_seal and not plan.to_anchor and not plan.rotations and plan.open_transaction is None:
-        print_line("nothing waits: would only ask for the newest block")
+        nothing = "nothing is sealed" if plan.to_leave else "nothing waits"
+        print_line(f"{nothing}: would only ask for the newest block")
         print_row("to", endpoint)
         return
-    print_line(f"would seal {plural(plan.to_seal, 'record')}; the log would have {plan.size}")
+    if plan.to_seal:
+        print_line(f"would seal {plural(plan.to_seal, 'record')}; the log would have {plan.size}")
     if plan.open_transaction is not None:
         print_line(f"would first follow transaction {to_hex(plan.open_transaction)} to its end")
     if plan.rotations:
@@ -113,8 +131,7 @@ def _print_plan(vault: "Vault", rpc_url: str | None, as_json: bool) -> None:
 
 def _print_result(result: "SyncResult") -> None:
     if result.sealed is not None:
-        added = result.sealed.size - result.sealed.previous_size
-        print_line(f"sealed {plural(added, 'record')}, the log has {result.sealed.size}")
+        print_line(sealed_line(result.sealed))
     for key in result.rotated:
         print_line(f"the registry knows the key {checksum_address(key)} now")
     for anchored in result.anchored:
@@ -127,7 +144,10 @@ def _print_result(result: "SyncResult") -> None:
     for concern in concerns(result.registry_keys):
         tell_warning(concern)
     if result.sealed is None and not result.anchored and not result.rotated:
-        print_line("nothing waits")
+        print_line("nothing is sealed that is not anchored" if result.waiting else "nothing waits")
+    if result.waiting:
+        goes = "goes" if result.waiting == 1 else "go"
+        print_line(f"{plural(result.waiting, 'record')} not sealed yet, and {goes} on waiting")
     if result.time_runs_open:
         print_line("the time is one proposer's word so far: more blocks are needed for several")
         tell_next("perdure sync, in a while")
@@ -136,17 +156,9 @@ def _print_result(result: "SyncResult") -> None:
 
 
 def _members(result: "SyncResult") -> dict[str, object]:
-    sealed = result.sealed
     return {
         "ok": True,
-        "sealed": None
-        if sealed is None
-        else {
-            "size": sealed.size,
-            "previous_size": sealed.previous_size,
-            "root": sealed.root.hex(),
-            "sealed_at": time_text(sealed.sealed_at),
-        },
+        "sealed": sealed_members(result.sealed),
         "anchored": [
             {
                 "size": anchored.size,
@@ -161,4 +173,5 @@ def _members(result: "SyncResult") -> dict[str, object]:
         "rotated": [checksum_address(key) for key in result.rotated],
         "forgotten": [checksum_address(key) for key in result.forgotten],
         "registry_keys": registry_members(result.registry_keys),
+        "waiting": result.waiting,
     }

@@ -24,19 +24,24 @@ def pack_stick(
     folder: Path,
     label: str | None,
     *,
-    seals: bool = True,
+    sealing: bool | None = None,
     everything: bool = False,
     as_json: bool = False,
 ) -> Path:
-    """Seal what waits, if it may be, and write a bundle into the folder; returns its file."""
+    """Seal what waits, if it may be, and write a bundle into the folder; returns its file.
+
+    ``sealing`` None does as the site's policy says for a sync.
+    """
     from perdure_node.courier.packing import pack
     from perdure_node.reconciliation import open_reconciliation
     from perdure_node.sealing import seal
+    from perdure_node.sync_plan import seals_at_sync
 
     clock = system_clock()
     due = open_reconciliation(vault.database)
     with TerminalProgress() as progress:
-        sealed = seal(vault, keys, clock, progress) if seals and due is None else None
+        seals = due is None and (seals_at_sync(vault, clock) if sealing is None else sealing)
+        sealed = seal(vault, keys, clock, progress) if seals else None
         packed = pack(vault, label, clock=clock, randomness=os.urandom, leaves_from=0 if everything else None)
         file = write_to(folder, packed.head, packed.pieces)
     if due is not None:

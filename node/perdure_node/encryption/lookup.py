@@ -40,6 +40,10 @@ class LookupKey:
         """What the vault knows of an imported list, so that an import that was broken off is known again."""
         return self._digest(content, b"list")
 
+    def of_watched(self, content: bytes) -> bytes:
+        """What the vault knows of a watched folder, or of a file in it, so that it is known again."""
+        return self._digest(content, b"watched")
+
     def check_value(self) -> bytes:
         """What tells this key from another one, and nothing else."""
         return self._digest(b"", b"check")

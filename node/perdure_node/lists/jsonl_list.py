@@ -22,9 +22,9 @@ _SLOTS = (*PLAIN_SLOTS, "signers", "signature", "late", "extra")
 
 @dataclass(frozen=True, slots=True)
 class JsonInterpreter:
-    """Reads lines of JSON; ``folder`` is where files are looked for."""
+    """Reads lines of JSON; ``folder`` is where files are looked for, None where a line may name none."""
 
-    folder: Path
+    folder: Path | None
 
     def slots(self, row: ListRow) -> dict[str, JsonValue]:
         """The slots of a line; raises `ImportRefused`."""
@@ -35,6 +35,8 @@ class JsonInterpreter:
         }
         if file is None:
             return slots
+        if self.folder is None:
+            raise ImportRefused(row.number, "file", "names a document, but these details stand beside theirs")
         if not isinstance(file, str):
             raise ImportRefused(row.number, "file", "want a path as text")
         return with_file(slots, file, row.number, self.folder)

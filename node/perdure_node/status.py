@@ -6,6 +6,7 @@ from pathlib import Path
 
 from perdure_anchor.checkpoint import Origin
 
+from perdure_node.backup.history import Remembered, last_backup, records_ever
 from perdure_node.data_keys import has_recovery_key
 from perdure_node.database import Database
 from perdure_node.known_blocks import KnownBlock, newest_known_block
@@ -35,6 +36,7 @@ class Status:
     ``open_transaction`` carries a checkpoint whose anchor is not at home; one that has become pointless is not shown.
     ``time_runs_open`` counts anchors whose time is, so far, one proposer's word. ``waiting_since`` is when the key of the oldest
     waiting record was made, some minutes before it at most. ``unfinished_imports`` counts lists that were broken off.
+    ``records_since_backup`` counts what was added after ``last_backup``.
     """
 
     origin: Origin
@@ -52,6 +54,8 @@ class Status:
     known_block: KnownBlock | None
     has_recovery_key: bool
     is_writable: bool
+    last_backup: Remembered | None
+    records_since_backup: int
 
     @property
     def total(self) -> int:
@@ -76,6 +80,7 @@ def read_status(vault: Vault) -> Status:
     """How the vault stands."""
     database = vault.database
     log_size, anchored = vault.log_size, anchored_size(database)
+    backup = last_backup(database)
     return Status(
         origin=vault.origin,
         folder=vault.folder,
@@ -92,6 +97,8 @@ def read_status(vault: Vault) -> Status:
         known_block=newest_known_block(database),
         has_recovery_key=has_recovery_key(vault.database),
         is_writable=database.is_writable,
+        last_backup=backup,
+        records_since_backup=records_ever(database) - (0 if backup is None else backup.records),
     )
 
 

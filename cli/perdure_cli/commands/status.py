@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import click
+from perdure_node.clock import system_clock
 from perdure_node.status import Status, read_status
 
 from perdure_cli.options import json_option, vault_option
-from perdure_cli.output import print_json, print_line, print_row, tell_next
+from perdure_cli.output import print_json, print_line, print_row, tell_next, tell_warning
 from perdure_cli.record_texts import plural, time_text
 from perdure_cli.site import open_site
+
+_DAYS_WITHOUT_BACKUP = 7
+_DAY = 86_400
 
 
 @click.command(short_help="Say what waits, what is anchored, what to do.")
@@ -22,6 +26,7 @@ def status(vault_folder: Path | None, as_json: bool) -> None:
         print_json(_members(found))
     else:
         _print_status(found)
+        _warn_of_old_backup(found, system_clock().now())
         tell_next(found.next_step.text)
 
 
@@ -50,12 +55,29 @@ def _print_status(found: Status) -> None:
         )
     if not found.has_recovery_key:
         print_row("recovery key", "none: who loses the passphrase loses what the records say")
+    print_row("last backup", _backup_text(found))
     if not found.is_writable:
         print_row("read only", "nothing can be recorded here")
 
 
+def _backup_text(found: Status) -> str:
+    last = found.last_backup
+    if last is None:
+        return "never"
+    since = f", {plural(found.records_since_backup, 'record')} since" if found.records_since_backup else ""
+    return f"{time_text(last.taken_at)} in {last.folder}{since}"
+
+
+def _warn_of_old_backup(found: Status, now: float) -> None:
+    """Whoever makes backups shall notice that they have stopped; whoever never made one sees "never"."""
+    if found.last_backup is not None:
+        days = int(now - found.last_backup.taken_at) // _DAY
+        if days >= _DAYS_WITHOUT_BACKUP:
+            tell_warning(f"the last backup is {days} days old: `perdure backup {found.last_backup.folder}`")
+
+
 def _members(found: Status) -> dict[str, object]:
-    block, transaction = found.known_block, found.open_transaction
+    block, transaction, last = found.known_block, found.open_transaction, found.last_backup
     return {
         "ok": True,
         "site": found.origin.text,
@@ -75,5 +97,8 @@ def _members(found: Status) -> dict[str, object]:
         "open_transaction": None if transaction is None else "0x" + transaction.hash.hex(),
         "last_sync_at": time_text(found.last_sync_at),
         "known_block": None if block is None else block.number,
+        "last_backup_at": None if last is None else time_text(last.taken_at),
+        "last_backup_folder": None if last is None else last.folder,
+        "records_since_backup": found.records_since_backup,
         "next": found.next_step.name.lower(),
     }

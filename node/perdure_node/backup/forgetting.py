@@ -15,6 +15,9 @@ from perdure_node.backup.pack import Pack, PackWriter, read_pages
 from perdure_node.backup.pages import Shelf, pages_of
 from perdure_node.clock import Randomness
 
+# a pack of which less is needed is written anew
+_LEAST_SHARE = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
@@ -26,8 +29,13 @@ class Forgotten:
     unreadable: tuple[PerdureError, ...] = ()
 
 
-def forget(site: SiteFolder, key: BackupKey, keep: int, randomness: Randomness) -> Forgotten:
-    """Keep the newest ``keep`` (at least 1) backups that can be read, and what they need. Raises `VaultStorageFailed`."""
+def forget(
+    site: SiteFolder, key: BackupKey, keep: int, randomness: Randomness, *, thorough: bool = False
+) -> Forgotten:
+    """Keep the newest ``keep`` (at least 1) backups that can be read, and what they need. Raises `VaultStorageFailed`.
+
+    ``thorough`` writes every pack anew that holds a page which they do not need, so that no page of what is forgotten stays.
+    """
     readable, unreadable = _open_all(site, key)
     old = readable[:-keep]
     for each in old:
@@ -36,7 +44,9 @@ def forget(site: SiteFolder, key: BackupKey, keep: int, randomness: Randomness) 
     if unreadable:
         return Forgotten(len(old), 0, freed, tuple(unreadable))
     try:
-        packs, cleared = _clear(site, key, readable[-keep:], randomness)
+        packs, cleared = _clear(
+            site, key, readable[-keep:], randomness, least=1.0 if thorough else _LEAST_SHARE
+        )
     except PerdureError as error:
         return Forgotten(len(old), 0, freed, (error,))
     return Forgotten(len(old), packs, freed + cleared)
@@ -53,16 +63,17 @@ def _open_all(site: SiteFolder, key: BackupKey) -> tuple[list[OpenBackup], list[
 
 
 def _clear(
-    site: SiteFolder, key: BackupKey, kept: list[OpenBackup], randomness: Randomness
+    site: SiteFolder, key: BackupKey, kept: list[OpenBackup], randomness: Randomness, *, least: float
 ) -> tuple[int, int]:
     """Take away packs that are not needed, after what is needed of them was written anew; how many, and the bytes gained."""
     shelf = Shelf(site, key.chunk_key)
+    # what only a pack without a readable index holds cannot be saved, and such a pack is not touched
     needed = _needed(kept, shelf)
     writer = PackWriter(site.path, key.chunk_key, randomness)
     weak = []
     for pack in sorted(shelf.packs, key=lambda each: _share(each, needed), reverse=True):
         # what a better pack holds is not needed here
-        if 2 * _share(pack, needed) >= 1:
+        if _share(pack, needed) >= least:
             needed.difference_update(digest for digest, _ in pack.digests())
         else:
             for digest, page in read_pages(pack, key.chunk_key, needed.__contains__):

@@ -53,11 +53,12 @@ def take_backup(
     *,
     recipients: Sequence[PublicKey] = (),
     keep: int | None = None,
+    thorough: bool = False,
     clock: Clock,
     randomness: Randomness,
     progress: Progress = NO_PROGRESS,
 ) -> Taken:
-    """Back a vault up into a folder, to its own keys and ``recipients``, then forget all but the newest ``keep``.
+    """Back a vault up into a folder, to its own keys and ``recipients``, then forget all but the newest ``keep``, as `forget` does.
 
     ``unlock`` gives the identity's private key, and is called only where the vault has no backup key yet. Raises
     `NotABackupFolder`, `VaultStorageFailed`, `VaultBusy`, and what ``unlock`` raises.
@@ -85,7 +86,7 @@ def take_backup(
             is_anew,
             missing,
             tuple(shelf.damaged),
-            None if keep is None else forget(site, key, keep, randomness),
+            None if keep is None else forget(site, key, keep, randomness, thorough=thorough),
         )
 
 

@@ -21,6 +21,9 @@ from perdure_node.backup.manifest import (
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.encryption.identity import decrypt_identity_file
 
+# a year with its month
+_SHORTEST = 7
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -47,9 +50,10 @@ def find_backups(folder: Path, origin: Origin | None = None) -> Found:
 
 
 def choose_backup(folder: Path, which: str | None = None, origin: Origin | None = None) -> Backup:
-    """The newest backup, or the one of this number, the newest of this time or before, or of a name that begins so.
+    """The newest backup, or the one of this number, or the newest whose time or name begins so.
 
-    ``which`` as a time is the beginning of an RFC 3339 text: ``2026-11-03`` is the newest of that day. Raises `NoSuchBackup`,
+    ``which`` in digits alone is a number; as a time it is the beginning of an RFC 3339 text, a month at least: ``2026-11-03`` is the
+    newest of that day. Raises `NoSuchBackup`,
     `SeveralSites`, `NotABackupFolder`, or the fault of a file that is named and cannot be read.
     """
     found = find_backups(folder, origin)
@@ -72,10 +76,10 @@ def choose_backup(folder: Path, which: str | None = None, origin: Origin | None 
 
 
 def _is_meant(backup: Backup, which: str) -> bool:
-    return (
-        (which.isdecimal() and int(which) == backup.number)
-        or format_seconds(backup.taken_at).startswith(which)
-        or (len(which) >= 6 and backup.path.name.startswith(which))
+    if which.isdecimal():
+        return int(which) == backup.number
+    return len(which) >= _SHORTEST and (
+        format_seconds(backup.taken_at).startswith(which) or backup.path.name.startswith(which)
     )
 
 

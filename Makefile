@@ -16,7 +16,7 @@ COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli 
 	devnet/perdure_devnet node/perdure_node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-chains coverage mutants torture lint bench lock clean
+.PHONY: help demo test test-chains coverage mutants torture lint bench lock dist clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ lock: $(VENV)/.for-developers ## pin the requirements anew, with hashes (needs u
 		--extra devnet --extra qr pyproject.toml requirements/build.in -o requirements/user.txt
 	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header --python-version 3.11 \
 		--extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
+
+dist: $(VENV)/.for-developers ## make dist/, an archive from which a site without a network installs
+	@PYTHONPATH=tests $(BIN)/python -m tools.offline_archive
 
 clean: ## remove the environment and the demo
 	rm -rf $(VENV) demo

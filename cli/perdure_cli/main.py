@@ -53,6 +53,8 @@ COMMANDS: Final = {
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file or a header."
     ),
+    "backup": LazyCommand("perdure_cli.commands.backup:backup", "Back the vault up, and check its backups."),
+    "restore": LazyCommand("perdure_cli.commands.restore:restore", "Make a vault from a backup."),
     "key": LazyCommand(
         "perdure_cli.commands.key:key", "Change the passphrase, the recovery key, and the site's key."
     ),
@@ -75,6 +77,7 @@ _EXTRA_OF_PACKAGE: Final = {
     "eth_utils": "site",
     "eth_abi": "site",
     "httpx": "site",
+    "pyrage": "site",
     "segno": "qr",
 }
 

@@ -17,6 +17,7 @@ from perdure_node.files import PRIVATE_FILE, storage_failures
 SEALER_LOCK_FILE = "sealer.lock"
 DELIVERY_LOCK_FILE = "delivery.lock"
 IMPORT_LOCK_FILE = "import.lock"
+BACKUP_LOCK_FILE = "backup.lock"
 WRITER_LOCK_FILE = "writer.lock"
 TURN_LOCK_FILE = "writer.turn"
 PATIENCE = 5.0
@@ -42,6 +43,13 @@ def delivery_lock(
 ) -> contextlib.AbstractContextManager[None]:
     """Hold a gateway's lock for delivering; raises as `sealer_lock`."""
     return _held(folder / DELIVERY_LOCK_FILE, "is delivering at this gateway", clock, patience)
+
+
+def backup_lock(
+    folder: Path, clock: Clock, *, patience: float = PATIENCE
+) -> contextlib.AbstractContextManager[None]:
+    """Hold the vault's lock for backing it up; raises as `sealer_lock`."""
+    return _held(folder / BACKUP_LOCK_FILE, "is backing this vault up", clock, patience)
 
 
 class WriterLock:

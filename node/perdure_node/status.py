@@ -6,6 +6,7 @@ from pathlib import Path
 
 from perdure_anchor.checkpoint import Origin
 
+from perdure_node.backup.history import Remembered, last_backup, records_ever
 from perdure_node.clock import Clock, system_clock
 from perdure_node.clock_doubts import ClockNote, Doubt, clock_doubts, clock_notes, count_clock_notes
 from perdure_node.courier.out import RegistryView, bundles_out, registry_view
@@ -59,11 +60,11 @@ class Status:
 
     ``open_transaction`` carries a checkpoint whose anchor is not at home; one that has become pointless is not shown.
     ``time_runs_open`` counts anchors whose time is, so far, one proposer's word. ``waiting_since`` is when the key of the oldest
-    waiting record was made, some minutes before it at most. ``unfinished_imports`` counts lists that were broken off. ``rotations`` of
-    the site's key are on their way to the registry, which has ``registry_keys`` as last known.
     waiting record was made, some minutes before it at most. ``seal_due`` says why what waits should be sealed now, without a sync;
     ``seal_due_at`` when it will be, if nothing is recorded until then. Of ``unanchored_checkpoints`` the newest one is enough.
-    ``clock_doubts`` speak against the clock now, ``clock_notes`` did before, the newest first. ``unfinished_imports`` counts lists that were broken off.
+    ``clock_doubts`` speak against the clock now, ``clock_notes`` did before, the newest first. ``unfinished_imports`` counts lists
+    that were broken off. ``rotations`` of the site's key are on their way to the registry, which has ``registry_keys`` as last
+    known. ``records_since_backup`` counts what was added after ``last_backup``.
     """
 
     origin: Origin
@@ -93,6 +94,8 @@ class Status:
     reconciliation: Reconciliation | None
     registry: RegistryView | None
     courier: Outlook
+    last_backup: Remembered | None
+    records_since_backup: int
 
     @property
     def total(self) -> int:
@@ -136,6 +139,7 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
     queue = read_queue(database)
     log_size, anchored = vault.log_size, anchored_size(database)
     view = registry_view(database)
+    backup = last_backup(database)
     return Status(
         origin=vault.origin,
         folder=vault.folder,
@@ -161,6 +165,8 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         clock_notes=tuple(clock_notes(database, MOST_NOTES)),
         clock_note_count=count_clock_notes(database),
         is_writable=database.is_writable,
+        last_backup=backup,
+        records_since_backup=records_ever(database) - (0 if backup is None else backup.records),
         reconciliation=open_reconciliation(database),
         registry=view,
         courier=outlook(

@@ -16,8 +16,9 @@ from tools.keystores import encrypt_key
 from tools.running_devnet import running_devnet
 
 ROOT = Path(__file__).parent.parent.parent
-SITE, AUDITOR, CONSORTIUM = (
-    (ROOT / "docs" / f"guide-{name}.md").read_text("utf-8") for name in ("site", "auditor", "consortium")
+SITE, AUDITOR, CONSORTIUM, BACKUP = (
+    (ROOT / "docs" / f"guide-{name}.md").read_text("utf-8")
+    for name in ("site", "auditor", "consortium", "backup")
 )
 SOURCES = "\n".join(
     path.read_text("utf-8")
@@ -53,6 +54,18 @@ def test_the_site_s_commands_run(tmp_path: Path) -> None:
             desk.write("new.txt", PASSPHRASE)
             desk.run(*words, *typed)
     assert len(commands(SITE)) >= 15
+
+
+def test_the_keeper_s_commands_run(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk")
+    desk.write("contract.pdf", "a contract, or so\n")
+    (desk.folder / "backups").mkdir()
+    with running_devnet(desk.folder / "chain"):
+        desk.run("init", "acme/rotterdam", "--devnet", "chain")
+        desk.run("add", "contract.pdf")
+        told = [desk.run(*words).out for words in commands(BACKUP)]
+    assert len(told) >= 11
+    assert sum("it can be restored" in out for out in told) == 2
 
 
 def second_version(raw: bytes) -> str:
@@ -117,7 +130,9 @@ def test_the_auditor_s_exit_codes() -> None:
     ]
 
 
-@pytest.mark.parametrize("message", [*messages(SITE), *messages(AUDITOR), *messages(CONSORTIUM)])
+@pytest.mark.parametrize(
+    "message", [*messages(SITE), *messages(AUDITOR), *messages(CONSORTIUM), *messages(BACKUP)]
+)
 def test_the_messages_are_ours(message: str) -> None:
     assert len(messages(SITE)) > 15
     assert len(messages(AUDITOR)) > 8

@@ -41,7 +41,8 @@ def erase(
     """Destroy what a record says, and the seed that opens its leaf: SELECTOR as for `perdure show`.
 
     The leaf stays in the log, so the proofs of all other records stay good; nobody can tell any more what it stands for. Out of
-    reach are backups of the vault, evidence that was handed out, and documents. It cannot be undone.
+    reach are evidence that was handed out, documents, and backups that were made before: `perdure backup DIR --keep 1 --thorough`
+    takes it out of a folder of backups, but not out of copies of that folder. It cannot be undone.
     """
     with open_site(vault_folder) as vault:
         record = _the_record(vault, parse_selector(selector))
@@ -58,7 +59,9 @@ def erase(
         print_json({"ok": True, "leaf_hash": record.leaf_hash.hex(), "overwritten": gone})
         return
     print_line(f"erased: leaf hash {record.leaf_hash.hex()}")
-    tell("backups of the vault and evidence that was handed out are out of reach")
+    tell(
+        "evidence that was handed out and earlier backups still say it: `perdure backup DIR --keep 1 --thorough` for a folder of those"
+    )
 
 
 def _the_record(vault: Vault, selector: Selector) -> EncryptedRecord:

@@ -9,7 +9,7 @@ from perdure_node.status import Status, read_status
 
 from perdure_cli.courier_texts import outlook_members, print_outlook
 from perdure_cli.options import json_option, vault_option
-from perdure_cli.output import print_json, print_line, print_row, tell_next
+from perdure_cli.output import print_json, print_line, print_row, tell_next, tell_warning
 from perdure_cli.record_texts import plural, time_text
 from perdure_cli.site import open_site
 from perdure_cli.site_key_texts import concerns, registry_members, rotation_members, rotation_text
@@ -18,6 +18,9 @@ _NOTES_SHOWN = 3
 _DUE_TEXTS = {
     Due.CLOCK: ", since the clock was put back and nobody knows for how long the records have waited"
 }
+
+_DAYS_WITHOUT_BACKUP = 7
+_DAY = 86_400
 
 
 @click.command(short_help="Say what waits, what is anchored, what to do.")
@@ -31,6 +34,7 @@ def status(vault_folder: Path | None, as_json: bool) -> None:
         print_json(_members(found))
     else:
         _print_status(found)
+        _warn_of_old_backup(found, system_clock().now())
         tell_next(found.next_step.text)
 
 
@@ -40,6 +44,7 @@ def _print_status(found: Status) -> None:
     _print_chain(found)
     if not found.has_recovery_key:
         print_row("recovery key", "none: who loses the passphrase loses what the records say")
+    print_row("last backup", _backup_text(found))
     _print_clock(found)
     if not found.is_writable:
         print_row("read only", "nothing can be recorded here")
@@ -118,8 +123,24 @@ def _print_keys(found: Status) -> None:
         print_row("site key", concern)
 
 
+def _backup_text(found: Status) -> str:
+    last = found.last_backup
+    if last is None:
+        return "never"
+    since = f", {plural(found.records_since_backup, 'record')} since" if found.records_since_backup else ""
+    return f"{time_text(last.taken_at)} in {last.folder}{since}"
+
+
+def _warn_of_old_backup(found: Status, now: float) -> None:
+    """Whoever makes backups shall notice that they have stopped; whoever never made one sees "never"."""
+    if found.last_backup is not None:
+        days = int(now - found.last_backup.taken_at) // _DAY
+        if days >= _DAYS_WITHOUT_BACKUP:
+            tell_warning(f"the last backup is {days} days old: `perdure backup {found.last_backup.folder}`")
+
+
 def _members(found: Status) -> dict[str, object]:
-    block, transaction = found.known_block, found.open_transaction
+    block, transaction, last = found.known_block, found.open_transaction, found.last_backup
     return {
         "ok": True,
         "site": found.origin.text,
@@ -163,5 +184,8 @@ def _members(found: Status) -> dict[str, object]:
         "known_block": None if block is None else block.number,
         "reconciliation": None if found.reconciliation is None else found.reconciliation.reason.value,
         **outlook_members(found.courier, found.registry),
+        "last_backup_at": None if last is None else time_text(last.taken_at),
+        "last_backup_folder": None if last is None else last.folder,
+        "records_since_backup": found.records_since_backup,
         "next": found.next_step.name.lower(),
     }

@@ -66,12 +66,17 @@ def encrypt_identity(
 
 def public_key_in(path: Path) -> PublicKey:
     """The public key that an identity's file names, which needs no passphrase; raises `IdentityUnreadable`."""
-    return _read(path)[0]
+    return _members(_raw(path), path)[0]
 
 
 def decrypt_identity(path: Path, passphrase: str) -> PrivateKey:
     """The private key in an identity's file; raises `IdentityUnreadable` or `WrongPassphrase`."""
-    public_key, salt, cost, stored = _read(path)
+    return decrypt_identity_file(_raw(path), path, passphrase)
+
+
+def decrypt_identity_file(raw: bytes, path: Path, passphrase: str) -> PrivateKey:
+    """As `decrypt_identity`, for a file that was read already; ``path`` is for messages."""
+    public_key, salt, cost, stored = _members(raw, path)
     try:
         key = DataKey(0, _stretched(passphrase, salt, cost))
     except MemoryError:
@@ -90,12 +95,15 @@ def decrypt_identity(path: Path, passphrase: str) -> PrivateKey:
     return private_key
 
 
-def _read(path: Path) -> tuple[PublicKey, bytes, KdfCost, bytes]:
+def _raw(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_IDENTITY_SIZE + 1)
+            return file.read(MAX_IDENTITY_SIZE + 1)
     except OSError as error:
         raise _unreadable(path, (error.strerror or "it cannot be read").lower()) from None
+
+
+def _members(raw: bytes, path: Path) -> tuple[PublicKey, bytes, KdfCost, bytes]:
     try:
         return _parse(parse_json(raw, "identity"))
     except (PerdureError, ValueError):

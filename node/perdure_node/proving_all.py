@@ -12,7 +12,7 @@ from perdure_anchor.checkpoint import Origin, RegistryDomain
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import Evidence
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import TileSource, inclusion_proofs
+from perdure_anchor.log import NodeSource, inclusion_proofs
 
 from perdure_node.anchors import StoredAnchor, anchors
 from perdure_node.encryption.contents import DataKey
@@ -85,7 +85,7 @@ def _known(vault: Vault, identifiers: set[int | None]) -> Mapping[int, KnownBloc
     return {identifier: block for identifier, block in blocks.items() if block is not None}
 
 
-def _paths(source: TileSource, wanted: ProvenRange, size: int) -> Iterator[tuple[Hash32, ...]]:
+def _paths(source: NodeSource, wanted: ProvenRange, size: int) -> Iterator[tuple[Hash32, ...]]:
     """The inclusion proofs of the range's leaves; raises `VaultDamaged`."""
     try:
         yield from inclusion_proofs(source.at(size), wanted.begin, wanted.end, size)

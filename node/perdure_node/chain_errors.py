@@ -15,6 +15,14 @@ class RivalLog(VaultError):
     """The registry holds another history of this site than the vault."""
 
 
+class TrueLogBroken(VaultError):
+    """What should be the site's true log contradicts itself, or cannot go on."""
+
+
+class AdoptionRefused(VaultError):
+    """What should take the place of the vault's log contradicts evidence that is at home."""
+
+
 class CheckpointOvertaken(VaultError):
     """The registry holds the same log under another signature, so this checkpoint cannot be anchored any more."""
 

@@ -15,7 +15,7 @@ _TILE_SIZE = 32 * TILE_WIDTH
 
 def log_gaps(database: Database) -> Gaps:
     """The stretches of the log whose leaf hashes are unknown."""
-    if not _has_tables(database):
+    if not database.has_table("log_gap"):
         return Gaps()
     return Gaps([Gap(*row) for row in database.rows("SELECT begins, ends FROM log_gap ORDER BY begins")])
 
@@ -69,8 +69,3 @@ def padded(read_tile: ReadTile, gaps: Gaps) -> ReadTile:
 def over_gaps(source: NodeSource, gaps: Gaps, known: KnownNodes) -> NodeSource:
     """The log's nodes, where ``source`` reads `padded` tiles."""
     return PartialSource(source, gaps, known) if gaps else source
-
-
-def _has_tables(database: Database) -> bool:
-    """A vault from before recoveries that cannot be written to has none."""
-    return database.row("SELECT 1 FROM sqlite_master WHERE name = 'log_gap'") is not None

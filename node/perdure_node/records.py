@@ -181,6 +181,14 @@ def anchored_size(database: Database) -> int:
     return database.number("SELECT max(size) FROM anchor")
 
 
+def registered_size(database: Database) -> int:
+    """How many of the log's records the registry is known to have; of some of them no evidence may be at home."""
+    elsewhere = 0
+    if database.has_table("anchored_elsewhere"):
+        elsewhere = database.number("SELECT max(size) FROM anchored_elsewhere")
+    return max(elsewhere, anchored_size(database))
+
+
 def note_queue_change(database: Database) -> None:
     """Let a seal that is under way notice that the queue is no longer what it read."""
     database.execute("UPDATE queue_change SET count = count + 1")

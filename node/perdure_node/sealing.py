@@ -104,7 +104,9 @@ def _batch(vault: Vault, progress: Progress) -> _Batch:
         )
         size += len(leaf_hashes)
         progress.advance(size - previous_size)
-    return _Batch(previous_size, size, root_at(node_source(database, read).at(size), size), tiles, end, change)
+    return _Batch(
+        previous_size, size, root_at(node_source(database, read).at(size), size), tiles, end, change
+    )
 
 
 def _waiting(database: Database) -> Iterator[tuple[int, list[Hash32]]]:

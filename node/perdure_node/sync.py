@@ -22,7 +22,7 @@ from perdure_node.locks import sealer_lock
 from perdure_node.nudging import Nudge
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
-from perdure_node.records import anchored_size
+from perdure_node.records import anchored_size, registered_size
 from perdure_node.relay_transactions import open_transaction, submitted_sizes
 from perdure_node.sealing import Sealed, seal_locked
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
@@ -126,12 +126,12 @@ def _anchor_and_capture(
     anchored = _capture_all(vault, chain, keys, waiting)
     close_ended_transaction(vault, chain)
     newest = newest_checkpoint(vault)
-    if newest is None or newest.size <= anchored_size(vault.database):
+    if newest is None or newest.size <= registered_size(vault.database):
         return anchored
     if open_transaction(vault.database) is not None:
         settle_open_transaction(vault, chain, waiting)
         anchored += _capture_all(vault, chain, keys, waiting)
-    if newest.size > anchored_size(vault.database):
+    if newest.size > registered_size(vault.database):
         submit(vault, chain, keys, newest, waiting)
         anchored.append(_capture(vault, chain, keys, newest, waiting))
     return anchored

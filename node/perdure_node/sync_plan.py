@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from perdure_anchor.hashes import Hash32, checksum_address
 
-from perdure_node.records import anchored_size
+from perdure_node.records import registered_size
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPlan:
-    """``to_seal`` records wait; the log would then have ``size``, and ``to_anchor`` of its records no anchor at home.
+    """``to_seal`` records wait; the log would then have ``size``, and ``to_anchor`` of its records are in no anchor yet.
 
     ``open_transaction`` is followed to its end first; ``relay`` is the account that would send.
     """
@@ -31,7 +31,7 @@ def plan_sync(vault: Vault) -> SyncPlan:
     return SyncPlan(
         to_seal=waiting,
         size=size,
-        to_anchor=size - anchored_size(vault.database),
+        to_anchor=size - registered_size(vault.database),
         open_transaction=None if transaction is None else transaction.hash,
         relay=checksum_address(vault.relay_address),
     )

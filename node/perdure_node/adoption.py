@@ -156,6 +156,7 @@ def _put_rivals_aside(database: Database, own: KnownLog, plan: AdoptionPlan, num
         )
         database.execute("DELETE FROM relay_transaction WHERE size = ?", stored.size)
         database.execute("DELETE FROM anchored_elsewhere WHERE size = ?", stored.size)
+        database.execute("DELETE FROM shown_leaf WHERE size = ?", stored.size)
         database.execute("DELETE FROM checkpoint WHERE size = ?", stored.size)
 
 

@@ -19,6 +19,7 @@ from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
+from perdure_node.lost_evidence import fetch_lost_evidence, lost_sizes
 from perdure_node.nudging import Nudge
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
@@ -124,6 +125,9 @@ def _anchor_and_capture(
     home already is looked at, but not waited for.
     """
     anchored = _capture_all(vault, chain, keys, waiting)
+    anchored += fetch_lost_evidence(
+        vault, chain, keys, lambda stored: _capture(vault, chain, keys, stored, waiting)
+    )
     close_ended_transaction(vault, chain)
     newest = newest_checkpoint(vault)
     if newest is None or newest.size <= registered_size(vault.database):
@@ -147,7 +151,7 @@ def _capture_all(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiti
 def _anchored_elsewhere(vault: Vault, chain: AnchorChain, head: Head) -> list[StoredCheckpoint]:
     """Checkpoints that the registry knows and whose evidence is not at home: from a killed sync, or relayed by others."""
     at_home = anchored_size(vault.database)
-    sizes = sorted({*submitted_sizes(vault.database, at_home), head.size})
+    sizes = sorted({*submitted_sizes(vault.database, at_home), head.size} - {*lost_sizes(vault)})
     found = []
     for size in sizes:
         stored = checkpoint_of_size(vault, size) if size > at_home else None

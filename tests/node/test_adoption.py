@@ -6,15 +6,19 @@ from pathlib import Path
 import pytest
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import Gaps, nodes_of_range
+from perdure_contracts.rpc import RpcUnreachable
 from perdure_node import adoption as adoption_module
 from perdure_node.adoption import Adopted, adopt_log, vault_log
 from perdure_node.chain_errors import AdoptionRefused, RivalLog, TrueLogBroken
+from perdure_node.changes import withdraw
 from perdure_node.log_gaps import log_gaps
 from perdure_node.records import record_by_leaf
 from perdure_node.site_log import newest_checkpoint, node_source
+from perdure_node.traces import Reason
 from perdure_node.true_log import KnownLog, Stretch
 from perdure_node.vault import open_vault
 from tools.site_desk import Site, document, leaf_hashes
+from tools.site_network import counted_bytes, unreachable
 
 
 def copy_of(site: Site, folder: Path) -> Site:
@@ -201,12 +205,8 @@ def test_a_transaction_that_carried_a_rival_is_forgotten(site: Site, tmp_path: P
     site.sync()
     copy = copy_of(site, tmp_path / "copy")
     copy.add(2)
-    copy.network.faults["eth_sendRawTransaction"] = lambda request, _ask: {
-        "jsonrpc": "2.0",
-        "id": request["id"],
-        "result": "0x" + "00" * 32,
-    }
-    with pytest.raises(Exception, match="is in no block|another transaction|hash"):
+    copy.network.faults["eth_sendRawTransaction"] = unreachable
+    with pytest.raises(RpcUnreachable):
         copy.sync(wait=1)
     copy.network.faults.clear()
     site.add(3)
@@ -220,10 +220,6 @@ def test_a_transaction_that_carried_a_rival_is_forgotten(site: Site, tmp_path: P
 
 
 def test_a_withdrawn_record_that_the_true_log_has_is_in_it(site: Site, tmp_path: Path) -> None:
-    from perdure_node.changes import withdraw
-    from perdure_node.traces import Reason
-    from tools.site_network import counted_bytes
-
     site.add(1)
     copy = copy_of(site, tmp_path / "copy")
     site.sync()

@@ -52,3 +52,10 @@ CREATE TABLE rival_transaction (
     outcome TEXT,
     PRIMARY KEY (adoption, hash)
 ) WITHOUT ROWID;
+
+-- The leaf by which an anchor is verified, where the checkpoint's last one cannot be shown.
+CREATE TABLE shown_leaf (
+    size INTEGER PRIMARY KEY,
+    log_index INTEGER NOT NULL,
+    slot_digests BLOB NOT NULL CHECK (length(slot_digests) % 32 = 0)
+);

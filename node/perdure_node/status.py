@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perdure_anchor.checkpoint import Origin
+from perdure_anchor.log import Gaps
 
 from perdure_node.clock import Clock, system_clock
 from perdure_node.courier.out import RegistryView, bundles_out, registry_view
@@ -12,8 +13,10 @@ from perdure_node.courier.outlook import Outlook, outlook
 from perdure_node.data_keys import has_recovery_key
 from perdure_node.database import Database
 from perdure_node.known_blocks import KnownBlock, newest_known_block
+from perdure_node.log_gaps import log_gaps
+from perdure_node.past_adoptions import PastAdoption, last_adoption
 from perdure_node.reconciliation import Reconciliation, open_reconciliation
-from perdure_node.records import anchored_size
+from perdure_node.records import anchored_size, registered_size
 from perdure_node.relay_transactions import RelayTransaction, open_transaction
 from perdure_node.vault import Vault
 
@@ -34,6 +37,19 @@ class NextStep(enum.Enum):
     @property
     def text(self) -> str:
         return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What the log lacks: ``known_by_hash`` leaves without a record here, ``gaps`` whose hashes are lost too.
+
+    ``without_evidence``: so many leaves are anchored by anchors alone whose evidence is not at home (any more).
+    """
+
+    known_by_hash: int
+    gaps: Gaps
+    without_evidence: int
+    last_adoption: PastAdoption | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,7 @@ class Status:
     reconciliation: Reconciliation | None
     registry: RegistryView | None
     courier: Outlook
+    losses: Losses
 
     @property
     def total(self) -> int:
@@ -91,7 +108,7 @@ class Status:
 def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa: B008  # functions, no time yet
     """How the vault stands."""
     database = vault.database
-    log_size, anchored = vault.log_size, anchored_size(database)
+    log_size, anchored = vault.log_size, registered_size(database)
     waiting = database.number("SELECT count(*) FROM queue")
     view = registry_view(database)
     return Status(
@@ -120,6 +137,18 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
             anchored=anchored,
             now=int(clock.now()),
         ),
+        losses=_losses(database, log_size),
+    )
+
+
+def _losses(database: Database, log_size: int) -> Losses:
+    gaps = log_gaps(database)
+    without_record = log_size - database.number("SELECT count(*) FROM entry")
+    return Losses(
+        known_by_hash=without_record - gaps.width,
+        gaps=gaps,
+        without_evidence=registered_size(database) - anchored_size(database),
+        last_adoption=last_adoption(database),
     )
 
 

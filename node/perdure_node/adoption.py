@@ -165,12 +165,20 @@ def _store_signatures(database: Database, log: KnownLog, own: KnownLog) -> None:
     for stored in log.checkpoints:
         if stored.digest not in there:
             store_checkpoint(database, stored)
+        elif stored.last_slot_digests:
+            database.execute(
+                "UPDATE checkpoint SET last_slot_digests = ? WHERE size = ? AND last_slot_digests = x''",
+                b"".join(stored.last_slot_digests),
+                stored.size,
+            )
     at_home = {anchor.size for anchor in own.anchors}
     for anchor in log.anchors:
         if anchor.size not in at_home:
             _insert_anchor(database, anchor)
+            database.execute("DELETE FROM anchored_elsewhere WHERE size = ?", anchor.size)
+    brought = {anchor.size for anchor in log.anchors}
     for stored in log.checkpoints:
-        if stored.size <= log.anchored and stored.digest not in there:
+        if stored.size <= log.anchored and stored.size not in brought:
             database.execute("INSERT OR IGNORE INTO anchored_elsewhere (size) VALUES (?)", stored.size)
 
 

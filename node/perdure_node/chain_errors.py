@@ -23,8 +23,20 @@ class AdoptionRefused(VaultError):
     """What should take the place of the vault's log contradicts evidence that is at home."""
 
 
+class NewestAnchorDoubted(ChainError):
+    """What a node tells of a site's newest anchor does not stand up to the pinned trust file."""
+
+
+class BundleWithoutAnchor(VaultError):
+    """A bundle does not show that what it holds of a log is anchored."""
+
+
 class CheckpointOvertaken(VaultError):
     """The registry holds the same log under another signature, so this checkpoint cannot be anchored any more."""
+
+
+class LogClosed(VaultError):
+    """The site's log is closed for ever, and goes on as another site's."""
 
 
 class SiteTaken(VaultError):

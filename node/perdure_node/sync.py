@@ -28,6 +28,7 @@ from perdure_node.relay_transactions import open_transaction, submitted_sizes
 from perdure_node.sealing import Sealed, seal_locked
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
 from perdure_node.submission import check_head, close_ended_transaction, settle_open_transaction, submit
+from perdure_node.successors import check_nothing_left, successor_of
 from perdure_node.vault import Vault
 from perdure_node.vault_anchors import VaultAnchors, complete_time_runs
 from perdure_node.waiting import Waiting, wait_for
@@ -58,16 +59,21 @@ def sync(
 ) -> SyncResult:
     """Everything that there is to do; ``wait`` in seconds bounds all waiting for the chain together.
 
-    Whatever it raises, nothing is lost, and the next sync goes on: `VaultBusy`, `WrongChain`, `WithoutContracts`, `RivalLog`, what
+    Whatever it raises, nothing is lost, and the next sync goes on: `VaultBusy`, `WrongChain`, `WithoutContracts`, `RivalLog`, `LogClosed`, what
     `submit` and `capture` raise, and what the chain client raises.
     """
     with sealer_lock(vault.folder, clock):
         chain.check()
         known_block = _refreshed(vault, chain)
         _reconcile(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
-        sealed = seal_locked(vault, keys, clock, progress)
+        successor = successor_of(vault, chain)
+        # what is sealed into a closed log can never be anchored; what waits, its successor can take over
+        sealed = seal_locked(vault, keys, clock, progress) if successor is None else None
         waiting = wait_for(clock, wait, progress)
-        anchored = _anchor(vault, chain, keys, waiting)
+        if successor is None:
+            anchored = _anchor(vault, chain, keys, waiting)
+        else:
+            anchored = _bring_home(vault, chain, keys, waiting)
         time_runs_open = complete_time_runs(vault, chain)
         if anchored:
             # the chain went on meanwhile: the next records shall name a block as young as can be
@@ -75,6 +81,8 @@ def sync(
         if isinstance(known_block, BlocksNotVerified):
             raise known_block
         _remember(vault, clock)
+        if successor is not None:
+            check_nothing_left(vault, chain, successor)
     return SyncResult(sealed, tuple(anchored), time_runs_open, known_block)
 
 
@@ -124,10 +132,7 @@ def _anchor_and_capture(
     What others have anchored is taken first: a transaction of ours that hangs shall not keep it out. One whose checkpoint is at
     home already is looked at, but not waited for.
     """
-    anchored = _capture_all(vault, chain, keys, waiting)
-    anchored += fetch_lost_evidence(
-        vault, chain, keys, lambda stored: _capture(vault, chain, keys, stored, waiting)
-    )
+    anchored = _bring_home(vault, chain, keys, waiting)
     close_ended_transaction(vault, chain)
     newest = newest_checkpoint(vault)
     if newest is None or newest.size <= registered_size(vault.database):
@@ -139,6 +144,14 @@ def _anchor_and_capture(
         submit(vault, chain, keys, newest, waiting)
         anchored.append(_capture(vault, chain, keys, newest, waiting))
     return anchored
+
+
+def _bring_home(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
+    """The anchors that are out there, and those whose evidence was lost."""
+    anchored = _capture_all(vault, chain, keys, waiting)
+    return anchored + fetch_lost_evidence(
+        vault, chain, keys, lambda stored: _capture(vault, chain, keys, stored, waiting)
+    )
 
 
 def _capture_all(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:

@@ -140,6 +140,17 @@ def with_leaves(log: KnownLog, found: Iterable[Stretch]) -> KnownLog:
     return replace(log, stretches=joined(stretches))
 
 
+def with_signatures(log: KnownLog, other: KnownLog) -> KnownLog:
+    """The log with what another one has about the same checkpoints: slot digests of last records, and anchors."""
+    theirs = {stored.digest: stored for stored in other.checkpoints if stored.last_slot_digests}
+    checkpoints = tuple(theirs.get(stored.digest, stored) for stored in log.checkpoints)
+    digests = {stored.size: stored.digest for stored in log.checkpoints}
+    same = {stored.size for stored in other.checkpoints if digests.get(stored.size) == stored.digest}
+    anchors = {anchor.size: anchor for anchor in other.anchors if anchor.size in same}
+    anchors |= {anchor.size: anchor for anchor in log.anchors}
+    return replace(log, checkpoints=checkpoints, anchors=tuple(anchors[size] for size in sorted(anchors)))
+
+
 def joined(stretches: Iterable[Stretch]) -> tuple[Stretch, ...]:
     """Stretches that do not overlap, ascending; those that touch become one."""
     made: list[Stretch] = []

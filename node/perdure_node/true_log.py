@@ -274,9 +274,13 @@ def _signed(log: KnownLog, own: KnownLog, true: KnownLog, prefix: int) -> KnownL
     Of two checkpoints of one size the true log's is kept, which the registry may have, unless the other's anchor is at home.
     """
     at_home = {anchor.size for anchor in own.anchors}
-    mine = [each for each in own.checkpoints if each.size <= prefix or _has_root(log, each)]
-    known = {stored.size: stored for stored in mine}
-    known |= {stored.size: stored for stored in true.checkpoints if stored.size not in at_home & known.keys()}
+    known = {each.size: each for each in own.checkpoints if each.size <= prefix or _has_root(log, each)}
+    for stored in true.checkpoints:
+        mine = known.get(stored.size)
+        if mine is None or (mine.digest != stored.digest and stored.size not in at_home):
+            known[stored.size] = stored
+        elif mine.digest == stored.digest and not mine.last_slot_digests:
+            known[stored.size] = replace(mine, last_slot_digests=stored.last_slot_digests)
     anchors = {anchor.size: anchor for anchor in (*true.anchors, *own.anchors) if anchor.size in known}
     return replace(
         log,

@@ -193,7 +193,7 @@ def create_vault(folder: Path, new: NewVault, *, clock: Clock, randomness: Rando
         LOOKUP_KEY_FILE: lookup_key.hex().encode() + b"\n",
     }
     signing_keys = {
-        "site": new_signing_key(randomness),
+        "site": new.site_private_key or new_signing_key(randomness),
         "relay": new.relay_private_key,
     }
     recipients = {"identity": public_key_of(identity)} | ({"recovery": new.recovery} if new.recovery else {})

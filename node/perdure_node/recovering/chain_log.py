@@ -4,7 +4,7 @@ That is enough to go on from, and to prove leaves that somebody still has the ha
 the roots, the append proofs must lead from one to the next, and the newest anchor must be final under the pinned trust file.
 """
 
-from collections.abc import Callable
+from collections.abc import Set
 
 from perdure_anchor.anchor_checks import AnchorChecks
 from perdure_anchor.checkpoint import Checkpoint, RegistryDomain, checkpoint_digest, recover_checkpoint_signer
@@ -25,16 +25,13 @@ from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.site_log import StoredCheckpoint
 from perdure_node.true_log import KnownLog
 
-IsKnown = Callable[[int, Hash32], bool]
-"""Whether a log of this size and root needs no asking about."""
-
 _UNSIGNED = bytes(65)
 
 
 def fetch_chain_log(
-    chain: AnchorChain, site: Hash32, is_known: IsKnown, progress: Progress = NO_PROGRESS
+    chain: AnchorChain, site: Hash32, known: Set[Hash32], progress: Progress = NO_PROGRESS
 ) -> KnownLog | None:
-    """The site's anchored log, None if nothing of it is anchored.
+    """The site's anchored log, None if nothing of it is anchored; of ``known`` checkpoints, by digest, the calldata is not asked for.
 
     Raises `TrueLogBroken` where what the node says contradicts itself, `NewestAnchorDoubted`, and what the chain client raises.
     """
@@ -55,11 +52,7 @@ def fetch_chain_log(
     for number, step in enumerate(steps, 1):
         _check_step(step, steps[number - 2].event if number > 1 else None)
         nodes |= zip(decomposition(0, step.event.size), step.peaks, strict=True)
-        call = (
-            None
-            if is_known(step.event.size, step.event.root)
-            else chain.registry.fetch_anchor_call(step.transaction_hash)
-        )
+        call = None if step.event.digest in known else chain.registry.fetch_anchor_call(step.transaction_hash)
         nodes |= _nodes_of(call, step, steps[number - 2].event.root if number > 1 else None)
         checkpoints.append(_stored(chain.trust.domain, step.event, call))
         progress.advance(number)

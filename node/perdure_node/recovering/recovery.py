@@ -7,10 +7,6 @@ this one. Everybody else may fill in leaf hashes and records, which are believed
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perdure_anchor.errors import PerdureError
-from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import root_at
-
 from perdure_node.adoption import Adopted, adopt_locked, vault_log
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.clock import Clock, Randomness
@@ -113,8 +109,9 @@ def _authority(
     progress: Progress,
 ) -> tuple[str, KnownLog]:
     if sources.chain is not None:
-        known = fetch_chain_log(sources.chain, vault.origin.site, lambda *log: _has(own, *log), progress)
-        return "the chain", known or KnownLog(0)
+        known = {stored.digest for stored in own.checkpoints}
+        log = fetch_chain_log(sources.chain, vault.origin.site, known, progress)
+        return "the chain", log or KnownLog(0)
     if bundles:
         return "a gateway's mirror", max(bundles, key=lambda log: log.size)
     if sources.sheet is not None:
@@ -132,15 +129,6 @@ def _authority(
                 hint="ask the chain (leave out --offline), or give a return bundle of the gateway",
             )
     return "another vault", longest
-
-
-def _has(log: KnownLog, size: int, root: Hash32) -> bool:
-    if size > log.size:
-        return False
-    try:
-        return root_at(log.node_at(size), size) == root
-    except PerdureError:
-        return False
 
 
 def _extended(true: KnownLog, others: Sequence[KnownLog]) -> KnownLog:

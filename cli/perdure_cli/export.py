@@ -13,7 +13,7 @@ import errno
 import io
 import os
 import shutil
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from perdure_node.keyring import KeyRing
 from perdure_node.parallel import in_order
 from perdure_node.proving import Proof, disclosed_slots
 from perdure_node.proving_all import Chunk, ProvenRange, Prover, chunks, ranges
+from perdure_node.records import records_in_range
 from perdure_node.vault import Vault
 
 from perdure_cli.export_state import ExportState, load_state, store_state
@@ -51,11 +52,15 @@ class NoSpace(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What an export will write: ``records`` files of about ``size`` bytes in all; ``done`` are there already."""
+    """What an export will write: ``records`` files of about ``size`` bytes in all; ``done`` are there already.
+
+    ``lost`` leaves of the anchored log have no record in the vault.
+    """
 
     records: int
     done: int
     size: int
+    lost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,14 @@ class _Part:
     wanted: ProvenRange
     size: int
     headers: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The indices of a chunk's records, and that before which everything is written with it."""
+
+    indices: list[int]
+    end: int
 
 
 class Export:
@@ -77,7 +90,11 @@ class Export:
         self._shown = disclosed_slots(disclose, hide)
         self._state = load_state(folder, vault.origin.text, self._shown)
         self._ranges = ranges(vault)
-        self._parts = list(_parts(self._ranges, self._state, first_gap(folder, self._state.listed)))
+        self._parts = list(
+            _parts(
+                vault, self._ranges, self._state, first_gap(folder, self._state.listed, _in_folders(vault))
+            )
+        )
         self._prover = Prover(vault, self._shown)
 
     def plan(self) -> ExportPlan:
@@ -87,7 +104,7 @@ class Export:
                 "no record is anchored yet, so there is nothing to write",
                 hint="`perdure sync` seals, anchors and brings the evidence home",
             )
-        records = sum(part.wanted.end - part.wanted.begin for part in self._parts)
+        records = sum(part.wanted.records for part in self._parts)
         size = records * self._sample_size()
         existing = next(each for each in (self._folder, *self._folder.absolute().parents) if each.is_dir())
         free = shutil.disk_usage(existing).free
@@ -96,43 +113,47 @@ class Export:
                 f"{self._folder}: evidence of {records} records takes about {size >> 20} MiB, {free >> 20} MiB are free",
                 hint="write it to another disk",
             )
-        return ExportPlan(records, self._ranges[-1][0].end - records, size)
+        whole = sum(wanted.records for wanted, _ in self._ranges)
+        return ExportPlan(records, whole - records, size, self._ranges[-1][0].end - whole)
 
-    def run(self, progress: Progress, jobs: int) -> None:
-        """Write what is missing; what is there stays."""
+    def run(self, progress: Progress, jobs: int) -> int:
+        """Write what is missing; what is there stays. Returns how many files were written.
+
+        They are fewer than planned where the log has gaps that no anchor reaches over.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         # whose folder it is, before there is anything in it that a later run would take for somebody else's
         store_state(self._folder, self._state, _line(COLUMNS))
-        records = sum(part.wanted.end - part.wanted.begin for part in self._parts)
+        records = sum(part.wanted.records for part in self._parts)
         progress.stage("prove", records, "files")
         done = unsynced = 0
         write = _Writer(self._prover, self._folder)
-        for part, rows, end in self._written(write, jobs if records >= _WORTH_PROCESSES else 1):
-            self._state.note(part.size, part.headers, end)
-            self._state.list(rows, end)
+        for part, chunk, rows in self._written(write, jobs if records >= _WORTH_PROCESSES else 1):
+            self._state.list(rows, chunk.indices, chunk.end)
+            self._state.note(part.size, part.headers, chunk.end)
             done, unsynced = done + len(rows), unsynced + len(rows)
             progress.advance(done)
             if unsynced >= _SYNC_EVERY:
                 self._remember()
                 unsynced = 0
+        for part in self._parts:
+            self._state.note(part.size, part.headers, part.wanted.end)
         self._remember()
+        return done
 
-    def _written(self, write: "_Writer", jobs: int) -> Iterator[tuple[_Part, list[str], int]]:
-        """Each chunk's rows of the list, once its files are written, and the index behind it."""
-        sent: list[tuple[_Part, int]] = []
+    def _written(self, write: "_Writer", jobs: int) -> Iterator[tuple[_Part, "_Sent", list[str]]]:
+        """Each chunk's rows of the list, once its files are written."""
+        sent: list[tuple[_Part, _Sent]] = []
 
         def work() -> Iterator[Chunk]:
             for part in self._parts:
-                end = part.wanted.begin
                 for chunk in chunks(self._vault, self._keys, part.wanted, part.size):
-                    end += len(chunk.records)
-                    sent.append((part, end))
+                    sent.append((part, _Sent([each.index or 0 for each in chunk.records], chunk.end)))
                     yield chunk
 
         with closing(in_order(write, work(), jobs=jobs)) as written:
             for number, rows in enumerate(written):
-                part, end = sent[number]
-                yield part, rows, end
+                yield *sent[number], rows
 
     def _remember(self) -> None:
         """One synchronisation for all that was written, and then the state that says so."""
@@ -187,21 +208,37 @@ def _write_new(path: str, raw: bytes) -> None:
 
 
 def _parts(
-    found_ranges: list[tuple[ProvenRange, StoredAnchor]], state: ExportState, gap: int
+    vault: Vault, found_ranges: list[tuple[ProvenRange, StoredAnchor]], state: ExportState, gap: int
 ) -> Iterator[_Part]:
     """What of the log is not written yet, was removed, or rests on a shorter run of headers than there is now."""
     for found, anchor in found_ranges:
         begin = max(found.begin, min(gap, state.done(anchor.size, len(anchor.proof.headers))))
-        if begin < found.end:
-            yield _Part(ProvenRange(found.anchor, begin, found.end), anchor.size, len(anchor.proof.headers))
+        records = records_in_range(vault.database, begin, found.end)
+        if begin < found.end and records:
+            yield _Part(
+                ProvenRange(found.anchor, begin, found.end, records), anchor.size, len(anchor.proof.headers)
+            )
 
 
-def first_gap(folder: Path, listed: int) -> int:
-    """Before which index no file is missing, by their number in each folder of a thousand; of those ``listed``, if none is."""
-    for shard in range(0, listed, _SHARD):
+def _in_folders(vault: Vault) -> Mapping[int, int]:
+    """How many records have their evidence in each folder of a thousand, by its first index, if all can be proven."""
+    rows = vault.database.rows(
+        "SELECT log_index / ?1 * ?1 AS shard, count(*) FROM entry GROUP BY shard ORDER BY shard", _SHARD
+    )
+    return dict(rows)
+
+
+def first_gap(folder: Path, listed: int, wanted: Mapping[int, int]) -> int:
+    """Before which index no file is missing, by their number in each folder of a thousand; of those ``listed``, if none is.
+
+    ``wanted`` files are in a whole folder.
+    """
+    for shard, count in wanted.items():
+        if shard >= listed:
+            break
         inner = folder / f"{shard:07d}" if shard else folder
         names = [path.name for path in inner.iterdir()] if inner.is_dir() else []
-        if sum(name.endswith(FILE_SUFFIX) for name in names) < min(_SHARD, listed - shard):
+        if sum(name.endswith(FILE_SUFFIX) for name in names) < min(count, listed - shard):
             return shard
     return listed
 

@@ -24,7 +24,7 @@ class OtherExport(ConfigError):
 class ExportState:
     """``anchors``: from an anchor's size to its headers and the index before which its evidence is written.
 
-    ``listed`` records are in the list of the folder, which was so many bytes long; ``rows`` are to be added.
+    Records before the index ``listed`` are in the list of the folder, which was so many bytes long; ``rows`` are to be added.
     """
 
     origin: str
@@ -43,12 +43,10 @@ class ExportState:
         """The evidence of an anchor is written before an index."""
         self.anchors[size] = (headers, done)
 
-    def list(self, rows: list[str], end: int) -> None:
-        """Rows of the records up to ``end``, of which those are kept that are not in the list yet."""
-        new = end - max(self.listed, end - len(rows))
-        if new > 0:
-            self.rows += rows[len(rows) - new :]
-            self.listed = end
+    def list(self, rows: list[str], indices: list[int], end: int) -> None:
+        """Rows of the records with these indices, of which those are kept that are not in the list yet; all before ``end`` came."""
+        self.rows += [row for row, index in zip(rows, indices, strict=True) if index >= self.listed]
+        self.listed = max(self.listed, end)
 
 
 def load_state(folder: Path, origin: str, shown: frozenset[str]) -> ExportState:

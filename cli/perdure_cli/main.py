@@ -48,6 +48,12 @@ COMMANDS: Final = {
         "perdure_cli.commands.courier:courier", "Carry checkpoints and evidence on sticks."
     ),
     "gateway": LazyCommand("perdure_cli.commands.gateway:gateway", "Relay for sites without a network."),
+    "recover": LazyCommand(
+        "perdure_cli.commands.recover:recover", "Bring back a log after a loss, or adopt the true one."
+    ),
+    "recovery-sheet": LazyCommand(
+        "perdure_cli.commands.recovery_sheet:recovery_sheet", "Print what brings the site back."
+    ),
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
     "inspect": LazyCommand(

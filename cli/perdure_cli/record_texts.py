@@ -56,6 +56,6 @@ def time_text(seconds: int | None) -> str | None:
     return None if seconds is None else format_seconds(seconds)
 
 
-def plural(count: int, word: str) -> str:
-    """``1 record``, ``2 records``."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+def plural(count: int, word: str, words: str | None = None) -> str:
+    """``1 record``, ``2 records``; ``words`` where the plural is no -s."""
+    return f"{count} {word}" if count == 1 else f"{count} {words or word + 's'}"

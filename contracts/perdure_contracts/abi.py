@@ -78,6 +78,13 @@ class ContractAbi:
             raise RpcBadAnswer("constructor: its arguments are not in the canonical encoding")
         return dict(zip(constructor.input_names, values, strict=True))
 
+    def decode_call_of(self, name: str, calldata: bytes) -> tuple[AbiValue, ...]:
+        """The arguments in a function's calldata; raises `RpcBadAnswer` for another function's, or anything else."""
+        function = self._by_kind["function"][name]
+        if calldata[:SELECTOR_SIZE] != function.selector:
+            raise RpcBadAnswer(f"calldata: not a call of {name}")
+        return _decode(function.input_types, calldata[SELECTOR_SIZE:], name)
+
     def encode_constructor(self, *arguments: AbiValue) -> bytes:
         """What a deployment sends behind the bytecode."""
         return _encode(self._by_kind["constructor"][""].input_types, arguments)

@@ -126,6 +126,16 @@ class ChainClient:
             transaction_hash, self.rpc.call("eth_getTransactionReceipt", to_hex(transaction_hash))
         )
 
+    def fetch_transaction_input(self, transaction_hash: Hash32) -> bytes | None:
+        """What a transaction carried; None where the node has none of this hash (any more)."""
+        answer = self.rpc.call("eth_getTransactionByHash", to_hex(transaction_hash))
+        if answer is None:
+            return None
+        members = read_object(answer, "transaction")
+        if read_hash(members.get("hash"), "transaction hash") != transaction_hash:
+            raise RpcBadAnswer("answer of the node: got another transaction")
+        return read_bytes(members.get("input"), "transaction input")
+
     def fetch_events(
         self, address: Address, topics: TopicFilter, from_block: int, to_block: int
     ) -> tuple[ChainEvent, ...]:

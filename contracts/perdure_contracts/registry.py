@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from perdure_anchor.checkpoint import Checkpoint, Origin
+from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from perdure_anchor.receipt import EventLog
+from perdure_anchor.registry_event import Anchored, parse_registry_event
 
 from perdure_contracts.abi import AbiValue, ContractAbi, contract_abi
 from perdure_contracts.bound_contract import BoundContract
 from perdure_contracts.chain import BlockTag
 from perdure_contracts.refusals import RegistryRefusal
+from perdure_contracts.rpc_errors import RpcBadAnswer
 from perdure_contracts.transactions import ContractCall
 
 __all__ = [
+    "AnchorCall",
     "AnchorStatus",
+    "AnchoredLog",
     "Frontier",
     "Head",
     "RegistryContract",
@@ -69,6 +74,25 @@ class Frontier:
     site: Hash32
     size: int
     peaks: tuple[Hash32, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorCall:
+    """What a transaction gave to ``anchor``."""
+
+    checkpoint: Checkpoint
+    append_proof: tuple[Hash32, ...]
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AnchoredLog:
+    """One step of a site's log in the registry: the event, the peaks after it, and the transaction that brought it."""
+
+    event: Anchored
+    peaks: tuple[Hash32, ...]
+    block_number: int
+    transaction_hash: Hash32
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +185,35 @@ class RegistryContract(BoundContract):
         events = self.client.fetch_events(self.address, topics, from_block, to_block)
         return tuple(parse_frontier(event.log) for event in events)
 
+    def fetch_anchored_logs(self, site: Hash32, from_block: int, to_block: int) -> tuple[AnchoredLog, ...]:
+        """How a site's log grew in these blocks, in the chain's order; raises `RpcBadAnswer`."""
+        topics = (_abi().event_topic("Anchored"), site)
+        anchored = self.client.fetch_events(self.address, topics, from_block, to_block)
+        peaks = {each.size: each.peaks for each in self.fetch_frontiers(site, from_block, to_block)}
+        found = []
+        for each in anchored:
+            event = _anchored(each.log)
+            if event.size not in peaks:
+                raise RpcBadAnswer(
+                    f"answer of the node: the peaks of the log of {event.size} are missing among its events"
+                )
+            found.append(AnchoredLog(event, peaks[event.size], each.block_number, each.transaction_hash))
+        return tuple(found)
+
+    def fetch_anchor_call(self, transaction_hash: Hash32) -> AnchorCall | None:
+        """What a transaction gave to the registry; None where it is gone, or called another contract that did.
+
+        The node is not believed to answer truly: the caller compares it with what was anchored.
+        """
+        calldata = self.client.fetch_transaction_input(transaction_hash)
+        if calldata is None:
+            return None
+        try:
+            (site, size, root, sealed_at), proof, signature = _abi().decode_call_of("anchor", calldata)
+        except RpcBadAnswer:
+            return None
+        return AnchorCall(Checkpoint(site, size, root, sealed_at), tuple(map(Hash32, proof)), signature)
+
     def fetch_registrations(self, from_block: int, to_block: int) -> tuple[SiteRegistered, ...]:
         """The sites that were registered in these blocks."""
         topics = (_abi().event_topic("SiteRegistered"),)
@@ -196,6 +249,16 @@ def parse_frontier(log: EventLog) -> Frontier:
     """The event in a log; raises `RpcBadAnswer`. The caller has compared the address."""
     values = _abi().decode_event("Frontier", log)
     return Frontier(values["site"], values["size"], tuple(values["peaks"]))
+
+
+def _anchored(log: EventLog) -> Anchored:
+    try:
+        event = parse_registry_event(log)
+    except VerificationError as error:
+        raise RpcBadAnswer(f"answer of the node: {error}") from error
+    if not isinstance(event, Anchored):
+        raise RpcBadAnswer("answer of the node: another event than Anchored")
+    return event
 
 
 def parse_site_registered(log: EventLog) -> SiteRegistered:

@@ -34,6 +34,14 @@ def first_anchor_over(database: Database, index: int) -> StoredAnchor | None:
     return _first(database, "size > ? ORDER BY size LIMIT 1", index)
 
 
+def anchors_over(database: Database, index: int) -> Iterator[StoredAnchor]:
+    """The anchors that cover the record at ``index``, the earliest first; each is read when it is asked for."""
+    size = index
+    while (found := _first(database, "size > ? ORDER BY size LIMIT 1", size)) is not None:
+        yield found
+        size = found.size
+
+
 def anchors(database: Database) -> Iterator[StoredAnchor]:
     """All anchors, the smallest log first."""
     return map(_anchor, database.rows(_SELECT + "1 ORDER BY size"))

@@ -15,8 +15,28 @@ class RivalLog(VaultError):
     """The registry holds another history of this site than the vault."""
 
 
+class TrueLogBroken(VaultError):
+    """What should be the site's true log contradicts itself, or cannot go on."""
+
+
+class AdoptionRefused(VaultError):
+    """What should take the place of the vault's log contradicts evidence that is at home."""
+
+
+class NewestAnchorDoubted(ChainError):
+    """What a node tells of a site's newest anchor does not stand up to the pinned trust file."""
+
+
+class BundleWithoutAnchor(VaultError):
+    """A bundle does not show that what it holds of a log is anchored."""
+
+
 class CheckpointOvertaken(VaultError):
     """The registry holds the same log under another signature, so this checkpoint cannot be anchored any more."""
+
+
+class LogClosed(VaultError):
+    """The site's log is closed for ever, and goes on as another site's."""
 
 
 class SiteTaken(VaultError):

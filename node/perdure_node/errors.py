@@ -94,6 +94,18 @@ class SettingsError(ConfigError):
     """The vault's config.toml cannot be used."""
 
 
+class OtherVault(ConfigError):
+    """A vault that should help another one is of another site."""
+
+
+class SheetError(ConfigError):
+    """A text is no recovery sheet that can be used; the message names the slip."""
+
+
+class NoAuthority(ConfigError):
+    """Nothing at hand tells which of several histories is the registry's."""
+
+
 class TrustReplacement(ConfigError):
     """A trust file of another chain or registry should take the place of the pinned one."""
 

@@ -11,11 +11,11 @@ from itertools import chain
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import MAX_HEADERS_SIZE, Evidence, Headers, Hops, SignedCheckpoint, Slot
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import inclusion_proof, verify_inclusion
+from perdure_anchor.log import UnknownLeaves, inclusion_proof, verify_inclusion
 from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
 from perdure_anchor.verdict import Grade
 
-from perdure_node.anchors import StoredAnchor, first_anchor_over
+from perdure_node.anchors import StoredAnchor, anchors_over
 from perdure_node.errors import NotAnchoredYet, UnknownSlot, VaultDamaged
 from perdure_node.hops import HopTable, hop_table
 from perdure_node.keyring import KeyRing
@@ -137,15 +137,7 @@ def _not_yet(record: EncryptedRecord, anchored: int, require: Grade) -> NotAncho
 def _prove(vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozenset[str]) -> Proof:
     opened = None if record.content is None else open_record(record, keys)
     texts = slot_texts(record, opened)
-    anchor = checkpoint = None
-    if record.index is not None:
-        anchor = first_anchor_over(vault.database, record.index)
-        stored = (
-            first_checkpoint_over(vault, record.index) if anchor is None else checkpoint_of(vault, anchor)
-        )
-        if stored is None:
-            raise VaultDamaged(f"record {record.index} is sealed, but no checkpoint covers it")
-        checkpoint = signed_through(vault, stored, record.leaf_hash, record.index)
+    anchor, checkpoint = (None, None) if record.index is None else _signed_place(vault, record, record.index)
     evidence = evidence_of(
         vault,
         texts.shown(shown),
@@ -162,10 +154,33 @@ def _prove(vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozense
     )
 
 
+def _signed_place(
+    vault: Vault, record: EncryptedRecord, index: int
+) -> tuple[StoredAnchor | None, SignedCheckpoint]:
+    """The record's place in the earliest checkpoint that shows it: an anchored one, if there is any.
+
+    In a log with gaps a later one may do where an earlier does not; raises `UnknownLeaves` where none does.
+    """
+    unknown: UnknownLeaves | None = None
+    for anchor in anchors_over(vault.database, index):
+        try:
+            return anchor, signed_through(vault, checkpoint_of(vault, anchor), record.leaf_hash, index)
+        except UnknownLeaves as error:
+            unknown = unknown or error
+    if unknown is not None:
+        raise unknown
+    stored = first_checkpoint_over(vault, index)
+    if stored is None:
+        raise VaultDamaged(f"record {index} is sealed, but no checkpoint covers it")
+    return None, signed_through(vault, stored, record.leaf_hash, index)
+
+
 def signed_through(vault: Vault, stored: StoredCheckpoint, leaf_hash: Hash32, index: int) -> SignedCheckpoint:
-    """The checkpoint with a sealed record's place in it; raises `VaultDamaged`."""
+    """The checkpoint with a sealed record's place in it; raises `VaultDamaged`, or `UnknownLeaves` where the log has gaps."""
     try:
         path = inclusion_proof(node_source(vault.database).at(stored.size), index, stored.size)
+    except UnknownLeaves:
+        raise
     except PerdureError as error:
         raise damaged_log(error) from error
     return signed_checkpoint(stored, leaf_hash, index, path)

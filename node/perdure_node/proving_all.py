@@ -4,7 +4,7 @@ Whoever reads the vault hands over records with their paths and keys, a chunk at
 (`Prover`) needs nothing else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,7 +12,7 @@ from perdure_anchor.checkpoint import Origin, RegistryDomain
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import Evidence
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import TileSource, inclusion_proofs
+from perdure_anchor.log import UnknownLeaves, inclusion_proof, inclusion_proofs
 
 from perdure_node.anchors import StoredAnchor, anchors
 from perdure_node.encryption.contents import DataKey
@@ -20,6 +20,7 @@ from perdure_node.errors import VaultDamaged
 from perdure_node.hops import hop_table
 from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock, known_block
+from perdure_node.log_gaps import log_gaps
 from perdure_node.proving import (
     Proof,
     checkpoint_of,
@@ -29,7 +30,7 @@ from perdure_node.proving import (
     signed_checkpoint,
     slot_texts,
 )
-from perdure_node.records import EncryptedRecord, open_record, records_in_log
+from perdure_node.records import EncryptedRecord, open_record, records_in_log, records_in_range
 from perdure_node.site_log import StoredCheckpoint, node_source
 from perdure_node.vault import Vault
 
@@ -39,58 +40,125 @@ CHUNK = 250
 
 @dataclass(frozen=True, slots=True)
 class ProvenRange:
-    """The records begin to end - 1 of the log, which an anchor proves; ``anchor`` is its number in the vault's order."""
+    """The leaves begin to end - 1 of the log, which an anchor proves; ``anchor`` is its number in the vault's order.
+
+    ``records`` of them have a record in the vault.
+    """
 
     anchor: int
     begin: int
     end: int
+    records: int
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records of one anchor with what it takes to prove them; ``known`` are the known blocks that they name."""
+    """Records of one anchor with what it takes to prove them; ``known`` are the known blocks that they name.
+
+    With it, all records of the range before the index ``end`` have come.
+    """
 
     anchor: int
     records: tuple[EncryptedRecord, ...]
     paths: tuple[tuple[Hash32, ...], ...]
     keys: Mapping[int, DataKey]
     known: Mapping[int, KnownBlock]
+    end: int
 
 
 def ranges(vault: Vault) -> list[tuple[ProvenRange, StoredAnchor]]:
     """Which anchor proves which records, in the order of the log."""
     found, begin = [], 0
     for number, anchor in enumerate(anchors(vault.database)):
-        found.append((ProvenRange(number, begin, anchor.size), anchor))
+        records = records_in_range(vault.database, begin, anchor.size)
+        found.append((ProvenRange(number, begin, anchor.size, records), anchor))
         begin = anchor.size
     return found
 
 
 def chunks(vault: Vault, keys: KeyRing, wanted: ProvenRange, size: int) -> Iterator[Chunk]:
-    """The records of a range, where the anchor covers ``size`` leaves; raises `VaultDamaged`, or what ``keys`` raise."""
-    paths = _paths(node_source(vault.database), wanted, size)
+    """The records of a range, where the anchor covers ``size`` leaves; raises `VaultDamaged`, or what ``keys`` raise.
+
+    In a log with gaps a record may need a later anchor, and one whose place no anchor shows is left out.
+    """
     records = records_in_log(vault.database, wanted.begin, wanted.end)
+    has_gaps = bool(log_gaps(vault.database))
+    paths = _places_in_gaps(vault, size) if has_gaps else _places(vault, wanted, size)
     while found := tuple(islice(records, CHUNK)):
-        yield Chunk(
-            wanted.anchor,
-            found,
-            tuple(islice(paths, len(found))),
-            {number: keys.data_key(number) for number in {each.content[0] for each in found if each.content}},
-            _known(vault, {each.after_block for each in found}),
-        )
+        by_anchor = paths(found)
+        for number, placed in by_anchor.items():
+            kept = tuple(record for record, _ in placed)
+            indices = [record.index for record in found if record.index is not None]
+            yield Chunk(
+                number,
+                kept,
+                tuple(path for _, path in placed),
+                {key: keys.data_key(key) for key in {each.content[0] for each in kept if each.content}},
+                _known(vault, {each.after_block for each in kept}),
+                # what comes before it is written once the last of its chunks is
+                end=indices[-1] + 1 if number == [*by_anchor][-1] else indices[0],
+            )
+
+
+_Placed = dict[int, list[tuple[EncryptedRecord, tuple[Hash32, ...]]]]
+
+
+def _places(vault: Vault, wanted: ProvenRange, size: int) -> Callable[[Sequence[EncryptedRecord]], _Placed]:
+    """Paths of consecutive records, all by one anchor, made in one pass."""
+    source = node_source(vault.database)
+
+    def place(records: Sequence[EncryptedRecord]) -> _Placed:
+        placed: list[tuple[EncryptedRecord, tuple[Hash32, ...]]] = []
+        for run in _runs(records):
+            first = run[0].index
+            assert first is not None, "read by its index"
+            try:
+                paths = inclusion_proofs(source.at(size), first, first + len(run), size)
+                placed += zip(run, paths, strict=True)
+            except PerdureError as error:
+                raise damaged_log(error) from error
+        return {wanted.anchor: placed}
+
+    return place
+
+
+def _places_in_gaps(vault: Vault, size: int) -> Callable[[Sequence[EncryptedRecord]], _Placed]:
+    """Paths of records one by one, each by the first anchor that shows it."""
+    source = node_source(vault.database)
+    sizes = [(number, anchor.size) for number, anchor in enumerate(anchors(vault.database))]
+    usable = [(number, each) for number, each in sizes if each >= size]
+
+    def place(records: Sequence[EncryptedRecord]) -> _Placed:
+        placed: _Placed = {}
+        for record in records:
+            for number, anchored in usable:
+                assert record.index is not None, "read by its index"
+                try:
+                    path = inclusion_proof(source.at(anchored), record.index, anchored)
+                except UnknownLeaves:
+                    continue
+                placed.setdefault(number, []).append((record, path))
+                break
+        return placed
+
+    return place
+
+
+def _runs(records: Sequence[EncryptedRecord]) -> Iterator[list[EncryptedRecord]]:
+    """The records in stretches without a missing index."""
+    run: list[EncryptedRecord] = []
+    for record in records:
+        if run and record.index != (run[-1].index or 0) + 1:
+            yield run
+            run = []
+        run.append(record)
+    if run:
+        yield run
 
 
 def _known(vault: Vault, identifiers: set[int | None]) -> Mapping[int, KnownBlock]:
     blocks = {each: known_block(vault.database, each) for each in identifiers if each is not None}
     return {identifier: block for identifier, block in blocks.items() if block is not None}
-
-
-def _paths(source: TileSource, wanted: ProvenRange, size: int) -> Iterator[tuple[Hash32, ...]]:
-    """The inclusion proofs of the range's leaves; raises `VaultDamaged`."""
-    try:
-        yield from inclusion_proofs(source.at(size), wanted.begin, wanted.end, size)
-    except PerdureError as error:
-        raise damaged_log(error) from error
 
 
 class Prover:

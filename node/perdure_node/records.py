@@ -187,6 +187,14 @@ def anchored_size(database: Database) -> int:
     return database.number("SELECT max(size) FROM anchor")
 
 
+def registered_size(database: Database) -> int:
+    """How many of the log's records the registry is known to have; of some of them no evidence may be at home."""
+    elsewhere = 0
+    if database.has_table("anchored_elsewhere"):
+        elsewhere = database.number("SELECT max(size) FROM anchored_elsewhere")
+    return max(elsewhere, anchored_size(database))
+
+
 def note_queue_change(database: Database) -> None:
     """Let a seal that is under way notice that the queue is no longer what it read."""
     database.execute("UPDATE queue_change SET count = count + 1")
@@ -214,10 +222,19 @@ def records_of_document(database: Database, document: bytes) -> list[EncryptedRe
 
 
 def records_in_log(database: Database, begin: int, end: int) -> Iterator[EncryptedRecord]:
-    """The records with the indices begin to end - 1, in order."""
-    for first in range(begin, end, PAGE):
-        condition = "WHERE entry.log_index >= ? AND entry.log_index < ? ORDER BY entry.log_index"
-        yield from map(_record, database.rows(_SELECT + condition, first, min(first + PAGE, end)))
+    """The records with the indices begin to end - 1, in order; leaves that have no record here are passed over."""
+    condition = "WHERE entry.log_index >= ? AND entry.log_index < ? ORDER BY entry.log_index LIMIT ?"
+    while rows := database.rows(_SELECT + condition, begin, end, PAGE):
+        for row in rows:
+            record = _record(row)
+            yield record
+        assert record.index is not None, "read by its index"
+        begin = record.index + 1
+
+
+def records_in_range(database: Database, begin: int, end: int) -> int:
+    """How many of the leaves begin to end - 1 have a record here: all of them, but in a log that was recovered."""
+    return database.number("SELECT count(*) FROM entry WHERE log_index >= ? AND log_index < ?", begin, end)
 
 
 def select_records(database: Database, condition: str, *parameters: Any) -> list[EncryptedRecord]:

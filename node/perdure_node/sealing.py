@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, sign_checkpoint
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import EMPTY_ROOT, TileSource, append_to_tiles, root_at
+from perdure_anchor.log import EMPTY_ROOT, append_to_tiles, root_at
 
 from perdure_node.clock import Clock
 from perdure_node.database import Database
@@ -20,14 +20,15 @@ from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.queue_state import read_queue, waiting_records
 from perdure_node.reconciliation import check_reconciled
-from perdure_node.records import open_record, record_by_sequence
+from perdure_node.records import erased_digests, open_record, record_by_sequence
 from perdure_node.seal_policy import Due, Occasion
 from perdure_node.site_log import (
     StoredCheckpoint,
     newest_checkpoint,
+    node_source,
     nodes_at,
-    read_tile,
     store_checkpoint,
+    tile_reader,
     write_tiles,
 )
 from perdure_node.vault import Vault
@@ -104,8 +105,10 @@ def _batch(vault: Vault, progress: Progress) -> _Batch:
     progress.stage("seal", waiting_records(database), "records")
     tiles: dict[tuple[int, int], bytes] = {}
 
+    stored = tile_reader(database)
+
     def read(level: int, index: int) -> bytes:
-        return tiles.get((level, index)) or read_tile(database, level, index)
+        return tiles.get((level, index)) or stored(level, index)
 
     end = 0
     for end, leaf_hashes in _waiting(database):  # noqa: B007  # where it ended is what counts
@@ -114,7 +117,9 @@ def _batch(vault: Vault, progress: Progress) -> _Batch:
         )
         size += len(leaf_hashes)
         progress.advance(size - previous_size)
-    return _Batch(previous_size, size, root_at(TileSource(read).at(size), size), tiles, end, change)
+    return _Batch(
+        previous_size, size, root_at(node_source(database, read).at(size), size), tiles, end, change
+    )
 
 
 def _waiting(database: Database) -> Iterator[tuple[int, list[Hash32]]]:
@@ -159,10 +164,12 @@ def _signed(
 
 
 def _slot_digests(vault: Vault, sequence: int, keys: KeyRing) -> tuple[Hash32, ...]:
-    """The slot digests of the batch's last record; none if it was erased meanwhile, which the batch's change then tells."""
+    """The slot digests of the batch's last record; none if it went meanwhile, which the batch's change then tells."""
     record = record_by_sequence(vault.database, sequence)
-    if record is None or record.content is None:
+    if record is None:
         return ()
+    if record.content is None:
+        return erased_digests(record)
     return tuple(open_record(record, keys).slot_digests)
 
 

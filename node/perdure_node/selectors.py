@@ -54,6 +54,11 @@ def find_records(vault: Vault, selector: Selector) -> list[EncryptedRecord]:
         found = []
     records = [record for record in found if record is not None]
     if not records:
+        if selector.index is not None and selector.index < vault.log_size:
+            raise NoSuchRecord(
+                f"the log has a leaf {selector.index}, but this vault has no record of it: it was lost, or is somebody else's",
+                hint="a backup may have it: `perdure recover --from VAULT` takes it in",
+            )
         raise NoSuchRecord(
             f"no record of {selector.text[:80]!a} in this vault", hint="`perdure list` shows what is recorded"
         )

@@ -6,9 +6,10 @@ from typing import Any
 
 from perdure_anchor.checkpoint import Checkpoint
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import NodeAt, TileSource
+from perdure_anchor.log import NodeAt, NodeSource, ReadTile, TileSource
 
 from perdure_node.database import Database
+from perdure_node.log_gaps import known_nodes, log_gaps, over_gaps, padded
 from perdure_node.stored_lists import split_hashes
 from perdure_node.vault import Vault
 
@@ -43,9 +44,19 @@ def write_tiles(database: Database, tiles: Mapping[tuple[int, int], bytes]) -> N
     )
 
 
-def node_source(database: Database) -> TileSource:
-    """The log's hashes at any size up to the newest, for proofs."""
-    return TileSource(lambda level, index: read_tile(database, level, index))
+def tile_reader(database: Database) -> ReadTile:
+    """The tiles, to append to: over gaps they are full of whatever."""
+    return padded(lambda level, index: read_tile(database, level, index), log_gaps(database))
+
+
+def node_source(database: Database, read: ReadTile | None = None) -> NodeSource:
+    """The log's hashes at any size up to the newest, for proofs; ``read`` gives tiles that are newer than the stored ones.
+
+    Where leaf hashes are lost, its nodes raise `UnknownLeaves`.
+    """
+    source = TileSource(read or tile_reader(database))
+    gaps = log_gaps(database)
+    return over_gaps(source, gaps, known_nodes(database)) if gaps else source
 
 
 def nodes_at(database: Database, size: int) -> NodeAt:
@@ -71,6 +82,11 @@ def checkpoints_above(vault: Vault, size: int) -> list[StoredCheckpoint]:
 def first_checkpoint_over(vault: Vault, index: int) -> StoredCheckpoint | None:
     """The earliest checkpoint that covers the record at ``index``."""
     return _first(vault, "size > ? ORDER BY size LIMIT 1", index)
+
+
+def all_checkpoints(vault: Vault) -> list[StoredCheckpoint]:
+    """Every checkpoint that was signed over the log, the smallest first."""
+    return [_checkpoint(vault, row) for row in vault.database.rows(_SELECT + "1 ORDER BY size")]
 
 
 def store_checkpoint(database: Database, stored: StoredCheckpoint) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perdure_anchor.checkpoint import Origin
+from perdure_anchor.log import Gaps
 
 from perdure_node.backup.history import Remembered, last_backup, records_ever
 from perdure_node.clock import Clock, system_clock
@@ -14,9 +15,11 @@ from perdure_node.courier.outlook import Outlook, outlook
 from perdure_node.data_keys import has_recovery_key
 from perdure_node.database import Database
 from perdure_node.known_blocks import KnownBlock, newest_known_block
+from perdure_node.log_gaps import log_gaps
+from perdure_node.past_adoptions import PastAdoption, last_adoption
 from perdure_node.queue_state import read_queue
 from perdure_node.reconciliation import Reconciliation, open_reconciliation
-from perdure_node.records import anchored_size
+from perdure_node.records import anchored_size, registered_size
 from perdure_node.relay_transactions import RelayTransaction, open_transaction
 from perdure_node.seal_policy import Due, Occasion, SealPolicy, due_at
 from perdure_node.site_keys import (
@@ -52,6 +55,19 @@ class NextStep(enum.Enum):
     @property
     def text(self) -> str:
         return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What the log lacks: ``known_by_hash`` leaves without a record here, ``gaps`` whose hashes are lost too.
+
+    ``without_evidence``: so many leaves are anchored by anchors alone whose evidence is not at home (any more).
+    """
+
+    known_by_hash: int
+    gaps: Gaps
+    without_evidence: int
+    last_adoption: PastAdoption | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,7 @@ class Status:
     courier: Outlook
     last_backup: Remembered | None
     records_since_backup: int
+    losses: Losses
 
     @property
     def total(self) -> int:
@@ -137,7 +154,7 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
     """How the vault stands."""
     database, policy = vault.database, vault.config.seal
     queue = read_queue(database)
-    log_size, anchored = vault.log_size, anchored_size(database)
+    log_size, anchored = vault.log_size, registered_size(database)
     view = registry_view(database)
     backup = last_backup(database)
     return Status(
@@ -177,6 +194,18 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
             anchored=anchored,
             now=int(clock.now()),
         ),
+        losses=_losses(database, log_size),
+    )
+
+
+def _losses(database: Database, log_size: int) -> Losses:
+    gaps = log_gaps(database)
+    without_record = log_size - database.number("SELECT count(*) FROM entry")
+    return Losses(
+        known_by_hash=without_record - gaps.width,
+        gaps=gaps,
+        without_evidence=registered_size(database) - anchored_size(database),
+        last_adoption=last_adoption(database),
     )
 
 

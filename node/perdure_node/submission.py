@@ -57,14 +57,16 @@ def check_head(vault: Vault, chain: AnchorChain) -> Head:
     if head.size > size:
         raise RivalLog(
             f"the registry has a log of {head.size} records for {vault.origin.text}, this vault's has {size}",
-            hint="this vault is an older copy, or another vault anchors for the site: go on with the newer one",
+            hint="this vault is an older copy, or another vault anchors for the site: go on with the newer one, or let this one "
+            "adopt the registry's log: `perdure recover`",
         )
     root = _root(vault, head.size)
     if head.size and root != head.root:
         raise RivalLog(
             f"the registry's log of {vault.origin.text} has the root {to_hex(head.root)} at size {head.size}, "
             f"this vault's has {to_hex(root)}",
-            hint="another vault anchors for this site; nothing is lost: the records here stay, and wait to be adopted",
+            hint="another vault anchors for this site; nothing is lost: `perdure recover` adopts the registry's log, and the records "
+            "here are sealed again at its end",
         )
     return head
 

@@ -22,11 +22,12 @@ from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock
 from perdure_node.locks import sealer_lock
+from perdure_node.lost_evidence import fetch_lost_evidence, lost_sizes
 from perdure_node.nudging import Nudge
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.queue_state import waiting_records
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
-from perdure_node.records import anchored_size
+from perdure_node.records import anchored_size, registered_size
 from perdure_node.registry_keys import bring_rotations, learn_site_keys, submit_signed
 from perdure_node.relay_transactions import open_transaction, submitted_sizes
 from perdure_node.rotating import forget_replaced_keys
@@ -34,6 +35,7 @@ from perdure_node.sealing import Sealed, seal_locked
 from perdure_node.site_keys import RegistryKeys, last_known_keys, rotations_under_way
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
 from perdure_node.submission import check_head, close_ended_transaction, settle_open_transaction, submit
+from perdure_node.successors import check_nothing_left, successor_of
 from perdure_node.sync_plan import seals_at_sync
 from perdure_node.vault import Vault
 from perdure_node.vault_anchors import VaultAnchors, complete_time_runs
@@ -77,19 +79,24 @@ def sync(
 
     ``sealing``: whether to seal what waits; None: as the site's policy says.
 
-    Whatever it raises, nothing is lost, and the next sync goes on: `VaultBusy`, `WrongChain`, `WithoutContracts`, `RivalLog`, what
-    `submit` and `capture` raise, and what the chain client raises.
+    Whatever it raises, nothing is lost, and the next sync goes on: `VaultBusy`, `WrongChain`, `WithoutContracts`, `RivalLog`, `LogClosed`,
+    what `submit` and `capture` raise, and what the chain client raises.
     """
     with sealer_lock(vault.folder, clock):
         chain.check()
         known_block = _refreshed(vault, chain)
         _reconcile(vault, chain)  # before sealing: an old copy of the vault must not sign a rival log
+        successor = successor_of(vault, chain)
+        # what is sealed into a closed log can never be anchored; what waits, its successor can take over
         wanted = seals_at_sync(vault, clock) if sealing is None else sealing
-        sealed = seal_locked(vault, keys, clock, progress) if wanted else None
+        sealed = seal_locked(vault, keys, clock, progress) if wanted and successor is None else None
         waiting = wait_for(clock, wait, progress)
         to_rotate = rotations_under_way(vault.database)
         learn_site_keys(vault, chain, clock)
-        anchored = _anchor(vault, chain, keys, waiting)
+        if successor is None:
+            anchored = _anchor(vault, chain, keys, waiting)
+        else:
+            anchored = _bring_home(vault, chain, keys, waiting)
         time_runs_open = complete_time_runs(vault, chain)
         if anchored:
             # the chain went on meanwhile: the next records shall name a block as young as can be
@@ -100,6 +107,8 @@ def sync(
         registry_keys = _known_keys(vault)
         rotated = _heard_of(to_rotate, registry_keys)
         _remember(vault, clock)
+        if successor is not None:
+            check_nothing_left(vault, chain, successor)
         left = waiting_records(vault.database)
     return SyncResult(
         sealed,
@@ -172,19 +181,27 @@ def _anchor_and_capture(
     What others have anchored is taken first: a transaction of ours that hangs shall not keep it out. One whose checkpoint is at
     home already is looked at, but not waited for.
     """
-    anchored = _capture_all(vault, chain, keys, waiting)
+    anchored = _bring_home(vault, chain, keys, waiting)
     close_ended_transaction(vault, chain)
     bring_rotations(vault, chain, keys, waiting)
     newest = newest_checkpoint(vault)
-    if newest is None or newest.size <= anchored_size(vault.database):
+    if newest is None or newest.size <= registered_size(vault.database):
         return anchored
     if open_transaction(vault.database) is not None:
         settle_open_transaction(vault, chain, waiting)
         anchored += _capture_all(vault, chain, keys, waiting)
-    if newest.size > anchored_size(vault.database):
+    if newest.size > registered_size(vault.database):
         submitted = submit_signed(vault, chain, keys, newest, waiting)
         anchored.append(_capture(vault, chain, keys, submitted, waiting))
     return anchored
+
+
+def _bring_home(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
+    """The anchors that are out there, and those whose evidence was lost."""
+    anchored = _capture_all(vault, chain, keys, waiting)
+    return anchored + fetch_lost_evidence(
+        vault, chain, keys, lambda stored: _capture(vault, chain, keys, stored, waiting)
+    )
 
 
 def _capture_all(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiting) -> list[StoredAnchor]:
@@ -197,7 +214,7 @@ def _capture_all(vault: Vault, chain: AnchorChain, keys: KeyRing, waiting: Waiti
 def _anchored_elsewhere(vault: Vault, chain: AnchorChain, head: Head) -> list[StoredCheckpoint]:
     """Checkpoints that the registry knows and whose evidence is not at home: from a killed sync, or relayed by others."""
     at_home = anchored_size(vault.database)
-    sizes = sorted({*submitted_sizes(vault.database, at_home), head.size})
+    sizes = sorted({*submitted_sizes(vault.database, at_home), head.size} - {*lost_sizes(vault)})
     found = []
     for size in sizes:
         stored = checkpoint_of_size(vault, size) if size > at_home else None

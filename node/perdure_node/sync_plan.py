@@ -6,7 +6,7 @@ from perdure_anchor.hashes import Hash32, checksum_address
 
 from perdure_node.clock import Clock
 from perdure_node.queue_state import read_queue, waiting_records
-from perdure_node.records import anchored_size
+from perdure_node.records import registered_size
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.seal_policy import Occasion
 from perdure_node.site_keys import rotations_under_way
@@ -45,7 +45,7 @@ def plan_sync(vault: Vault, clock: Clock, sealing: bool | None = None) -> SyncPl
         to_seal=to_seal,
         to_leave=waiting - to_seal,
         size=size,
-        to_anchor=size - anchored_size(vault.database),
+        to_anchor=size - registered_size(vault.database),
         open_transaction=None if transaction is None else transaction.hash,
         relay=checksum_address(vault.relay_address),
         rotations=len(rotations_under_way(vault.database)),

@@ -168,6 +168,8 @@ class NewVault:
     passphrase: str = field(repr=False)
     relay_private_key: bytes = field(repr=False)
     recovery: PublicKey | None = None
+    # of a site that there was before: the key that signs for it
+    site_private_key: bytes | None = field(default=None, repr=False)
     kdf: KdfCost = DEFAULT_COST
 
 
@@ -186,7 +188,8 @@ def create_vault(folder: Path, new: NewVault, *, clock: Clock, randomness: Rando
         IDENTITY_FILE: encrypt_identity(identity, new.passphrase, randomness, new.kdf),
         LOOKUP_KEY_FILE: lookup_key.hex().encode() + b"\n",
     }
-    keys = _Keys(new_signing_key(randomness), new.relay_private_key, LookupKey(lookup_key))
+    site_key = new.site_private_key or new_signing_key(randomness)
+    keys = _Keys(site_key, new.relay_private_key, LookupKey(lookup_key))
     recipients = {"identity": public_key_of(identity)} | ({"recovery": new.recovery} if new.recovery else {})
     beside = folder.with_name(f"{folder.name}.new-{randomness(4).hex()}")
     try:

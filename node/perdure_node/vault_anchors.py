@@ -1,15 +1,15 @@
 """The anchors of a vault's own log: where `perdure_node.capture` keeps what it brings home."""
 
 from perdure_anchor.evidence import Evidence
-from perdure_anchor.log import leaf_hash
-from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.trust import TrustFile
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.anchors import StoredAnchor, anchors_with_open_run, store_anchor
 from perdure_node.capture import complete_time_run
 from perdure_node.database import Database
-from perdure_node.proving import SlotTexts, checkpoint_of, evidence_of, signed_through
+from perdure_node.errors import VaultDamaged
+from perdure_node.proving import SlotTexts, checkpoint_of, evidence_of
+from perdure_node.shown_leaves import shown_leaf
 from perdure_node.site_log import StoredCheckpoint
 from perdure_node.vault import Vault
 
@@ -29,11 +29,12 @@ class VaultAnchors:
         return self._vault.trust
 
     def evidence_of_last(self, stored: StoredCheckpoint, anchor: StoredAnchor) -> Evidence:
-        """Raises `VaultDamaged` if the log does not lead to the checkpoint's root."""
-        digests = stored.last_slot_digests
-        name = leaf_hash(leaf_from_digests(digests))
-        signed = signed_through(self._vault, stored, name, stored.size - 1)
-        return evidence_of(self._vault, SlotTexts(digests).shown(frozenset()), signed, anchor)
+        """Of another record than the last where that cannot be shown; raises `VaultDamaged` where none can."""
+        shown = shown_leaf(self._vault, stored)
+        if shown is None:
+            raise VaultDamaged(f"log: no record under the checkpoint of size {stored.size} can be shown")
+        slots = SlotTexts(shown.slot_digests).shown(frozenset())
+        return evidence_of(self._vault, slots, shown.signed, anchor)
 
     def keep(self, stored: StoredCheckpoint, anchor: StoredAnchor) -> None:
         assert stored.size == anchor.size, "an anchor is of its checkpoint"

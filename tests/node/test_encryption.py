@@ -247,7 +247,7 @@ def test_a_machine_without_the_memory_says_so(identity: Path, monkeypatch: pytes
     def derive(*_: object) -> bytes:
         raise MemoryError
 
-    monkeypatch.setattr("perdure_node.encryption.identity._stretched", derive)
+    monkeypatch.setattr("perdure_node.encryption.identity.stretched", derive)
     with pytest.raises(IdentityUnreadable, match="8 KiB of memory"):
         decrypt_identity(identity, "secret words")
 

@@ -22,6 +22,7 @@ from perdure_anchor.log.errors import (
     RootMismatchError,
     SizeOutOfRangeError,
     TileLengthError,
+    UnknownLeaves,
 )
 from perdure_anchor.log.hashing import EMPTY_ROOT, leaf_hash, leaf_hashes, node_hash
 from perdure_anchor.log.inclusion import (
@@ -31,6 +32,15 @@ from perdure_anchor.log.inclusion import (
     verify_inclusion,
 )
 from perdure_anchor.log.memory import MemoryLog
+from perdure_anchor.log.partial import (
+    Gap,
+    Gaps,
+    KnownNodes,
+    NodeSource,
+    PartialSource,
+    nodes_of_range,
+    proven_leaves,
+)
 from perdure_anchor.log.tile import ReadTile, Tile, TileSource, append_to_tiles
 
 __all__ = [
@@ -38,10 +48,15 @@ __all__ = [
     "MAX_SIZE",
     "AppendProofError",
     "CompactRange",
+    "Gap",
+    "Gaps",
     "IndexOutOfRangeError",
+    "KnownNodes",
     "LogProofError",
     "MemoryLog",
     "NodeAt",
+    "NodeSource",
+    "PartialSource",
     "ProofLengthError",
     "RangeGapError",
     "ReadTile",
@@ -50,6 +65,7 @@ __all__ = [
     "Tile",
     "TileLengthError",
     "TileSource",
+    "UnknownLeaves",
     "append_proof",
     "append_to_tiles",
     "consistency_proof",
@@ -59,7 +75,9 @@ __all__ = [
     "leaf_hash",
     "leaf_hashes",
     "node_hash",
+    "nodes_of_range",
     "peaks_from_append_proof",
+    "proven_leaves",
     "root_at",
     "root_from_inclusion_proof",
     "root_from_peaks",

@@ -85,3 +85,20 @@ class TileLengthError(EncodingError):
         self.index = index
         self.got = got
         self.want = want
+
+
+class UnknownLeaves(LogProofError):
+    """What was asked for needs leaf hashes that this log has lost: some of [begin, end).
+
+    ``node``: the first node (level, index) that was needed, and below which nothing is known.
+    """
+
+    def __init__(self, begin: int, end: int, *, node: tuple[int, int]) -> None:
+        leaves = f"leaf {begin}" if end == begin + 1 else f"leaves {begin} to {end - 1}"
+        super().__init__(
+            f"the hashes of {leaves} are unknown: nothing can be proven that needs one of them alone",
+            hint="a mirror or a backup of the log may still have them: `perdure recover` takes them in",
+        )
+        self.begin = begin
+        self.end = end
+        self.node = node

@@ -17,7 +17,7 @@ from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.export import Export, ExportPlan, evidence_name
 from perdure_cli.files import write_whole
 from perdure_cli.options import jobs_option, json_option, passphrase_option, require_option, vault_option
-from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next
+from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
 from perdure_cli.site import key_ring, open_site
@@ -98,9 +98,9 @@ def prove(
             export = Export(vault, keys, all_folder, disclose=shown, hide=hidden)
             plan = export.plan()
             _tell_plan(plan, all_folder)
-            export.run(progress, jobs)
+            written = export.run(progress, jobs)
             progress.close()
-            _print_exported(all_folder, plan, as_json, documents="document_sha256" not in hidden)
+            _print_exported(all_folder, plan, written, as_json, documents="document_sha256" not in hidden)
             return
         meant = Selector(str(index), index=index) if selector is None else parse_selector(selector)
         with changed_document_told(vault, keys, meant):
@@ -179,14 +179,32 @@ def _amount(size: int) -> str:
     return f"{size / 10**9:.1f} GB"
 
 
-def _print_exported(folder: Path, plan: ExportPlan, as_json: bool, *, documents: bool) -> None:
+def _print_exported(folder: Path, plan: ExportPlan, written: int, as_json: bool, *, documents: bool) -> None:
     """``documents`` tells whether the evidence can be held against documents."""
+    unproven = plan.records - written
     if as_json:
-        print_json({"ok": True, "folder": str(folder), "records": plan.records, "were_there": plan.done})
+        print_json(
+            {
+                "ok": True,
+                "folder": str(folder),
+                "records": written,
+                "were_there": plan.done,
+                "unproven": unproven,
+                "without_record": plan.lost,
+            }
+        )
         return
-    if plan.records:
-        print_line(f"wrote evidence of {plural(plan.records, 'record')} into {folder}, listed in index.csv")
+    if written:
+        print_line(f"wrote evidence of {plural(written, 'record')} into {folder}, listed in index.csv")
     else:
         print_line(f"nothing is new: {folder} has evidence of {plural(plan.done, 'record')}")
         tell("a file that was damaged is written again once it is deleted")
+    if unproven:
+        tell_warning(
+            f"{plural(unproven, 'record')} cannot be proven: leaf hashes beside them are lost; `perdure status` says which"
+        )
+    if plan.lost:
+        tell(
+            f"{plural(plan.lost, 'leaf', 'leaves')} of the anchored log have no record in this vault: lost, or somebody else's"
+        )
     tell_next(f"perdure verify {shlex.quote(str(folder))}{' DOCUMENT...' if documents else ''}")

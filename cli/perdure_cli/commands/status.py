@@ -1,11 +1,13 @@
 """`perdure status`: how the site stands, read from its vault alone."""
 
+from itertools import islice
 from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
+from perdure_node.past_adoptions import PastAdoption
 from perdure_node.seal_policy import DEFAULT_POLICY, Due
-from perdure_node.status import Status, read_status
+from perdure_node.status import Losses, Status, read_status
 
 from perdure_cli.courier_texts import outlook_members, print_outlook
 from perdure_cli.options import json_option, vault_option
@@ -21,6 +23,9 @@ _DUE_TEXTS = {
 
 _DAYS_WITHOUT_BACKUP = 7
 _DAY = 86_400
+
+# more of them are counted
+_MOST_GAPS = 8
 
 
 @click.command(short_help="Say what waits, what is anchored, what to do.")
@@ -60,6 +65,7 @@ def _print_records(found: Status) -> None:
     several = f"; of {unsent} checkpoints the newest is enough" if unsent > 1 else ""
     print_row("sealed", f"{plural(found.sealed, 'record')}, not anchored yet{several}")
     print_row("anchored", f"{plural(found.anchored, 'record')}, evidence at home")
+    _print_losses(found.losses)
     if found.withdrawn:
         print_row("withdrawn", f"{plural(found.withdrawn, 'record')}, those that were amended included")
     if found.erased:
@@ -139,6 +145,43 @@ def _warn_of_old_backup(found: Status, now: float) -> None:
             tell_warning(f"the last backup is {days} days old: `perdure backup {found.last_backup.folder}`")
 
 
+def _print_losses(losses: Losses) -> None:
+    """What of the log is not whole, and why."""
+    if losses.known_by_hash:
+        leaves = plural(losses.known_by_hash, "leaf", "leaves")
+        print_row("without record", f"{leaves} of the log, known by hash only: lost, or somebody else's")
+    if losses.gaps:
+        ranges = ", ".join(f"{gap.begin} to {gap.end - 1}" for gap in islice(losses.gaps, _MOST_GAPS))
+        more = f" and {len(losses.gaps) - _MOST_GAPS} more" if len(losses.gaps) > _MOST_GAPS else ""
+        leaves = plural(losses.gaps.width, "leaf", "leaves")
+        print_row("gap", f"{leaves} of the log whose hashes are lost too: {ranges}{more}")
+    if losses.without_evidence:
+        print_row("evidence", f"of the last {plural(losses.without_evidence, 'leaf', 'leaves')} not at home")
+    past = losses.last_adoption
+    if past is not None:
+        queued = (
+            f"; {plural(past.queued, 'record')} of this vault went back to the queue" if past.queued else ""
+        )
+        print_row(
+            "recovered",
+            f"{time_text(past.adopted_at)} from {past.source}: the true log of {past.size} took the place of {past.old_size}{queued}",
+        )
+
+
+def _adoption_members(past: PastAdoption | None) -> dict[str, object] | None:
+    if past is None:
+        return None
+    return {
+        "adopted_at": time_text(past.adopted_at),
+        "source": past.source,
+        "old_size": past.old_size,
+        "common_prefix": past.common_prefix,
+        "size": past.size,
+        "queued": past.queued,
+        "found": past.found,
+    }
+
+
 def _members(found: Status) -> dict[str, object]:
     block, transaction, last = found.known_block, found.open_transaction, found.last_backup
     return {
@@ -176,6 +219,9 @@ def _members(found: Status) -> dict[str, object]:
         "clock_note_count": found.clock_note_count,
         "has_recovery_key": found.has_recovery_key,
         "writable": found.is_writable,
+        "known_by_hash": found.losses.known_by_hash,
+        "unknown_leaves": found.losses.gaps.width,
+        "last_adoption": _adoption_members(found.losses.last_adoption),
         "time_runs_open": found.time_runs_open,
         "open_transaction": None if transaction is None else "0x" + transaction.hash.hex(),
         "rotations": [rotation_members(each) for each in found.rotations],

@@ -15,11 +15,10 @@ from perdure_anchor.hashes import checksum_address, sha256
 from perdure_anchor.trust import TrustFile
 
 from perdure_cli.output import visible
+from perdure_cli.qr_codes import drawn_code
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.trusting.as_text import fingerprint_rows
 
-# modules of white around the code, without which scanners do not find it
-_QUIET_ZONE: Final = 4
 # a page, not a list: whoever wants all of them has the file
 _MOST_PARTNERS: Final = 40
 _MOST_EPOCHS: Final = 12
@@ -65,7 +64,7 @@ def _document(source: TrustSource) -> str:
 <h1>{name}</h1>
 <p>Trust file of Perdure, version {source.trust.version}. Its fingerprint is SHA-256 over the file's bytes:</p>
 {_devnet_warning(source.trust)}<div class="compare">
-{_qr_code(source.digest)}
+{drawn_code(source.digest, "QR code of the fingerprint")}
 <table class="rows">
 {"".join(_rows(source))}</table>
 </div>
@@ -123,21 +122,3 @@ def _fact(label: str, text: str) -> str:
 def _text(untrusted: str) -> str:
     """Text for the body of an element: no markup, nothing that reorders or hides."""
     return escape(visible(untrusted))
-
-
-def _qr_code(digest: str) -> str:
-    """The code as an inline drawing, a square for each dark module."""
-    import segno
-
-    matrix = segno.make(digest, micro=False, error="m").matrix
-    size = len(matrix) + 2 * _QUIET_ZONE
-    squares = "".join(
-        f"M{x} {y}h1v1h-1z"
-        for y, row in enumerate(matrix, _QUIET_ZONE)
-        for x, dark in enumerate(row, _QUIET_ZONE)
-        if dark
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" shape-rendering="crispEdges" role="img" '
-        f'aria-label="QR code of the fingerprint"><path fill="#fff" d="M0 0h{size}v{size}H0z"/><path d="{squares}"/></svg>'
-    )

@@ -26,9 +26,10 @@ from perdure_node.courier.bundle import (
 from perdure_node.courier.bundle_file import encode_bundle
 from perdure_node.courier.out import BundleOut, registry_view, store_out
 from perdure_node.database import Database
+from perdure_node.log_gaps import log_gaps
 from perdure_node.proving import damaged_log
 from perdure_node.reconciliation import open_reconciliation
-from perdure_node.records import anchored_size
+from perdure_node.records import anchored_size, registered_size
 from perdure_node.site_keys import rotations_under_way
 from perdure_node.site_log import StoredCheckpoint, checkpoints_above, nodes_at, read_tile
 from perdure_node.vault import Vault
@@ -69,7 +70,7 @@ def pack(
 
 def _head(vault: Vault, now: int, identifier: bytes, leaves_from: int | None) -> BundleHead:
     database = vault.database
-    anchored = anchored_size(database)
+    anchored = registered_size(database)
     # the newest covers all; the others may be on sticks, and one of them be the registry's head by now
     carried = checkpoints_above(vault, anchored)[-MAX_CHECKPOINTS:]
     due = open_reconciliation(database)
@@ -83,7 +84,7 @@ def _head(vault: Vault, now: int, identifier: bytes, leaves_from: int | None) ->
         checkpoints=tuple(_carried(database, each) for each in carried),
         append_proofs=_proofs(vault, carried, anchored),
         rotations=tuple(rotations_under_way(database)[:MAX_ROTATIONS]),
-        request=Request(anchored, None, None if due is None else due.challenge),
+        request=Request(anchored_size(database), None, None if due is None else due.challenge),
         answer=None,
     )
 
@@ -94,6 +95,8 @@ def _leaf_range(vault: Vault, carried: list[StoredCheckpoint], leaves_from: int 
     view, end = registry_view(vault.database), carried[-1].size
     mirrored = 0 if view is None else view.mirrored
     begin = min(mirrored if leaves_from is None else leaves_from, end)
+    # of leaf hashes that are lost, none can be handed on
+    begin = max([begin, *(gap.end for gap in log_gaps(vault.database))])
     nodes = nodes_at(vault.database, end)
     peaks = tuple(nodes(level, index) for level, index in decomposition(0, begin))
     return LeafRange(begin, end - begin, peaks)

@@ -14,7 +14,7 @@ from perdure_anchor.evidence import AnchorProof
 from perdure_anchor.finality import parse_headers
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.header import parse_header
-from perdure_anchor.log import root_at
+from perdure_anchor.log import UnknownLeaves, root_at
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.validator_changes import follow_hops
 
@@ -33,7 +33,7 @@ from perdure_node.hops import Hop, hop_table, store_hop
 from perdure_node.known_blocks import newest_known_block, store_known_block
 from perdure_node.locks import sealer_lock
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
-from perdure_node.records import anchored_size
+from perdure_node.records import anchored_size, registered_size
 from perdure_node.rotating import forget_replaced_keys
 from perdure_node.site_keys import note_told_keys
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
@@ -185,7 +185,11 @@ def _is_better(proof: AnchorProof, kept: StoredAnchor) -> bool:
 def _is_ours(vault: Vault, answer: Answer) -> bool:
     """Whether the registry's head, as the gateway tells it, is in this vault's log."""
     size = answer.head_size
-    return size == 0 or (size <= vault.log_size and _root(vault, size) == answer.head_root)
+    try:
+        return size == 0 or (size <= vault.log_size and _root(vault, size) == answer.head_root)
+    except UnknownLeaves:
+        # an answer from before what was adopted since, whose leaf hashes are lost
+        return size <= registered_size(vault.database)
 
 
 def _root(vault: Vault, size: int) -> Hash32:

@@ -48,7 +48,7 @@ def encrypt_identity(
             "passphrase: empty", hint="choose one: whoever has the vault and it is the site"
         )
     salt, public_key = randomness(_SALT_SIZE), public_key_of(private_key)
-    key = DataKey(0, _stretched(passphrase, salt, cost))
+    key = DataKey(0, stretched(passphrase, salt, cost))
     members = {
         "format": FORMAT,
         "public_key": public_key.hex(),
@@ -78,7 +78,7 @@ def decrypt_identity_file(raw: bytes, path: Path, passphrase: str) -> PrivateKey
     """As `decrypt_identity`, for a file that was read already; ``path`` is for messages."""
     public_key, salt, cost, stored = _members(raw, path)
     try:
-        key = DataKey(0, _stretched(passphrase, salt, cost))
+        key = DataKey(0, stretched(passphrase, salt, cost))
     except MemoryError:
         raise _unreadable(
             path, f"this machine has not the {cost.memory_kib} KiB of memory that it asks for"
@@ -126,14 +126,15 @@ def _parse(value: JsonValue) -> tuple[PublicKey, bytes, KdfCost, bytes]:
             "private_key": str(private_key),
         }:
             cost = KdfCost(memory, iterations, lanes)
-            _check_cost(cost)
+            check_cost(cost)
             octets, salted = bytes.fromhex(public_key), bytes.fromhex(salt)
             if (len(octets), len(salted)) == (KEY_SIZE, _SALT_SIZE):
                 return PublicKey(octets), salted, cost, bytes.fromhex(private_key)
     raise ValueError("not an identity")
 
 
-def _check_cost(cost: KdfCost) -> None:
+def check_cost(cost: KdfCost) -> None:
+    """Raise `ValueError` for a cost that could not be paid, or that is none."""
     if not (
         1 <= cost.lanes <= _MAX_LANES
         and 8 * cost.lanes <= cost.memory_kib <= _MAX_MEMORY_KIB
@@ -142,7 +143,8 @@ def _check_cost(cost: KdfCost) -> None:
         raise ValueError("cost out of bounds")
 
 
-def _stretched(passphrase: str, salt: bytes, cost: KdfCost) -> bytes:
+def stretched(passphrase: str, salt: bytes, cost: KdfCost) -> bytes:
+    """A key of 32 bytes from a passphrase, by Argon2id; raises `MemoryError`."""
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
     kdf = Argon2id(

@@ -1,0 +1,581 @@
+"""A site's log and records, brought back from what is left: each way, and several together."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from perdure_anchor.checkpoint import Checkpoint, sign_checkpoint
+from perdure_anchor.hashes import Hash32
+from perdure_anchor.log import CompactRange, append_proof, root_from_peaks
+from perdure_anchor.verdict import Grade
+from perdure_contracts.signer import LocalSigner
+from perdure_contracts.transactions import Patience, transact
+from perdure_node.adoption import Adopted, vault_log
+from perdure_node.chain_errors import (
+    AdoptionRefused,
+    BundleWithoutAnchor,
+    LogClosed,
+    NewestAnchorDoubted,
+    RivalLog,
+    TrueLogBroken,
+)
+from perdure_node.changes import erase
+from perdure_node.courier.bundle import Request
+from perdure_node.courier.bundle_file import Bundle, load_bundle
+from perdure_node.courier.receiving import receive
+from perdure_node.errors import NoAuthority, NoSuchRecord, NotReconciled, OtherVault
+from perdure_node.gateway.answering import answer
+from perdure_node.gateway.sites import site_of
+from perdure_node.log_gaps import log_gaps
+from perdure_node.reconciliation import open_reconciliation
+from perdure_node.records import record_by_leaf
+from perdure_node.recovering.recovery import OtherVaultSource, Recovered, Sources, recover
+from perdure_node.recovering.successor import take_over
+from perdure_node.recovery_sheet.locking import lock_under_passphrase
+from perdure_node.recovery_sheet.making import log_of_sheet, sheet_state
+from perdure_node.recovery_sheet.sheet import Sheet
+from perdure_node.selectors import find_records, parse_selector
+from perdure_node.site_log import newest_checkpoint, nodes_at
+from perdure_node.status import read_status
+from perdure_node.traces import Reason
+from perdure_node.vault import NewVault, Vault, create_vault, open_vault
+from tools.gateway_desk import GatewayDesk, pack_to, written
+from tools.site_desk import Site, leaf_hashes, prove_all, verdict_on
+from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes, with_result
+
+
+def copy_of(site: Site, folder: Path) -> Site:
+    """A backup that is made now."""
+    shutil.copytree(site.vault.folder, folder)
+    return Site(site.network, open_vault(folder))
+
+
+def bring_back(
+    site: Site,
+    *others: Site,
+    offline: bool = False,
+    **sources: Any,
+) -> Recovered:
+    vaults = [OtherVaultSource(other.vault, other.keys) for other in others]
+    chain = None if offline else site.network.anchor_chain(site.vault.trust)
+    return recover(
+        site.vault,
+        Sources(chain, vaults=vaults, **sources),
+        clock=site.network.clock,
+        randomness=os.urandom,
+    )
+
+
+def empty_vault(site: Site, folder: Path) -> Site:
+    """A new vault of the same site with its key, as a sheet brings it back."""
+    new = NewVault(
+        origin=site.vault.origin,
+        trust_raw=site.vault.trust_raw,
+        rpc_url="http://127.0.0.1:1",
+        passphrase="another passphrase",
+        relay_private_key=site.keys.relay_key(),
+        site_private_key=site.keys.site_key(),
+        kdf=CHEAP,
+    )
+    vault = create_vault(folder, new, clock=site.network.clock, randomness=counted_bytes(b"new"))
+    made = Site(site.network, vault)
+    from perdure_node.keyring import KeyRing
+
+    made.keys = KeyRing(vault, lambda: "another passphrase")
+    return made
+
+
+@pytest.fixture
+def fresh(site: Site, tmp_path: Path) -> Iterator[Site]:
+    made = empty_vault(site, tmp_path / "fresh")
+    yield made
+    made.vault.close()
+
+
+@pytest.fixture
+def thief(site: Site, tmp_path: Path) -> Iterator[Site]:
+    made = empty_vault(site, tmp_path / "thief")
+    yield made
+    made.vault.close()
+
+
+def state_of(site: Site) -> Sheet:
+    state = sheet_state(site.vault, 0, site.network.clock)
+    lock = lock_under_passphrase(state, site.keys.site_key(), PASSPHRASE, counted_bytes(), CHEAP)
+    return Sheet(state, lock)
+
+
+def test_a_site_goes_on_from_the_peaks_in_the_chain_alone(site: Site, fresh: Site) -> None:
+    """Everything but the key is gone: the log goes on over a counted gap, and new evidence is final."""
+    site.add(1, 2, 3)
+    site.sync()
+    site.add(4, 5)
+    site.sync()
+    done = bring_back(fresh)
+    assert done.source == "the chain"
+    assert done.adopted == Adopted(0, 0, 5, queued=0, found=0, without_record=0, unknown=5)
+    fresh.sync()
+    fresh.add(10, 11)
+    fresh.sync()
+    assert fresh.vault.log_size == 7
+    assert fresh.is_final(10, 11)
+    status = read_status(fresh.vault)
+    assert (status.anchored, status.losses.gaps.width, status.losses.known_by_hash) == (7, 5, 0)
+    # and the old vault, found again, goes on behind it
+    bring_back(site)
+    site.add(12)
+    site.sync()
+    assert site.is_final(1, 2, 3, 4, 5, 12)
+
+
+def test_records_of_a_backup_are_whole_again(site: Site, fresh: Site, tmp_path: Path) -> None:
+    site.add(1, 2, 3)
+    site.sync()
+    site.add(4, 5)
+    backup = copy_of(site, tmp_path / "backup")
+    site.sync()
+    site.add(6)
+    site.sync()
+    done = bring_back(fresh, backup)
+    assert (done.merged.added, done.adopted.size) == (5, 6)
+    assert done.adopted.unknown == 1, "what waited in the backup is found by the append proof in the calldata"
+    fresh.sync()
+    assert fresh.is_final(1, 2, 3, 4, 5)
+    assert fresh.sizes == [3, 5, 6], "evidence is fetched again"
+    fresh.add(7)
+    fresh.sync()
+    assert fresh.is_final(1, 2, 3, 4, 5, 7)
+    backup.vault.close()
+
+
+def test_records_of_a_backup_that_waited_and_cannot_be_found_are_sealed_again(
+    site: Site, fresh: Site, tmp_path: Path
+) -> None:
+    """Between its size and the next anchor stands something that nobody knows: better twice than not at all."""
+    site.add(1)
+    site.sync()
+    site.add(2)
+    backup = copy_of(site, tmp_path / "backup")
+    site.add(3, 4)
+    site.sync()
+    done = bring_back(fresh, backup)
+    # leaf 1 is a node of the append proof: it is found; leaves 2 and 3 are one node, and nobody has their hashes
+    assert (done.adopted.found, done.adopted.unknown) == (2, 2)
+    fresh.sync()
+    assert fresh.is_final(1, 2)
+    backup.vault.close()
+
+
+def test_two_backups_of_different_days(site: Site, fresh: Site, tmp_path: Path) -> None:
+    site.add(1)
+    site.sync()
+    old = copy_of(site, tmp_path / "old")
+    site.add(2, 3)
+    site.sync()
+    young = copy_of(site, tmp_path / "young")
+    site.add(4)
+    site.sync()
+    done = bring_back(fresh, old, young)
+    assert (done.merged.added, done.merged.there, done.adopted.unknown) == (3, 1, 1)
+    fresh.sync()
+    assert fresh.is_final(1, 2, 3)
+    old.vault.close()
+    young.vault.close()
+
+
+def test_recovering_twice_is_recovering_once(site: Site, fresh: Site, tmp_path: Path) -> None:
+    site.add(1, 2)
+    backup = copy_of(site, tmp_path / "backup")
+    site.sync()
+    bring_back(fresh, backup)
+    again = bring_back(fresh, backup)
+    assert (again.merged.added, again.adopted.found, again.adopted.queued) == (0, 0, 0)
+    assert fresh.vault.database.number("SELECT count(*) FROM adoption") == 1
+    backup.vault.close()
+
+
+def test_an_old_backup_that_went_on_adopts_the_true_log(site: Site, tmp_path: Path) -> None:
+    site.add(1)
+    site.sync()
+    copy = copy_of(site, tmp_path / "copy")
+    site.add(2, 3)
+    site.sync()
+    copy.add(4)
+    with pytest.raises(RivalLog) as caught:
+        copy.sync()
+    assert "perdure recover" in str(caught.value.hint)
+    done = bring_back(copy)
+    assert (done.adopted.size, done.adopted.unknown, done.adopted.queued) == (3, 2, 0)
+    copy.sync()
+    assert copy.is_final(1, 4)
+    # later the other one is there too, and brings its records
+    assert bring_back(copy, site).adopted.unknown == 0
+    copy.sync()
+    assert copy.is_final(1, 2, 3, 4)
+    copy.vault.close()
+
+
+def junk(thief: Site, leaves: Sequence[Hash32], size: int | None = None) -> None:
+    """What a thief of the site's key can do: anchor leaves that nobody has a record of, or only claim them."""
+    with thief.network.anchor_chain() as chain:
+        origin = thief.vault.origin
+        head = chain.registry.head(origin.site)
+        known = vault_log(thief.vault)
+        peaks = CompactRange(0, head.size, append_proof(known.node_at(), 0, head.size) if head.size else ())
+        if size is None:
+            added = CompactRange.over(head.size, leaves)
+        else:
+            from perdure_anchor.log import decomposition
+
+            nodes = tuple(leaves[0] for _ in decomposition(head.size, size))
+            added = CompactRange(head.size, size, nodes)
+        grown = peaks.merged(added)
+        checkpoint = Checkpoint(
+            origin.site, grown.end, root_from_peaks(grown.hashes), int(thief.network.time)
+        )
+        signature = sign_checkpoint(thief.vault.trust.domain, checkpoint, thief.keys.site_key())
+        call = chain.registry.anchor_call(checkpoint, (*peaks.hashes, *added.hashes), signature)
+        signer = LocalSigner(thief.network.partner_private_key("globex"))
+        clock = thief.network.clock
+        patience = Patience(sleep=clock.sleep, clock=clock.monotonic)
+        transact(chain.client, signer, call, chain_id=chain.trust.chain_id, patience=patience)
+
+
+def test_what_a_thief_anchored_is_junk_in_the_log_and_the_site_goes_on(site: Site, thief: Site) -> None:
+    site.add(1, 2)
+    site.sync()
+    bring_back(thief, site)
+    junk(thief, [Hash32(os.urandom(32)) for _ in range(3)])
+    site.add(3)
+    with pytest.raises(RivalLog):
+        site.sync()
+    done = bring_back(site)
+    assert (done.adopted.size, done.adopted.unknown) == (5, 3)
+    site.sync()
+    assert site.is_final(1, 2, 3)
+    assert read_status(site.vault).losses.gaps.width == 3
+    with pytest.raises(NoSuchRecord, match="no record of it"):
+        find_records(site.vault, parse_selector("3"))
+
+
+def test_a_thief_who_claims_a_log_without_end_does_not_stop_the_site(site: Site, thief: Site) -> None:
+    """2^40 leaves behind ten nodes: nothing here walks over a gap leaf by leaf."""
+    site.add(1, 2)
+    site.sync()
+    bring_back(thief, site)
+    junk(thief, [Hash32(os.urandom(32))], size=2**40 + 5)
+    assert bring_back(site).adopted.unknown == 2**40 + 3
+    site.add(3)
+    site.sync()
+    assert site.is_final(1, 2, 3)
+    assert site.vault.log_size == 2**40 + 6
+    proofs = prove_all(site.vault)
+    assert [proof.index for proof in proofs] == [0, 1, 2**40 + 5]
+    assert all(verdict_on(proof.evidence, site.vault.trust).ok for proof in proofs)
+
+
+def test_a_sheet_alone_carries_on_without_a_network(site: Site, fresh: Site) -> None:
+    site.add(1, 2, 3)
+    site.sync()
+    sheet = state_of(site)
+    done = bring_back(fresh, offline=True, sheet=log_of_sheet(sheet, site.keys.site_key()))
+    assert (done.source, done.adopted.size, done.adopted.unknown) == ("a printed sheet", 3, 3)
+    assert open_reconciliation(fresh.vault.database) is not None
+    assert newest_checkpoint(fresh.vault).signature == newest_checkpoint(site.vault).signature
+    fresh.add(4)
+    with pytest.raises(NotReconciled):
+        fresh.seal()
+    fresh.sync()
+    assert fresh.is_final(4)
+    assert fresh.vault.log_size == 4
+
+
+def test_an_old_sheet_gives_way_to_the_chain(site: Site, fresh: Site) -> None:
+    site.add(1, 2, 3)
+    site.sync()
+    sheet = state_of(site)
+    site.add(4, 5)
+    site.sync()
+    bring_back(fresh, offline=True, sheet=log_of_sheet(sheet, site.keys.site_key()))
+    fresh.add(6)
+    with pytest.raises(RivalLog):
+        fresh.sync()
+    assert bring_back(fresh).adopted.size == 5
+    fresh.sync()
+    assert fresh.is_final(6)
+
+
+def test_a_sheet_says_what_is_anchored_and_not_what_is_only_sealed(site: Site) -> None:
+    assert state_of(site).state.size == 0
+    site.add(1)
+    site.sync()
+    site.add(2)
+    site.seal()
+    state = state_of(site).state
+    assert (state.size, state.root) == (1, nodes_at(site.vault.database, 1)(0, 0))
+
+
+def test_different_histories_need_somebody_who_knows(site: Site, tmp_path: Path) -> None:
+    site.add(1)
+    copy = copy_of(site, tmp_path / "copy")
+    site.seal()
+    copy.add(2)
+    copy.seal()
+    bring_back(site, copy, offline=True)
+    assert (site.vault.log_size, open_reconciliation(site.vault.database) is not None) == (2, True)
+    third = copy_of(copy, tmp_path / "third")
+    third.add(3)
+    copy.add(4)
+    for each in (third, copy):
+        from perdure_node.reconciliation import settle_reconciliation
+
+        with each.vault.database.transaction():
+            settle_reconciliation(each.vault.database)
+        each.seal()
+    with pytest.raises(NoAuthority, match="different histories"):
+        bring_back(third, copy, offline=True)
+    with pytest.raises(NoAuthority, match="nothing says"):
+        bring_back(third, offline=True)
+    # the chain knows: it has neither, so the log that is here stays, and the other's record comes behind it
+    done = bring_back(third, copy)
+    assert (done.adopted.size, done.merged.added) == (3, 1)
+    third.sync()
+    assert third.is_final(1, 2, 3, 4)
+    copy.vault.close()
+    third.vault.close()
+
+
+def test_a_vault_of_another_site_is_no_help(site: Site, tmp_path: Path, network: SiteNetwork) -> None:
+    with network.vault(tmp_path / "oslo", "globex/oslo") as vault:
+        other = Site(network, vault)
+        with pytest.raises(OtherVault):
+            bring_back(site, other)
+
+
+def test_an_erased_record_comes_along_erased(site: Site, fresh: Site, tmp_path: Path) -> None:
+    (added,) = site.add(1)
+    site.add(2)
+    site.sync()
+    record = record_by_leaf(site.vault.database, added.leaf_hash)
+    erase(
+        site.vault,
+        record,
+        Reason("ada", "asked"),
+        site.keys,
+        clock=site.network.clock,
+        randomness=counted_bytes(),
+    )
+    backup = copy_of(site, tmp_path / "backup")
+    bring_back(fresh, backup)
+    fresh.sync()
+    stored = record_by_leaf(fresh.vault.database, added.leaf_hash)
+    assert (stored.content, stored.index) == (None, 0)
+    assert fresh.is_final(2)
+    backup.vault.close()
+
+
+def test_a_node_that_tells_another_log_is_not_believed(site: Site, fresh: Site) -> None:
+    """The events of the registry are of the chain's past; a node that leaves one out, or changes one, contradicts itself."""
+    site.add(1, 2)
+    site.sync()
+    site.add(3)
+    site.sync()
+
+    def without_last(request: Any, ask: Any) -> Any:
+        reply = ask()
+        reply["result"] = reply["result"][:-1]
+        return reply
+
+    def other_peaks(request: Any, ask: Any) -> Any:
+        reply = ask()
+        for event in reply["result"]:
+            event["data"] = event["data"][:-8] + "00000000"
+        return reply
+
+    for fault in (without_last, other_peaks, with_result([])):
+        fresh.network.faults["eth_getLogs"] = fault
+        with pytest.raises((TrueLogBroken, Exception)) as caught:
+            bring_back(fresh)
+        assert type(caught.value).__name__ in ("TrueLogBroken", "RpcBadAnswer")
+        assert fresh.vault.log_size == 0
+    fresh.network.faults.clear()
+
+
+def test_an_anchor_that_the_validators_did_not_seal_is_not_believed(site: Site, fresh: Site) -> None:
+    from perdure_anchor.hashes import Address
+
+    site.add(1)
+    site.sync()
+    trust = fresh.vault.trust
+    strangers = tuple(Address(bytes((number,)) * 20) for number in range(1, 5))
+    fresh.vault.trust = replace(trust, epochs=(replace(trust.epochs[0], validators=strangers),))
+    with pytest.raises(NewestAnchorDoubted):
+        bring_back(fresh)
+    assert fresh.vault.log_size == 0
+
+
+def test_without_the_calldata_the_peaks_do(site: Site, fresh: Site) -> None:
+    """Nodes may forget transactions; events are evidence, and stay."""
+    site.add(1, 2, 3)
+    site.sync()
+    fresh.network.faults["eth_getTransactionByHash"] = with_result(None)
+    assert bring_back(fresh).adopted.unknown == 3
+    fresh.network.faults.clear()
+    fresh.add(4)
+    fresh.sync()
+    assert fresh.is_final(4)
+
+
+@pytest.fixture
+def mirrored(site: Site, tmp_path: Path) -> Iterator[Any]:
+    """A gateway that has relayed the site's log, and what it answers to whoever asks for all leaf hashes."""
+    desk = GatewayDesk(site.network, tmp_path / "gateway")
+    sticks = tmp_path / "sticks"
+    sticks.mkdir()
+
+    def answered(**changes: Any) -> Bundle:
+        known = site_of(desk.gateway.database, site.vault.origin)
+        assert known is not None
+        with site.network.anchor_chain() as chain:
+            told, pieces = answer(
+                desk.gateway,
+                chain,
+                known,
+                Request(0, 0),
+                clock=site.network.clock,
+                randomness=counted_bytes(b"told"),
+            )
+            return load_bundle(written(sticks, replace(told, **changes), pieces))
+
+    def relay() -> Any:
+        site.seal()
+        desk.deliver(pack_to(site.vault, sticks, site.network))
+        return answered
+
+    yield relay
+    desk.gateway.close()
+
+
+def test_a_mirror_brings_back_all_leaf_hashes_without_a_network(
+    site: Site, fresh: Site, mirrored: Any, tmp_path: Path
+) -> None:
+    site.add(1, 2, 3)
+    backup = copy_of(site, tmp_path / "backup")
+    mirrored()
+    site.add(4, 5)
+    bundle = mirrored()()
+    done = bring_back(fresh, backup, offline=True, bundles=[bundle])
+    assert (done.source, done.adopted.size, done.adopted.unknown) == ("a gateway's mirror", 5, 0)
+    assert (done.merged.added, done.adopted.without_record) == (3, 2)
+    receive(fresh.vault, bundle, clock=site.network.clock)
+    assert fresh.is_final(1, 2, 3), "the bundle brings the evidence too"
+    assert open_reconciliation(fresh.vault.database) is not None
+    fresh.add(6)
+    fresh.sync()
+    assert fresh.is_final(1, 2, 3, 6)
+    status = read_status(fresh.vault)
+    assert (status.losses.known_by_hash, status.losses.gaps.width) == (2, 0)
+    backup.vault.close()
+
+
+def test_a_gateway_is_not_believed_without_anchors(site: Site, fresh: Site, mirrored: Any) -> None:
+    site.add(1, 2, 3)
+    answered = mirrored()
+    told = answered().head.answer
+    assert told is not None
+    with pytest.raises(BundleWithoutAnchor):
+        bring_back(fresh, offline=True, bundles=[answered(answer=replace(told, anchors=()))])
+    proof = told.anchors[0].proof
+    lie = replace(told.anchors[0], proof=replace(proof, log_position=proof.log_position + 1))
+    with pytest.raises(BundleWithoutAnchor):
+        bring_back(fresh, offline=True, bundles=[answered(answer=replace(told, anchors=(lie,)))])
+    assert fresh.vault.log_size == 0
+
+
+def test_a_recovered_site_goes_on_by_courier(site: Site, fresh: Site, mirrored: Any, tmp_path: Path) -> None:
+    """It hands on no leaf hash that it has lost, and its gateway, which has them all, takes what comes."""
+    site.add(1, 2, 3)
+    mirrored()
+    bring_back(fresh)
+    fresh.sync()
+    fresh.add(4)
+    fresh.seal()
+    folder = tmp_path / "out"
+    folder.mkdir()
+    packed = load_bundle(pack_to(fresh.vault, folder, site.network)).head
+    assert (packed.leaves.begin, packed.leaves.end, len(packed.checkpoints)) == (3, 4, 1)
+
+
+def succeed(site: Site, new: Vault) -> None:
+    with site.network.anchor_chain() as chain:
+        clock = site.network.clock
+        patience = Patience(sleep=clock.sleep, clock=clock.monotonic)
+        signer = LocalSigner(site.network.partner_private_key("acme"))
+        call = chain.registry.succeed_call(site.vault.origin.site, new.origin.site)
+        transact(chain.client, signer, call, chain_id=chain.trust.chain_id, patience=patience)
+
+
+def test_a_successor_takes_over_what_waits(site: Site, tmp_path: Path, network: SiteNetwork) -> None:
+    site.add(1)
+    site.sync()
+    site.add(2)
+    site.seal()
+    site.add(3)
+    with network.vault(tmp_path / "second", "acme/rotterdam-2") as vault:
+        second = Site(network, vault)
+        second.register()
+        with network.anchor_chain() as chain, pytest.raises(OtherVault, match="does not say"):
+            take_over(vault, site.vault, site.keys, chain, clock=network.clock, randomness=os.urandom)
+        succeed(site, vault)
+        with pytest.raises(LogClosed, match="goes on as acme/rotterdam-2: 2 records"):
+            site.sync()
+        assert read_status(site.vault).waiting == 1
+        with network.anchor_chain() as chain:
+            merged = take_over(
+                vault, site.vault, site.keys, chain, clock=network.clock, randomness=os.urandom
+            )
+        assert merged.added == 2
+        second.sync()
+        assert second.is_final(2, 3)
+        assert site.is_final(1)
+        old = record_by_leaf(site.vault.database, leaf_hashes(second.vault)[0])
+        assert old is not None, "a leaf does not name its site"
+
+
+def test_a_closed_site_with_nothing_left_syncs_in_peace(
+    site: Site, tmp_path: Path, network: SiteNetwork
+) -> None:
+    site.add(1)
+    site.sync()
+    with network.vault(tmp_path / "second", "acme/rotterdam-2") as vault:
+        Site(network, vault).register()
+        succeed(site, vault)
+        assert site.sync().anchored == ()
+
+
+def test_final_evidence_at_home_outweighs_a_mirror(site: Site, fresh: Site, tmp_path: Path) -> None:
+    site.add(1)
+    site.sync()
+    fresh.add(2)
+    from perdure_node.sealing import seal
+
+    seal(fresh.vault, fresh.keys, fresh.network.clock)
+    with pytest.raises(AdoptionRefused):
+        bring_back(site, offline=True, sheet=vault_log(fresh.vault))
+
+
+def test_a_vault_that_is_whole_is_left_alone(site: Site) -> None:
+    site.add(1)
+    site.sync()
+    site.add(2)
+    done = bring_back(site)
+    assert (done.adopted.prefix, done.adopted.size, done.adopted.queued) == (1, 1, 0)
+    assert site.vault.database.number("SELECT count(*) FROM adoption") == 0
+    site.sync()
+    assert site.is_final(1, 2)
+    assert len(log_gaps(site.vault.database)) == 0
+    assert site.verdict(2, Grade.FINAL).ok

@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from perdure_anchor.checkpoint import Origin, parse_origin
 from perdure_anchor.errors import PerdureError
+
+if TYPE_CHECKING:
+    from perdure_node.encryption.hybrid import PublicKey
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -62,6 +65,22 @@ def require_option(help: str) -> Callable[[F], F]:
 
 
 READABLE_FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
+
+
+class RecipientType(click.ParamType["PublicKey"]):
+    """Whom a file is encrypted to, as ``age1...``."""
+
+    name = "recipient"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "PublicKey":
+        from perdure_node.encryption.age import parse_recipient
+
+        if isinstance(value, bytes):
+            return cast("PublicKey", value)
+        try:
+            return parse_recipient(value)
+        except PerdureError as error:
+            self.fail(f"{error}; {error.hint}", param, ctx)
 
 
 class OriginType(click.ParamType[Origin]):

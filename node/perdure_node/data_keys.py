@@ -48,6 +48,11 @@ def active_recipients(database: Database) -> list[Recipient]:
     return [recipient for recipient in all_recipients(database) if recipient.retired_at is None]
 
 
+def identity_recipient(database: Database) -> PublicKey:
+    """The public key of the vault's own identity."""
+    return next(each.public_key for each in active_recipients(database) if each.kind == "identity")
+
+
 def has_recovery_key(database: Database) -> bool:
     """Whether losing the passphrase is not the end."""
     return any(recipient.kind == "recovery" for recipient in active_recipients(database))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.keyring import KeyRing
 
 from perdure_cli.bundle_files import BACK_SUFFIX, OUT_SUFFIX, named_bundles
@@ -19,7 +20,7 @@ from perdure_cli.gateways import (
     gateway_passphrase_option,
     open_named_gateway,
 )
-from perdure_cli.options import json_option, passphrase_option, vault_option
+from perdure_cli.options import RecipientType, json_option, passphrase_option, vault_option
 from perdure_cli.output import tell, tell_next
 from perdure_cli.site import key_ring, open_site, site_passphrase
 
@@ -54,6 +55,14 @@ def courier() -> None:
     help="Seal what waits, or seal nothing; by default as the setting seal says.",
 )
 @click.option(
+    "--to",
+    "recipients",
+    type=RecipientType(),
+    multiple=True,
+    metavar="AGE1...",
+    help="Encrypt it to the gateway's recipient, which `perdure gateway status` shows; repeatable.",
+)
+@click.option(
     "--all",
     "everything",
     is_flag=True,
@@ -66,6 +75,7 @@ def pack(
     folder: Path,
     label: str | None,
     sealing: bool | None,
+    recipients: tuple[PublicKey, ...],
     everything: bool,
     passphrase_file: Path | None,
     vault_folder: Path | None,
@@ -78,7 +88,16 @@ def pack(
     """
     with open_site(vault_folder) as vault:
         keys = key_ring(vault, passphrase_file)
-        file = pack_stick(vault, keys, folder, label, sealing=sealing, everything=everything, as_json=as_json)
+        file = pack_stick(
+            vault,
+            keys,
+            folder,
+            label,
+            sealing=sealing,
+            everything=everything,
+            recipients=recipients,
+            as_json=as_json,
+        )
     if not as_json:
         tell_next(f"take it to the gateway: perdure courier deliver {file.name}")
 
@@ -134,16 +153,21 @@ def deliver(
 
 @courier.command("receive", short_help="At the site: take in what came back.")
 @BUNDLES
+@passphrase_option
 @vault_option
 @json_option
-def receive_command(paths: tuple[Path, ...], vault_folder: Path | None, as_json: bool) -> int:
+def receive_command(
+    paths: tuple[Path, ...], passphrase_file: Path | None, vault_folder: Path | None, as_json: bool
+) -> int:
     """Take in the return bundles PATH (files, or folders of them): evidence, newer blocks, and how the registry stands.
 
-    Evidence is verified here, under the pinned trust file; the gateway is believed nothing. Needs no passphrase. Once more, late, or
-    out of order changes nothing.
+    Evidence is verified here, under the pinned trust file; the gateway is believed nothing. Only what is encrypted needs
+    the passphrase. Once more, late, or out of order changes nothing.
     """
     with open_site(vault_folder) as vault:
-        received, codes = receive_files(vault, named_bundles(paths, BACK_SUFFIX), as_json)
+        received, codes = receive_files(
+            vault, key_ring(vault, passphrase_file), named_bundles(paths, BACK_SUFFIX), as_json
+        )
     if received and not as_json:
         tell_next("perdure prove FILE" if received[-1].anchored else "perdure status")
     return batch_exit_code(codes)
@@ -162,6 +186,14 @@ def receive_command(paths: tuple[Path, ...], vault_folder: Path | None, as_json:
 @click.option("--mounts", is_flag=True, help="FOLDER is where sticks are mounted: each folder in it is one.")
 @click.option("--once", is_flag=True, help="Look once, and end.")
 @click.option("--tidy", is_flag=True, help="At a site: take bundles off the stick once they are answered.")
+@click.option(
+    "--to",
+    "recipients",
+    type=RecipientType(),
+    multiple=True,
+    metavar="AGE1...",
+    help="At a site: encrypt to the gateway's recipient, which `perdure gateway status` shows; repeatable.",
+)
 @click.option("--at-gateway", is_flag=True, help="This is a gateway, not a site; --gateway DIR says so too.")
 @click.option(
     "--wait", type=click.FloatRange(min=0), metavar="S", help="At a gateway: seconds to wait for the chain."
@@ -176,6 +208,7 @@ def watch(
     mounts: bool,
     once: bool,
     tidy: bool,
+    recipients: tuple[PublicKey, ...],
     at_gateway: bool,
     wait: float | None,
     gateway_folder: Path | None,
@@ -209,7 +242,7 @@ def watch(
             vault = open_site(vault_folder)
             return vault, KeyRing(vault, ask)
 
-        watching = SiteWatch(open_vault, tidy=tidy, as_json=as_json)
+        watching = SiteWatch(open_vault, recipients, tidy=tidy, as_json=as_json)
     is_well = look_at_all(mounted_in(folder) if mounts else [folder], watching)
     if once:
         return 0 if is_well else 3

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.hashes import checksum_address
+from perdure_node.encryption.age import recipient_text
 from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
 from perdure_node.gateway.standing import SiteStanding, site_standings
 
@@ -86,6 +87,7 @@ def init(
             "ok": True,
             "gateway": str(made.folder),
             "relay": checksum_address(new.relay),
+            "recipient": recipient_text(made.public_key),
             "fingerprint": pinned.fingerprint,
         }
     if as_json:
@@ -93,6 +95,7 @@ def init(
         return
     print_line(f"gateway {members['gateway']}", style="bold")
     print_row("relay", str(members["relay"]))
+    print_row("recipient", str(members["recipient"]))
     print_row("trust file", f"{pinned.trust.name}, version {pinned.trust.version}, pinned for this user")
     print_row("fingerprint", pinned.fingerprint)
     tell_next("perdure courier deliver FILE, with what a site has packed")
@@ -121,6 +124,7 @@ def status(gateway_folder: Path | None, as_json: bool) -> None:
 
 def _print_head(opened: Gateway, sites: int) -> None:
     print_line(f"gateway {opened.folder}: {plural(sites, 'site')}", style="bold")
+    print_row("recipient", recipient_text(opened.public_key))
 
 
 def _print_standing(standing: SiteStanding) -> None:

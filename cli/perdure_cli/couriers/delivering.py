@@ -8,6 +8,7 @@ from pathlib import Path
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.clock import system_clock
 from perdure_node.courier.bundle_file import Bundle
+from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.gateway.answering import answer, known_site, leaves_for_rivals
 from perdure_node.gateway.delivery import Delivered, deliver
 from perdure_node.gateway.folder import Gateway, GatewayKeys
@@ -39,7 +40,7 @@ def deliver_files(
     as_json: bool = False,
 ) -> Deliveries:
     """Take the bundles in, relay all that waits, and write a return for each, beside it unless a folder is named."""
-    loaded, codes = load_bundles(files, as_json)
+    loaded, codes = load_bundles(files, keys.identity, as_json)
     with gateway.connect(rpc_url=rpc_url, wait=wait) as chain, TerminalProgress() as progress:
         delivered = deliver(
             gateway,
@@ -82,7 +83,11 @@ def _write_return(
         clock=system_clock(),
         randomness=os.urandom,
     )
-    written = write_to(folder or file.parent, told, pieces)
+    answer_to: tuple[PublicKey, ...] = ()
+    if head.request.answer_to is not None:
+        # and to the gateway, which so sees on the stick what it has answered
+        answer_to = (head.request.answer_to, gateway.public_key)
+    written = write_to(folder or file.parent, told, pieces, answer_to)
     assert told.answer is not None, "what returns has an answer"
     if as_json:
         print_json(

@@ -1,10 +1,14 @@
 """Packing a stick at a site."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perdure_node.clock import system_clock
+from perdure_node.courier.bundle_head import bundle_id
+from perdure_node.data_keys import identity_recipient
+from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.keyring import KeyRing
 from perdure_node.vault import Vault
 
@@ -26,11 +30,13 @@ def pack_stick(
     *,
     sealing: bool | None = None,
     everything: bool = False,
+    recipients: Sequence[PublicKey] = (),
     as_json: bool = False,
 ) -> Path:
     """Seal what waits, if it may be, and write a bundle into the folder; returns its file.
 
-    ``sealing`` None does as the site's policy says for a sync.
+    ``sealing`` None does as the site's policy says for a sync. With ``recipients`` it is encrypted to them, and to this vault, which
+    the answer is to be encrypted to as well.
     """
     from perdure_node.courier.packing import pack
     from perdure_node.reconciliation import open_reconciliation
@@ -42,8 +48,17 @@ def pack_stick(
     with TerminalProgress() as progress:
         seals = due is None and (seals_at_sync(vault, clock) if sealing is None else sealing)
         sealed = seal(vault, keys, clock, progress) if seals else None
-        packed = pack(vault, label, clock=clock, randomness=os.urandom, leaves_from=0 if everything else None)
-        file = write_to(folder, packed.head, packed.pieces)
+        own = identity_recipient(vault.database) if recipients else None
+        packed = pack(
+            vault,
+            label,
+            clock=clock,
+            randomness=os.urandom,
+            leaves_from=0 if everything else None,
+            answer_to=own,
+        )
+        readers = recipients if own is None else (*recipients, own)
+        file = write_to(folder, packed.head, packed.pieces, readers)
     if due is not None:
         tell_warning(
             f"this vault was {due.reason.value}: nothing is sealed before an answer to this bundle has come back"
@@ -74,7 +89,7 @@ def _packed_members(file: Path, head: "BundleHead", sealed: "Sealed | None") -> 
     return {
         "ok": True,
         "file": str(file),
-        "id": head.id.hex(),
+        "id": bundle_id(head).hex(),
         "sealed": 0 if sealed is None else sealed.size - sealed.previous_size,
         "size": 0 if head.newest is None else head.newest.size,
         "checkpoints": len(head.checkpoints),

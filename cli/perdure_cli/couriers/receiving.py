@@ -6,6 +6,7 @@ from pathlib import Path
 from perdure_anchor.errors import PerdureError
 from perdure_node.clock import system_clock
 from perdure_node.courier.receiving import Received, receive
+from perdure_node.keyring import KeyRing
 from perdure_node.vault import Vault
 
 from perdure_cli.couriers.loading import load_bundles, tell_refused
@@ -14,10 +15,10 @@ from perdure_cli.record_texts import plural
 
 
 def receive_files(
-    vault: Vault, files: Sequence[Path], as_json: bool = False
+    vault: Vault, keys: KeyRing, files: Sequence[Path], as_json: bool = False
 ) -> tuple[list[Received], list[int]]:
-    """Take in the returns; what each brought, and the exit codes of all."""
-    loaded, codes = load_bundles(files, as_json)
+    """Take in the returns; what each brought, and the exit codes of all. Only one that is encrypted needs the passphrase."""
+    loaded, codes = load_bundles(files, keys.private_key, as_json)
     received = []
     for file, bundle in loaded:
         try:

@@ -12,6 +12,8 @@ from pathlib import Path
 from perdure_anchor.errors import PerdureError
 from perdure_node.courier.bundle import BundleHead, Kind
 from perdure_node.courier.bundle_file import load_bundle
+from perdure_node.courier.bundle_head import bundle_id
+from perdure_node.encryption.hybrid import PrivateKey, PublicKey
 from perdure_node.gateway.folder import Gateway, GatewayKeys
 from perdure_node.keyring import KeyRing
 from perdure_node.reconciliation import open_reconciliation
@@ -23,6 +25,9 @@ from perdure_cli.couriers.delivering import deliver_files
 from perdure_cli.couriers.packing import pack_stick
 from perdure_cli.couriers.receiving import receive_files
 from perdure_cli.output import tell, tell_error
+
+ReadKey = Callable[[], PrivateKey]
+"""The reader's key, for what is encrypted: asked for only then."""
 
 
 @dataclass
@@ -61,8 +66,16 @@ def mounted_in(folder: Path) -> list[Path]:
 class SiteWatch:
     """What a site does with sticks."""
 
-    def __init__(self, open_vault: Callable[[], tuple[Vault, KeyRing]], *, tidy: bool, as_json: bool) -> None:
-        self._open_vault, self._tidy, self._as_json = open_vault, tidy, as_json
+    def __init__(
+        self,
+        open_vault: Callable[[], tuple[Vault, KeyRing]],
+        recipients: Sequence[PublicKey] = (),
+        *,
+        tidy: bool,
+        as_json: bool,
+    ) -> None:
+        self._open_vault, self._recipients = open_vault, recipients
+        self._tidy, self._as_json = tidy, as_json
         self._seen = Seen()
 
     def look(self, stick: Path) -> None:
@@ -70,23 +83,24 @@ class SiteWatch:
         backs = self._seen.new(bundles_in(stick, BACK_SUFFIX))
         vault, keys = self._open_vault()
         with vault:
-            mine = [file for file, head in _heads(backs) if head is None or head.origin == vault.origin]
-            received, _ = receive_files(vault, mine, self._as_json) if mine else ([], [])
+            read = keys.private_key
+            mine = [file for file, head in _heads(backs, read) if head is None or head.origin == vault.origin]
+            received, _ = receive_files(vault, keys, mine, self._as_json) if mine else ([], [])
             if self._tidy and received:
-                self._remove_answered(vault, stick)
-            if _should_pack(vault, stick):
-                pack_stick(vault, keys, stick, stick.name, as_json=self._as_json)
+                self._remove_answered(vault, stick, read)
+            if _should_pack(vault, stick, read):
+                pack_stick(vault, keys, stick, stick.name, recipients=self._recipients, as_json=self._as_json)
                 tell(f"{stick}: can be taken out now")
             elif received:
                 tell(f"{stick}: received; nothing has to leave")
 
-    def _remove_answered(self, vault: Vault, stick: Path) -> None:
+    def _remove_answered(self, vault: Vault, stick: Path, read: ReadKey) -> None:
         """Take this site's bundles off the stick that have been answered, and the answers, which are at home."""
-        for file, head in _heads([*bundles_in(stick, OUT_SUFFIX), *bundles_in(stick, BACK_SUFFIX)]):
+        for file, head in _heads([*bundles_in(stick, OUT_SUFFIX), *bundles_in(stick, BACK_SUFFIX)], read):
             if head is None or head.origin != vault.origin:
                 continue
             answered = head.kind is Kind.RETURN or vault.database.row(
-                "SELECT 1 FROM bundle_out WHERE id = ? AND returned_at IS NOT NULL", head.id
+                "SELECT 1 FROM bundle_out WHERE id = ? AND returned_at IS NOT NULL", bundle_id(head)
             )
             if answered:
                 file.unlink(missing_ok=True)
@@ -103,23 +117,11 @@ class GatewayWatch:
 
     def look(self, stick: Path) -> None:
         """Deliver what is not answered on a stick yet, and answer it there."""
-        answered = {
-            identifier
-            for _, head in _heads(bundles_in(stick, BACK_SUFFIX))
-            if head is not None and head.answer is not None
-            for identifier in head.answer.taken_in
-        }
-        files = self._seen.new(
-            [
-                file
-                for file, head in _heads(bundles_in(stick, OUT_SUFFIX))
-                if head is None or head.id not in answered
-            ]
-        )
-        if not files:
-            return
         gateway, keys = self._open_gateway()
         with gateway:
+            files = self._seen.new(_unanswered(stick, keys.identity))
+            if not files:
+                return
             wait = gateway.settings.wait if self._wait is None else self._wait
             try:
                 done = deliver_files(gateway, keys, files, wait=wait, as_json=self._as_json)
@@ -129,6 +131,22 @@ class GatewayWatch:
                 raise
         if done.returns:
             tell(f"{stick}: can be taken out now")
+
+
+def _unanswered(stick: Path, read: ReadKey) -> list[Path]:
+    """The bundles on a stick to which no answer on it belongs, and those that are not whole."""
+    backs = list(_heads(bundles_in(stick, BACK_SUFFIX), read))
+    answered = {
+        identifier
+        for _, head in backs
+        if head is not None and head.answer is not None
+        for identifier in head.answer.taken_in
+    }
+    return [
+        file
+        for file, head in _heads(bundles_in(stick, OUT_SUFFIX), read)
+        if head is None or bundle_id(head) not in answered
+    ]
 
 
 def look_at_all(sticks: Sequence[Path], watch: SiteWatch | GatewayWatch) -> bool:
@@ -144,22 +162,22 @@ def look_at_all(sticks: Sequence[Path], watch: SiteWatch | GatewayWatch) -> bool
     return is_well
 
 
-def _heads(files: Sequence[Path]) -> Iterator[tuple[Path, BundleHead | None]]:
-    """Each file with the head of its bundle, None for one that is not whole: whoever takes it in says why."""
+def _heads(files: Sequence[Path], read: ReadKey) -> Iterator[tuple[Path, BundleHead | None]]:
+    """Each file with the head of its bundle, None for one that cannot be read: whoever takes it in says why."""
     for file in files:
         try:
-            yield file, load_bundle(file).head
+            yield file, load_bundle(file, lambda: [read()]).head
         except PerdureError:
             yield file, None
 
 
-def _should_pack(vault: Vault, stick: Path) -> bool:
+def _should_pack(vault: Vault, stick: Path, read: ReadKey) -> bool:
     """Whether something has to leave that is not on the stick."""
     due = open_reconciliation(vault.database)
     waiting = 0 if due is not None else vault.database.number("SELECT count(*) FROM queue")
     there = [
         head
-        for _, head in _heads(bundles_in(stick, OUT_SUFFIX))
+        for _, head in _heads(bundles_in(stick, OUT_SUFFIX), read)
         if head is not None and head.origin == vault.origin
     ]
     if due is not None and not any(

@@ -22,10 +22,13 @@ from perdure_node.courier.bundle import (
     Kind,
     LeafRange,
     Request,
+    end_of_leaves,
 )
 from perdure_node.courier.bundle_file import encode_bundle
+from perdure_node.courier.bundle_head import bundle_id
 from perdure_node.courier.out import BundleOut, registry_view, store_out
 from perdure_node.database import Database
+from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.log_gaps import log_gaps
 from perdure_node.proving import damaged_log
 from perdure_node.reconciliation import open_reconciliation
@@ -42,33 +45,44 @@ _TILES = 256
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A bundle that is ready to be written: what it holds, and the file's bytes, piece by piece."""
+    """A bundle that is ready to be written: what it holds, its id, and the file's bytes, piece by piece."""
 
     head: BundleHead
+    id: bytes
     pieces: Iterator[bytes]
 
 
 def pack(
-    vault: Vault, label: str | None, *, clock: Clock, randomness: Randomness, leaves_from: int | None = None
+    vault: Vault,
+    label: str | None,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    leaves_from: int | None = None,
+    answer_to: PublicKey | None = None,
 ) -> Packed:
     """A bundle of all that the registry, or the gateway, may lack; durable as out when this returns.
 
-    ``leaves_from`` is where its leaf hashes begin, by default where the gateway's mirror is known to end. Seals nothing. Raises
-    `VaultDamaged`.
+    ``leaves_from`` is where its leaf hashes begin, by default where the gateway's mirror is known to end. The answer is encrypted
+    ``answer_to``: to be given where the bundle will be encrypted too. Seals nothing. Raises `VaultDamaged`.
     """
     database = vault.database
     try:
-        head = _head(vault, int(clock.now()), randomness(ID_SIZE), leaves_from)
+        head = _head(vault, int(clock.now()), randomness(ID_SIZE), leaves_from, answer_to)
     except PerdureError as error:
         raise damaged_log(error) from error
     size = 0 if head.newest is None else head.newest.size
-    out = BundleOut(head.id, head.made_at, label, size, head.leaves.begin)
+    out = BundleOut(
+        bundle_id(head), head.made_at, label, size, head.leaves.begin if head.leaves.count else size
+    )
     with database.transaction():
         store_out(database, out)
-    return Packed(head, encode_bundle(head, _leaf_pages(database, head.leaves)))
+    return Packed(head, out.id, encode_bundle(head, _leaf_pages(database, head.leaves)))
 
 
-def _head(vault: Vault, now: int, identifier: bytes, leaves_from: int | None) -> BundleHead:
+def _head(
+    vault: Vault, now: int, nonce: bytes, leaves_from: int | None, answer_to: PublicKey | None
+) -> BundleHead:
     database = vault.database
     anchored = registered_size(database)
     # the newest covers all; the others may be on sticks, and one of them be the registry's head by now
@@ -76,7 +90,7 @@ def _head(vault: Vault, now: int, identifier: bytes, leaves_from: int | None) ->
     due = open_reconciliation(database)
     return BundleHead(
         kind=Kind.OUTGOING,
-        id=identifier,
+        nonce=nonce,
         domain=vault.trust.domain,
         origin=vault.origin,
         made_at=now,
@@ -84,19 +98,20 @@ def _head(vault: Vault, now: int, identifier: bytes, leaves_from: int | None) ->
         checkpoints=tuple(_carried(database, each) for each in carried),
         append_proofs=_proofs(vault, carried, anchored),
         rotations=tuple(rotations_under_way(database)[:MAX_ROTATIONS]),
-        request=Request(anchored_size(database), None, None if due is None else due.challenge),
+        request=Request(anchored_size(database), None, None if due is None else due.challenge, answer_to),
         answer=None,
     )
 
 
 def _leaf_range(vault: Vault, carried: list[StoredCheckpoint], leaves_from: int | None) -> LeafRange:
-    if not carried:
-        return LeafRange(0, 0)
-    view, end = registry_view(vault.database), carried[-1].size
+    view = registry_view(vault.database)
     mirrored = 0 if view is None else view.mirrored
-    begin = min(mirrored if leaves_from is None else leaves_from, end)
+    begin = mirrored if leaves_from is None else leaves_from
     # of leaf hashes that are lost, none can be handed on
     begin = max([begin, *(gap.end for gap in log_gaps(vault.database))])
+    end = end_of_leaves(begin, (each.size for each in carried))
+    if end is None:
+        return LeafRange(0, 0)
     nodes = nodes_at(vault.database, end)
     peaks = tuple(nodes(level, index) for level, index in decomposition(0, begin))
     return LeafRange(begin, end - begin, peaks)

@@ -51,6 +51,7 @@ def test_the_site_s_commands_run(tmp_path: Path) -> None:
         for words in commands(SITE):
             # where the keeper would type
             typed = ["--new-passphrase-file", "new.txt"] if words[:2] == ["key", "passphrase"] else []
+            typed += ["--yes"] if words in (["key", "rotate"], ["key", "new"]) else []
             desk.write("new.txt", PASSPHRASE)
             desk.run(*words, *typed)
     assert len(commands(SITE)) >= 15

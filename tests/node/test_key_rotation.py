@@ -15,7 +15,7 @@ from perdure_contracts.rpc import RpcUnreachable
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, Patience, transact
 from perdure_node import migrations
-from perdure_node.chain_errors import SiteKeyReplaced, SiteKeyRevoked
+from perdure_node.chain_errors import LogClosed, SiteKeyReplaced, SiteKeyRevoked
 from perdure_node.checkpoint_signatures import checkpoint_signer
 from perdure_node.clock import Randomness
 from perdure_node.encryption.hybrid import PrivateKey
@@ -127,7 +127,7 @@ def test_a_rotation_is_brought_before_the_checkpoint_that_needs_it(site: Site) -
     assert site.vault.site_address == new != old
     (signed,) = rotations_under_way(site.vault.database)
     assert recover_key_rotation_signer(site.vault.trust.domain, signed.rotation, signed.signature) == old
-    assert plan_sync(site.vault).rotations == 1
+    assert plan_sync(site.vault, site.network.clock).rotations == 1
     site.add(2)
     result = site.sync()
     assert result.rotated == (new,)
@@ -317,7 +317,7 @@ def test_a_closed_log_is_named(site: Site, registered_twin: Site) -> None:
     old, new = site.vault.origin.site, registered_twin.vault.origin.site
     by_partner(site, lambda registry: registry.succeed_call(old, new))
     site.add(1)
-    with pytest.raises(RegistryRefusal, match="is closed and goes on as"):
+    with pytest.raises(LogClosed, match="is closed, and goes on as acme/twin"):
         site.sync()
     assert known(site).successor == new
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from perdure_anchor.hashes import sha256
 from perdure_node.changes import erase, withdraw
 from perdure_node.clock import Clock
+from perdure_node.database import Database
 from perdure_node.documents import hash_document
 from perdure_node.errors import (
     AlreadyRecorded,
@@ -415,6 +417,51 @@ def test_a_list_that_is_being_imported_has_not_recorded_yet(desk: Desk) -> None:
     desk.start()
     assert len(desk.settled()) == 1
     assert desk.names() == ["a.pdf"]
+
+
+class Killed(BaseException):
+    """Nothing in the node catches this, as nothing catches a kill."""
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_a_watch_can_be_killed_before_each_statement_and_each_step_of_a_move(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, moves: bool
+) -> None:
+    away = tmp_path / "away" if moves else None
+    kinds = [(Database, "execute"), (Database, "insert"), (os, "link"), (Path, "unlink"), (Path, "mkdir")]
+    killed = number = 0
+    ended = False
+    while not ended:
+        number += 1
+        desk.write(f"{number}.pdf", str(number))
+        desk.start(move_to=away)
+        desk.look()
+        desk.now += 5
+        left = [number]
+        with monkeypatch.context() as patched:
+            for owner, name in kinds:
+                patched.setattr(owner, name, kill_at_zero(left, getattr(owner, name)))
+            try:
+                desk.look()
+                ended = True
+            except Killed:
+                killed += 1
+        # another process goes on
+        desk.start(move_to=away)
+        desk.settled()
+        assert desk.names() == sorted(f"{each}.pdf" for each in range(1, number + 1))
+        assert names_in(away or desk.folder) == desk.names()
+    assert killed >= (7 if moves else 4)
+
+
+def kill_at_zero(left: list[int], real: Callable[..., object]) -> Callable[..., object]:
+    def call(*arguments: object, **named: object) -> object:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+        return real(*arguments, **named)
+
+    return call
 
 
 # faults

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.trust_file import fingerprint
-from perdure_node.backup.choosing import choose_backup
+from perdure_node.backup.choosing import choose_among, find_backups
 from perdure_node.backup.restoring import Restored
 from perdure_node.backup.restoring import restore as restore_vault
 from perdure_node.clock import system_clock
@@ -49,7 +49,11 @@ def restore(
     were added later are not in it: record them again. Where the old vault is still in use, do not use both.
     """
     how = opening(passphrase_file, recovery_file, identity_file)
-    opened = how.opener(choose_backup(folder, which, origin))
+    found = find_backups(folder, origin)
+    opened = how.opener(choose_among(found, folder, which))
+    for _path, error in found.unreadable:
+        # the newest may be among them
+        tell_warning(f"left aside: {error}")
     target = new_vault_folder(vault_folder)
     with TerminalProgress() as progress:
         made = restore_vault(opened, target, clock=system_clock(), randomness=os.urandom, progress=progress)

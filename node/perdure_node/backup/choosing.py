@@ -10,7 +10,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.backup.errors import NoSuchBackup, NotABackupFolder, SeveralSites
-from perdure_node.backup.folder import site_folders
+from perdure_node.backup.folder import number_of, site_folders
 from perdure_node.backup.keys import authentication_key
 from perdure_node.backup.manifest import (
     Backup,
@@ -50,13 +50,17 @@ def find_backups(folder: Path, origin: Origin | None = None) -> Found:
 
 
 def choose_backup(folder: Path, which: str | None = None, origin: Origin | None = None) -> Backup:
+    """As `choose_among` those of a folder; raises as `find_backups` too."""
+    return choose_among(find_backups(folder, origin), folder, which)
+
+
+def choose_among(found: Found, folder: Path, which: str | None = None) -> Backup:
     """The newest backup, or the one of this number, or the newest whose time or name begins so.
 
     ``which`` in digits alone is a number; as a time it is the beginning of an RFC 3339 text, a month at least: ``2026-11-03`` is the
     newest of that day. Raises `NoSuchBackup`,
-    `SeveralSites`, `NotABackupFolder`, or the fault of a file that is named and cannot be read.
+    `SeveralSites`, `NotABackupFolder` if there is none, or the fault of a file that is named and cannot be read.
     """
-    found = find_backups(folder, origin)
     if not found.backups and found.unreadable:
         raise found.unreadable[0][1]
     if not found.backups:
@@ -68,7 +72,7 @@ def choose_backup(folder: Path, which: str | None = None, origin: Origin | None 
         raise SeveralSites(f"{folder}: backups of {', '.join(sites)}", hint="name one of them: --site NAME")
     matching = [each for each in found.backups if which is None or _is_meant(each, which)]
     for path, error in found.unreadable:
-        if not matching and which is not None and path.name.startswith(which):
+        if not matching and which is not None and _may_be_meant(path, which):
             raise error
     if not matching:
         raise NoSuchBackup(f"backup: none is {which!a}", hint="`perdure backup list DIR` shows what there is")
@@ -81,6 +85,11 @@ def _is_meant(backup: Backup, which: str) -> bool:
     return len(which) >= _SHORTEST and (
         format_seconds(backup.taken_at).startswith(which) or backup.path.name.startswith(which)
     )
+
+
+def _may_be_meant(path: Path, which: str) -> bool:
+    """Whether a file that cannot be read is the one that was asked for, by what its name says."""
+    return number_of(path) == int(which) if which.isdecimal() else path.name.startswith(which)
 
 
 class Opener(Protocol):

@@ -449,7 +449,8 @@ def mirrored(site: Site, tmp_path: Path) -> Iterator[Any]:
                 clock=site.network.clock,
                 randomness=counted_bytes(b"told"),
             )
-            return load_bundle(written(sticks, replace(told, **changes), pieces))
+            bundle = load_bundle(written(sticks, told, pieces))
+            return replace(bundle, head=replace(bundle.head, **changes))
 
     def relay() -> Any:
         site.seal()

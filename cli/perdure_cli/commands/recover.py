@@ -64,7 +64,11 @@ class _Asked:
 @click.option(
     "--sheet", type=READABLE_FILE, metavar="FILE", help="A recovery sheet, typed or scanned into a text file."
 )
-@click.option("--offline", is_flag=True, help="Ask no chain: the comparison with the registry stays due.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Ask no chain, though it could be: the comparison with the registry stays due.",
+)
 @click.option(
     "--successor-of",
     "successor_of",
@@ -148,16 +152,17 @@ def recover(
 
     network = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
     with open_or_make(vault_folder, sheet, recovery_file, devnet, network, passphrase_file) as (vault, log):
-        recovered, key_doubt = _recovered(vault, asked, log)
+        recovered, key_doubt, is_compared = _recovered(vault, asked, log)
         if as_json:
             print_json(_members(vault, recovered, key_doubt))
         else:
             _print(vault, recovered)
             _tell_doubt(key_doubt)
-            tell_next(_next_step(recovered, offline=offline, key_doubt=key_doubt))
+            tell_next(_next_step(recovered, is_compared=is_compared, key_doubt=key_doubt))
 
 
-def _recovered(vault: Vault, asked: _Asked, sheet: "KnownLog | None") -> "tuple[Recovered, str | None]":
+def _recovered(vault: Vault, asked: _Asked, sheet: "KnownLog | None") -> "tuple[Recovered, str | None, bool]":
+    """What was recovered, why the registry would not take the vault's key, and whether the registry was asked."""
     from perdure_node.courier.bundle_file import load_bundle
     from perdure_node.courier.receiving import receive
     from perdure_node.recovering.recovery import Sources
@@ -165,7 +170,7 @@ def _recovered(vault: Vault, asked: _Asked, sheet: "KnownLog | None") -> "tuple[
 
     clock = system_clock()
     with ExitStack() as stack:
-        chain = None if asked.offline else stack.enter_context(_connected(vault, asked.rpc_url))
+        chain = _asked_chain(vault, asked, stack)
         others = _opened(asked, vault, stack)
         loaded = [load_bundle(path) for path in asked.bundles]
         progress = stack.enter_context(TerminalProgress())
@@ -173,7 +178,23 @@ def _recovered(vault: Vault, asked: _Asked, sheet: "KnownLog | None") -> "tuple[
         recovered = recover_vault(vault, sources, clock=clock, randomness=os.urandom, progress=progress)
         for bundle in loaded:
             receive(vault, bundle, clock=clock)
-        return recovered, None if chain is None else _key_doubt(vault, chain)
+        return recovered, None if chain is None else _key_doubt(vault, chain), chain is not None
+
+
+def _asked_chain(vault: Vault, asked: _Asked, stack: ExitStack) -> "AnchorChain | None":
+    """The chain, None where it shall not be asked, or cannot be while something else says what is true."""
+    if asked.offline:
+        return None
+    try:
+        return stack.enter_context(_connected(vault, asked.rpc_url))
+    except ChainError as error:
+        if not (asked.bundles or asked.sheet):
+            tell(
+                "the chain cannot be asked now: with --bundle, --sheet or another vault, --offline does without"
+            )
+            raise
+        tell(f"the chain cannot be asked now: {error}")
+        return None
 
 
 @contextmanager
@@ -181,11 +202,7 @@ def _connected(vault: Vault, rpc_url: str | None) -> "Iterator[AnchorChain]":
     from perdure_node.sync import connect
 
     with connect(vault, rpc_url=rpc_url, wait=vault.config.wait) as chain:
-        try:
-            chain.check()
-        except ChainError:
-            tell("the chain cannot be asked now: --offline does without, and leaves the comparison due")
-            raise
+        chain.check()
         yield chain
 
 
@@ -235,10 +252,10 @@ def _tell_doubt(doubt: str | None) -> None:
         tell_warning(doubt)
 
 
-def _next_step(recovered: "Recovered", *, offline: bool, key_doubt: str | None) -> str:
+def _next_step(recovered: "Recovered", *, is_compared: bool, key_doubt: str | None) -> str:
     if key_doubt is not None:
         return "the partner sets the site's key (rotateKey), or names a successor; then perdure sync"
-    if offline:
+    if not is_compared:
         return "perdure sync, or perdure courier pack: nothing is sealed until the log was compared with the registry"
     return "perdure sync" if recovered.adopted.queued or recovered.merged.added else "perdure status"
 

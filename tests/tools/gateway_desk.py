@@ -5,7 +5,7 @@ from pathlib import Path
 
 from perdure_devnet.network import relay_key
 from perdure_node.courier.bundle import BundleHead
-from perdure_node.courier.bundle_file import load_bundle, write_bundle
+from perdure_node.courier.bundle_file import Bundle, load_bundle, write_bundle
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.gateway.answering import answer, leaves_for_rivals
@@ -28,7 +28,9 @@ class GatewayDesk:
         self._randomness = counted_bytes(b"answers")
 
     def deliver(self, *files: Path, wait: float = 60.0) -> Delivered:
-        bundles = [load_bundle(file) for file in files]
+        return self.deliver_bundles(*map(load_bundle, files), wait=wait)
+
+    def deliver_bundles(self, *bundles: Bundle, wait: float = 60.0) -> Delivered:
         with self.network.anchor_chain() as chain:
             return deliver(self.gateway, chain, self.keys, bundles, clock=self.network.clock, wait=wait)
 

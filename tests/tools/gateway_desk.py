@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from perdure_devnet.network import relay_key
+from perdure_devnet.network import relay_key as devnet_relay_key
 from perdure_node.courier.bundle import BundleHead
 from perdure_node.courier.bundle_file import Bundle, load_bundle, write_bundle
 from perdure_node.courier.packing import pack
@@ -19,9 +19,9 @@ from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes
 class GatewayDesk:
     """A gateway as a test uses it."""
 
-    def __init__(self, network: SiteNetwork, folder: Path) -> None:
+    def __init__(self, network: SiteNetwork, folder: Path, *, relay_key: bytes | None = None) -> None:
         self.network = network
-        relay = relay_key(network.directory).private_key
+        relay = relay_key or devnet_relay_key(network.directory).private_key
         new = NewGateway(network.trust_raw, "http://127.0.0.1:1", PASSPHRASE, relay, CHEAP)
         self.gateway = create_gateway(folder, new, randomness=counted_bytes(b"gateway"))
         self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)

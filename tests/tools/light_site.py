@@ -110,7 +110,13 @@ class LightSite:
         return read_bundle(b"".join(encode_bundle(head, leaves)))
 
 
-def register_all(client: ChainClient, registry: RegistryContract, partner_key: bytes, chain_id: int, sites: Sequence[LightSite]) -> None:
+def register_all(
+    client: ChainClient,
+    registry: RegistryContract,
+    partner_key: bytes,
+    chain_id: int,
+    sites: Sequence[LightSite],
+) -> None:
     """Register sites of one partner in one go; whoever calls this lets blocks come."""
     signer, fee = LocalSigner(partner_key), choose_fee(client)
     first = client.transaction_count(signer.address, "pending")

@@ -32,9 +32,7 @@ def learn(database: Database, chain: AnchorChain) -> list[WaitingSite]:
     unsure = unproved(database)
     numbers = _waiting_numbers(database)
     sites = sites_by_number(database, {*numbers, *unsure})
-    heads = dict(
-        zip(sites, chain.registry.heads([site.origin.site for site in sites.values()]), strict=True)
-    )
+    heads = dict(zip(sites, chain.registry.heads([site.origin.site for site in sites.values()]), strict=True))
     waiting = {number: checkpoints_of(database, sites[number], State.WAITING) for number in numbers}
     asked = [
         *(each for found in unsure.values() for each in found),

@@ -128,9 +128,7 @@ class Relay:
         partners = sorted({state.partner for state in states if state is not None})
         consortium = ConsortiumContract(self._chain.client, self._chain.trust.consortium.address)
         accounts = consortium.accounts_of(partners)
-        return {
-            partner for partner, account in zip(partners, accounts, strict=True) if account is not None
-        }
+        return {partner for partner, account in zip(partners, accounts, strict=True) if account is not None}
 
     def _find_proof(self, checkpoint: GatewayCheckpoint, old_size: int) -> tuple[Hash32, ...] | None:
         """The proof that came with the bundle, or one from the mirror and the leaf hashes that wait."""

@@ -162,9 +162,13 @@ class Sender:
         if not due:
             return None
         refusals = self._chain.client.send_transactions([each.raw for each in due])
-        refused = [(each, refusal) for each, refusal in zip(due, refusals, strict=True) if refusal is not None]
+        refused = [
+            (each, refusal) for each, refusal in zip(due, refusals, strict=True) if refusal is not None
+        ]
         given_up = [(each, refusal) for each, refusal in refused if refusal.fault in GIVEN_UP]
-        self._note_occupied([each.nonce for each, refusal in given_up if refusal.fault is SendFault.UNDERPRICED])
+        self._note_occupied(
+            [each.nonce for each, refusal in given_up if refusal.fault is SendFault.UNDERPRICED]
+        )
         close_transactions(self._database, [(each, Outcome.REFUSED) for each, _ in given_up])
         others = [
             refusal for _, refusal in refused if refusal.fault not in GIVEN_UP and refusal.fault not in _LATER

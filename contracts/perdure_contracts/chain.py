@@ -238,20 +238,20 @@ class ChainClient:
             if refused.fault is SendFault.ALREADY_KNOWN:
                 return transaction_hash
             raise refused from error
-        if read_hash(answer, "transaction hash") != transaction_hash:
-            raise RpcBadAnswer(
-                "answer of the node: the hash of another transaction than the one that was sent"
-            )
+        _check_sent(answer, transaction_hash)
         return transaction_hash
 
     def send_transactions(self, raws: Sequence[bytes]) -> list[SendRefused | None]:
         """As `send_transaction` for several, in their order: what the node says against each, None for nothing."""
         outcomes = self.rpc.batch([Request("eth_sendRawTransaction", (to_hex(raw),)) for raw in raws])
         found: list[SendRefused | None] = []
-        for outcome in outcomes:
-            refused = as_send_refused(outcome) if isinstance(outcome, RpcRefused) else None
-            known = refused is not None and refused.fault is SendFault.ALREADY_KNOWN
-            found.append(None if known else refused)
+        for raw, outcome in zip(raws, outcomes, strict=True):
+            if isinstance(outcome, RpcRefused):
+                refused = as_send_refused(outcome)
+                found.append(None if refused.fault is SendFault.ALREADY_KNOWN else refused)
+            else:
+                _check_sent(outcome, keccak256(raw))
+                found.append(None)
         return found
 
     def fetch_transaction_receipts(self, hashes: Sequence[Hash32]) -> list[TransactionReceipt | None]:
@@ -284,6 +284,11 @@ class ChainClient:
                 raise
             self._missing_methods.add(method)
             return _MISSING
+
+
+def _check_sent(answer: Json, transaction_hash: Hash32) -> None:
+    if read_hash(answer, "transaction hash") != transaction_hash:
+        raise RpcBadAnswer("answer of the node: the hash of another transaction than the one that was sent")
 
 
 def _receipt_of(transaction_hash: Hash32, answer: Json) -> TransactionReceipt | None:

@@ -10,7 +10,7 @@ from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.gateway.answering import answer, leaves_for_rivals
 from perdure_node.gateway.delivery import Delivered, deliver
-from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway
+from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.sites import site_of
 from perdure_node.vault import Vault
 from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes
@@ -26,6 +26,12 @@ class GatewayDesk:
         self.gateway = create_gateway(folder, new, randomness=counted_bytes(b"gateway"))
         self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)
         self._randomness = counted_bytes(b"answers")
+
+    def reopen(self) -> None:
+        """As the next process finds it."""
+        self.gateway.close()
+        self.gateway = open_gateway(self.gateway.folder)
+        self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)
 
     def deliver(self, *files: Path, wait: float = 60.0) -> Delivered:
         return self.deliver_bundles(*map(load_bundle, files), wait=wait)

@@ -10,10 +10,10 @@ from perdure_anchor.log import MemoryLog, append_proof, decomposition, inclusion
 from perdure_anchor.record import SLOTS, leaf_from_digests
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_contracts.chain import ChainClient
+from perdure_contracts.fees import choose_fee
 from perdure_contracts.registry import RegistryContract
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import sign_call
-from perdure_contracts.fees import choose_fee
 from perdure_node.courier.bundle import (
     BundleHead,
     CarriedCheckpoint,

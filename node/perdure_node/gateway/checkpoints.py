@@ -100,11 +100,12 @@ def sites_to_extend(database: Database) -> list[KnownSite]:
 
 
 def _by_site(database: Database, condition: str) -> dict[int, list[GatewayCheckpoint]]:
-    numbers = [row[0] for row in database.rows(f"SELECT DISTINCT site FROM checkpoint WHERE {condition}")]
-    return {
-        number: _select(database, site, f"site = ? AND {condition} ORDER BY size", number)
-        for number, site in sites_by_number(database, numbers).items()
-    }
+    rows = database.rows(_SELECT + condition + " ORDER BY site, size")
+    sites = sites_by_number(database, {row[1] for row in rows})
+    found: dict[int, list[GatewayCheckpoint]] = {}
+    for row in rows:
+        found.setdefault(row[1], []).append(_checkpoint(sites[row[1]], row))
+    return found
 
 
 def store_checkpoint(database: Database, checkpoint: GatewayCheckpoint, now: int) -> None:
@@ -289,10 +290,11 @@ def last_record_evidence(
 
 
 def _select(database: Database, site: KnownSite, condition: str, *parameters: Any) -> list[GatewayCheckpoint]:
-    found = []
-    for row in database.rows(_SELECT + condition, *parameters):
-        digest, number, size, root, sealed_at, signature, digests, path, state, reason, common = row
-        checkpoint = Checkpoint(site.origin.site, size, Hash32(root), sealed_at)
-        stored = StoredCheckpoint(checkpoint, signature, Hash32(digest), split_hashes(digests))
-        found.append(GatewayCheckpoint(number, stored, split_hashes(path), State(state), reason, common))
-    return found
+    return [_checkpoint(site, row) for row in database.rows(_SELECT + condition, *parameters)]
+
+
+def _checkpoint(site: KnownSite, row: tuple[Any, ...]) -> GatewayCheckpoint:
+    digest, number, size, root, sealed_at, signature, digests, path, state, reason, common = row
+    checkpoint = Checkpoint(site.origin.site, size, Hash32(root), sealed_at)
+    stored = StoredCheckpoint(checkpoint, signature, Hash32(digest), split_hashes(digests))
+    return GatewayCheckpoint(number, stored, split_hashes(path), State(state), reason, common)

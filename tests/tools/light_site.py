@@ -131,4 +131,5 @@ def register_all(
         ).raw
         for nonce, site in enumerate(sites, first)
     ]
-    assert not any(client.send_transactions(raws))
+    refusals = [each for each in client.send_transactions(raws) if each is not None]
+    assert refusals == [], refusals[0]

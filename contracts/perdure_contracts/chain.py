@@ -41,6 +41,8 @@ TopicFilter: TypeAlias = Sequence[Hash32 | None]
 
 # the codes with which clients say that they do not offer a method: JSON-RPC 2.0, Besu's, EIP-1474's
 _NO_SUCH_METHOD = frozenset({-32601, -32604, -32004})
+# a node that writes each transaction to its disk shall answer long before anybody takes it for silent
+_SENT_AT_ONCE = 50
 
 
 class BlockNotFound(ChainError):
@@ -243,7 +245,10 @@ class ChainClient:
 
     def send_transactions(self, raws: Sequence[bytes]) -> list[SendRefused | None]:
         """As `send_transaction` for several, in their order: what the node says against each, None for nothing."""
-        outcomes = self.rpc.batch([Request("eth_sendRawTransaction", (to_hex(raw),)) for raw in raws])
+        outcomes: list[Json | RpcRefused] = []
+        for start in range(0, len(raws), _SENT_AT_ONCE):
+            some = raws[start : start + _SENT_AT_ONCE]
+            outcomes += self.rpc.batch([Request("eth_sendRawTransaction", (to_hex(raw),)) for raw in some])
         found: list[SendRefused | None] = []
         for raw, outcome in zip(raws, outcomes, strict=True):
             if isinstance(outcome, RpcRefused):

@@ -131,5 +131,4 @@ def register_all(
         ).raw
         for nonce, site in enumerate(sites, first)
     ]
-    refusals = [each for each in client.send_transactions(raws) if each is not None]
-    assert refusals == [], refusals[0]
+    client.send_transactions(raws)

@@ -41,6 +41,8 @@ TopicFilter: TypeAlias = Sequence[Hash32 | None]
 
 # the codes with which clients say that they do not offer a method: JSON-RPC 2.0, Besu's, EIP-1474's
 _NO_SUCH_METHOD = frozenset({-32601, -32604, -32004})
+# a node that writes each transaction to its disk shall answer long before anybody takes it for silent
+_SENT_AT_ONCE = 50
 
 
 class BlockNotFound(ChainError):
@@ -248,20 +250,23 @@ class ChainClient:
             if refused.fault is SendFault.ALREADY_KNOWN:
                 return transaction_hash
             raise refused from error
-        if read_hash(answer, "transaction hash") != transaction_hash:
-            raise RpcBadAnswer(
-                "answer of the node: the hash of another transaction than the one that was sent"
-            )
+        _check_sent(answer, transaction_hash)
         return transaction_hash
 
     def send_transactions(self, raws: Sequence[bytes]) -> list[SendRefused | None]:
         """As `send_transaction` for several, in their order: what the node says against each, None for nothing."""
-        outcomes = self.rpc.batch([Request("eth_sendRawTransaction", (to_hex(raw),)) for raw in raws])
+        outcomes: list[Json | RpcRefused] = []
+        for start in range(0, len(raws), _SENT_AT_ONCE):
+            some = raws[start : start + _SENT_AT_ONCE]
+            outcomes += self.rpc.batch([Request("eth_sendRawTransaction", (to_hex(raw),)) for raw in some])
         found: list[SendRefused | None] = []
-        for outcome in outcomes:
-            refused = as_send_refused(outcome) if isinstance(outcome, RpcRefused) else None
-            known = refused is not None and refused.fault is SendFault.ALREADY_KNOWN
-            found.append(None if known else refused)
+        for raw, outcome in zip(raws, outcomes, strict=True):
+            if isinstance(outcome, RpcRefused):
+                refused = as_send_refused(outcome)
+                found.append(None if refused.fault is SendFault.ALREADY_KNOWN else refused)
+            else:
+                _check_sent(outcome, keccak256(raw))
+                found.append(None)
         return found
 
     def fetch_transaction_receipts(self, hashes: Sequence[Hash32]) -> list[TransactionReceipt | None]:
@@ -294,6 +299,11 @@ class ChainClient:
                 raise
             self._missing_methods.add(method)
             return _MISSING
+
+
+def _check_sent(answer: Json, transaction_hash: Hash32) -> None:
+    if read_hash(answer, "transaction hash") != transaction_hash:
+        raise RpcBadAnswer("answer of the node: the hash of another transaction than the one that was sent")
 
 
 def _receipt_of(transaction_hash: Hash32, answer: Json) -> TransactionReceipt | None:

@@ -27,6 +27,7 @@ class SendFault(Enum):
     TOO_MUCH_GAS = "its gas is over the block's limit"
     WRONG_CHAIN = "it is signed for another chain, or its signature is bad"
     NOT_PERMITTED = "the chain does not let this account send"
+    POOL_FULL = "the node's pool has no room for it now"
     OTHER = "another reason"
 
 
@@ -42,6 +43,7 @@ _WORDS: tuple[tuple[str, SendFault], ...] = (
     (r"exceeds.*block gas limit|gas limit.*exceed", SendFault.TOO_MUCH_GAS),
     (r"chain ?id|invalid (sender|signature)|replay protected", SendFault.WRONG_CHAIN),
     (r"not (authorized|permitted|allowed)", SendFault.NOT_PERMITTED),
+    (r"pool is full|pool.*overflow", SendFault.POOL_FULL),
 )
 
 _HINTS = {
@@ -50,6 +52,7 @@ _HINTS = {
     SendFault.PRICE_NOT_ACCEPTED: "ask the chain's operator at which price it takes transactions",
     SendFault.NO_FUNDS: "let the chain's operator fund the relay's account, or let the chain be free of fees",
     SendFault.NOT_PERMITTED: "ask the chain's operator to permit the relay's account",
+    SendFault.POOL_FULL: "wait until blocks have taken what waits in the node's pool",
 }
 
 

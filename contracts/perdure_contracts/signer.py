@@ -4,12 +4,13 @@ Not to be mixed up with a site's key, which signs checkpoints offline: these acc
 act for a partner.
 """
 
-import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from perdure_anchor.hashes import Address
-from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.secp256k1 import address_from_private_key, sign
+
+from perdure_contracts.unsigned_transaction import from_members, signing_hash, with_signature
 
 
 class Signer(Protocol):
@@ -37,10 +38,6 @@ class LocalSigner:
         self._private_key = private_key
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
-        """The raw transaction, signed by RFC 6979."""
-        # a library behind eth_account lets the whole process recurse 100,000 deep, where the stack ends before that
-        recursion_limit = sys.getrecursionlimit()
-        from eth_account import Account
-
-        sys.setrecursionlimit(recursion_limit)
-        return bytes(Account.sign_transaction(dict(transaction), self._private_key).raw_transaction)
+        """The raw transaction, signed by RFC 6979; raises `TransactionMalformed` for what is never sent: ether, other types."""
+        unsigned = from_members(transaction)
+        return with_signature(unsigned, sign(signing_hash(unsigned), self._private_key))

@@ -12,6 +12,7 @@ from perdure_contracts.registry import RegistryContract
 from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.transactions import WrongChain, check_chain_id
 
+from perdure_node.block_cache import BlockCache
 from perdure_node.chain_errors import WithoutContracts
 from perdure_node.vault import Vault
 
@@ -31,6 +32,7 @@ class AnchorChain:
         self.others = others
         self.trust = trust
         self.registry = RegistryContract(client, trust.registry.address)
+        self.blocks = BlockCache(client, trust.registry.address)
 
     def __enter__(self) -> Self:
         return self

@@ -4,15 +4,12 @@ The first anchoring is looked for first: it shows the earliest time. If its bloc
 too large to be shown, a later confirmation (AnchoredBefore) is as good, from its own block on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perdure_anchor.errors import ChainError, VerificationError
+from perdure_anchor.errors import ChainError
 from perdure_anchor.evidence import MAX_LOG_POSITION, MAX_NODE_SIZE, MAX_RECEIPT_INDEX
-from perdure_anchor.hashes import Address, Hash32
-from perdure_anchor.receipt import parse_receipt
-from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, parse_registry_event
-from perdure_anchor.trie import trie_proof
+from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC
 from perdure_contracts.block_receipts import ReceiptsIncomplete
 from perdure_contracts.chain import BlockNotFound
 
@@ -58,27 +55,18 @@ def _candidate_blocks(chain: AnchorChain, stored: StoredCheckpoint, first: int) 
 
 
 def _place_in(chain: AnchorChain, stored: StoredCheckpoint, number: int) -> AnchorPlace:
-    receipts = chain.client.fetch_receipts(number)
-    for index, position in _events_about(receipts, chain.registry.address, stored.digest):
-        nodes = trie_proof(receipts, index)
+    try:
+        events = chain.blocks.events(number)
+    except ReceiptsIncomplete:
+        chain.blocks.forget()
+        raise
+    for place in events.places.get(stored.digest, ()):
+        nodes = events.proof(place.receipt_index)
         if (
-            index <= MAX_RECEIPT_INDEX
-            and position <= MAX_LOG_POSITION
+            place.receipt_index <= MAX_RECEIPT_INDEX
+            and place.log_position <= MAX_LOG_POSITION
             and max(map(len, nodes)) <= MAX_NODE_SIZE
         ):
-            return AnchorPlace(number, index, nodes, position)
+            return AnchorPlace(number, place.receipt_index, nodes, place.log_position)
+    chain.blocks.forget()  # another block may be in its place by now
     raise AnchorUnprovable(f"block {number} has no event about the checkpoint that evidence could show")
-
-
-def _events_about(receipts: Sequence[bytes], registry: Address, digest: Hash32) -> Iterator[tuple[int, int]]:
-    """(receipt's index, event's position in it) of the registry's events about a checkpoint."""
-    for index, raw in enumerate(receipts):
-        for position, log in enumerate(parse_receipt(raw).logs):
-            if log.address != registry:
-                continue
-            try:
-                event = parse_registry_event(log)
-            except VerificationError:
-                continue  # another of the registry's events
-            if event.digest == digest:
-                yield index, position

@@ -58,6 +58,7 @@ def capture(
             try:
                 anchor = _stored_if_final(home, chain, stored, place.block_number, proof)
             except BlocksReplaced:
+                chain.blocks.forget()
                 if not waiting.pause():
                     raise
                 place = _find_in_time(chain, stored, waiting)
@@ -112,6 +113,7 @@ def complete_time_run(
         try:
             anchor = _stored_if_final(home, chain, stored, anchor.block_number, proof) or anchor
         except BlocksReplaced:
+            chain.blocks.forget()
             return anchor  # what is at home was believed as it is
         proof, grown = _lengthened(chain, proof, anchor.block_number)
     return anchor
@@ -125,7 +127,7 @@ def _lengthened(chain: AnchorChain, proof: AnchorProof, block_number: int) -> tu
     count = len(proof.headers)
     if count >= MAX_RUN or block_number + count > chain.client.head_number():
         return proof, False
-    headers = (*proof.headers, encode_header(chain.client.fetch_header(block_number + count)))
+    headers = (*proof.headers, encode_header(chain.blocks.header(block_number + count)))
     if sum(map(len, headers)) > MAX_RUN_SIZE:
         return proof, False
     return replace(proof, headers=headers), True

@@ -230,9 +230,9 @@ def _send(chain: AnchorChain, transaction: RelayTransaction) -> _Ended | None:
     except SendRefused as error:
         if error.fault in GIVEN_UP:
             return _Ended(Outcome.REFUSED, error)
-        if error.fault is not SendFault.NONCE_TOO_LOW:
+        if error.fault not in (SendFault.NONCE_TOO_LOW, SendFault.POOL_FULL):
             raise
-        # it is in a block, or another one is: the next look at the chain tells
+        # it is in a block, or another one is: the next look at the chain tells; and a full pool empties with each block
     return None
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from perdure_node.keyring import KeyRing
 from perdure_node.vault import Vault, open_vault
+from tools.gateway_desk import GatewayDesk
 from tools.site_desk import Site
 from tools.site_network import PASSPHRASE, SiteNetwork, copied, found_network, new_vault, open_network
 
@@ -56,3 +57,11 @@ def keys(vault: Vault) -> KeyRing:
 @pytest.fixture
 def site(network: SiteNetwork, vault: Vault) -> Site:
     return Site(network, vault)
+
+
+@pytest.fixture
+def gateway(network: SiteNetwork, tmp_path: Path) -> Iterator[GatewayDesk]:
+    """A gateway that knows nobody yet."""
+    desk = GatewayDesk(network, tmp_path / "gateway")
+    yield desk
+    desk.gateway.close()

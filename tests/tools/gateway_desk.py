@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from perdure_devnet.network import relay_key
+from perdure_devnet.network import relay_key as devnet_relay_key
 from perdure_node.courier.bundle import BundleHead
-from perdure_node.courier.bundle_file import load_bundle, write_bundle
+from perdure_node.courier.bundle_file import Bundle, load_bundle, write_bundle
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.gateway.answering import answer, leaves_for_rivals
 from perdure_node.gateway.delivery import Delivered, deliver
-from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway
+from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.sites import site_of
 from perdure_node.vault import Vault
 from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes
@@ -19,16 +19,24 @@ from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes
 class GatewayDesk:
     """A gateway as a test uses it."""
 
-    def __init__(self, network: SiteNetwork, folder: Path) -> None:
+    def __init__(self, network: SiteNetwork, folder: Path, *, relay_key: bytes | None = None) -> None:
         self.network = network
-        relay = relay_key(network.directory).private_key
+        relay = relay_key or devnet_relay_key(network.directory).private_key
         new = NewGateway(network.trust_raw, "http://127.0.0.1:1", PASSPHRASE, relay, CHEAP)
         self.gateway = create_gateway(folder, new, randomness=counted_bytes(b"gateway"))
         self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)
         self._randomness = counted_bytes(b"answers")
 
+    def reopen(self) -> None:
+        """As the next process finds it."""
+        self.gateway.close()
+        self.gateway = open_gateway(self.gateway.folder)
+        self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)
+
     def deliver(self, *files: Path, wait: float = 60.0) -> Delivered:
-        bundles = [load_bundle(file) for file in files]
+        return self.deliver_bundles(*map(load_bundle, files), wait=wait)
+
+    def deliver_bundles(self, *bundles: Bundle, wait: float = 60.0) -> Delivered:
         with self.network.anchor_chain() as chain:
             return deliver(self.gateway, chain, self.keys, bundles, clock=self.network.clock, wait=wait)
 

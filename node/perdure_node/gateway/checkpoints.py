@@ -13,7 +13,7 @@ from perdure_anchor.trust import TrustFile
 
 from perdure_node.anchors import StoredAnchor
 from perdure_node.database import Database
-from perdure_node.gateway.sites import KnownSite
+from perdure_node.gateway.sites import KnownSite, sites_by_number
 from perdure_node.hops import hop_table
 from perdure_node.site_log import StoredCheckpoint
 from perdure_node.stored_lists import decode_list, encode_list, split_hashes
@@ -63,6 +63,49 @@ def checkpoints_of(database: Database, site: KnownSite, *states: State) -> list[
     """The site's checkpoints in these states, the smallest log first."""
     wanted = ", ".join(f"'{state.value}'" for state in states)
     return _select(database, site, f"site = ? AND state IN ({wanted}) ORDER BY size", site.number)
+
+
+def unproved(database: Database) -> dict[int, list[GatewayCheckpoint]]:
+    """By site's number, the anchored checkpoints whose evidence is not at home yet, the smallest log first."""
+    return _by_site(
+        database,
+        "state = 'anchored' AND NOT EXISTS (SELECT 1 FROM anchor WHERE anchor.digest = checkpoint.digest)",
+    )
+
+
+def with_open_run(database: Database) -> dict[int, list[GatewayCheckpoint]]:
+    """By site's number, the checkpoints whose evidence still waits for headers that bound its time."""
+    return _by_site(database, "digest IN (SELECT digest FROM anchor WHERE time_run_open)")
+
+
+def proved_above_mirror(database: Database, site: KnownSite) -> list[GatewayCheckpoint]:
+    """The site's logs, longer than the mirror, of which evidence is at home and leaf hashes wait; the longest first."""
+    return _select(
+        database,
+        site,
+        "site = ? AND size > ? AND digest IN (SELECT digest FROM anchor) AND digest IN (SELECT digest FROM waiting_leaves) "
+        "ORDER BY size DESC",
+        site.number,
+        site.mirrored,
+    )
+
+
+def sites_to_extend(database: Database) -> list[KnownSite]:
+    """The sites that `proved_above_mirror` finds something of."""
+    rows = database.rows(
+        "SELECT DISTINCT c.site FROM waiting_leaves AS w JOIN checkpoint AS c USING (digest) JOIN anchor USING (digest) "
+        "JOIN site ON site.number = c.site WHERE c.size > site.mirrored"
+    )
+    return list(sites_by_number(database, [row[0] for row in rows]).values())
+
+
+def _by_site(database: Database, condition: str) -> dict[int, list[GatewayCheckpoint]]:
+    rows = database.rows(_SELECT + condition + " ORDER BY site, size")
+    sites = sites_by_number(database, {row[1] for row in rows})
+    found: dict[int, list[GatewayCheckpoint]] = {}
+    for row in rows:
+        found.setdefault(row[1], []).append(_checkpoint(sites[row[1]], row))
+    return found
 
 
 def store_checkpoint(database: Database, checkpoint: GatewayCheckpoint, now: int) -> None:
@@ -247,10 +290,11 @@ def last_record_evidence(
 
 
 def _select(database: Database, site: KnownSite, condition: str, *parameters: Any) -> list[GatewayCheckpoint]:
-    found = []
-    for row in database.rows(_SELECT + condition, *parameters):
-        digest, number, size, root, sealed_at, signature, digests, path, state, reason, common = row
-        checkpoint = Checkpoint(site.origin.site, size, Hash32(root), sealed_at)
-        stored = StoredCheckpoint(checkpoint, signature, Hash32(digest), split_hashes(digests))
-        found.append(GatewayCheckpoint(number, stored, split_hashes(path), State(state), reason, common))
-    return found
+    return [_checkpoint(site, row) for row in database.rows(_SELECT + condition, *parameters)]
+
+
+def _checkpoint(site: KnownSite, row: tuple[Any, ...]) -> GatewayCheckpoint:
+    digest, number, size, root, sealed_at, signature, digests, path, state, reason, common = row
+    checkpoint = Checkpoint(site.origin.site, size, Hash32(root), sealed_at)
+    stored = StoredCheckpoint(checkpoint, signature, Hash32(digest), split_hashes(digests))
+    return GatewayCheckpoint(number, stored, split_hashes(path), State(state), reason, common)

@@ -31,11 +31,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
-    """What to send for one site, in this order, and what is decided without sending."""
+    """What to send for one site, in this order, and what is decided without sending.
+
+    ``rotations_after`` end the key that has signed the checkpoint, or its grace period.
+    """
 
     rotations: tuple[WaitingRotation, ...] = ()
     checkpoint: GatewayCheckpoint | None = None
     proof: tuple[Hash32, ...] = ()
+    rotations_after: tuple[WaitingRotation, ...] = ()
     aside: tuple[tuple[Hash32, str], ...] = ()
     rotations_done: tuple[int, ...] = ()
     rotations_aside: tuple[tuple[int, str], ...] = ()
@@ -48,7 +52,7 @@ def plan_site(
     rotations: Sequence[WaitingRotation],
     find_proof: FindProof,
 ) -> SitePlan:
-    """The plan for a site whose ``waiting`` checkpoints ascend by size, all of them above the registry's head."""
+    """The plan for a site whose ``waiting`` checkpoints ascend by size."""
     closed = _closed(standing)
     if closed is not None:
         return SitePlan(
@@ -57,15 +61,16 @@ def plan_site(
         )
     assert standing.state is not None, "a site that is not registered is closed"
     turns = _turns(domain, standing.state, rotations)
-    signers = _signers(standing, turns.send)
+    signers = _signers(standing, standing.state, turns.send)
     aside: list[tuple[Hash32, str]] = []
     for candidate in reversed(waiting):
-        proof, reason = _judge(domain, standing.head, candidate, signers, find_proof)
-        if reason is not None:
-            aside.append((candidate.digest, reason))
+        judged = _judge(domain, standing.head, candidate, signers, find_proof)
+        if isinstance(judged, str):
+            aside.append((candidate.digest, judged))
             continue
-        return SitePlan(turns.send, candidate, proof, tuple(aside), turns.done, turns.aside)
-    return SitePlan(turns.send, None, (), tuple(aside), turns.done, turns.aside)
+        before, after = turns.send[: judged.turn], turns.send[judged.turn :]
+        return SitePlan(before, candidate, judged.proof, after, tuple(aside), turns.done, turns.aside)
+    return SitePlan(turns.send, None, (), (), tuple(aside), turns.done, turns.aside)
 
 
 def _closed(standing: Standing) -> str | None:
@@ -116,47 +121,59 @@ def _signer_of_rotation(domain: RegistryDomain, waiting: WaitingRotation) -> Add
         return None
 
 
-def _signers(standing: Standing, rotations: Sequence[WaitingRotation]) -> frozenset[Address]:
-    """Who may sign checkpoints, once these rotations are in: the key, and the one before it in its grace period."""
-    state = standing.state
-    assert state is not None, "a site that is not registered is closed"
-    if not rotations:
-        keys = {state.key} if state.key is not None else set()
-        in_grace = state.key is not None and standing.now < state.previous_key_until
-        return frozenset(keys | ({state.previous_key} if in_grace and state.previous_key else set()))
-    last = rotations[-1].signed.rotation
-    before = rotations[-2].signed.rotation.new_key if len(rotations) > 1 else state.key
-    assert before is not None, "a rotation has its turn only where there is a key"
-    return frozenset({last.new_key} | ({before} if last.grace_period else set()))
+def _signers(
+    standing: Standing, state: SiteState, rotations: Sequence[WaitingRotation]
+) -> list[frozenset[Address]]:
+    """Who may sign checkpoints before the first of these rotations, after it, after the next, and so on.
+
+    That is the key, and the one before it in its grace period: which each rotation ends for the key before that.
+    """
+    if state.key is None:
+        return [frozenset()]
+    in_grace = state.previous_key is not None and standing.now < state.previous_key_until
+    signers = [frozenset({state.key, state.previous_key} if in_grace else {state.key})]
+    key = state.key
+    for each in rotations:
+        rotation = each.signed.rotation
+        signers.append(frozenset({rotation.new_key, key} if rotation.grace_period else {rotation.new_key}))
+        key = rotation.new_key
+    return [frozenset(each for each in found if each is not None) for found in signers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Acceptable:
+    """The append proof with which the registry takes a checkpoint after so many rotations."""
+
+    turn: int
+    proof: tuple[Hash32, ...]
 
 
 def _judge(
     domain: RegistryDomain,
     head: Head,
     candidate: GatewayCheckpoint,
-    signers: frozenset[Address],
+    signers: Sequence[frozenset[Address]],
     find_proof: FindProof,
-) -> tuple[tuple[Hash32, ...], str | None]:
-    """The append proof with which the registry takes the checkpoint, or why it would not."""
+) -> _Acceptable | str:
+    """How the registry takes the checkpoint, or why it would not."""
     stored = candidate.stored
     if candidate.size <= head.size:
-        return (
-            (),
-            f"the registry has {head.size} records of the site already, in another history or another checkpoint",
-        )
-    signer = recover_checkpoint_signer(domain, stored.checkpoint, stored.signature)
-    if signer not in signers:
-        return (), f"it is signed by {checksum_address(signer)}, which is no key of the site (any more)"
+        return f"the registry has {head.size} records of the site already, under another checkpoint"
+    try:
+        signer = recover_checkpoint_signer(domain, stored.checkpoint, stored.signature)
+    except VerificationError as error:
+        return f"its signature is none: {error}"
+    # as early as can be: a rotation may end the key that has signed it
+    turn = next((number for number, keys in enumerate(signers) if signer in keys), None)
+    if turn is None:
+        return f"it is signed by {checksum_address(signer)}, which is no key of the site (any more)"
     proof = find_proof(candidate, head.size)
     if proof is None:
-        return (
-            (),
-            f"no append proof leads from the registry's {head.size} records to it: a newer bundle may have one",
-        )
+        return f"no append proof leads from the registry's {head.size} records to it: a newer bundle may have one"
     try:
         peaks = peaks_from_append_proof(head.size, head.root, candidate.size, proof)
     except AppendProofError as error:
-        return (), f"its log is not the registry's continued: {error}"
+        return f"its log is not the registry's continued: {error}"
     if root_from_peaks(peaks) != stored.checkpoint.root:
-        return (), "its log is not the registry's continued: the append proof leads to another root"
-    return proof, None
+        return "its log is not the registry's continued: the append proof leads to another root"
+    return _Acceptable(turn, proof)

@@ -4,7 +4,7 @@ A mirror holds a site's leaf hashes as far as the registry has anchored them: wh
 one will be the site's. Leaf hashes are salted: they say nothing but number and time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import Origin, parse_origin
@@ -38,6 +38,11 @@ def site_by_number(database: Database, number: int) -> KnownSite:
     row = database.row("SELECT number, origin, mirrored FROM site WHERE number = ?", number)
     assert row is not None, "the schema keeps what belongs to known sites only"
     return KnownSite(row[0], parse_origin(row[1]), row[2])
+
+
+def sites_by_number(database: Database, numbers: Iterable[int]) -> dict[int, KnownSite]:
+    """Sites that are there, by their numbers."""
+    return {number: site_by_number(database, number) for number in sorted(numbers)}
 
 
 def all_sites(database: Database) -> list[KnownSite]:

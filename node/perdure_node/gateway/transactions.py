@@ -48,11 +48,21 @@ def store_transactions(database: Database, transactions: Iterable[GatewayTransac
 
 def close_transactions(database: Database, ended: Sequence[tuple[GatewayTransaction, Outcome]]) -> None:
     """Remember how transactions ended."""
+    if not ended:
+        return
     with database.transaction():
         database.execute_each(
             "UPDATE relay_transaction SET outcome = ? WHERE hash = ?",
             ((outcome.value, each.hash) for each, outcome in ended),
         )
+
+
+def has_reverted(database: Database, digest: Hash32) -> bool:
+    """Whether the registry turned down a transaction with this checkpoint."""
+    return (
+        database.row("SELECT 1 FROM relay_transaction WHERE digest = ? AND outcome = 'reverted'", digest)
+        is not None
+    )
 
 
 def _transaction(row: tuple[Any, ...]) -> GatewayTransaction:

@@ -1,0 +1,53 @@
+"""Extending a mirror: by the leaf hashes that came with a checkpoint, once that checkpoint's evidence is at home."""
+
+from perdure_anchor.log import NodeAt, root_at
+
+from perdure_node.database import Database
+from perdure_node.gateway.checkpoints import GatewayCheckpoint, proved_above_mirror, waiting_leaves
+from perdure_node.gateway.learning import judge_mirrored
+from perdure_node.gateway.sites import KnownSite, extended_mirror, nodes_with, site_by_number, store_mirror
+from perdure_node.stored_lists import split_hashes
+
+_HASH_SIZE = 32
+_Tiles = dict[tuple[int, int], bytes]
+
+
+def extend_mirror(database: Database, site: KnownSite) -> KnownSite:
+    """Let the mirror reach as far as evidence is at home and leaf hashes are here; the site as it is then."""
+    while extended := _extended(database, site):
+        site = extended
+    return site
+
+
+def _extended(database: Database, site: KnownSite) -> KnownSite | None:
+    for checkpoint in proved_above_mirror(database, site):
+        tiles = _tiles_up_to(database, site, checkpoint)
+        if tiles is None:
+            continue
+        with database.transaction():
+            store_mirror(database, site, tiles, checkpoint.size)
+            database.execute(
+                "DELETE FROM waiting_leaves WHERE digest IN (SELECT digest FROM checkpoint WHERE site = ? AND size <= ?)",
+                site.number,
+                checkpoint.size,
+            )
+            extended = site_by_number(database, site.number)
+            judge_mirrored(database, extended)
+        return extended
+    return None
+
+
+def nodes_of_waiting(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> NodeAt | None:
+    """The hashes of a checkpoint's log, by the mirror and the leaf hashes that wait; None where these do not reach back so far."""
+    tiles = _tiles_up_to(database, site, checkpoint)
+    return None if tiles is None else nodes_with(database, site, tiles).at(checkpoint.size)
+
+
+def _tiles_up_to(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> _Tiles | None:
+    found = waiting_leaves(database, checkpoint.digest)
+    if found is None or not found[0] <= site.mirrored < checkpoint.size:
+        return None
+    begin, octets = found
+    tiles = extended_mirror(database, site, split_hashes(octets[(site.mirrored - begin) * _HASH_SIZE :]))
+    root = root_at(nodes_with(database, site, tiles).at(checkpoint.size), checkpoint.size)
+    return tiles if root == checkpoint.stored.checkpoint.root else None

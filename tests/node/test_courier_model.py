@@ -22,7 +22,10 @@ from hypothesis.stateful import (
 )
 from perdure_anchor.errors import ChainError
 from perdure_node.courier.bundle import Kind
-from perdure_node.courier.errors import BundleDamaged, HalfCopied, OtherSite, WrongDirection
+from perdure_node.courier.bundle_file import load_bundle
+from perdure_node.courier.errors import BundleDamaged, HalfCopied, NotSignedBySite, OtherSite, WrongDirection
+from perdure_node.gateway.delivery import Delivered
+from perdure_node.signing_keys import site_keys
 from perdure_node.status import read_status
 from tools.courier_world import (
     GatewayBeside,
@@ -38,6 +41,7 @@ from tools.courier_world import (
 
 TORTURE = int(os.environ.get("PERDURE_TORTURE", 0))
 
+FEW = 6
 picks = st.integers(0, 10**6)
 # most of what is done goes well; otherwise it is killed at a step, or the chain makes no blocks, or is away
 troubles = st.sampled_from([None, None, None, "killed", "killed", "halted", "away"])
@@ -55,7 +59,8 @@ class CourierMachine(RuleBasedStateMachine):
         return self.world.vaults[pick % len(self.world.vaults)]
 
     def picked_stick(self, pick: int) -> Stick:
-        return self.world.sticks[pick % len(self.world.sticks)]
+        """One of the last few: what lay there longer comes up often enough by copies."""
+        return self.world.sticks[-1 - pick % min(len(self.world.sticks), FEW)]
 
     def picked_gateway(self, pick: int) -> GatewayBeside:
         return self.world.gateways[pick % len(self.world.gateways)]
@@ -96,6 +101,15 @@ class CourierMachine(RuleBasedStateMachine):
         if self.tried(vault, killed, steps, lambda: self.world.seal(vault)) is not None:
             assert vault.stored_log[before:] == tuple(waiting)
 
+    @rule(pick=picks, killed=st.sampled_from([None, "killed"]), steps=st.integers(0, 2))
+    def rotate(self, pick: int, killed: str | None, steps: int) -> None:
+        vault = self.picked_vault(pick)
+        before = vault.rotations
+        self.tried(vault, killed, steps, lambda: self.world.rotate(vault))
+        if vault.rotations == before and len(site_keys(vault.vault.database)) > before + 1:
+            # it was killed when all was done
+            vault.rotations += 1
+
     @rule(pick=picks, trouble=troubles, steps=st.integers(0, 120))
     def sync(self, pick: int, trouble: str | None, steps: int) -> None:
         vault = self.picked_vault(pick)
@@ -104,10 +118,21 @@ class CourierMachine(RuleBasedStateMachine):
             assert vault.stored_waiting == []
             assert vault.stored_anchored == len(vault.stored_log)
 
-    @rule(pick=picks, killed=st.sampled_from([None, None, None, "killed"]), steps=st.integers(0, 2))
-    def pack(self, pick: int, killed: str | None, steps: int) -> None:
+    @rule(
+        pick=picks,
+        seals=st.booleans(),
+        killed=st.sampled_from([None, None, "killed"]),
+        steps=st.integers(0, 4),
+    )
+    def pack(self, pick: int, seals: bool, killed: str | None, steps: int) -> None:
         vault = self.picked_vault(pick)
-        self.tried(vault, killed, steps, lambda: self.world.pack(vault))
+
+        def act() -> Any:
+            if seals:
+                self.world.seal(vault)
+            return self.world.pack(vault)
+
+        self.tried(vault, killed, steps, act)
 
     @precondition(has_sticks)
     @rule(pick=picks, other=picks, killed=st.sampled_from([None, None, "killed"]), steps=st.integers(0, 6))
@@ -174,31 +199,61 @@ class CourierMachine(RuleBasedStateMachine):
 
     def _deliver(self, gateway: GatewayBeside, sticks: list[Stick], trouble: str | None, steps: int) -> None:
         wait = 2.0 if trouble == "halted" else 60.0
+        before = [self.world.mirrored(stick.site, gateway) for stick in sticks]
         delivered = self.tried(gateway, trouble, steps, lambda: self.world.deliver(gateway, sticks, wait))
         if delivered is None:
             return
-        wrong = [at for at, stick in enumerate(sticks) if stick.kind is Kind.RETURN]
-        assert [(at, type(error)) for at, error in delivered.refused] == [
-            (at, WrongDirection) for at in wrong
-        ]
-        out = [stick for stick in sticks if stick.kind is Kind.OUTGOING]
-        assert [each.id for each in delivered.taken] == [stick.id for stick in out]
-        for stick, taken in zip(out, delivered.taken, strict=True):
-            assert taken.was_there or stick.id not in gateway.taken
-            gateway.taken.add(stick.id)
-        if trouble is None or trouble == "killed":
-            assert delivered.unfinished == ()
-            self.world.look()
-            for stick in out:
-                assert stick.site.true_log[: len(stick.log)] == stick.log, "what was delivered is anchored"
+        taken = self._taken(gateway, sticks, delivered)
+        if trouble in ("halted", "away"):
+            return
+        assert delivered.unfinished == ()
+        self.world.look()
+        for stick, mirrored in zip(sticks, before, strict=True):
+            if stick.id not in taken or stick.vault is None or stick.rotations < stick.vault.rotations:
+                continue
+            assert stick.site.true_log[: len(stick.log)] == stick.log, "what was delivered is anchored"
+            if stick.leaves_begin <= mirrored:
+                assert self.world.mirrored(stick.site, gateway) >= len(stick.log), "and mirrored"
 
-    @precondition(has_sticks)
-    @rule(pick=picks, at=picks)
-    def write_return(self, pick: int, at: int) -> None:
-        stick, gateway = self.picked_stick(pick), self.picked_gateway(at)
-        if stick.is_whole and stick.kind is Kind.OUTGOING and stick.id in gateway.taken:
-            returned = self.world.answer(gateway, stick)
-            assert stick.id in returned.ids
+    def _taken(self, gateway: GatewayBeside, sticks: list[Stick], delivered: Delivered) -> set[bytes]:
+        """The ids of bundles that were taken in; of the others, each was refused for what is wrong with it."""
+        reasons = {at: type(error) for at, error in delivered.refused}
+        taken = iter(delivered.taken)
+        for at, stick in enumerate(sticks):
+            if stick.kind is Kind.RETURN:
+                assert reasons[at] is WrongDirection
+            elif stick.vault is not None and at in reasons:
+                # two keys ago: the registry knows the newest and the one before
+                assert reasons[at] is NotSignedBySite
+                assert stick.rotations + 2 <= stick.vault.rotations
+            else:
+                found = next(taken)
+                assert found.id == stick.id
+                assert found.was_there or stick.id not in gateway.taken
+        assert next(taken, None) is None
+        ids = {each.id for each in delivered.taken}
+        gateway.taken |= ids
+        return ids
+
+    def answerable(self) -> list[tuple[Stick, GatewayBeside]]:
+        """Bundles that a gateway has, whose sticks are still there to take the return."""
+        return [
+            (stick, gateway)
+            for stick in self.world.sticks
+            for gateway in self.world.gateways
+            if stick.is_whole and stick.kind is Kind.OUTGOING and stick.id in gateway.taken
+        ]
+
+    @precondition(answerable)
+    @rule(pick=picks)
+    def write_return(self, pick: int) -> None:
+        found = self.answerable()
+        stick, gateway = found[pick % len(found)]
+        returned = self.world.answer(gateway, stick)
+        assert stick.id in returned.ids
+        told = load_bundle(returned.file).head.answer
+        assert told is not None
+        assert told.set_aside == () or stick.site.vaults[0].rotations, "only what is wrong is set aside"
 
     # what must hold
 

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +35,7 @@ from perdure_node.gateway.folder import (
 from perdure_node.gateway.sites import site_of
 from perdure_node.keyring import KeyRing
 from perdure_node.proving import prove
+from perdure_node.rotating import rotate_site_key
 from perdure_node.sealing import Sealed, seal
 from perdure_node.selectors import parse_selector
 from perdure_node.sync import SyncResult, sync
@@ -81,6 +82,7 @@ class VaultBeside:
     anchored: int = 0
     out: set[bytes] = field(default_factory=set)
     maybe_out: set[bytes] = field(default_factory=set)
+    rotations: int = 0
 
     def open(self) -> None:
         self.vault = open_vault(self.folder)
@@ -141,7 +143,9 @@ class SiteBeside:
 
 @dataclass(eq=False)
 class Stick:
-    """A bundle's file and what the model knows of it; ``ids`` of a return are the bundles that it says came in."""
+    """A bundle's file and what the model knows of it: of one that goes out, its log, where its leaf hashes begin, and how often the
+    site's key had been rotated; ``ids`` of a return are the bundles that it says came in.
+    """
 
     file: Path
     kind: Kind
@@ -149,6 +153,8 @@ class Stick:
     vault: VaultBeside | None
     id: bytes
     log: Log
+    leaves_begin: int = 0
+    rotations: int = 0
     ids: frozenset[bytes] = frozenset()
     is_whole: bool = True
 
@@ -266,6 +272,10 @@ class World:
     def seal(self, vault: VaultBeside) -> Sealed | None:
         return seal(vault.vault, vault.keys, self.network.clock)
 
+    def rotate(self, vault: VaultBeside) -> None:
+        rotate_site_key(vault.vault, vault.keys, clock=self.network.clock, randomness=self.randomness)
+        vault.rotations += 1
+
     def sync(self, vault: VaultBeside, wait: float) -> SyncResult:
         with self.network.anchor_chain(vault.vault.trust) as chain:
             return sync(vault.vault, chain, vault.keys, clock=self.network.clock, wait=wait)
@@ -285,7 +295,10 @@ class World:
         vault.out.add(packed.head.id)
         newest = packed.head.newest
         log = vault.stored_log[: newest.size] if newest else ()
-        stick = Stick(file, Kind.OUTGOING, self.site_with(vault), vault, packed.head.id, log)
+        begin = packed.head.leaves.begin
+        stick = Stick(
+            file, Kind.OUTGOING, self.site_with(vault), vault, packed.head.id, log, begin, vault.rotations
+        )
         self.sticks.append(stick)
         return stick
 
@@ -318,7 +331,7 @@ class World:
             write_bundle(file, pieces)
         assert told.answer is not None
         ids = frozenset(told.answer.taken_in)
-        returned = Stick(file, Kind.RETURN, stick.site, None, told.id, stick.site.true_log, ids)
+        returned = Stick(file, Kind.RETURN, stick.site, None, told.id, stick.site.true_log, ids=ids)
         self.sticks.append(returned)
         return returned
 
@@ -331,10 +344,7 @@ class World:
         octets = stick.file.read_bytes()
         cut = len(octets) if keep is None else int(keep * len(octets))
         file.write_bytes(octets[:cut] + (bytes(len(octets) - cut) if zeros else b""))
-        is_whole = stick.is_whole and cut == len(octets)
-        copy = Stick(
-            file, stick.kind, stick.site, stick.vault, stick.id, stick.log, stick.ids, is_whole=is_whole
-        )
+        copy = replace(stick, file=file, is_whole=stick.is_whole and cut == len(octets))
         self.sticks.append(copy)
         return copy
 
@@ -416,6 +426,10 @@ class World:
         anchored = sizes[-1] if sizes else 0
         assert anchored >= vault.anchored, "evidence that came home stays"
         vault.anchored = anchored
+
+    def mirrored(self, site: SiteBeside, gateway: GatewayBeside) -> int:
+        """How many leaf hashes of a site's log the gateway has."""
+        return gateway.gateway.database.number("SELECT mirrored FROM site WHERE origin = ?", site.origin)
 
     def _look_at_mirror(self, site: SiteBeside, gateway: GatewayBeside) -> None:
         row = gateway.gateway.database.row("SELECT number, mirrored FROM site WHERE origin = ?", site.origin)

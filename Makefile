@@ -38,10 +38,10 @@ coverage: $(VENV)/.for-developers ## run the library's tests, and fail unless th
 mutants: $(VENV)/.for-developers ## break each check of the decision and the headers, and see that a test notices, for half an hour
 	cd tests && ../$(BIN)/python -m tools.mutants
 
-torture: $(VENV)/.for-developers ## kill, damage and play the vault, and change evidence 100,000 times, for an hour or so
+torture: $(VENV)/.for-developers ## kill, damage and play vaults and gateways, and change evidence 100,000 times, for hours
 	PERDURE_TORTURE=1000 $(BIN)/pytest $(TESTS) tests/node/test_killed.py tests/node/test_vault_model.py \
-		tests/node/test_vault_faults.py tests/anchor/test_who_must_have_lied.py tests/anchor/test_fuzzing.py \
-		tests/anchor/test_worst_cases.py
+		tests/node/test_courier_model.py tests/node/test_courier_killed.py tests/node/test_vault_faults.py \
+		tests/anchor/test_who_must_have_lied.py tests/anchor/test_fuzzing.py tests/anchor/test_worst_cases.py
 
 lint: $(VENV)/.for-developers ## check style and types
 	$(BIN)/ruff check .

@@ -4,11 +4,8 @@ import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,7 +23,7 @@ from perdure_node.site_keys import is_reachable, rotations_under_way
 from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.sync import sync
 from perdure_node.vault import Vault, open_vault
-from tools import fast_devnet
+from tools.fast_network import fast_network
 from tools.site_desk import Site, document, keys_of, leaf_hashes, prove_all, verdict_on
 from tools.site_network import PASSPHRASE, Message, copied
 from tools.site_worker import HASTY_CLOCK, LIST_LENGTH, chain_of, work
@@ -82,26 +79,6 @@ def test_a_sync_can_be_killed_at_every_request(site: Site) -> None:
     assert killed > 0.8 * requests
     assert site.is_final(*range(site.sizes[-1]))
     site.vault.close()
-
-
-@contextmanager
-def fast_network(directory: Path) -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, fast_devnet.__file__, str(directory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process:
-        url = process.stdout.readline().strip()
-        try:
-            assert url
-            yield url
-        finally:
-            process.stdin.close()
-            process.wait(20)
 
 
 class Promised:

@@ -149,14 +149,14 @@ class _InProcess:
         pass
 
 
-def new_vault(directory: Path, folder: Path, origin: str = ORIGIN.text) -> Vault:
-    """A vault for the network that was founded in a directory."""
+def new_vault(directory: Path, folder: Path, origin: str = ORIGIN.text, relay: bytes | None = None) -> Vault:
+    """A vault for the network that was founded in a directory; ``relay`` is the private key of another account that pays."""
     new = NewVault(
         origin=parse_origin(origin),
         trust_raw=(directory / TRUST_NAME).read_bytes(),
         rpc_url="http://127.0.0.1:1",
         passphrase=PASSPHRASE,
-        relay_private_key=relay_key(directory).private_key,
+        relay_private_key=relay or relay_key(directory).private_key,
         kdf=CHEAP,
     )
     return create_vault(folder, new, clock=STOPPED, randomness=counted_bytes(str(folder).encode()))

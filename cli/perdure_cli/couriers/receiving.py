@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from perdure_anchor.errors import PerdureError
+from perdure_node.adoption import Adopted
 from perdure_node.clock import system_clock
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.keyring import KeyRing
@@ -41,7 +42,7 @@ def _tell_received(vault: Vault, file: Path, received: Received, as_json: bool) 
         tell_error(
             f"the registry has another log of {vault.origin.text}, over "
             f"{plural(received.answer.head_size, 'record')}, as the gateway says",
-            f"`perdure recover --bundle {file.name}` takes it over, and seals this vault's own records again at its end",
+            "`perdure courier pack` asks for its leaf hashes; what then comes back lets this vault go on at its end",
         )
         return 1
     return 1 if received.doubted else 0
@@ -49,6 +50,8 @@ def _tell_received(vault: Vault, file: Path, received: Received, as_json: bool) 
 
 def _print_received(received: Received) -> None:
     answer = received.answer
+    if received.adopted is not None:
+        _print_adopted(received.adopted)
     for size in received.anchored:
         print_line(f"anchored {plural(size, 'record')}, evidence is at home")
     if not received.anchored:
@@ -67,6 +70,18 @@ def _print_received(received: Received) -> None:
         tell(f"it answers {plural(received.returned, 'bundle')} of those that were out")
 
 
+def _print_adopted(adopted: Adopted) -> None:
+    """What became of a vault's log that was not the registry's."""
+    print_line(f"took over the registry's log of {plural(adopted.size, 'record')}")
+    print_row("in common", plural(adopted.prefix, "record"))
+    if adopted.queued:
+        print_row("wait again", f"{plural(adopted.queued, 'record')} of this vault, for the log's end")
+    if adopted.without_record:
+        print_row(
+            "known by hash", f"{plural(adopted.without_record, 'leaf', 'leaves')} without a record here"
+        )
+
+
 def _received_members(file: Path, received: Received) -> dict[str, object]:
     answer = received.answer
     return {
@@ -80,6 +95,14 @@ def _received_members(file: Path, received: Received) -> dict[str, object]:
         "bundles_answered": received.returned,
         "reconciled": received.reconciled,
         "rival": received.is_rival,
+        "adopted": None
+        if received.adopted is None
+        else {
+            "size": received.adopted.size,
+            "common_prefix": received.adopted.prefix,
+            "queued": received.adopted.queued,
+            "known_by_hash": received.adopted.without_record,
+        },
         "set_aside": [{"size": each.size, "reason": each.reason} for each in answer.set_aside],
         "errors": [
             {"error": type(each).__name__, "message": str(each), "hint": each.hint}

@@ -26,6 +26,7 @@ from perdure_node.courier.bundle import (
 )
 from perdure_node.courier.bundle_file import encode_bundle
 from perdure_node.courier.bundle_head import bundle_id
+from perdure_node.courier.heads import lacks_head
 from perdure_node.courier.out import BundleOut, registry_view, store_out
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey
@@ -98,7 +99,13 @@ def _head(
         checkpoints=tuple(_carried(database, each) for each in carried),
         append_proofs=_proofs(vault, carried, anchored),
         rotations=tuple(rotations_under_way(database)[:MAX_ROTATIONS]),
-        request=Request(anchored_size(database), None, None if due is None else due.challenge, answer_to),
+        request=Request(
+            anchored_size(database),
+            # of a log that is not this vault's, all that is not certain to be the same
+            anchored if due is not None or lacks_head(vault) else None,
+            None if due is None else due.challenge,
+            answer_to,
+        ),
         answer=None,
     )
 

@@ -12,31 +12,32 @@ from dataclasses import dataclass, replace
 from perdure_anchor.errors import EncodingError, PerdureError, VerificationError
 from perdure_anchor.evidence import AnchorProof
 from perdure_anchor.finality import parse_headers
-from perdure_anchor.hashes import Hash32
 from perdure_anchor.header import parse_header
-from perdure_anchor.log import UnknownLeaves, root_at
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.validator_changes import follow_hops
 
+from perdure_node.adoption import Adopted, adopt_locked
 from perdure_node.anchors import StoredAnchor
 from perdure_node.anchors import anchors as anchors_at_home
 from perdure_node.block_runs import known_block_of
 from perdure_node.capture import accept_anchor
-from perdure_node.chain_errors import AnchorNotVerified
+from perdure_node.chain_errors import AdoptionRefused, AnchorNotVerified, BundleWithoutAnchor, TrueLogBroken
 from perdure_node.checkpoint_signatures import signatures_in_turn
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle import Answer, BundleHead, CarriedAnchor, CarriedHop, Kind
 from perdure_node.courier.bundle_file import Bundle
 from perdure_node.courier.errors import OtherRegistry, OtherSite, WrongDirection
+from perdure_node.courier.heads import is_ours
 from perdure_node.courier.out import RegistryView, note_returned, store_view
 from perdure_node.hops import Hop, hop_table, store_hop
 from perdure_node.known_blocks import newest_known_block, store_known_block
 from perdure_node.locks import sealer_lock
 from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
-from perdure_node.records import anchored_size, registered_size
+from perdure_node.records import anchored_size
+from perdure_node.recovering.bundle_log import log_of_bundle
 from perdure_node.rotating import forget_replaced_keys
 from perdure_node.site_keys import note_told_keys
-from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
+from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size
 from perdure_node.vault import Vault
 from perdure_node.vault_anchors import VaultAnchors
 
@@ -45,8 +46,10 @@ from perdure_node.vault_anchors import VaultAnchors
 class Received:
     """What one return bundle brought: sizes of checkpoints whose anchors are new at home, the registry's head as told, and more.
 
-    ``returned`` counts the bundles that came back with it; ``reconciled`` says that a restored vault was compared by it;
-    ``doubted`` are parts that were not believed, and why: the rest was taken in.
+    ``returned`` counts the bundles that came back with it; ``reconciled`` says that a restored vault was compared by it.
+    ``adopted`` is what became of this vault's log where the registry has another one, and the bundle proves and holds that;
+    ``is_rival`` says that the registry has another one still, by the gateway's word. ``doubted`` are parts that were not believed,
+    and why: the rest was taken in.
     """
 
     head: BundleHead
@@ -55,6 +58,7 @@ class Received:
     known_block: int | None
     returned: int
     reconciled: bool
+    adopted: Adopted | None
     is_rival: bool
     doubted: tuple[PerdureError, ...]
 
@@ -68,7 +72,11 @@ def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
         trust = _follow(vault, answer.hops, doubted)
         block = _learn_block(vault, trust, answer, doubted)
         anchored = _take_anchors(vault, trust, answer.anchors, doubted)
-        is_rival = not _is_ours(vault, answer)
+        told = answer.head_size, answer.head_root
+        adopted = None if is_ours(vault, *told) else _adopt(vault, bundle, trust, clock, doubted)
+        if adopted is not None:
+            anchored += _take_anchors(vault, trust, answer.anchors, doubted)
+        is_rival = not is_ours(vault, *told)
         reconciled = _reconcile(vault, answer, is_rival=is_rival)
         newest, now = newest_known_block(vault.database), int(clock.now())
         with vault.database.transaction():
@@ -80,7 +88,9 @@ def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
                 final=0 if newest is None else newest.number,
             )
         forget_replaced_keys(vault)
-    return Received(head, answer, tuple(anchored), block, returned, reconciled, is_rival, tuple(doubted))
+    return Received(
+        head, answer, tuple(anchored), block, returned, reconciled, adopted, is_rival, tuple(doubted)
+    )
 
 
 def _checked_answer(vault: Vault, head: BundleHead) -> Answer:
@@ -193,18 +203,17 @@ def _is_better(proof: AnchorProof, kept: StoredAnchor) -> bool:
     return kept.time_run_open and len(proof.headers) > len(kept.proof.headers)
 
 
-def _is_ours(vault: Vault, answer: Answer) -> bool:
-    """Whether the registry's head, as the gateway tells it, is in this vault's log."""
-    size = answer.head_size
+def _adopt(
+    vault: Vault, bundle: Bundle, trust: TrustFile, clock: Clock, doubted: list[PerdureError]
+) -> Adopted | None:
+    """Take over the registry's log, if the bundle has its leaf hashes and the proof; the next bundle asks for them if not."""
+    if not bundle.head.leaves.count:
+        return None
     try:
-        return size == 0 or (size <= vault.log_size and _root(vault, size) == answer.head_root)
-    except UnknownLeaves:
-        # an answer from before what was adopted since, whose leaf hashes are lost
-        return size <= registered_size(vault.database)
-
-
-def _root(vault: Vault, size: int) -> Hash32:
-    return root_at(nodes_at(vault.database, size), size)
+        return adopt_locked(vault, log_of_bundle(vault, bundle, trust), clock, source="a gateway's mirror")
+    except (BundleWithoutAnchor, TrueLogBroken, AdoptionRefused) as error:
+        doubted.append(error)
+        return None
 
 
 def _reconcile(vault: Vault, answer: Answer, *, is_rival: bool) -> bool:

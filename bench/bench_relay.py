@@ -27,6 +27,7 @@ from perdure_node.encryption.identity import KdfCost
 from perdure_node.gateway.folder import Gateway, GatewayKeys, NewGateway, create_gateway
 from perdure_node.gateway.intake import take_in
 from perdure_node.gateway.relay import Relay
+from perdure_node.gateway.settings import GatewaySettings
 from perdure_node.waiting import wait_for
 
 SITES = 100
@@ -58,7 +59,7 @@ class Bench:
 
         self.trust, self.accounts, self.make_block = parse_trust_file(trust_raw), accounts, make_block
         self.chain = AnchorChain(ChainClient(JsonRpc(url)), self.trust)
-        new = NewGateway(trust_raw, url, PASSPHRASE, accounts.relay, CHEAP)
+        new = NewGateway(trust_raw, GatewaySettings(url), PASSPHRASE, accounts.relay, CHEAP)
         self.gateway: Gateway = create_gateway(folder / "gateway", new, randomness=os.urandom)
         self.signer = GatewayKeys(self.gateway, lambda: PASSPHRASE).relay()
         self.clock = system_clock()

@@ -65,14 +65,32 @@ def devnet_network(directory: Path, origin: Origin) -> Network:
     )
 
 
-def devnet_gateway(directory: Path, randomness: Randomness) -> Network:
-    """A running devnet, with a new account for a gateway's relay, which pays nothing there; raises `DevnetStopped`."""
-    from perdure_devnet.info import TRUST_NAME
-    from perdure_node.signing_keys import new_signing_key
+@dataclass(frozen=True, slots=True, repr=False)
+class GatewayChain:
+    """Where a gateway relays; ``relay_key`` None: somebody else has it."""
 
-    _, url = _running(directory)
-    trust = read_trust_file(directory / TRUST_NAME, user_store(os.environ))
-    return Network(trust, url, new_signing_key(randomness), partner_key=None)
+    trust: TrustSource
+    rpc_url: str
+    relay_key: bytes | None
+
+
+def chain_of_gateway(
+    devnet: Path | None, real: RealChain, *, with_key: bool, randomness: Randomness
+) -> GatewayChain:
+    """A running devnet, with a new account, which pays nothing there, or a real chain as the user describes it."""
+    if devnet is not None:
+        from perdure_devnet.info import TRUST_NAME
+        from perdure_node.signing_keys import new_signing_key
+
+        _, url = _running(devnet)
+        trust = read_trust_file(devnet / TRUST_NAME, user_store(os.environ))
+        return GatewayChain(trust, url, new_signing_key(randomness) if with_key else None)
+    if with_key:
+        network = real_network(real)
+        return GatewayChain(network.trust, network.rpc_url, network.relay_key)
+    if real.trust_file is None or real.rpc_url is None:
+        raise click.UsageError("want --trust FILE and --rpc URL, or --devnet DIR")
+    return GatewayChain(read_trust_file(real.trust_file, user_store(os.environ)), real.rpc_url, None)
 
 
 def _running(directory: Path) -> tuple["DevnetInfo", str]:

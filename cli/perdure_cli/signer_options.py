@@ -188,6 +188,14 @@ _OPTIONS = (
 )
 
 
+def web3signer_options(command: F) -> F:
+    """Add those of the options that are about a Web3Signer; the command gets each by itself."""
+    decorated: Any = command
+    for option in reversed(_OPTIONS[2:]):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
 def signer_options(command: F) -> F:
     """Add the options; the command gets them together as ``signer``, a `SignerChoice`."""
     from functools import wraps

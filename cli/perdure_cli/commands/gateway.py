@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 from perdure_anchor.checkpoint import Origin
-from perdure_anchor.hashes import checksum_address
+from perdure_anchor.hashes import Address, checksum_address
+from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_node.encryption.age import recipient_text
 from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
+from perdure_node.gateway.settings import GatewaySettings
 from perdure_node.gateway.standing import SiteStanding, site_standings
 
 from perdure_cli.gateways import (
@@ -17,10 +19,11 @@ from perdure_cli.gateways import (
     new_gateway_folder,
     open_named_gateway,
 )
-from perdure_cli.networks import RealChain, devnet_gateway, real_network
+from perdure_cli.networks import RealChain, chain_of_gateway
 from perdure_cli.options import READABLE_FILE, OriginType, json_option
 from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.record_texts import plural, time_text
+from perdure_cli.signer_options import web3signer_options
 from perdure_cli.site import new_passphrase
 from perdure_cli.trust_store import user_store
 
@@ -57,6 +60,7 @@ def gateway() -> None:
     metavar="FILE",
     help="File with that keystore's passphrase.",
 )
+@web3signer_options
 @gateway_option
 @gateway_passphrase_option
 @json_option
@@ -66,27 +70,46 @@ def init(
     rpc_url: str | None,
     relay_keystore: Path | None,
     relay_passphrase_file: Path | None,
+    web3signer: str | None,
+    account: Address | None,
+    token_file: Path | None,
+    authorities: Path | None,
+    client_certificate: Path | None,
     gateway_folder: Path | None,
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
     """Make a gateway, and pin the trust file for this user.
 
-    On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and --relay-keystore: an account of its own,
-    that nobody else sends from.
+    On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and an account of the gateway's own, from which
+    nobody else sends: --relay-keystore, or --web3signer with --account.
     """
     real = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
     if devnet is not None and real.is_described:
         raise click.UsageError("--devnet brings its own trust file and endpoint: leave these options out")
-    network = real_network(real) if devnet is None else devnet_gateway(devnet, os.urandom)
+    if (web3signer is None) != (account is None) or (web3signer and relay_keystore):
+        raise click.UsageError("want --relay-keystore FILE, or --web3signer URL with --account ADDRESS")
+    chain = chain_of_gateway(devnet, real, with_key=web3signer is None, randomness=os.urandom)
+    settings = GatewaySettings(
+        rpc_url=chain.rpc_url,
+        signer_url=web3signer or "",
+        relay="" if account is None else checksum_address(account),
+        signer_token_file=_absolute(token_file),
+        signer_ca=_absolute(authorities),
+        signer_certificate=_absolute(client_certificate),
+    )
+    if web3signer is not None:
+        _check_signer(settings)
     passphrase = new_passphrase(passphrase_file, os.environ, "--passphrase-file", UNLOCK_VARIABLE)
-    new = NewGateway(network.trust.raw, network.rpc_url, passphrase, network.relay_key)
+    new = NewGateway(chain.trust.raw, settings, passphrase, chain.relay_key)
+    relay = address_from_private_key(chain.relay_key) if chain.relay_key is not None else account
+    assert relay is not None, "one of them was given"
     with create_gateway(new_gateway_folder(gateway_folder), new, randomness=os.urandom) as made:
-        pinned = user_store(os.environ).pin(network.trust.raw)
+        pinned = user_store(os.environ).pin(chain.trust.raw)
         members = {
             "ok": True,
             "gateway": str(made.folder),
-            "relay": checksum_address(new.relay),
+            "relay": checksum_address(relay),
             "recipient": recipient_text(made.public_key),
             "fingerprint": pinned.fingerprint,
         }
@@ -99,6 +122,18 @@ def init(
     print_row("trust file", f"{pinned.trust.name}, version {pinned.trust.version}, pinned for this user")
     print_row("fingerprint", pinned.fingerprint)
     tell_next("perdure courier deliver FILE, with what a site has packed")
+
+
+def _absolute(file: Path | None) -> str:
+    return "" if file is None else str(file.absolute())
+
+
+def _check_signer(settings: GatewaySettings) -> None:
+    """Raise unless the server is there and has the key."""
+    from perdure_node.gateway.folder import remote_signer
+
+    with remote_signer(settings) as signer:
+        signer.check()
 
 
 @gateway.command(short_help="Say how the sites stand.")

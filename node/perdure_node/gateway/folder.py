@@ -15,10 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from perdure_anchor.hashes import Address
-from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.hashes import Address, HexError, parse_hex
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import parse_trust_file
 from perdure_contracts.chain import ChainClient
@@ -36,10 +35,13 @@ from perdure_node.encryption.identity import (
     encrypt_identity,
     public_key_in,
 )
-from perdure_node.errors import VaultDamaged, VaultExists, VaultNotFound
+from perdure_node.errors import SettingsError, VaultDamaged, VaultExists, VaultNotFound
 from perdure_node.files import PRIVATE_FILE, build_folder, publish_folder, storage_failures, sync_folder
 from perdure_node.gateway.settings import GatewaySettings, encode_settings, parse_settings
 from perdure_node.migrations import Schema
+
+if TYPE_CHECKING:
+    from perdure_contracts.web3signer import Web3Signer
 
 DATABASE_FILE: Final = "gateway.sqlite"
 SETTINGS_FILE: Final = "gateway.toml"
@@ -90,6 +92,7 @@ class GatewayKeys:
 
     def __init__(self, gateway: Gateway, ask: Callable[[], str]) -> None:
         self._folder = gateway.folder
+        self._settings = gateway.settings
         self._ask = ask
         self._identity: PrivateKey | None = None
         self._signer: Signer | None = None
@@ -104,26 +107,27 @@ class GatewayKeys:
         return self._identity
 
     def relay(self) -> Signer:
-        """Who signs for the relay's account; raises as `identity`, and `VaultDamaged`."""
+        """Who signs for the relay's account; raises as `identity`, `VaultDamaged`, and what a Web3Signer's set-up raises."""
         if self._signer is None:
-            wrapped = bytes.fromhex(_read(self._folder / RELAY_KEY_FILE).decode("ascii", "replace").strip())
-            self._signer = LocalSigner(unwrap(wrapped, self.identity(), _RELAY_KEY_INFO))
+            self._signer = (
+                remote_signer(self._settings) if self._settings.signer_url else self._local_signer()
+            )
         return self._signer
+
+    def _local_signer(self) -> LocalSigner:
+        wrapped = bytes.fromhex(_read(self._folder / RELAY_KEY_FILE).decode("ascii", "replace").strip())
+        return LocalSigner(unwrap(wrapped, self.identity(), _RELAY_KEY_INFO))
 
 
 @dataclass(frozen=True, slots=True)
 class NewGateway:
-    """What a gateway is made from."""
+    """What a gateway is made from; ``relay_private_key`` None: the settings name a Web3Signer that has it."""
 
     trust_raw: bytes
-    rpc_url: str
+    settings: GatewaySettings
     passphrase: str = field(repr=False)
-    relay_private_key: bytes = field(repr=False)
+    relay_private_key: bytes | None = field(repr=False)
     kdf: KdfCost = DEFAULT_COST
-
-    @property
-    def relay(self) -> Address:
-        return address_from_private_key(self.relay_private_key)
 
 
 def create_gateway(folder: Path, new: NewGateway, *, randomness: Randomness) -> Gateway:
@@ -135,10 +139,12 @@ def create_gateway(folder: Path, new: NewGateway, *, randomness: Randomness) -> 
     public_key = public_key_of(identity)
     contents = {
         TRUST_FILE: new.trust_raw,
-        SETTINGS_FILE: encode_settings(GatewaySettings(new.rpc_url)),
+        SETTINGS_FILE: encode_settings(new.settings),
         IDENTITY_FILE: encrypt_identity(identity, new.passphrase, randomness, new.kdf),
-        RELAY_KEY_FILE: wrap(new.relay_private_key, public_key, _RELAY_KEY_INFO).hex().encode() + b"\n",
     }
+    if new.relay_private_key is not None:
+        wrapped = wrap(new.relay_private_key, public_key, _RELAY_KEY_INFO)
+        contents[RELAY_KEY_FILE] = wrapped.hex().encode() + b"\n"
     beside = folder.with_name(f"{folder.name}.new-{randomness(4).hex()}")
     try:
         build_folder(beside, contents)
@@ -151,6 +157,26 @@ def create_gateway(folder: Path, new: NewGateway, *, randomness: Randomness) -> 
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Gateway(folder)
+
+
+def remote_signer(settings: GatewaySettings) -> "Web3Signer":
+    """The Web3Signer that the settings name; asks it nothing yet. Raises `SettingsError` or `SignerSetupError`."""
+    from perdure_contracts.web3signer import Web3Signer, Web3SignerAccess
+
+    try:
+        account = Address(parse_hex(settings.relay, 20, "relay"))
+    except HexError as error:
+        raise SettingsError(
+            f"gateway.toml: {error}", hint="relay is the account whose key the signer has"
+        ) from error
+    token = Path(settings.signer_token_file) if settings.signer_token_file else None
+    access = Web3SignerAccess(
+        settings.signer_url,
+        None if token is None else _read(token).decode("ascii", "replace").strip(),
+        Path(settings.signer_ca) if settings.signer_ca else None,
+        Path(settings.signer_certificate) if settings.signer_certificate else None,
+    )
+    return Web3Signer(access, account)
 
 
 def open_gateway(folder: Path) -> Gateway:

@@ -14,19 +14,25 @@ _ABOUT: Final = {
     "wait": "How many seconds a delivery waits for the chain. Too few cost another run, and lose nothing.",
     "signer_url": "A Web3Signer that signs for the relay's account; empty: the key is in this folder, under the passphrase.",
     "relay": "The account that pays for transactions, where signer_url is set. It can delay checkpoints, and nothing else.",
+    "signer_token_file": "File with a bearer token for the Web3Signer. Whoever reads it spends from the relay's account.",
+    "signer_ca": "Certificates that vouch for the Web3Signer (PEM); empty: the system's.",
+    "signer_certificate": "Our certificate for the Web3Signer, with its key behind it (PEM).",
 }
 _HEADER: Final = "# The gateway's settings. This file is private: an RPC URL often holds an API key.\n"
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """``wait`` in seconds; ``signer_url`` and ``relay`` (an address) are empty where the key is in the folder."""
+    """``wait`` in seconds; all about a signer, and ``relay`` (an address), is empty where the key is in the folder."""
 
     rpc_url: str
     other_rpc_urls: tuple[str, ...] = ()
     wait: float = DEFAULT_WAIT
     signer_url: str = ""
     relay: str = ""
+    signer_token_file: str = ""
+    signer_ca: str = ""
+    signer_certificate: str = ""
 
 
 def encode_settings(settings: GatewaySettings) -> bytes:

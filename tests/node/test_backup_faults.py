@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from perdure_anchor.errors import EncodingError, PerdureError, VerificationError
 from perdure_anchor.hashes import sha256
+from perdure_anchor.log import Gap, Gaps
+from perdure_anchor.verdict import Grade
 from perdure_node.backup import manifest
 from perdure_node.backup.checking import check_backup, damaged_files
 from perdure_node.backup.choosing import WithKeys, choose_backup, find_backups
@@ -30,7 +32,9 @@ from perdure_node.changes import erase
 from perdure_node.encryption.hybrid import new_private_key, public_key_of
 from perdure_node.errors import VaultDamaged, VaultStorageFailed
 from perdure_node.key_changes import replace_recovery_key
+from perdure_node.log_gaps import store_gaps
 from perdure_node.selectors import find_records, parse_selector
+from perdure_node.site_log import nodes_at
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault, open_vault
 from tools.backups import backed_up, files_of, names, names_in, no_passphrase, opened, restored
@@ -339,7 +343,7 @@ def test_a_log_that_does_not_fit_its_checkpoints(site: Site, tmp_path: Path) -> 
     site.sync()
     changes: list[tuple[str, str, type[PerdureError]]] = [
         ("root", "UPDATE checkpoint SET root = zeroblob(32)", VaultDamaged),
-        ("signature", "UPDATE checkpoint SET sealed_at = sealed_at + 1", VaultDamaged),
+        ("signature", "UPDATE checkpoint SET sealed_at = sealed_at + 1", BackupUnproved),
         ("record", "UPDATE record SET leaf_hash = zeroblob(32) WHERE sequence = 2", VaultDamaged),
         ("anchor", "UPDATE anchor SET log_position = log_position + 1", BackupUnproved),
     ]
@@ -354,6 +358,28 @@ def test_a_log_that_does_not_fit_its_checkpoints(site: Site, tmp_path: Path) -> 
             with pytest.raises(error):
                 check_backup(opened(stick), keys_of, 5, beside=tmp_path, randomness=os.urandom)
     assert not list(tmp_path.glob("perdure-verify-*"))
+
+
+def test_a_log_with_a_gap_is_checked_as_far_as_it_is_known(site: Site, tmp_path: Path) -> None:
+    """As a recovered vault has it: of one leaf nothing is known, neither its hash nor a record."""
+    site.add(*range(4))
+    site.sync()
+    database = site.vault.database
+    at = nodes_at(database, 4)
+    known = {(1, 0): at(1, 0), (2, 0): at(2, 0)}
+    with database.transaction():
+        store_gaps(database, Gaps([Gap(1, 2)]), known)
+        database.execute("DELETE FROM entry WHERE log_index = 1")
+    backed_up(site.vault, tmp_path / "stick")
+    checked = check_backup(opened(tmp_path / "stick"), keys_of, 9, beside=tmp_path, randomness=os.urandom)
+    assert (checked.checkpoints, checked.log_size) == (1, 4)
+    # the path of record 0 goes through the lost leaf
+    assert checked.grades == {Grade.FINAL: 2}
+    with database.transaction():
+        database.execute("UPDATE known_node SET hash = zeroblob(32) WHERE level = 2")
+    backed_up(site.vault, tmp_path / "stick")
+    with pytest.raises(VaultDamaged, match="another root"):
+        check_backup(opened(tmp_path / "stick"), keys_of, 9, beside=tmp_path, randomness=os.urandom)
 
 
 # forgetting

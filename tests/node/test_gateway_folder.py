@@ -84,4 +84,5 @@ def test_a_web3signer_signs_for_the_relay(site: Site, tmp_path: Path) -> None:
         out = pack_to(site.vault, stick, site.network)
         assert desk.deliver(out).unfinished == ()
         assert receive_from(site.vault, desk.answer(out, stick), site.network).anchored == (1,)
+        desk.keys.close()
     assert not (tmp_path / "gateway" / "relay.key").exists()

@@ -136,10 +136,10 @@ def deliver(
     """
     from perdure_cli.couriers.delivering import deliver_files
 
-    with open_named_gateway(gateway_folder) as gateway:
+    with open_named_gateway(gateway_folder) as gateway, gateway_keys(gateway, passphrase_file) as keys:
         done = deliver_files(
             gateway,
-            gateway_keys(gateway, passphrase_file),
+            keys,
             named_bundles(paths, OUT_SUFFIX),
             wait=gateway.settings.wait if wait is None else wait,
             rpc_url=rpc_url,

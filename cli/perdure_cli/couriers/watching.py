@@ -118,7 +118,7 @@ class GatewayWatch:
     def look(self, stick: Path) -> None:
         """Deliver what is not answered on a stick yet, and answer it there."""
         gateway, keys = self._open_gateway()
-        with gateway:
+        with gateway, keys:
             files = self._seen.new(_unanswered(stick, keys.identity))
             if not files:
                 return

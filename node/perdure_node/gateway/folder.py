@@ -88,7 +88,10 @@ class Gateway:
 
 
 class GatewayKeys:
-    """The gateway's keys; ``ask`` gives the passphrase, is called once at most, and only when a key is needed."""
+    """The gateway's keys, to be closed, or used as a context manager.
+
+    ``ask`` gives the passphrase, is called once at most, and only when a key is needed.
+    """
 
     def __init__(self, gateway: Gateway, ask: Callable[[], str]) -> None:
         self._folder = gateway.folder
@@ -96,9 +99,24 @@ class GatewayKeys:
         self._ask = ask
         self._identity: PrivateKey | None = None
         self._signer: Signer | None = None
+        self._remote: Web3Signer | None = None
 
     def __repr__(self) -> str:
         return f"GatewayKeys({self._folder})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to a Web3Signer, if there is one."""
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = self._signer = None
 
     def identity(self) -> PrivateKey:
         """The key that reads bundles; raises `WrongPassphrase` or `IdentityUnreadable`."""
@@ -109,9 +127,10 @@ class GatewayKeys:
     def relay(self) -> Signer:
         """Who signs for the relay's account; raises as `identity`, `VaultDamaged`, and what a Web3Signer's set-up raises."""
         if self._signer is None:
-            self._signer = (
-                remote_signer(self._settings) if self._settings.signer_url else self._local_signer()
-            )
+            if self._settings.signer_url:
+                self._signer = self._remote = remote_signer(self._settings)
+            else:
+                self._signer = self._local_signer()
         return self._signer
 
     def _local_signer(self) -> LocalSigner:

@@ -96,6 +96,7 @@ _VERDICT_MEMBERS = (
     "anchor",
     "validator_changes",
     "key",
+    "key_doubt",
     "document",
     "disclosed",
     "hidden",

@@ -11,6 +11,18 @@ class BundleError(EncodingError):
     """The file is no bundle in our format."""
 
 
+class NotABundle(BundleError):
+    """The file does not say that it is a bundle of a version that we read."""
+
+
+class BundleTooLarge(BundleError):
+    """A bound on what a bundle holds is passed, and it is one that is checked before work is done."""
+
+
+class BundleNotCanonical(BundleError):
+    """The head says something that has another spelling, which is the one that it must have."""
+
+
 class HalfCopied(BundleError):
     """The file ends before its bundle does, or its end was never written."""
 
@@ -49,3 +61,7 @@ class SiteNotRegistered(VerificationError):
 
 class SiteUnknown(VerificationError):
     """The gateway has never seen a bundle of the site."""
+
+
+class BundleForOthers(VerificationError):
+    """The bundle is encrypted, and none of the keys that were tried reads it."""

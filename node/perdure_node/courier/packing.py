@@ -24,6 +24,7 @@ from perdure_node.courier.bundle import (
     Request,
 )
 from perdure_node.courier.bundle_file import encode_bundle
+from perdure_node.courier.bundle_head import bundle_id
 from perdure_node.courier.out import BundleOut, registry_view, store_out
 from perdure_node.database import Database
 from perdure_node.log_gaps import log_gaps
@@ -42,9 +43,10 @@ _TILES = 256
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A bundle that is ready to be written: what it holds, and the file's bytes, piece by piece."""
+    """A bundle that is ready to be written: what it holds, its id, and the file's bytes, piece by piece."""
 
     head: BundleHead
+    id: bytes
     pieces: Iterator[bytes]
 
 
@@ -62,13 +64,15 @@ def pack(
     except PerdureError as error:
         raise damaged_log(error) from error
     size = 0 if head.newest is None else head.newest.size
-    out = BundleOut(head.id, head.made_at, label, size, head.leaves.begin)
+    out = BundleOut(
+        bundle_id(head), head.made_at, label, size, head.leaves.begin if head.leaves.count else size
+    )
     with database.transaction():
         store_out(database, out)
-    return Packed(head, encode_bundle(head, _leaf_pages(database, head.leaves)))
+    return Packed(head, out.id, encode_bundle(head, _leaf_pages(database, head.leaves)))
 
 
-def _head(vault: Vault, now: int, identifier: bytes, leaves_from: int | None) -> BundleHead:
+def _head(vault: Vault, now: int, nonce: bytes, leaves_from: int | None) -> BundleHead:
     database = vault.database
     anchored = registered_size(database)
     # the newest covers all; the others may be on sticks, and one of them be the registry's head by now
@@ -76,7 +80,7 @@ def _head(vault: Vault, now: int, identifier: bytes, leaves_from: int | None) ->
     due = open_reconciliation(database)
     return BundleHead(
         kind=Kind.OUTGOING,
-        id=identifier,
+        nonce=nonce,
         domain=vault.trust.domain,
         origin=vault.origin,
         made_at=now,
@@ -97,6 +101,8 @@ def _leaf_range(vault: Vault, carried: list[StoredCheckpoint], leaves_from: int 
     begin = min(mirrored if leaves_from is None else leaves_from, end)
     # of leaf hashes that are lost, none can be handed on
     begin = max([begin, *(gap.end for gap in log_gaps(vault.database))])
+    if begin >= end:
+        return LeafRange(0, 0)
     nodes = nodes_at(vault.database, end)
     peaks = tuple(nodes(level, index) for level, index in decomposition(0, begin))
     return LeafRange(begin, end - begin, peaks)

@@ -60,7 +60,7 @@ def answer(
     leaves = _leaf_range(gateway.database, site, request.leaves_from if leaves_from is None else leaves_from)
     told = BundleHead(
         kind=Kind.RETURN,
-        id=randomness(ID_SIZE),
+        nonce=randomness(ID_SIZE),
         domain=gateway.trust.domain,
         origin=site.origin,
         made_at=int(clock.now()),

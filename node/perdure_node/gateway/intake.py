@@ -56,7 +56,7 @@ def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) 
     database, now = gateway.database, int(clock.now())
     size = 0 if head.newest is None else head.newest.size
     with database.transaction():
-        was_there = database.row("SELECT 1 FROM bundle WHERE id = ?", head.id) is not None
+        was_there = database.row("SELECT 1 FROM bundle WHERE id = ?", bundle.id) is not None
         site = add_site(database, head.origin, now)
         for carried in head.checkpoints:
             store_checkpoint(database, _kept(gateway, site, bundle, carried), now)
@@ -69,12 +69,12 @@ def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) 
             store_rotation(database, site, signed)
         database.execute(
             "INSERT INTO bundle (id, site, made_at, taken_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-            head.id,
+            bundle.id,
             site.number,
             head.made_at,
             now,
         )
-    return TakenIn(head.origin, head.id, size, was_there)
+    return TakenIn(head.origin, bundle.id, size, was_there)
 
 
 def _check_address(gateway: Gateway, head: BundleHead) -> None:

@@ -6,6 +6,7 @@ by `checking`, anchors by `perdure_anchor.verify`. What only the gateway says st
 """
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,11 @@ class LeafRange:
     @property
     def end(self) -> int:
         return self.begin + self.count
+
+
+def end_of_leaves(begin: int, sizes: Iterable[int]) -> int | None:
+    """Where leaf hashes from ``begin`` on can end, given the sizes of the checkpoints beside them; None if nowhere."""
+    return max((size for size in sizes if begin < size <= begin + MAX_LEAVES), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,10 +71,14 @@ def registry_view(database: Database) -> RegistryView | None:
     return None if row is None else RegistryView(row[0], Hash32(row[1]), *row[2:])
 
 
-def store_view(database: Database, view: RegistryView) -> None:
-    """Keep what was told; inside a transaction of the caller's. What is of an older block is passed over."""
+def store_view(database: Database, view: RegistryView, *, final: int) -> None:
+    """Keep what was told; inside a transaction of the caller's. What is of an older block is passed over.
+
+    ``final`` is the newest block that is known to be there: that somebody once spoke of a later one does not count, or a liar's word
+    would stay for ever.
+    """
     known = registry_view(database)
-    if known is not None and known.block_number > view.block_number:
+    if known is not None and min(known.block_number, final) > view.block_number:
         return
     database.execute(
         "INSERT OR REPLACE INTO registry_view (only, head_size, head_root, block_number, mirrored, seen_at) "

@@ -22,6 +22,7 @@ from perdure_node.courier.bundle import (
     Kind,
     LeafRange,
     Request,
+    end_of_leaves,
 )
 from perdure_node.courier.bundle_file import encode_bundle
 from perdure_node.courier.bundle_head import bundle_id
@@ -94,14 +95,13 @@ def _head(vault: Vault, now: int, nonce: bytes, leaves_from: int | None) -> Bund
 
 
 def _leaf_range(vault: Vault, carried: list[StoredCheckpoint], leaves_from: int | None) -> LeafRange:
-    if not carried:
-        return LeafRange(0, 0)
-    view, end = registry_view(vault.database), carried[-1].size
+    view = registry_view(vault.database)
     mirrored = 0 if view is None else view.mirrored
-    begin = min(mirrored if leaves_from is None else leaves_from, end)
+    begin = mirrored if leaves_from is None else leaves_from
     # of leaf hashes that are lost, none can be handed on
     begin = max([begin, *(gap.end for gap in log_gaps(vault.database))])
-    if begin >= end:
+    end = end_of_leaves(begin, (each.size for each in carried))
+    if end is None:
         return LeafRange(0, 0)
     nodes = nodes_at(vault.database, end)
     peaks = tuple(nodes(level, index) for level, index in decomposition(0, begin))

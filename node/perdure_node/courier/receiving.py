@@ -70,13 +70,17 @@ def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
         anchored = _take_anchors(vault, trust, answer.anchors, doubted)
         is_rival = not _is_ours(vault, answer)
         reconciled = _reconcile(vault, answer, is_rival=is_rival)
-        now = int(clock.now())
+        newest, now = newest_known_block(vault.database), int(clock.now())
+        final = 0 if newest is None else newest.number
         with vault.database.transaction():
             returned = note_returned(vault.database, answer.taken_in, now)
-            note_told_keys(vault.database, answer.keys, block_number=answer.block_number, now=now)
+            note_told_keys(
+                vault.database, answer.keys, block_number=answer.block_number, final=final, now=now
+            )
             store_view(
                 vault.database,
                 RegistryView(answer.head_size, answer.head_root, answer.block_number, answer.mirrored, now),
+                final=final,
             )
         forget_replaced_keys(vault)
     return Received(head, answer, tuple(anchored), block, returned, reconciled, is_rival, tuple(doubted))
@@ -101,10 +105,9 @@ def _checked_answer(vault: Vault, head: BundleHead) -> Answer:
 def _follow(vault: Vault, hops: Sequence[CarriedHop], doubted: list[PerdureError]) -> TrustFile:
     """Keep the hops that lead on from a set which is known here, and follow them as far as they go."""
     database = vault.database
-    for carried in sorted(hops, key=lambda hop: parse_header(hop.headers[0]).number):
+    for first, carried in _by_block(hops, doubted):
         table = hop_table(database, vault.trust)
         known = [each for each in table.sets if each.validators == carried.before]
-        first = parse_header(carried.headers[0]).number
         if not known or any(hop.first_block == first and hop.before == carried.before for hop in table.hops):
             continue
         try:
@@ -123,6 +126,17 @@ def _follow(vault: Vault, hops: Sequence[CarriedHop], doubted: list[PerdureError
             with database.transaction():
                 store_hop(database, Hop(carried.before, after, first, carried.headers))
     return hop_table(database, vault.trust).followed().trust
+
+
+def _by_block(hops: Sequence[CarriedHop], doubted: list[PerdureError]) -> list[tuple[int, CarriedHop]]:
+    """The hops by the number of the block at which they begin, the oldest first."""
+    found = []
+    for carried in hops:
+        try:
+            found.append((parse_header(carried.headers[0]).number, carried))
+        except EncodingError as error:
+            doubted.append(error)
+    return sorted(found, key=lambda each: each[0])
 
 
 def _learn_block(vault: Vault, trust: TrustFile, answer: Answer, doubted: list[PerdureError]) -> int | None:
@@ -158,7 +172,7 @@ def _take_anchors(
             continue
         try:
             anchor = _accepted(vault, home, trust, stored, carried.proof)
-        except AnchorNotVerified as error:
+        except (AnchorNotVerified, EncodingError) as error:
             doubted.append(error)
             continue
         if anchor is not None and kept is None:

@@ -12,6 +12,9 @@ from perdure_node.block_runs import fetch_known_block
 from perdure_node.clock import Clock, Randomness
 from perdure_node.courier.bundle import (
     ID_SIZE,
+    MAX_CARRIED_HOPS,
+    MAX_CHECKPOINTS,
+    MAX_HOPS_SIZE,
     MAX_IDS,
     Answer,
     BundleHead,
@@ -23,8 +26,10 @@ from perdure_node.courier.bundle import (
     Request,
     SetAside,
     SiteKeys,
+    end_of_leaves,
 )
 from perdure_node.courier.bundle_file import encode_bundle
+from perdure_node.courier.bundle_head import clean_reason
 from perdure_node.courier.errors import SiteUnknown
 from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, checkpoints_of, stored_anchor
@@ -33,6 +38,11 @@ from perdure_node.gateway.sites import KnownSite, mirror_nodes, mirrored_leaves,
 from perdure_node.hops import hop_table
 
 _PAGE = 1 << 16
+# bytes of headers and nodes, which are a third more in base64, and leave room for all else that a head holds
+_ROOM_FOR_ANCHORS = 32 * 1024 * 1024
+# about, with slot digests and path
+_CHECKPOINT_SIZE = 2048
+_MAX_SET_ASIDE = 1024
 
 
 def answer(
@@ -52,12 +62,8 @@ def answer(
     block_number = chain.client.head_number()
     head = chain.registry.head(site.origin.site)
     state = chain.registry.site(site.origin.site)
-    anchored = [
-        each
-        for each in checkpoints_of(gateway.database, site, State.ANCHORED)
-        if each.size > request.anchors_above and stored_anchor(gateway.database, each.digest) is not None
-    ]
     leaves = _leaf_range(gateway.database, site, request.leaves_from if leaves_from is None else leaves_from)
+    anchored, anchors = _anchors(gateway.database, site, request.anchors_above, leaves)
     told = BundleHead(
         kind=Kind.RETURN,
         nonce=randomness(ID_SIZE),
@@ -69,7 +75,7 @@ def answer(
         append_proofs=(),
         rotations=(),
         request=None,
-        answer=_answer(gateway, chain, site, request, anchored, block_number, head, state),
+        answer=_answer(gateway, chain, site, request, anchors, block_number, head, state),
     )
     return told, encode_bundle(told, _leaf_pages(gateway.database, site, leaves))
 
@@ -79,7 +85,7 @@ def _answer(
     chain: AnchorChain,
     site: KnownSite,
     request: Request,
-    anchored: list[GatewayCheckpoint],
+    anchors: tuple[CarriedAnchor, ...],
     block_number: int,
     head: Head,
     state: SiteState | None,
@@ -98,13 +104,10 @@ def _answer(
         head_root=head.root,
         block_number=block_number,
         keys=None if state is None else _keys(state),
-        anchors=tuple(_carried_anchor(database, each) for each in anchored),
+        anchors=anchors,
         known_block=_known_block(chain),
-        hops=tuple(CarriedHop(hop.before, hop.headers) for hop in hop_table(database, gateway.trust).hops),
-        set_aside=tuple(
-            SetAside(each.size, each.stored.checkpoint.root, each.reason or "")
-            for each in checkpoints_of(database, site, State.ASIDE)
-        ),
+        hops=_hops(gateway),
+        set_aside=_set_aside(database, site),
     )
 
 
@@ -115,10 +118,37 @@ def _carried(checkpoint: GatewayCheckpoint) -> CarriedCheckpoint:
     )
 
 
-def _carried_anchor(database: Database, checkpoint: GatewayCheckpoint) -> CarriedAnchor:
-    anchor = stored_anchor(database, checkpoint.digest)
-    assert anchor is not None, "only anchors that are at home are carried"
-    return CarriedAnchor(checkpoint.size, checkpoint.stored.checkpoint.root, anchor.proof)
+def _anchors(
+    database: Database, site: KnownSite, above: int, leaves: LeafRange
+) -> tuple[list[GatewayCheckpoint], tuple[CarriedAnchor, ...]]:
+    """The anchored checkpoints above a size, and the one with which the leaf hashes end, and the anchors of those that have one.
+
+    The newest, if a bundle has no room for all: every record under them has its evidence all the same.
+    """
+    checkpoints: list[GatewayCheckpoint] = []
+    anchors: list[CarriedAnchor] = []
+    room = _ROOM_FOR_ANCHORS
+    for each in reversed(checkpoints_of(database, site, State.ANCHORED)):
+        is_end = bool(leaves.count) and each.size == leaves.end
+        anchor = stored_anchor(database, each.digest) if each.size > above or is_end else None
+        if anchor is not None:
+            proof = anchor.proof
+            room -= sum(map(len, (*proof.headers, *proof.receipt_nodes))) + _CHECKPOINT_SIZE
+        has_room = room >= 0 and len(checkpoints) < MAX_CHECKPOINTS - 1
+        if anchor is not None and has_room:
+            anchors.append(CarriedAnchor(each.size, each.stored.checkpoint.root, anchor.proof))
+        if is_end or (anchor is not None and has_room):
+            checkpoints.append(each)
+    return checkpoints[::-1], tuple(reversed(anchors))
+
+
+def _set_aside(database: Database, site: KnownSite) -> tuple[SetAside, ...]:
+    """Those of the longest logs, each once; a thief of a key can make any number of them."""
+    found = {
+        (each.size, each.stored.checkpoint.root): clean_reason(each.reason or "")
+        for each in checkpoints_of(database, site, State.ASIDE)
+    }
+    return tuple(SetAside(size, root, reason) for (size, root), reason in [*found.items()][-_MAX_SET_ASIDE:])
 
 
 def _keys(state: SiteState) -> SiteKeys:
@@ -132,6 +162,18 @@ def _keys(state: SiteState) -> SiteKeys:
     )
 
 
+def _hops(gateway: Gateway) -> tuple[CarriedHop, ...]:
+    """The newest, as many as a bundle may hold."""
+    kept: list[CarriedHop] = []
+    room = MAX_HOPS_SIZE
+    for hop in reversed(hop_table(gateway.database, gateway.trust).hops):
+        room -= sum(map(len, hop.headers))
+        if room < 0 or len(kept) == MAX_CARRIED_HOPS:
+            break
+        kept.append(CarriedHop(hop.before, hop.headers))
+    return tuple(reversed(kept))
+
+
 def _known_block(chain: AnchorChain) -> tuple[bytes, ...] | None:
     """The run that ends at the newest final block, None where the chain does not show one now."""
     try:
@@ -143,9 +185,13 @@ def _known_block(chain: AnchorChain) -> tuple[bytes, ...] | None:
 def _leaf_range(database: Database, site: KnownSite, begin: int | None) -> LeafRange:
     if begin is None or begin >= site.mirrored:
         return LeafRange(0, 0)
+    sizes = [each.size for each in checkpoints_of(database, site, State.ANCHORED)]
+    end = end_of_leaves(begin, (size for size in sizes if size <= site.mirrored))
+    if end is None:
+        return LeafRange(0, 0)
     nodes = mirror_nodes(database, site)
     peaks = tuple(nodes(level, index) for level, index in decomposition(0, begin))
-    return LeafRange(begin, site.mirrored - begin, peaks)
+    return LeafRange(begin, end - begin, peaks)
 
 
 def _leaf_pages(database: Database, site: KnownSite, leaves: LeafRange) -> Iterator[bytes]:

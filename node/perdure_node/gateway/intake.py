@@ -3,11 +3,12 @@
 Who could sign for the site is asked of the registry: nobody else's leaf hashes are kept. A bundle that comes twice changes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import Origin, checkpoint_digest, recover_checkpoint_signer
 from perdure_anchor.hashes import Address, Hash32, checksum_address
-from perdure_anchor.key_rotation import recover_key_rotation_signer
+from perdure_anchor.key_rotation import SignedRotation, recover_key_rotation_signer
 from perdure_anchor.log import root_at, root_from_peaks
 from perdure_anchor.secp256k1 import SignatureError
 from perdure_contracts.registry import SiteState
@@ -51,8 +52,8 @@ def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) 
     _check_address(gateway, head)
     check_last_records(head)
     check_proofs(head)
+    signed = _check_signers(gateway, chain, head)
     check_leaves(bundle)
-    _check_signers(gateway, chain, head)
     database, now = gateway.database, int(clock.now())
     size = 0 if head.newest is None else head.newest.size
     with database.transaction():
@@ -64,9 +65,12 @@ def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) 
             newest = _digest(gateway, head.newest)
             store_proofs(database, newest, [(each.old_size, each.hashes) for each in head.append_proofs])
             if head.leaves.end > site.mirrored:
-                store_waiting_leaves(database, newest, head.leaves.begin, bytes(bundle.leaf_octets))
-        for signed in head.rotations:
-            store_rotation(database, site, signed)
+                [last] = [each for each in head.checkpoints if each.size == head.leaves.end]
+                store_waiting_leaves(
+                    database, _digest(gateway, last), head.leaves.begin, bytes(bundle.leaf_octets)
+                )
+        for rotation in signed:
+            store_rotation(database, site, rotation)
         database.execute(
             "INSERT INTO bundle (id, site, made_at, taken_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
             bundle.id,
@@ -91,14 +95,16 @@ def _check_address(gateway: Gateway, head: BundleHead) -> None:
         )
 
 
-def _check_signers(gateway: Gateway, chain: AnchorChain, head: BundleHead) -> None:
+def _check_signers(gateway: Gateway, chain: AnchorChain, head: BundleHead) -> tuple[SignedRotation, ...]:
+    """Raise unless the site has signed it all; the rotations that are to come."""
     state = chain.registry.site(head.origin.site)
     if state is None:
         raise SiteNotRegistered(
             f"the registry does not know the site {head.origin.text}",
             hint=f"let its partner register it: `perdure consortium register-site {head.origin.text} KEY`",
         )
-    signers = _signers(gateway, head, state)
+    rotations = tuple(each for each in head.rotations if each.rotation.nonce >= state.key_nonce)
+    signers = _signers(gateway, head, state, rotations)
     others = [each for each in head.checkpoints if _signer(gateway, each) not in signers]
     statuses = chain.registry.anchor_statuses([_digest(gateway, each) for each in others])
     for carried, status in zip(others, statuses, strict=True):
@@ -109,29 +115,33 @@ def _check_signers(gateway: Gateway, chain: AnchorChain, head: BundleHead) -> No
                 f"which is no key of {head.origin.text}",
                 hint="the site's key may have been changed or revoked: see `perdure consortium show`",
             )
+    return rotations
 
 
-def _signers(gateway: Gateway, head: BundleHead, state: SiteState) -> set[Address]:
-    """Who may sign for the site: its keys by the registry, and those to which they have handed over in this bundle.
+def _signers(
+    gateway: Gateway, head: BundleHead, state: SiteState, rotations: Sequence[SignedRotation]
+) -> set[Address]:
+    """Who may sign for the site: its keys by the registry, and those to which the current one has handed over in this bundle.
 
     Whether a previous key is in time is for the registry to say, when it takes the checkpoint.
     """
     known = {key for key in (state.key, state.previous_key) if key is not None}
-    for signed in head.rotations:
+    current = state.key
+    for signed in rotations:
         try:
             signer = recover_key_rotation_signer(gateway.trust.domain, signed.rotation, signed.signature)
         except SignatureError as error:
             raise NotSignedBySite(
                 f"rotation to {checksum_address(signed.rotation.new_key)}: {error}"
             ) from error
-        if signer in known:
-            known.add(signed.rotation.new_key)
-        elif signed.rotation.nonce >= state.key_nonce:
+        if signer != current:
             raise NotSignedBySite(
                 f"rotation to {checksum_address(signed.rotation.new_key)}: signed by {checksum_address(signer)}, "
-                f"which is no key of {head.origin.text}",
+                f"which is not the key of {head.origin.text} then",
                 hint="the site's key may have been changed or revoked: see `perdure consortium show`",
             )
+        current = signed.rotation.new_key
+        known.add(current)
     return known
 
 

@@ -8,6 +8,7 @@ import pytest
 from perdure_anchor.evidence import encode_evidence, parse_evidence
 from perdure_anchor.record import SLOTS, make_record
 from perdure_anchor.trust_file import encode_trust_file, parse_trust_file
+from perdure_node.courier.bundle_file import encode_bundle, read_bundle
 from tools.vectors.golden import GOLDEN, VALUES, golden_files
 
 CHANGED = "a frozen format changed: bytes that people keep would no longer be written (or read) as they were; see SPEC.md, section 11"
@@ -18,8 +19,10 @@ FROZEN = {
     "checkpoint.json": "62426529d7705e92009e3e8ce50cfe3a04c0820ef875719694ae7c35cf487baf",
     "consortium.json": "582172394dd78e79247f410a4eea012f7f1fa16068ee52c9be724a1cbe44891b",
     "empty-record.json": "1a593dbdbbbe2fbb7f4273645640699f979be61c25a272c2b3925a8290c7e4b6",
+    "outgoing.bundle": "45f7c04ee411e640e1acbb3e357cb50d8ff82247eae0696b04ff3d84c20118b2",
     "record.json": "34fd96a331d43b83fdd32d132511d0e3be33cb0a1a01418296a1af9be3120411",
     "recorded.evidence.json": "def1c28398c5eb1dce862aa5803aecc26bf9f75cd94c9defc7eb34763d958016",
+    "return.bundle": "ba5fc796740f797d81992739d9eeee6dcbbc20c87353921b82286c8d5654b471",
     "signed.evidence.json": "4439ab3a26b0180b1763e3d7ba905f97fd152acb20b439960af32b702a5ccb03",
     "whole.evidence.json": "c01fbb82d0ad390562ddde6bd347d6e124bca43590101a909e45ff7caa074938",
 }
@@ -81,6 +84,32 @@ def test_the_digest_of_a_checkpoint_is_the_other_verifiers() -> None:
     assert digest == octets["digest"], CHANGED
     signer = independent_verifier.recover_site_signer(digest, octets["signature"])
     assert f"0x{signer.hex()}" == golden["signer"]
+
+
+@pytest.mark.parametrize("name", ["outgoing.bundle", "return.bundle"])
+def test_a_bundle_is_written_as_it_was_read(name: str) -> None:
+    raw = (GOLDEN / name).read_bytes()
+    bundle = read_bundle(raw)
+    assert b"".join(encode_bundle(bundle.head, [bytes(bundle.leaf_octets)])) == raw, CHANGED
+    first, head, rest = raw.split(b"\n", 2)
+    assert bundle.id == hashlib.sha256(head + b"\n").digest()[:16], CHANGED
+    assert first == b"perdure-bundle/1 %d %d" % (len(head) + 1, len(rest) // 32 - 1), CHANGED
+    assert rest[-32:] == hashlib.sha256(raw[:-32]).digest(), CHANGED
+    assert json.dumps(json.loads(head), ensure_ascii=False, separators=(",", ":")).encode() == head, CHANGED
+
+
+def test_no_member_of_a_bundle_is_empty_in_them() -> None:
+    out, back = (
+        json.loads((GOLDEN / name).read_bytes().split(b"\n")[1])
+        for name in ("outgoing.bundle", "return.bundle")
+    )
+    told = [
+        *out.values(),
+        *out["request"].values(),
+        *back["answer"].values(),
+        *back["answer"]["keys"].values(),
+    ]
+    assert [each for each in told if each in (None, [], "")] == [None]
 
 
 def test_every_slot_is_filled_in_them() -> None:

@@ -140,3 +140,9 @@ def test_a_large_one() -> None:
     key = new_private_key(os.urandom)
     plaintext = os.urandom(1 << 20)
     assert decrypted(encrypted(plaintext, public_key_of(key)), key) == plaintext
+
+
+@pytest.mark.parametrize("octets", [bytes(32), b"\1" + bytes(31), bytes(31) + b"\x80"])
+def test_a_key_that_shares_no_secret_is_no_recipient(octets: bytes) -> None:
+    with pytest.raises(NotARecipient):
+        parse_recipient(recipient_text(PublicKey(octets)))

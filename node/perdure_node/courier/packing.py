@@ -28,6 +28,7 @@ from perdure_node.courier.bundle_file import encode_bundle
 from perdure_node.courier.bundle_head import bundle_id
 from perdure_node.courier.out import BundleOut, registry_view, store_out
 from perdure_node.database import Database
+from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.log_gaps import log_gaps
 from perdure_node.proving import damaged_log
 from perdure_node.reconciliation import open_reconciliation
@@ -52,16 +53,22 @@ class Packed:
 
 
 def pack(
-    vault: Vault, label: str | None, *, clock: Clock, randomness: Randomness, leaves_from: int | None = None
+    vault: Vault,
+    label: str | None,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    leaves_from: int | None = None,
+    answer_to: PublicKey | None = None,
 ) -> Packed:
     """A bundle of all that the registry, or the gateway, may lack; durable as out when this returns.
 
-    ``leaves_from`` is where its leaf hashes begin, by default where the gateway's mirror is known to end. Seals nothing. Raises
-    `VaultDamaged`.
+    ``leaves_from`` is where its leaf hashes begin, by default where the gateway's mirror is known to end. The answer is encrypted
+    ``answer_to``: to be given where the bundle will be encrypted too. Seals nothing. Raises `VaultDamaged`.
     """
     database = vault.database
     try:
-        head = _head(vault, int(clock.now()), randomness(ID_SIZE), leaves_from)
+        head = _head(vault, int(clock.now()), randomness(ID_SIZE), leaves_from, answer_to)
     except PerdureError as error:
         raise damaged_log(error) from error
     size = 0 if head.newest is None else head.newest.size
@@ -73,7 +80,9 @@ def pack(
     return Packed(head, out.id, encode_bundle(head, _leaf_pages(database, head.leaves)))
 
 
-def _head(vault: Vault, now: int, nonce: bytes, leaves_from: int | None) -> BundleHead:
+def _head(
+    vault: Vault, now: int, nonce: bytes, leaves_from: int | None, answer_to: PublicKey | None
+) -> BundleHead:
     database = vault.database
     anchored = registered_size(database)
     # the newest covers all; the others may be on sticks, and one of them be the registry's head by now
@@ -89,7 +98,7 @@ def _head(vault: Vault, now: int, nonce: bytes, leaves_from: int | None) -> Bund
         checkpoints=tuple(_carried(database, each) for each in carried),
         append_proofs=_proofs(vault, carried, anchored),
         rotations=tuple(rotations_under_way(database)[:MAX_ROTATIONS]),
-        request=Request(anchored_size(database), None, None if due is None else due.challenge),
+        request=Request(anchored_size(database), None, None if due is None else due.challenge, answer_to),
         answer=None,
     )
 

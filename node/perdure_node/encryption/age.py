@@ -56,7 +56,7 @@ def identity_text(key: PrivateKey) -> str:
 def parse_recipient(text: str) -> PublicKey:
     """The inverse of `recipient_text`; raises `NotARecipient`."""
     octets = _unbech32(_RECIPIENT_PREFIX, text.strip())
-    if octets is None:
+    if octets is None or _is_of_small_order(octets):
         raise NotARecipient(
             f"recipient: got {text.strip()[:80]!a}, which is no X25519 recipient of age",
             hint="it begins with age1 and has 62 characters, as `age-keygen` shows it; compare it with the original",
@@ -108,6 +108,20 @@ def decrypt_stream(source: Source, target: IO[bytes], identities: Iterable[Priva
         if "no matching keys" in str(error).lower():
             raise NotForThisKey("it was encrypted to other recipients than this key") from None
         raise AgeDamaged(f"age: changed, or not whole: {str(error)[:200].lower()}") from None
+
+
+def _is_of_small_order(octets: bytes) -> bool:
+    """Whether every secret shared with this key is zero: nobody has its private key, and age's library would panic."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+    try:
+        # of any private key
+        X25519PrivateKey.from_private_bytes(b"\1" * KEY_SIZE).exchange(
+            X25519PublicKey.from_public_bytes(octets)
+        )
+    except ValueError:
+        return True
+    return False
 
 
 def _pyrage_recipient(key: PublicKey) -> object:

@@ -24,6 +24,7 @@ from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, TrustFile
 from perdure_anchor.trust_file import encode_trust_file
 from tools.vectors.form import ROOT
+from tools.vectors.golden_bundles import outgoing, pieces_of, returning
 
 GOLDEN = ROOT / "golden"
 SEED = bytes(range(32))
@@ -173,6 +174,8 @@ def golden_files() -> Mapping[str, bytes]:
         "anchored.evidence.json": _evidence(everything - {"extra"}, 2),
         "whole.evidence.json": _evidence(everything, 3),
         "consortium.json": _trust(),
+        "outgoing.bundle": pieces_of(outgoing()),
+        "return.bundle": pieces_of(returning()),
     }  # fmt: skip
 
 

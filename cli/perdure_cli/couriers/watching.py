@@ -12,6 +12,7 @@ from pathlib import Path
 from perdure_anchor.errors import PerdureError
 from perdure_node.courier.bundle import BundleHead, Kind
 from perdure_node.courier.bundle_file import load_bundle
+from perdure_node.courier.bundle_head import bundle_id
 from perdure_node.gateway.folder import Gateway, GatewayKeys
 from perdure_node.keyring import KeyRing
 from perdure_node.reconciliation import open_reconciliation
@@ -86,7 +87,7 @@ class SiteWatch:
             if head is None or head.origin != vault.origin:
                 continue
             answered = head.kind is Kind.RETURN or vault.database.row(
-                "SELECT 1 FROM bundle_out WHERE id = ? AND returned_at IS NOT NULL", head.id
+                "SELECT 1 FROM bundle_out WHERE id = ? AND returned_at IS NOT NULL", bundle_id(head)
             )
             if answered:
                 file.unlink(missing_ok=True)
@@ -113,7 +114,7 @@ class GatewayWatch:
             [
                 file
                 for file, head in _heads(bundles_in(stick, OUT_SUFFIX))
-                if head is None or head.id not in answered
+                if head is None or bundle_id(head) not in answered
             ]
         )
         if not files:

@@ -16,7 +16,9 @@ _SUFFIXES: Final = {Kind.OUTGOING: OUT_SUFFIX, Kind.RETURN: BACK_SUFFIX}
 def bundle_name(head: BundleHead) -> str:
     """A name that fits on any file system; the site first, then the log's size, then some of the bundle's id."""
     size = 0 if head.newest is None else head.newest.size
-    return f"{head.origin.partner}_{head.origin.name}.{size}.{bundle_id(head).hex()[:8]}{_SUFFIXES[head.kind]}"
+    return (
+        f"{head.origin.partner}_{head.origin.name}.{size}.{bundle_id(head).hex()[:8]}{_SUFFIXES[head.kind]}"
+    )
 
 
 def write_to(folder: Path, head: BundleHead, pieces: Iterable[bytes]) -> Path:

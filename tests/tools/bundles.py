@@ -24,7 +24,7 @@ from perdure_node.courier.bundle import (
     SetAside,
     SiteKeys,
 )
-from perdure_node.courier.bundle_head import clean_reason
+from perdure_node.courier.bundle_answer import clean_reason
 from perdure_node.encryption.hybrid import PublicKey
 
 INTEGERS = st.integers(0, MAX_INTEGER)

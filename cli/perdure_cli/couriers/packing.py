@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perdure_node.clock import system_clock
-from perdure_node.courier.bundle_head import bundle_id
 from perdure_node.data_keys import identity_recipient
 from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.keyring import KeyRing
@@ -19,6 +18,7 @@ from perdure_cli.record_texts import plural
 
 if TYPE_CHECKING:
     from perdure_node.courier.bundle import BundleHead
+    from perdure_node.courier.packing import Packed
     from perdure_node.sealing import Sealed
 
 
@@ -64,7 +64,7 @@ def pack_stick(
             f"this vault was {due.reason.value}: nothing is sealed before an answer to this bundle has come back"
         )
     if as_json:
-        print_json(_packed_members(file, packed.head, sealed))
+        print_json(_packed_members(file, packed, sealed))
     else:
         _print_packed(file, packed.head, sealed, label)
     return file
@@ -85,11 +85,12 @@ def _print_packed(file: Path, head: "BundleHead", sealed: "Sealed | None", label
         print_row("stick", label)
 
 
-def _packed_members(file: Path, head: "BundleHead", sealed: "Sealed | None") -> dict[str, object]:
+def _packed_members(file: Path, packed: "Packed", sealed: "Sealed | None") -> dict[str, object]:
+    head = packed.head
     return {
         "ok": True,
         "file": str(file),
-        "id": bundle_id(head).hex(),
+        "id": packed.id.hex(),
         "sealed": 0 if sealed is None else sealed.size - sealed.previous_size,
         "size": 0 if head.newest is None else head.newest.size,
         "checkpoints": len(head.checkpoints),

@@ -82,7 +82,9 @@ class Bench:
             before = site.log.size
             site.seal(1)
             head = site.head(begin=before, proofs_from=[before])
-            take_in(self.gateway, self.chain, site.bundle(head, checkpoints=(site.checkpoints[-1],)), self.clock)
+            take_in(
+                self.gateway, self.chain, site.bundle(head, checkpoints=(site.checkpoints[-1],)), self.clock
+            )
         spent = seconds(self.relay)
         self.until(lambda: self.anchored(self.relayed))
         with suppress(TransactionNotMined):
@@ -103,9 +105,7 @@ class Bench:
             carried = site.seal(1)
             proof = site.head(proofs_from=[before]).append_proofs[0].hashes
             call = self.chain.registry.anchor_call(carried.checkpoint, proof, carried.signature)
-            signed = sign_call(
-                signer, call, chain_id=self.trust.chain_id, nonce=nonce, gas=260_000, fee=fee
-            )
+            signed = sign_call(signer, call, chain_id=self.trust.chain_id, nonce=nonce, gas=260_000, fee=fee)
             raws.append(signed.raw)
         refusals: list[object] = []
         spent = seconds(lambda: refusals.extend(client.send_transactions(raws)))
@@ -185,5 +185,3 @@ def rows() -> Iterator[Row]:
 
     with suppress(ToolMissing), tempfile.TemporaryDirectory() as folder, on_geth(Path(folder)) as bench:
         yield bench.row("geth")
-
-

@@ -24,15 +24,15 @@ body { font: 9pt/1.35 sans-serif; color: #000; background: #fff; max-width: 182m
 h1 { font-size: 15pt; line-height: 1.2; margin: 0 0 1mm }
 p { margin: 0 0 1.5mm }
 .warn { border: 0.6mm solid #000; padding: 1mm 2mm }
-.codes { display: flex; flex-wrap: wrap; gap: 3mm; margin: 2mm 0; break-inside: avoid }
-.codes figure { margin: 0; width: 56mm }
-.codes svg { width: 56mm; height: 56mm }
+.codes { display: flex; flex-wrap: wrap; gap: 2.5mm; margin: 2mm 0; break-inside: avoid }
+.codes figure { margin: 0; width: 43mm }
+.codes svg { width: 43mm; height: 43mm }
 .codes figcaption { text-align: center; font-size: 8pt; color: #444 }
 dl { display: grid; grid-template-columns: 26mm 1fr; gap: 0.5mm 3mm; margin: 1mm 0 }
 dt { color: #444 }
 dd { margin: 0 }
 code { font-family: monospace; font-size: 8.5pt }
-pre { font: 8pt/1.4 monospace; margin: 1mm 0; columns: 1 }
+pre { font: 8pt/1.3 monospace; margin: 1mm 0; columns: 1 }
 """
 
 

@@ -271,6 +271,7 @@ NOT_IN_A_VERIFIER = {
     "RecordError",
     "SizeOutOfRangeError",
     "TileLengthError",
+    "UnknownLeaves",
     "TrieProofError",
 }
 

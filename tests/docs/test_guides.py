@@ -16,9 +16,9 @@ from tools.keystores import encrypt_key
 from tools.running_devnet import running_devnet
 
 ROOT = Path(__file__).parent.parent.parent
-SITE, AUDITOR, CONSORTIUM, BACKUP = (
+SITE, AUDITOR, CONSORTIUM, BACKUP, RECOVERY = (
     (ROOT / "docs" / f"guide-{name}.md").read_text("utf-8")
-    for name in ("site", "auditor", "consortium", "backup")
+    for name in ("site", "auditor", "consortium", "backup", "recovery")
 )
 SOURCES = "\n".join(
     path.read_text("utf-8")
@@ -121,6 +121,18 @@ def test_the_partners_commands_run(tmp_path: Path) -> None:
     assert len(told) >= 15
 
 
+def test_the_rehearsal_of_a_fire_runs(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk")
+    for name in ("contract.pdf", "letter.pdf", "at-home.pdf"):
+        desk.write(name, f"{name}, or so\n")
+    with running_devnet(desk.folder / "chain"):
+        desk.run("init", "acme/home", "--devnet", "chain", "--no-recovery-key")
+        told = [desk.run(*words).out for words in commands(RECOVERY)]
+    assert any("1 leaf whose hashes are lost too" in out for out in told)
+    assert any("1 taken in" in out for out in told)
+    assert len(told) >= 12
+
+
 def test_the_auditor_s_exit_codes() -> None:
     codes = [int(code) for code in re.findall(r"^\| (\d) \|", AUDITOR, re.MULTILINE)]
     assert codes == [
@@ -132,10 +144,12 @@ def test_the_auditor_s_exit_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [*messages(SITE), *messages(AUDITOR), *messages(CONSORTIUM), *messages(BACKUP)]
+    "message",
+    [*messages(SITE), *messages(AUDITOR), *messages(RECOVERY), *messages(CONSORTIUM), *messages(BACKUP)],
 )
 def test_the_messages_are_ours(message: str) -> None:
     assert len(messages(SITE)) > 15
     assert len(messages(AUDITOR)) > 8
+    assert len(messages(RECOVERY)) > 8
     fixed = message.removesuffix(ERRNO)
     assert fixed in SOURCES, "no source says so"

@@ -9,6 +9,7 @@ from perdure_node.clock import system_clock
 from perdure_node.data_keys import active_recipients
 from perdure_node.keyring import KeyRing
 from perdure_node.recovery_sheet.sheet import NoKey, Sheet, SheetState
+from perdure_node.site_keys import last_known_keys
 from perdure_node.vault import Vault
 
 from perdure_cli.new_files import check_new_file, write_new
@@ -63,7 +64,8 @@ def _sheet(vault: Vault, passphrase_file: Path | None, *, to_recovery_key: bool,
     from perdure_node.recovery_sheet.locking import lock_to_recovery_key, lock_under_passphrase
     from perdure_node.recovery_sheet.making import anchored_checkpoint, sheet_state
 
-    state = sheet_state(vault, 0, system_clock())
+    known = last_known_keys(vault.database)
+    state = sheet_state(vault, 0 if known is None else known.key_nonce, system_clock())
     if without_key:
         stored = anchored_checkpoint(vault)
         return Sheet(state, NoKey(b"" if stored is None else stored.signature))

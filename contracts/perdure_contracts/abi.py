@@ -1,7 +1,8 @@
 """Calls, results, events and errors of a contract, by its ABI (Solidity documentation, "Contract ABI Specification").
 
-The encoding itself is eth_abi's, imported where it is used because it takes a fifth of a second to load. Here are only the
-names: selectors, topics, and which type stands where. Addresses come out as bytes.
+The encoding itself is that of `perdure_contracts.abi_words`, and eth_abi's for all other types, imported where it is used because
+it takes a fifth of a second to load. Here are only the names: selectors, topics, and which type stands where. Addresses come out as
+bytes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 from perdure_anchor.hashes import Address, Hash32, keccak256, parse_hex
 from perdure_anchor.receipt import EventLog
 
+from perdure_contracts.abi_words import WORD, decode_words, encode_words
 from perdure_contracts.artifacts import ContractName, load_artifact
 from perdure_contracts.rpc_errors import RpcBadAnswer
 
@@ -89,6 +91,10 @@ class ContractAbi:
         """What a deployment sends behind the bytecode."""
         return _encode(self._by_kind["constructor"][""].input_types, arguments)
 
+    def result_size(self, name: str) -> int:
+        """How many bytes a function returns whose results are words; meaningless for others."""
+        return WORD * len(self._by_kind["function"][name].output_types)
+
     def decode_result(self, name: str, payload: bytes) -> tuple[AbiValue, ...]:
         """What a function returned; raises `RpcBadAnswer` for anything else, nothing at all included."""
         if not payload:
@@ -146,12 +152,18 @@ def _canonical_type(parameter: Mapping[str, Any]) -> str:
 
 
 def _encode(types: Sequence[str], values: Sequence[AbiValue]) -> bytes:
+    encoded = encode_words(types, values)
+    if encoded is not None:
+        return encoded
     from eth_abi.abi import encode
 
     return encode(types, values)
 
 
 def _decode(types: Sequence[str], payload: bytes, what: str) -> tuple[AbiValue, ...]:
+    words = decode_words(types, payload)
+    if words is not None:
+        return words
     from eth_abi.abi import decode
     from eth_abi.exceptions import DecodingError
 

@@ -28,6 +28,7 @@ from perdure_contracts.block_receipts import (
     event_from_answer,
     receipt_from_answer,
 )
+from perdure_contracts.many_calls import answers, calls_at_once, program
 from perdure_contracts.raw_headers import BLOCK_HASH_RULES, HashRule, header_from_block
 from perdure_contracts.refused import SendFault, SendRefused, as_reverted, as_send_refused
 from perdure_contracts.rpc import Json, JsonRpc, Request
@@ -43,6 +44,7 @@ TopicFilter: TypeAlias = Sequence[Hash32 | None]
 _NO_SUCH_METHOD = frozenset({-32601, -32604, -32004})
 # a node that writes each transaction to its disk shall answer long before anybody takes it for silent
 _SENT_AT_ONCE = 50
+_MANY_CALLS = "eth_call of many calls"
 
 
 class BlockNotFound(ChainError):
@@ -194,8 +196,36 @@ class ChainClient:
             self._execute("eth_call", _call_object(to, calldata, sender), _tag(block)), "call result"
         )
 
-    def call_each(self, to: Address, calldatas: Sequence[bytes], block: BlockTag = "latest") -> list[bytes]:
-        """What each of several calls of one contract returns, in as few round trips as can be; raises as `call`."""
+    def call_each(
+        self, to: Address, calldatas: Sequence[bytes], result_size: int, block: BlockTag = "latest"
+    ) -> list[bytes]:
+        """What each of several calls of one contract returns, in few round trips and executions; raises as `call`.
+
+        The calls are of equal length, and answered with ``result_size`` bytes each, unless something is wrong.
+        """
+        at_once = calls_at_once(len(calldatas[0]), result_size) if len(calldatas) > 1 else 0
+        if not at_once or _MANY_CALLS in self._missing_methods:
+            return self._call_one_by_one(to, calldatas, block)
+        results: list[bytes] = []
+        for start in range(0, len(calldatas), at_once):
+            some = calldatas[start : start + at_once]
+            results += self._call_together(to, some, result_size, block) or self._call_one_by_one(to, some, block)
+        return results
+
+    def _call_together(
+        self, to: Address, calldatas: Sequence[bytes], result_size: int, block: BlockTag
+    ) -> list[bytes] | None:
+        """None where the node does not offer it, or a call fails: asked one by one, the node says why."""
+        created = {"data": to_hex(program(to, calldatas, result_size))}
+        try:
+            returned = read_bytes(self.rpc.call("eth_call", created, _tag(block)), "call result")
+        except RpcRefused as error:
+            if as_reverted(error) is None:
+                self._missing_methods.add(_MANY_CALLS)
+            return None
+        return answers(returned, len(calldatas), result_size)
+
+    def _call_one_by_one(self, to: Address, calldatas: Sequence[bytes], block: BlockTag) -> list[bytes]:
         requests = [Request("eth_call", (_call_object(to, each, None), _tag(block))) for each in calldatas]
         results = []
         for outcome in self.rpc.batch(requests):

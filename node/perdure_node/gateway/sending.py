@@ -92,14 +92,17 @@ class Sender:
         self._waiting.progress.stage("wait for block", None)
         sent_at: dict[bytes, float] = {}
         refusal = None
-        while pending := self._left_open():
-            if self._gap_before(pending):
-                return refusal
+        pending = open_transactions(self._database)
+        while pending:
             now = self._waiting.clock.monotonic()
             due = [each for each in pending if now - sent_at.get(each.hash, -RESEND_AFTER) >= RESEND_AFTER]
             refusal = self._send(due) or refusal
             sent_at |= {each.hash: now for each in due}
-            if not self._waiting.pause():
+            in_time = self._waiting.pause()
+            pending = self._left_open()
+            if pending and self._gap_before(pending):
+                return refusal
+            if pending and not in_time:
                 raise self._not_mined()
         self._wait_for_head()
         return refusal

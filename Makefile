@@ -16,13 +16,16 @@ COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli 
 	devnet/perdure_devnet node/perdure_node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-chains coverage mutants torture lint bench lock dist clean
+.PHONY: help demo demo-offline test test-chains coverage mutants torture lint bench lock dist clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.for-users ## play the whole story on an embedded chain, in the folder demo/
 	@$(BIN)/python -m perdure_cli.demo demo
+
+demo-offline: $(VENV)/.for-users ## play two ships, a lost stick and a burned site, in the folder demo-offline/
+	@$(BIN)/python -m perdure_cli.demo_offline demo-offline
 
 test: $(VENV)/.for-developers ## run the tests that need nobody else's chain
 	$(BIN)/pytest $(TESTS) -m "not real_chain"
@@ -61,8 +64,8 @@ lock: $(VENV)/.for-developers ## pin the requirements anew, with hashes (needs u
 dist: $(VENV)/.for-developers ## make dist/, an archive from which a site without a network installs
 	@PYTHONPATH=tests $(BIN)/python -m tools.offline_archive
 
-clean: ## remove the environment and the demo
-	rm -rf $(VENV) demo
+clean: ## remove the environment and the demos
+	rm -rf $(VENV) demo demo-offline
 
 $(VENV)/.for-users: requirements/user.txt pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV)"

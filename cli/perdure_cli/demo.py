@@ -1,26 +1,16 @@
 """The whole story on an embedded chain, step by step, with the command that does each: what `make demo` runs.
 
-Each step is a `perdure` process of its own, as a user would start it. All that the story makes stays in one folder; its
-devnet is stopped at the end, and nothing outside of the folder is touched.
+How it is told is in `perdure_cli.storytelling`; the story of sites without a network in `perdure_cli.demo_offline`.
 """
 
-import os
 import shutil
-import subprocess
 import sys
-import textwrap
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import click
+from perdure_cli.exit_codes import ANSWER_IS_NO
+from perdure_cli.storytelling import Story, play
 
-from perdure_cli.exit_codes import ANSWER_IS_NO, DONE, INTERRUPTED, USAGE
-
-_MARK = ".perdure-demo"
 _WITH_PASSPHRASE = ("--passphrase-file", "../passphrase.txt")
-_WIDTH = 100
 _CONTRACT_LINES = ("Charter party", "Acme Shipping and Globex Trading", "Rotterdam, 4 May 2026")
 _REGISTER = """\
 file,document_type,signer,signed_at,extra.ward
@@ -35,95 +25,7 @@ _LETTERS = {
 }
 
 
-class _StepFailed(Exception):
-    """A command of the story ended with another exit code than the story tells."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Story:
-    """The story's folder, and how its commands are run and told."""
-
-    folder: Path
-
-    def tell(self, text: str) -> None:
-        """Say what comes next, and why."""
-        self._write("\n" + textwrap.fill(text, _WIDTH) + "\n")
-
-    def run(self, where: str, *arguments: str, expected: int = DONE, who: str = "site") -> None:
-        """Run a `perdure` command in a folder of the story; raises `_StepFailed` for an unexpected exit code."""
-        shown = " ".join(f'"{argument}"' if " " in argument else argument for argument in arguments)
-        self._write(f"\n{where}$ perdure {shown}\n")
-        completed = subprocess.run(  # noqa: S603 - this interpreter, our own module, our own arguments
-            [sys.executable, "-m", "perdure_cli", *arguments],
-            cwd=self.folder / where,
-            env=self._environment(who),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        self._write(textwrap.indent(completed.stdout, "    "))
-        if expected != DONE:
-            self._write(f"    (exit code {completed.returncode})\n")
-        if completed.returncode != expected:
-            raise _StepFailed(f"perdure {shown}: exit code {completed.returncode}, want {expected}")
-
-    def _environment(self, who: str) -> Mapping[str, str]:
-        private = {"PERDURE_CONFIG_DIR": str(self.folder / "settings" / who), "PYTHONIOENCODING": "utf-8"}
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
-        return inherited | private
-
-    def _write(self, text: str) -> None:
-        click.echo(text, nl=False)
-        with (self.folder / "transcript.txt").open("a", encoding="utf-8") as transcript:
-            transcript.write(text)
-
-
-def main() -> int:
-    """Play the story in the folder that the first argument names."""
-    if len(sys.argv) != 2:
-        click.echo("usage: python -m perdure_cli.demo FOLDER", err=True)
-        return USAGE
-    folder = Path(sys.argv[1]).absolute()
-    if not _make_folder(folder):
-        click.echo(f"{folder} is there, and no demo made it: choose another folder", err=True)
-        return USAGE
-    begin = time.monotonic()
-    try:
-        _play(_Story(folder))
-    except _StepFailed as error:
-        click.echo(f"\nthe story went wrong: {error}", err=True)
-        return ANSWER_IS_NO
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    finally:
-        _end_left_over_chain(folder)
-    click.echo(
-        f"\nDone in {time.monotonic() - begin:.0f} s. Look around in {folder}; transcript.txt tells it all again."
-    )
-    return DONE
-
-
-def _make_folder(folder: Path) -> bool:
-    """An empty folder, in place of one that an earlier demo left; False if something else is there."""
-    if folder.exists():
-        if not (folder / _MARK).is_file():
-            return False
-        _end_left_over_chain(folder)
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / _MARK).touch()
-    return True
-
-
-def _end_left_over_chain(folder: Path) -> None:
-    from perdure_devnet.serve import stop
-
-    if (folder / "chain").is_dir():
-        stop(folder / "chain")
-
-
-def _play(story: _Story) -> None:
+def _play(story: Story) -> None:
     _write_documents(story.folder / "office")
     _found(story)
     _record(story)
@@ -142,7 +44,7 @@ def _write_documents(office: Path) -> None:
         (office / "letters" / name).write_text(text, encoding="utf-8")
 
 
-def _found(story: _Story) -> None:
+def _found(story: Story) -> None:
     story.tell(
         "1. A chain of four validators, in one process on this machine. A consortium would run Besu; this one has the same "
         "headers, seals and contracts, and a trust file that says what it is."
@@ -158,7 +60,7 @@ def _found(story: _Story) -> None:
     story.run("office", "init", "acme/rotterdam", "--devnet", "../chain", *recovery, *_WITH_PASSPHRASE)
 
 
-def _record(story: _Story) -> None:
+def _record(story: Story) -> None:
     story.tell(
         "3. A contract was signed. Recording needs no network and no passphrase: the record is durable when the command "
         "returns, and what it says is encrypted."
@@ -182,7 +84,7 @@ def _record(story: _Story) -> None:
     story.run("office", "status")
 
 
-def _anchor(story: _Story) -> None:
+def _anchor(story: Story) -> None:
     story.tell(
         "6. With a network: the waiting records are sealed into the log, the checkpoint over it is signed and anchored, and "
         "once a quorum of validators has sealed it, the evidence comes home."
@@ -193,7 +95,7 @@ def _anchor(story: _Story) -> None:
     story.run("office", "prove", "contract.pdf", *_WITH_PASSPHRASE)
 
 
-def _verify(story: _Story) -> None:
+def _verify(story: Story) -> None:
     story.tell(
         "8. The office verifies it, believing the trust file that it pinned. No network is used from here on."
     )
@@ -211,7 +113,7 @@ def _verify(story: _Story) -> None:
     story.run("auditor", "verify", *arguments, who="auditor")
 
 
-def _refuse(story: _Story) -> None:
+def _refuse(story: Story) -> None:
     forged = story.folder / "forged"
     shutil.copytree(story.folder / "auditor", forged)
     contract, evidence = forged / "contract.pdf", forged / "contract.pdf.evidence.json"
@@ -251,6 +153,11 @@ def _pdf(lines: tuple[str, ...]) -> bytes:
     entries = len(objects) + 1
     trailer = f"trailer\n<< /Size {entries} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF\n"
     return f"{body}xref\n0 {entries}\n0000000000 65535 f \n{table}{trailer}".encode("ascii")
+
+
+def main() -> int:
+    """Play the story in the folder that the first argument names."""
+    return play("perdure_cli.demo", _play)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,9 @@ def site_passphrase(file: Path | None, environ: Mapping[str, str]) -> str:
     )
 
 
-def new_passphrase(file: Path | None, environ: Mapping[str, str], option: str, variable: str) -> str:
+def new_passphrase(
+    file: Path | None, environ: Mapping[str, str], option: str, variable: str, of: str = "vault"
+) -> str:
     """A passphrase that somebody chooses now, asked for twice; at least so long that guessing costs. Raises `NoPassphrase`."""
     if file is not None:
         passphrase = read_passphrase_file(file)
@@ -64,7 +66,7 @@ def new_passphrase(file: Path | None, environ: Mapping[str, str], option: str, v
         passphrase = environ[variable]
     else:
         hint = f"use {option} FILE, or set {variable}"
-        passphrase = ask_passphrase("New passphrase for the vault", hint=hint, twice=True)
+        passphrase = ask_passphrase(f"New passphrase for the {of}", hint=hint, twice=True)
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise WeakPassphrase(
             f"passphrase: got {len(passphrase)} characters, want {SHORTEST_PASSPHRASE} at least",

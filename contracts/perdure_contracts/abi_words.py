@@ -81,7 +81,9 @@ def _word(kind: str, value: Any) -> bytes | None:
     if bits is None:
         return None
     if isinstance(value, bytes):
-        return value.rjust(WORD, b"\0") if kind in ("bytes32", "address") and len(value) == bits // 8 else None
+        return (
+            value.rjust(WORD, b"\0") if kind in ("bytes32", "address") and len(value) == bits // 8 else None
+        )
     fits = type(value) is int and kind.startswith("uint") and 0 <= value < 1 << bits
     return value.to_bytes(WORD, "big") if fits else None
 

@@ -35,7 +35,9 @@ class BoundContract:
         abi = contract_abi(self.contract_name)
         calldatas = [abi.encode_call(name, *each) for each in arguments]
         try:
-            payloads = self.client.call_each(self.address, calldatas, abi.result_size(name)) if calldatas else []
+            payloads = (
+                self.client.call_each(self.address, calldatas, abi.result_size(name)) if calldatas else []
+            )
         except ExecutionReverted as error:
             raise explained(error) from error
         return [abi.decode_result(name, payload) for payload in payloads]

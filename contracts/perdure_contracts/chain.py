@@ -209,7 +209,9 @@ class ChainClient:
         results: list[bytes] = []
         for start in range(0, len(calldatas), at_once):
             some = calldatas[start : start + at_once]
-            results += self._call_together(to, some, result_size, block) or self._call_one_by_one(to, some, block)
+            results += self._call_together(to, some, result_size, block) or self._call_one_by_one(
+                to, some, block
+            )
         return results
 
     def _call_together(

@@ -16,9 +16,9 @@ from tools.keystores import encrypt_key
 from tools.running_devnet import running_devnet
 
 ROOT = Path(__file__).parent.parent.parent
-SITE, AUDITOR, CONSORTIUM, BACKUP, RECOVERY = (
+SITE, AUDITOR, CONSORTIUM, BACKUP, RECOVERY, COURIER = (
     (ROOT / "docs" / f"guide-{name}.md").read_text("utf-8")
-    for name in ("site", "auditor", "consortium", "backup", "recovery")
+    for name in ("site", "auditor", "consortium", "backup", "recovery", "courier")
 )
 SOURCES = "\n".join(
     path.read_text("utf-8")
@@ -67,6 +67,18 @@ def test_the_keeper_s_commands_run(tmp_path: Path) -> None:
         told = [desk.run(*words).out for words in commands(BACKUP)]
     assert len(told) >= 11
     assert sum("it can be restored" in out for out in told) == 2
+
+
+def test_the_courier_s_commands_run(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk")
+    desk.write("contract.pdf", "a contract, or so\n")
+    (desk.folder / "stick").mkdir()
+    with running_devnet(desk.folder / "chain"):
+        desk.run("init", "acme/ship", "--devnet", "chain")
+        told = [desk.run(*words).out for words in commands(COURIER)]
+    assert len(told) >= 11
+    assert sum("yes, final" in out for out in told) == 1
+    assert not list((desk.folder / "stick").iterdir()), "the watch has tidied up"
 
 
 def second_version(raw: bytes) -> str:
@@ -145,11 +157,19 @@ def test_the_auditor_s_exit_codes() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [*messages(SITE), *messages(AUDITOR), *messages(RECOVERY), *messages(CONSORTIUM), *messages(BACKUP)],
+    [
+        *messages(SITE),
+        *messages(AUDITOR),
+        *messages(RECOVERY),
+        *messages(CONSORTIUM),
+        *messages(BACKUP),
+        *messages(COURIER),
+    ],
 )
 def test_the_messages_are_ours(message: str) -> None:
     assert len(messages(SITE)) > 15
     assert len(messages(AUDITOR)) > 8
     assert len(messages(RECOVERY)) > 8
+    assert len(messages(COURIER)) > 8
     fixed = message.removesuffix(ERRNO)
     assert fixed in SOURCES, "no source says so"

@@ -61,7 +61,11 @@ class Desk:
             [sys.executable, "-m", "perdure_cli", *arguments],
             cwd=self.folder,
             env={name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
-            | {"PERDURE_CONFIG_DIR": str(self.folder / ".settings"), "PERDURE_PASSPHRASE": PASSPHRASE},
+            | {
+                "PERDURE_CONFIG_DIR": str(self.folder / ".settings"),
+                "PERDURE_PASSPHRASE": PASSPHRASE,
+                "PERDURE_GATEWAY_PASSPHRASE": PASSPHRASE,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -100,7 +100,9 @@ def init(
     )
     if web3signer is not None:
         _check_signer(settings)
-    passphrase = new_passphrase(passphrase_file, os.environ, "--passphrase-file", UNLOCK_VARIABLE)
+    passphrase = new_passphrase(
+        passphrase_file, os.environ, "--passphrase-file", UNLOCK_VARIABLE, of="gateway"
+    )
     new = NewGateway(chain.trust.raw, settings, passphrase, chain.relay_key)
     relay = address_from_private_key(chain.relay_key) if chain.relay_key is not None else account
     assert relay is not None, "one of them was given"

@@ -178,3 +178,12 @@ def test_stretches_are_joined() -> None:
         (0, NAMES[:6]),
         (8, NAMES[8:9]),
     ]
+
+
+def test_what_is_known_of_a_rival_from_above_is_not_taken_for_the_truth() -> None:
+    """Both are known by their peaks; the vault's own, behind the prefix, are another log's."""
+    own = plan_adoption(whole([]), from_peaks([*NAMES[:4], *NAMES[20:24]], 4)).log
+    true = from_peaks([*NAMES[:4], *NAMES[30:34]], 4)
+    plan = plan_adoption(own, true)
+    assert (plan.prefix, plan.log.size, plan.log.gaps.width) == (4, 8, 8)
+    assert root_at(plan.log.check().node_at(), 8) == root_at(true.node_at(), 8)

@@ -20,10 +20,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from perdure_anchor.errors import ChainError
+from perdure_anchor.errors import ChainError, PerdureError
+from perdure_node.chain_errors import AdoptionRefused, BundleWithoutAnchor, RivalLog
 from perdure_node.courier.bundle import Kind
 from perdure_node.courier.bundle_file import load_bundle
 from perdure_node.courier.errors import BundleDamaged, HalfCopied, NotSignedBySite, OtherSite, WrongDirection
+from perdure_node.errors import NotReconciled
 from perdure_node.gateway.delivery import Delivered
 from perdure_node.signing_keys import site_keys
 from perdure_node.status import read_status
@@ -42,6 +44,7 @@ from tools.courier_world import (
 TORTURE = int(os.environ.get("PERDURE_TORTURE", 0))
 
 FEW = 6
+MOST_VAULTS = 2
 picks = st.integers(0, 10**6)
 # most of what is done goes well; otherwise it is killed at a step, or the chain makes no blocks, or is away
 troubles = st.sampled_from([None, None, None, "killed", "killed", "halted", "away"])
@@ -65,13 +68,24 @@ class CourierMachine(RuleBasedStateMachine):
     def picked_gateway(self, pick: int) -> GatewayBeside:
         return self.world.gateways[pick % len(self.world.gateways)]
 
+    def stored_log(self, vault: VaultBeside) -> tuple[bytes, ...]:
+        return vault.stored_log(self.world.site_with(vault).true_log)
+
     def has_sticks(self) -> bool:
         return bool(self.world.sticks)
 
     def tried(
-        self, place: VaultBeside | GatewayBeside, trouble: str | None, steps: int, act: Callable[[], Any]
+        self,
+        place: VaultBeside | GatewayBeside,
+        trouble: str | None,
+        steps: int,
+        act: Callable[[], Any],
+        allowed: tuple[type[PerdureError], ...] = (),
     ) -> Any:
-        """What the act returns; None if trouble came in between, which only may end it with a fault of the chain."""
+        """What the act returns; None if it was told why not, or if trouble came in between.
+
+        Only trouble may end it with a fault of the chain.
+        """
         world = self.world
         world.network.makes_blocks = trouble != "halted"
         world.is_reachable = trouble != "away"
@@ -83,6 +97,8 @@ class CourierMachine(RuleBasedStateMachine):
         except ChainError:
             if trouble not in ("halted", "away"):
                 raise
+        except allowed:
+            return None
         finally:
             world.network.makes_blocks = world.is_reachable = True
         return None
@@ -97,13 +113,16 @@ class CourierMachine(RuleBasedStateMachine):
     def seal(self, pick: int, killed: str | None, steps: int) -> None:
         vault = self.picked_vault(pick)
         waiting = vault.stored_waiting
-        before = len(vault.log)
-        if self.tried(vault, killed, steps, lambda: self.world.seal(vault)) is not None:
-            assert vault.stored_log[before:] == tuple(waiting)
+        before, due = len(vault.log), vault.is_due
+        allowed = (NotReconciled,) if due else ()
+        if self.tried(vault, killed, steps, lambda: self.world.seal(vault), allowed) is not None:
+            assert not due
+            assert self.stored_log(vault)[before:] == tuple(waiting)
 
     @rule(pick=picks, killed=st.sampled_from([None, "killed"]), steps=st.integers(0, 2))
     def rotate(self, pick: int, killed: str | None, steps: int) -> None:
-        vault = self.picked_vault(pick)
+        # the other site's vaults are restored: a copy does not have the keys that come after it
+        vault = self.world.sites[0].vaults[pick % len(self.world.sites[0].vaults)]
         before = vault.rotations
         self.tried(vault, killed, steps, lambda: self.world.rotate(vault))
         if vault.rotations == before and len(site_keys(vault.vault.database)) > before + 1:
@@ -114,9 +133,12 @@ class CourierMachine(RuleBasedStateMachine):
     def sync(self, pick: int, trouble: str | None, steps: int) -> None:
         vault = self.picked_vault(pick)
         wait = 2.0 if trouble == "halted" else 60.0
-        if self.tried(vault, trouble, steps, lambda: self.world.sync(vault, wait)) is not None:
+        site = self.world.site_with(vault)
+        allowed = (RivalLog,) if site.is_rival(vault.log) else ()
+        if self.tried(vault, trouble, steps, lambda: self.world.sync(vault, wait), allowed) is not None:
+            assert not allowed, "a rival is told of"
             assert vault.stored_waiting == []
-            assert vault.stored_anchored == len(vault.stored_log)
+            assert vault.stored_anchored == len(self.stored_log(vault))
 
     @rule(
         pick=picks,
@@ -128,7 +150,7 @@ class CourierMachine(RuleBasedStateMachine):
         vault = self.picked_vault(pick)
 
         def act() -> Any:
-            if seals:
+            if seals and not vault.is_due:
                 self.world.seal(vault)
             return self.world.pack(vault)
 
@@ -163,9 +185,49 @@ class CourierMachine(RuleBasedStateMachine):
         assert received.doubted == ()
         vault.out -= stick.ids
         vault.maybe_out -= stick.ids
-        brought = [each.size for each in received.answer.anchors if each.size <= len(vault.log)]
+        # what the gateway has of another history of the site's is none of the vault's
+        log, true_log = self.stored_log(vault), stick.site.true_log
+        brought = [
+            each.size
+            for each in received.answer.anchors
+            if each.size in vault.checkpoint_sizes and log[: each.size] == true_log[: each.size]
+        ]
         assert vault.stored_anchored >= max(brought, default=0)
-        assert not received.is_rival
+        if received.is_rival:
+            assert stick.site.is_rival(log), "only a rival is told that it is one"
+
+    # when a site burns down
+
+    @rule(killed=st.sampled_from([None, None, "killed"]), steps=st.integers(0, 2), pick=picks)
+    def back_up(self, pick: int, killed: str | None, steps: int) -> None:
+        vaults = self.world.sites[1].vaults
+        vault = vaults[pick % len(vaults)]
+        self.tried(vault, killed, steps, lambda: self.world.back_up(vault))
+
+    @precondition(lambda self: self.world.backups)
+    @rule(pick=picks, burns=st.booleans())
+    def restore(self, pick: int, burns: bool) -> None:
+        """An old backup comes to life, in place of the vault, or beside it, where nobody should use both."""
+        vaults = self.world.sites[1].vaults
+        if burns or len(vaults) == MOST_VAULTS:
+            self.world.burn(vaults[pick % len(vaults)])
+        vault = self.world.restore(self.world.backups[-1 - pick % min(len(self.world.backups), FEW)])
+        assert vault.is_due
+
+    @rule(pick=picks, trouble=troubles, steps=st.integers(0, 60))
+    def recover_by_wire(self, pick: int, trouble: str | None, steps: int) -> None:
+        vault = self.picked_vault(pick)
+        if self.tried(vault, trouble, steps, lambda: self.world.recover(vault, None)) is not None:
+            site = self.world.site_with(vault)
+            assert not site.is_rival(self.stored_log(vault))
+
+    @precondition(has_sticks)
+    @rule(pick=picks, other=picks, killed=st.sampled_from([None, None, "killed"]), steps=st.integers(0, 6))
+    def recover_by_stick(self, pick: int, other: int, killed: str | None, steps: int) -> None:
+        stick, vault = self.picked_stick(pick), self.picked_vault(other)
+        if stick.is_whole and stick.kind is Kind.RETURN and vault in stick.site.vaults:
+            named = (BundleWithoutAnchor, AdoptionRefused)
+            self.tried(vault, killed, steps, lambda: self.world.recover(vault, stick), named)
 
     # on the way
 
@@ -211,9 +273,22 @@ class CourierMachine(RuleBasedStateMachine):
         for stick, mirrored in zip(sticks, before, strict=True):
             if stick.id not in taken or stick.vault is None or stick.rotations < stick.vault.rotations:
                 continue
+            if self._was_told_as_rival(gateway, stick):
+                continue
             assert stick.site.true_log[: len(stick.log)] == stick.log, "what was delivered is anchored"
-            if stick.leaves_begin <= mirrored:
+            if stick.leaves_begin <= mirrored and len(stick.log) in stick.site.anchored_sizes:
                 assert self.world.mirrored(stick.site, gateway) >= len(stick.log), "and mirrored"
+
+    def _was_told_as_rival(self, gateway: GatewayBeside, stick: Stick) -> bool:
+        """Whether a bundle's log is not the registry's; then the gateway says so of its checkpoints."""
+        if not stick.log or stick.site.true_log[: len(stick.log)] == stick.log:
+            return False
+        rows = gateway.gateway.database.rows(
+            "SELECT state, reason FROM checkpoint WHERE size = ?", len(stick.log)
+        )
+        assert any(state == "aside" and reason for state, reason in rows), "a rival is told of"
+        assert len(stick.site.logs) > 1
+        return True
 
     def _taken(self, gateway: GatewayBeside, sticks: list[Stick], delivered: Delivered) -> set[bytes]:
         """The ids of bundles that were taken in; of the others, each was refused for what is wrong with it."""
@@ -253,7 +328,8 @@ class CourierMachine(RuleBasedStateMachine):
         assert stick.id in returned.ids
         told = load_bundle(returned.file).head.answer
         assert told is not None
-        assert told.set_aside == () or stick.site.vaults[0].rotations, "only what is wrong is set aside"
+        for aside in told.set_aside:
+            assert aside.size not in stick.site.anchored_sizes, "what the registry has is not set aside"
 
     # what must hold
 
@@ -271,9 +347,10 @@ class CourierMachine(RuleBasedStateMachine):
             len(vault.log) - vault.anchored,
             vault.anchored,
         )
-        if vault.anchored:
+        own = [each for each in vault.log[: vault.anchored] if each in vault.numbers]
+        if own and not vault.has_gaps:
             # a record that is chosen anew each time
-            self.world.prove(vault, vault.log[hash(vault.log) % vault.anchored])
+            self.world.prove(vault, own[hash(vault.log) % len(own)])
 
     def teardown(self) -> None:
         try:
@@ -283,20 +360,33 @@ class CourierMachine(RuleBasedStateMachine):
 
     def _drain(self) -> None:
         """In the end all that was acknowledged is anchored once, in order: one site by courier, the other by wire."""
-        for number, site in enumerate(self.world.sites):
+        by_courier, by_wire = self.world.sites
+        self._bring_home_by_courier(by_courier)
+        # whoever comes first goes on with the log, and the others adopt what it anchored
+        for vault in (*by_wire.vaults, *by_wire.vaults):
+            self.world.recover(vault, None)
+            self.world.sync(vault, 60.0)
+            self.world.look()
+        for site in self.world.sites:
             for vault in site.vaults:
-                self.world.seal(vault)
-                if number == 0:
-                    stick = self.world.pack(vault)
-                    gateway = self.world.gateways[0]
-                    self._deliver(gateway, [stick], None, 0)
-                    returned = self.world.answer(gateway, stick)
-                    self._receive(vault, returned, None, 0, lambda: self.world.receive(vault, returned))  # noqa: B023  # used at once
-                else:
-                    self.world.sync(vault, 60.0)
-                self.world.look()
-                assert vault.anchored == len(vault.log) == len(vault.acknowledged)
-                assert site.true_log == tuple(vault.acknowledged)
+                assert vault.anchored == len(vault.log) == len(site.true_log)
+                assert set(vault.acknowledged) <= set(site.true_log)
+
+    def _bring_home_by_courier(self, site: SiteBeside) -> None:
+        (vault,) = site.vaults
+        gateway = self.world.gateways[0]
+        if vault.is_due:
+            self._there_and_back(gateway, vault)
+        self.world.seal(vault)
+        self._there_and_back(gateway, vault)
+        self.world.look()
+        assert site.true_log == tuple(vault.acknowledged)
+
+    def _there_and_back(self, gateway: GatewayBeside, vault: VaultBeside) -> None:
+        stick = self.world.pack(vault)
+        self._deliver(gateway, [stick], None, 0)
+        returned = self.world.answer(gateway, stick)
+        self._receive(vault, returned, None, 0, lambda: self.world.receive(vault, returned))
 
 
 def refused(error: Any, act: Callable[[], Any]) -> None:

@@ -19,6 +19,9 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.registry_event import ANCHORED_TOPIC, parse_registry_event
 from perdure_contracts.rpc import RpcUnreachable
 from perdure_devnet.network import relay_key
+from perdure_node.backup.choosing import WithPassphrase, choose_backup
+from perdure_node.backup.restoring import restore
+from perdure_node.backup.taking import take_backup
 from perdure_node.courier.bundle import Kind
 from perdure_node.courier.bundle_file import load_bundle, write_bundle
 from perdure_node.courier.packing import pack
@@ -36,6 +39,7 @@ from perdure_node.gateway.settings import GatewaySettings
 from perdure_node.gateway.sites import site_of
 from perdure_node.keyring import KeyRing
 from perdure_node.proving import prove
+from perdure_node.recovering.recovery import Recovered, Sources, recover
 from perdure_node.rotating import rotate_site_key
 from perdure_node.sealing import Sealed, seal
 from perdure_node.selectors import parse_selector
@@ -84,6 +88,7 @@ class VaultBeside:
     out: set[bytes] = field(default_factory=set)
     maybe_out: set[bytes] = field(default_factory=set)
     rotations: int = 0
+    adoptions: int = 0
 
     def open(self) -> None:
         self.vault = open_vault(self.folder)
@@ -94,13 +99,37 @@ class VaultBeside:
         self.vault.close()
         self.open()
 
+    def stored_log(self, true_log: Log = ()) -> Log:
+        """The log's leaf hashes; those that the vault has lost are the true log's."""
+        database = self.vault.database
+        size = database.number("SELECT max(size) FROM checkpoint")
+        octets = bytearray(32 * size)
+        for index, tile in database.rows("SELECT tile_index, octets FROM tile WHERE level = 0"):
+            begin = 32 * 256 * index
+            octets[begin : begin + len(tile)] = tile
+        assert len(octets) <= 32 * 256 * (size // 256 + 1)
+        log = [bytes(octets[at : at + 32]) for at in range(0, 32 * size, 32)]
+        for begin, end in database.rows("SELECT begins, ends FROM log_gap"):
+            assert end <= len(true_log), "only what the registry has can be lost"
+            log[begin:end] = true_log[begin:end]
+        return tuple(log)
+
     @property
-    def stored_log(self) -> Log:
-        tiles = self.vault.database.rows("SELECT octets FROM tile WHERE level = 0 ORDER BY tile_index")
-        octets = b"".join(bytes(row[0]) for row in tiles)
-        size = self.vault.database.number("SELECT max(size) FROM checkpoint")
-        assert len(octets) >= 32 * size
-        return tuple(octets[at : at + 32] for at in range(0, 32 * size, 32))
+    def checkpoint_sizes(self) -> set[int]:
+        return {row[0] for row in self.vault.database.rows("SELECT size FROM checkpoint")}
+
+    @property
+    def has_gaps(self) -> bool:
+        return self.vault.database.row("SELECT 1 FROM log_gap") is not None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it was restored or recovered, and not compared with the registry since."""
+        return self.vault.database.row("SELECT 1 FROM reconciliation") is not None
+
+    @property
+    def stored_adoptions(self) -> int:
+        return self.vault.database.number("SELECT max(number) FROM adoption")
 
     @property
     def stored_waiting(self) -> list[bytes]:
@@ -140,6 +169,20 @@ class SiteBeside:
     true_log: Log = ()
     anchored_sizes: list[int] = field(default_factory=list)
     logs: set[Log] = field(default_factory=set)
+
+    def is_rival(self, log: Log) -> bool:
+        """Whether a log is not the registry's, or the registry's continued."""
+        return log[: len(self.true_log)] != self.true_log
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup by its number in its folder, and what the vault held then."""
+
+    site: SiteBeside
+    folder: Path
+    name: str
+    then: VaultBeside
 
 
 @dataclass(eq=False)
@@ -235,6 +278,7 @@ class World:
         for each in (*self.vaults, *self.gateways):
             each.open()
         self.sticks: list[Stick] = []
+        self.backups: list[Backup] = []
         self.randomness = counted_bytes(b"world")
         self.count = 0
         self.is_reachable = True
@@ -297,11 +341,10 @@ class World:
         write_bundle(file, packed.pieces)
         vault.out.add(packed.head.id)
         newest = packed.head.newest
-        log = vault.stored_log[: newest.size] if newest else ()
+        site = self.site_with(vault)
+        log = vault.stored_log(site.true_log)[: newest.size] if newest else ()
         begin = packed.head.leaves.begin
-        stick = Stick(
-            file, Kind.OUTGOING, self.site_with(vault), vault, packed.head.id, log, begin, vault.rotations
-        )
+        stick = Stick(file, Kind.OUTGOING, site, vault, packed.head.id, log, begin, vault.rotations)
         self.sticks.append(stick)
         return stick
 
@@ -351,6 +394,59 @@ class World:
         self.sticks.append(copy)
         return copy
 
+    def back_up(self, vault: VaultBeside) -> None:
+        site = self.site_with(vault)
+        folder = self.folder / f"backups-{self.sites.index(site)}"
+        folder.mkdir(exist_ok=True)
+        clock, randomness = self.network.clock, self.randomness
+        taken = take_backup(vault.vault, folder, vault.keys.private_key, clock=clock, randomness=randomness)
+        then = VaultBeside(
+            Path(),
+            list(vault.acknowledged),
+            dict(vault.numbers),
+            vault.stored_log(site.true_log),
+            vault.stored_anchored,
+            set(vault.out),
+            set(vault.maybe_out),
+            vault.rotations,
+            vault.stored_adoptions,
+        )
+        self.backups.append(Backup(site, folder, taken.path.name, then))
+
+    def restore(self, backup: Backup) -> VaultBeside:
+        """A vault from the backup, beside those that there are."""
+        self.count += 1
+        target = self.folder / f"restored-{self.count}"
+        opened = WithPassphrase(lambda: PASSPHRASE)(choose_backup(backup.folder, backup.name))
+        restore(opened, target, clock=self.network.clock, randomness=self.randomness)
+        then = backup.then
+        vault = replace(
+            then,
+            folder=target,
+            acknowledged=list(then.acknowledged),
+            numbers=dict(then.numbers),
+            out=set(then.out),
+            maybe_out=set(then.maybe_out),
+        )
+        vault.open()
+        backup.site.vaults.append(vault)
+        return vault
+
+    def burn(self, vault: VaultBeside) -> None:
+        """The vault's folder is gone; what only it held is lost, and the model does not ask for it any more."""
+        vault.vault.close()
+        shutil.rmtree(vault.folder)
+        self.site_with(vault).vaults.remove(vault)
+
+    def recover(self, vault: VaultBeside, stick: Stick | None) -> Recovered:
+        """Adopt the true log: as the chain has it, or as a return bundle does."""
+        clock, randomness = self.network.clock, self.randomness
+        if stick is not None:
+            sources = Sources(bundles=[load_bundle(stick.file)])
+            return recover(vault.vault, sources, clock=clock, randomness=randomness)
+        with self.network.anchor_chain(vault.vault.trust) as chain:
+            return recover(vault.vault, Sources(chain), clock=clock, randomness=randomness)
+
     def prove(self, vault: VaultBeside, leaf_hash: bytes) -> None:
         """The record's evidence is believed."""
         found = prove(vault.vault, vault.keys, parse_selector(leaf_hash.hex()))
@@ -372,17 +468,21 @@ class World:
                 self._look_at_mirror(site, gateway)
 
     def _look_at_vault(self, site: SiteBeside, vault: VaultBeside) -> None:
-        log, waiting = vault.stored_log, vault.stored_waiting
-        assert log[: len(vault.log)] == vault.log, "a log only grows"
+        log, waiting = vault.stored_log(site.true_log), vault.stored_waiting
+        adoptions = vault.stored_adoptions
+        if adoptions == vault.adoptions:
+            assert log[: len(vault.log)] == vault.log, "a log only grows"
+        vault.adoptions = adoptions
         everything = [*log, *waiting]
         assert len(set(everything)) == len(everything), "no record is there twice"
         assert set(vault.acknowledged) <= set(everything), "nothing that was acknowledged is lost"
         own = [each for each in everything if each in vault.numbers]
         assert own == vault.acknowledged, "records keep the order in which they were added"
         rows = vault.vault.database.rows(
-            "SELECT log_index, leaf_hash FROM entry JOIN record USING (sequence) ORDER BY log_index"
+            "SELECT log_index, leaf_hash FROM entry JOIN record USING (sequence)"
         )
-        assert [(index, bytes(name)) for index, name in rows] == list(enumerate(log))
+        assert all(log[index] == name for index, name in rows)
+        assert {bytes(name) for _, name in rows} == {each for each in log if each in vault.numbers}
         for size, root in vault.vault.database.rows("SELECT size, root FROM checkpoint"):
             assert root_of(log[:size]) == root
         vault.log = log

@@ -8,7 +8,12 @@ from perdure_cli.inspecting.parts import Break, Explanation, Fact, Part
 from perdure_cli.output import LABEL_WIDTH, line, row
 from perdure_cli.verifying.as_text import trust_text
 
-_KINDS = {"evidence": "evidence", "trust": "a trust file", "header": "a block's header"}
+_KINDS = {
+    "evidence": "evidence",
+    "trust": "a trust file",
+    "header": "a block's header",
+    "bundle": "a courier bundle",
+}
 
 
 def explanation_text(name: str, explanation: Explanation, judgement: Judgement, *, verbose: bool) -> str:

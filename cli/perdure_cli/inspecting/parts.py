@@ -72,7 +72,7 @@ class Part:
 
 @dataclass(slots=True)
 class Explanation:
-    """``kind`` is one of `recognising.KINDS`, ``form`` how it is written, ``unread`` the members behind the place where it breaks."""
+    """``kind`` is one of `recognising.KINDS`, or a bundle, ``form`` how it is written, ``unread`` the members behind the place where it breaks."""
 
     kind: str
     form: str

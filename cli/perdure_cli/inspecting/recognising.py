@@ -1,4 +1,4 @@
-"""What a file is, found out from its bytes: evidence, a trust file or a header, in JSON or not, broken or not."""
+"""What a file is, found out from its bytes: evidence, a trust file, a header or a bundle, in JSON or not, broken or not."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,14 +6,18 @@ from typing import Final
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
 from perdure_anchor.strict_json import JsonValue
+from perdure_node.courier.bundle import FORMAT, MAX_HEAD_SIZE, MAX_LEAVES
+from perdure_node.encryption.age import MAGIC
 
 from perdure_cli.inspecting.encodings import Octets, read_octets, recognise_octets
 from perdure_cli.inspecting.json_reading import Reading, read_json
 
-EVIDENCE, TRUST, HEADER = "evidence", "trust", "header"
+EVIDENCE, TRUST, HEADER, BUNDLE = "evidence", "trust", "header", "bundle"
 KINDS: Final = (EVIDENCE, TRUST, HEADER)
-# of each of the three; what is longer is read so far, and its reader says that it is too long
+# of each but bundles; what is longer is read so far, and its reader says that it is too long
 MAX_SIZE: Final = MAX_EVIDENCE_SIZE
+# with room for what encryption adds
+MAX_BUNDLE_SIZE: Final = MAX_HEAD_SIZE + MAX_LEAVES * 33
 
 _WHAT: Final = {EVIDENCE: "evidence", TRUST: "trust file", HEADER: "header"}
 _ANY: Final = "file"
@@ -32,10 +36,16 @@ class UnknownKind(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A file of a ``kind``: either JSON, or the bytes of a header."""
+    """A file of a ``kind`` that is no bundle: either JSON, or the bytes of a header."""
 
     kind: str
     content: Reading | Octets
+
+
+def is_bundle(beginning: bytes) -> bool:
+    """Whether a file with these first bytes is a bundle, encrypted or not; of any version."""
+    name = FORMAT.partition("/")[0].encode() + b"/"
+    return beginning.startswith((name, MAGIC))
 
 
 def recognise(raw: bytes, kind: str | None) -> Recognised:
@@ -83,5 +93,5 @@ def _kind_of(value: JsonValue) -> str | None:
 def _unknown(what_it_is: str) -> UnknownKind:
     return UnknownKind(
         f"cannot tell what the file is: it is {what_it_is}",
-        hint="say what it should be: --as evidence, --as trust or --as header",
+        hint="say what it should be: --as evidence, --as trust, --as header or --as bundle",
     )

@@ -17,6 +17,7 @@ from perdure_node.key_changes import (
 from perdure_node.keyring import RecoveryKeyRing
 from perdure_node.vault import Vault
 
+from perdure_cli.commands.key_message import message
 from perdure_cli.commands.key_rotate import new, rotate
 from perdure_cli.new_files import check_new_file
 from perdure_cli.options import READABLE_FILE, json_option, passphrase_option, vault_option
@@ -43,6 +44,7 @@ def key() -> None:
 
 key.add_command(rotate)
 key.add_command(new)
+key.add_command(message)
 
 
 @key.command(short_help="Show who can read, and which key signs.")

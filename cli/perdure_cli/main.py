@@ -57,7 +57,7 @@ COMMANDS: Final = {
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
     "inspect": LazyCommand(
-        "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file or a header."
+        "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file, a header or a bundle."
     ),
     "backup": LazyCommand("perdure_cli.commands.backup:backup", "Back the vault up, and check its backups."),
     "restore": LazyCommand("perdure_cli.commands.restore:restore", "Make a vault from a backup."),

@@ -112,10 +112,15 @@ def note_site_keys(database: Database, state: SiteStateView | None, *, block_num
     )
 
 
-def note_told_keys(database: Database, state: SiteStateView | None, *, block_number: int, now: int) -> None:
-    """As `note_site_keys`, by a gateway's word: what is of an older block than what is known is passed over."""
+def note_told_keys(
+    database: Database, state: SiteStateView | None, *, block_number: int, final: int, now: int
+) -> None:
+    """As `note_site_keys`, by a gateway's word: what is of an older block than what is known is passed over.
+
+    ``final`` is the newest block that is known to be there: see `perdure_node.courier.out.store_view`.
+    """
     known = last_known_keys(database)
-    if known is None or block_number >= known.block_number:
+    if known is None or block_number >= min(known.block_number, final):
         note_site_keys(database, state, block_number=block_number, now=now)
 
 

@@ -22,8 +22,9 @@ from perdure_node.courier.bundle import (
     SetAside,
     end_of_leaves,
 )
+from perdure_node.courier.bundle_answer import clean_reason
 from perdure_node.courier.bundle_file import encode_bundle, load_bundle, read_bundle, write_bundle
-from perdure_node.courier.bundle_head import bundle_id, clean_reason, encode_head, parse_head
+from perdure_node.courier.bundle_head import bundle_id, encode_head, parse_head
 from perdure_node.courier.errors import (
     BundleDamaged,
     BundleError,

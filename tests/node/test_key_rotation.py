@@ -373,7 +373,7 @@ def told(site: Site, key: Address, nonce: int, block_number: int) -> None:
     """A gateway says this of the registry."""
     state = RegistryKeys(True, key, None, 0, nonce, None, None, block_number, 0)
     with site.vault.database.transaction():
-        note_told_keys(site.vault.database, state, block_number=block_number, now=0)
+        note_told_keys(site.vault.database, state, block_number=block_number, final=2**53, now=0)
 
 
 def test_a_lie_about_the_registry_destroys_nothing_and_heals(site: Site) -> None:

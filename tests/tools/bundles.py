@@ -24,7 +24,7 @@ from perdure_node.courier.bundle import (
     SetAside,
     SiteKeys,
 )
-from perdure_node.courier.bundle_head import clean_reason
+from perdure_node.courier.bundle_answer import clean_reason
 from perdure_node.encryption.hybrid import PublicKey
 
 INTEGERS = st.integers(0, MAX_INTEGER)
@@ -51,7 +51,7 @@ REQUESTS = st.builds(
     SIZES,
     st.none() | SIZES,
     st.none() | IDS,
-    st.none() | st.binary(min_size=32, max_size=32).map(PublicKey),
+    st.none() | _OCTETS.filter(bool).map(lambda octet: PublicKey(bytes((octet,)) * 32)),
 )
 KEYS = st.builds(
     SiteKeys,

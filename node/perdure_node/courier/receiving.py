@@ -79,13 +79,16 @@ def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
         is_rival = not is_ours(vault, *told)
         reconciled = _reconcile(vault, answer, is_rival=is_rival)
         newest, now = newest_known_block(vault.database), int(clock.now())
+        final = 0 if newest is None else newest.number
         with vault.database.transaction():
             returned = note_returned(vault.database, answer.taken_in, now)
-            note_told_keys(vault.database, answer.keys, block_number=answer.block_number, now=now)
+            note_told_keys(
+                vault.database, answer.keys, block_number=answer.block_number, final=final, now=now
+            )
             store_view(
                 vault.database,
                 RegistryView(answer.head_size, answer.head_root, answer.block_number, answer.mirrored, now),
-                final=0 if newest is None else newest.number,
+                final=final,
             )
         forget_replaced_keys(vault)
     return Received(

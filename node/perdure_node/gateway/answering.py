@@ -28,8 +28,8 @@ from perdure_node.courier.bundle import (
     SiteKeys,
     end_of_leaves,
 )
+from perdure_node.courier.bundle_answer import clean_reason
 from perdure_node.courier.bundle_file import encode_bundle
-from perdure_node.courier.bundle_head import clean_reason
 from perdure_node.courier.errors import SiteUnknown
 from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, checkpoints_of, stored_anchor

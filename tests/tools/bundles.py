@@ -51,7 +51,7 @@ REQUESTS = st.builds(
     SIZES,
     st.none() | SIZES,
     st.none() | IDS,
-    st.none() | st.binary(min_size=32, max_size=32).map(PublicKey),
+    st.none() | _OCTETS.filter(bool).map(lambda octet: PublicKey(bytes((octet,)) * 32)),
 )
 KEYS = st.builds(
     SiteKeys,

@@ -34,9 +34,6 @@ from perdure_node.courier.first_line import (
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey
 from perdure_node.files import open_regular, storage_failures, sync_folder
 
-# by which people know one; what a file is, its bytes say
-FILE_SUFFIX: Final = ".bundle"
-ENCRYPTED_SUFFIX: Final = ".bundle.age"
 # leaf hashes that are parted at a time
 LEAVES_AT_ONCE: Final = 1 << 16
 

@@ -65,3 +65,17 @@ def gateway(network: SiteNetwork, tmp_path: Path) -> Iterator[GatewayDesk]:
     desk = GatewayDesk(network, tmp_path / "gateway")
     yield desk
     desk.gateway.close()
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    """A folder in which bundles lie."""
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def gateway(site: Site, tmp_path: Path) -> GatewayDesk:
+    """A gateway in the site's network."""
+    return GatewayDesk(site.network, tmp_path / "gateway")

@@ -2,25 +2,12 @@
 
 from pathlib import Path
 
-import pytest
 from perdure_node.courier.out import bundles_out, registry_view
 from perdure_node.proving import prove
 from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from
 from tools.site_desk import Site, add_numbers, document, keys_of, verdict_on
-
-
-@pytest.fixture
-def stick(tmp_path: Path) -> Path:
-    folder = tmp_path / "stick"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def gateway(site: Site, tmp_path: Path) -> GatewayDesk:
-    return GatewayDesk(site.network, tmp_path / "gateway")
 
 
 def sealed(site: Site, *numbers: int) -> None:

@@ -13,18 +13,6 @@ from tools.site_desk import Site, add_numbers, copy_of, document, keys_of, leaf_
 from tools.site_network import counted_bytes
 
 
-@pytest.fixture
-def stick(tmp_path: Path) -> Path:
-    folder = tmp_path / "stick"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def gateway(site: Site, tmp_path: Path) -> GatewayDesk:
-    return GatewayDesk(site.network, tmp_path / "gateway")
-
-
 def sealed(site: Site, *numbers: int) -> None:
     add_numbers(site.vault, *numbers, clock=site.network.clock)
     seal(site.vault, keys_of(site.vault), site.network.clock)

@@ -12,6 +12,7 @@ from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
 from perdure_node.gateway.settings import GatewaySettings
 from perdure_node.gateway.standing import SiteStanding, site_standings
 
+from perdure_cli.chain_options import chain_options
 from perdure_cli.gateways import (
     UNLOCK_VARIABLE,
     gateway_option,
@@ -20,7 +21,7 @@ from perdure_cli.gateways import (
     open_named_gateway,
 )
 from perdure_cli.networks import RealChain, chain_of_gateway
-from perdure_cli.options import READABLE_FILE, OriginType, json_option
+from perdure_cli.options import OriginType, json_option
 from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.record_texts import plural, time_text
 from perdure_cli.signer_options import web3signer_options
@@ -38,38 +39,14 @@ def gateway() -> None:
 
 
 @gateway.command(short_help="Make a gateway.")
-@click.option(
-    "--devnet",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="The folder of a running devnet.",
-)
-@click.option(
-    "--trust", "trust_file", type=READABLE_FILE, metavar="FILE", help="The consortium's trust file."
-)
-@click.option("--rpc", "rpc_url", metavar="URL", help="The JSON-RPC endpoint of a node of its chain.")
-@click.option(
-    "--relay-keystore",
-    type=READABLE_FILE,
-    metavar="FILE",
-    help="The account that pays for transactions (Ethereum V3 keystore).",
-)
-@click.option(
-    "--relay-passphrase-file",
-    type=READABLE_FILE,
-    metavar="FILE",
-    help="File with that keystore's passphrase.",
-)
+@chain_options
 @web3signer_options
 @gateway_option
 @gateway_passphrase_option
 @json_option
 def init(
     devnet: Path | None,
-    trust_file: Path | None,
-    rpc_url: str | None,
-    relay_keystore: Path | None,
-    relay_passphrase_file: Path | None,
+    real: RealChain,
     web3signer: str | None,
     account: Address | None,
     token_file: Path | None,
@@ -84,10 +61,7 @@ def init(
     On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and an account of the gateway's own, from which
     nobody else sends: --relay-keystore, or --web3signer with --account.
     """
-    real = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
-    if devnet is not None and real.is_described:
-        raise click.UsageError("--devnet brings its own trust file and endpoint: leave these options out")
-    if (web3signer is None) != (account is None) or (web3signer and relay_keystore):
+    if (web3signer is None) != (account is None) or (web3signer and real.relay_keystore):
         raise click.UsageError("want --relay-keystore FILE, or --web3signer URL with --account ADDRESS")
     chain = chain_of_gateway(devnet, real, with_key=web3signer is None, randomness=os.urandom)
     settings = GatewaySettings(

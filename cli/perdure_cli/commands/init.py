@@ -18,9 +18,10 @@ from perdure_node.encryption.recovery import format_recovery_key
 from perdure_node.errors import VaultExists, VaultNotFound
 from perdure_node.vault import NewVault, Vault, create_vault, find_vault, open_vault
 
+from perdure_cli.chain_options import chain_options
 from perdure_cli.networks import Network, RealChain, devnet_network, real_network
 from perdure_cli.new_files import check_new_file
-from perdure_cli.options import READABLE_FILE, OriginType, json_option, passphrase_option
+from perdure_cli.options import OriginType, json_option, passphrase_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.recovery import wanted_recovery_file, write_recovery_key
 from perdure_cli.site import ENVIRONMENT_VARIABLE, new_passphrase, new_vault_folder
@@ -30,28 +31,7 @@ from perdure_cli.trust_store import TrustSource, user_store
 
 @click.command(short_help="Make a site's vault and register the site.")
 @click.argument("origin", type=OriginType())
-@click.option(
-    "--devnet",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="The folder of a running devnet.",
-)
-@click.option(
-    "--trust", "trust_file", type=READABLE_FILE, metavar="FILE", help="The consortium's trust file."
-)
-@click.option("--rpc", "rpc_url", metavar="URL", help="The JSON-RPC endpoint of a node of its chain.")
-@click.option(
-    "--relay-keystore",
-    type=READABLE_FILE,
-    metavar="FILE",
-    help="The account that submits checkpoints (Ethereum V3 keystore).",
-)
-@click.option(
-    "--relay-passphrase-file",
-    type=READABLE_FILE,
-    metavar="FILE",
-    help="File with that keystore's passphrase.",
-)
+@chain_options
 @click.option(
     "--vault",
     "vault_folder",
@@ -73,15 +53,12 @@ from perdure_cli.trust_store import TrustSource, user_store
 def init(
     origin: Origin,
     devnet: Path | None,
+    real: RealChain,
     vault_folder: Path | None,
     recovery_file: Path | None,
     no_recovery_key: bool,
     passphrase_file: Path | None,
     as_json: bool,
-    trust_file: Path | None,
-    rpc_url: str | None,
-    relay_keystore: Path | None,
-    relay_passphrase_file: Path | None,
 ) -> None:
     """Make the vault of the site ORIGIN (partner/name), pin the trust file, and register the site.
 
@@ -93,11 +70,6 @@ def init(
     """
     if recovery_file is not None and no_recovery_key:
         raise click.UsageError("want --recovery-key FILE or --no-recovery-key, not both")
-    real = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
-    if devnet is not None and real.is_described:
-        raise click.UsageError(
-            "--devnet brings its own trust file, endpoint and relay: leave these options out"
-        )
     network = real_network(real) if devnet is None else devnet_network(devnet, origin)
     folder = new_vault_folder(vault_folder)
     was_there = folder.exists()

@@ -172,7 +172,8 @@ def _recovered(vault: Vault, asked: _Asked, sheet: "KnownLog | None") -> "tuple[
     with ExitStack() as stack:
         chain = _asked_chain(vault, asked, stack)
         others = _opened(asked, vault, stack)
-        loaded = [load_bundle(path) for path in asked.bundles]
+        keys = key_ring(vault, asked.passphrase_file)
+        loaded = [load_bundle(path, lambda: [keys.private_key()]) for path in asked.bundles]
         progress = stack.enter_context(TerminalProgress())
         sources = Sources(chain, loaded, others, sheet)
         recovered = recover_vault(vault, sources, clock=clock, randomness=os.urandom, progress=progress)

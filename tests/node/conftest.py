@@ -73,9 +73,3 @@ def stick(tmp_path: Path) -> Path:
     folder = tmp_path / "stick"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture
-def gateway(site: Site, tmp_path: Path) -> GatewayDesk:
-    """A gateway in the site's network."""
-    return GatewayDesk(site.network, tmp_path / "gateway")

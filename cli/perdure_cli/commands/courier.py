@@ -169,7 +169,7 @@ def receive_command(
             vault, key_ring(vault, passphrase_file), named_bundles(paths, BACK_SUFFIX), as_json
         )
     if received and not as_json:
-        tell_next("perdure prove FILE" if received[-1].anchored else "perdure status")
+        tell_next("perdure prove FILE" if received[-1][1].anchored else "perdure status")
     return batch_exit_code(codes)
 
 

@@ -17,17 +17,18 @@ from perdure_cli.record_texts import plural
 
 def receive_files(
     vault: Vault, keys: KeyRing, files: Sequence[Path], as_json: bool = False
-) -> tuple[list[Received], list[int]]:
-    """Take in the returns; what each brought, and the exit codes of all. Only one that is encrypted needs the passphrase."""
+) -> tuple[list[tuple[Path, Received]], list[int]]:
+    """Take in the returns; what each file brought, and the exit codes of all. Only one that is encrypted needs the passphrase."""
     loaded, codes = load_bundles(files, keys.private_key, as_json)
     received = []
     for file, bundle in loaded:
         try:
-            received.append(receive(vault, bundle, clock=system_clock()))
+            brought = receive(vault, bundle, clock=system_clock())
         except PerdureError as error:
             codes.append(tell_refused(file, error, as_json))
             continue
-        codes.append(_tell_received(vault, file, received[-1], as_json))
+        received.append((file, brought))
+        codes.append(_tell_received(vault, file, brought, as_json))
     return received, codes
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from perdure_anchor.errors import PerdureError
-from perdure_node.courier.bundle import BundleHead, Kind
+from perdure_node.courier.bundle import BundleHead
 from perdure_node.courier.bundle_file import load_bundle
 from perdure_node.courier.bundle_head import bundle_id
+from perdure_node.courier.receiving import Received
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey
 from perdure_node.gateway.folder import Gateway, GatewayKeys
 from perdure_node.keyring import KeyRing
@@ -86,24 +87,29 @@ class SiteWatch:
             read = keys.private_key
             mine = [file for file, head in _heads(backs, read) if head is None or head.origin == vault.origin]
             received, _ = receive_files(vault, keys, mine, self._as_json) if mine else ([], [])
-            if self._tidy and received:
-                self._remove_answered(vault, stick, read)
+            if self._tidy:
+                self._tidy_up(vault, stick, received, read)
             if _should_pack(vault, stick, read):
                 pack_stick(vault, keys, stick, stick.name, recipients=self._recipients, as_json=self._as_json)
                 tell(f"{stick}: can be taken out now")
             elif received:
                 tell(f"{stick}: received; nothing has to leave")
 
-    def _remove_answered(self, vault: Vault, stick: Path, read: ReadKey) -> None:
-        """Take this site's bundles off the stick that have been answered, and the answers, which are at home."""
-        for file, head in _heads([*bundles_in(stick, OUT_SUFFIX), *bundles_in(stick, BACK_SUFFIX)], read):
-            if head is None or head.origin != vault.origin:
-                continue
-            answered = head.kind is Kind.RETURN or vault.database.row(
-                "SELECT 1 FROM bundle_out WHERE id = ? AND returned_at IS NOT NULL", bundle_id(head)
-            )
-            if answered:
+    def _tidy_up(
+        self, vault: Vault, stick: Path, received: Sequence[tuple[Path, Received]], read: ReadKey
+    ) -> None:
+        """Take answers off the stick that are at home as a whole, and this site's bundles that have been answered."""
+        for file, brought in received:
+            if not brought.doubted and not brought.is_rival:
                 file.unlink(missing_ok=True)
+        for file, head in _heads(bundles_in(stick, OUT_SUFFIX), read):
+            if head is not None and head.origin == vault.origin and _is_answered(vault, bundle_id(head)):
+                file.unlink(missing_ok=True)
+
+
+def _is_answered(vault: Vault, identifier: bytes) -> bool:
+    row = vault.database.row("SELECT 1 FROM bundle_out WHERE id = ? AND returned_at IS NOT NULL", identifier)
+    return row is not None
 
 
 class GatewayWatch:

@@ -8,6 +8,7 @@ block is made meanwhile; afterwards all must be anchored. On the devnet, and on 
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from typing import Any
 from measure import Row, seconds
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.fees import choose_fee
+from perdure_contracts.refused import SendRefused
 from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import TransactionNotMined, sign_call
 from perdure_devnet.network import partner_key, relay_key
 from perdure_node.anchor_chain import AnchorChain
-from perdure_node.clock import system_clock
+from perdure_node.clock import Clock, system_clock
 from perdure_node.encryption.identity import KdfCost
+from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import Gateway, GatewayKeys, NewGateway, create_gateway
 from perdure_node.gateway.intake import take_in
 from perdure_node.gateway.relay import Relay
@@ -61,7 +64,8 @@ class Bench:
         self.chain = AnchorChain(ChainClient(JsonRpc(url)), self.trust)
         new = NewGateway(trust_raw, GatewaySettings(url), PASSPHRASE, accounts.relay, CHEAP)
         self.gateway: Gateway = create_gateway(folder / "gateway", new, randomness=os.urandom)
-        self.signer = GatewayKeys(self.gateway, lambda: PASSPHRASE).relay()
+        self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)
+        self.signer = self.keys.relay()
         self.clock = system_clock()
         sites = [LightSite(self.trust.domain, f"acme/site-{number}") for number in range(2 * SITES)]
         self.relayed, self.raw = sites[:SITES], sites[SITES:]
@@ -78,23 +82,30 @@ class Bench:
         return all(head.size == each.log.size for head, each in zip(heads, sites, strict=True))
 
     def relay_round(self) -> float:
-        """Seconds for as many checkpoints through the relay; all of them are anchored when this returns."""
+        """Seconds for as many checkpoints through the relay, until the node has taken the last one; all are proved afterwards."""
         for site in self.relayed:
             before = site.log.size
             site.seal(1)
             head = site.head(begin=before, proofs_from=[before])
-            take_in(
-                self.gateway, self.chain, site.bundle(head, checkpoints=(site.checkpoints[-1],)), self.clock
-            )
-        spent = seconds(self.relay)
-        self.until(lambda: self.anchored(self.relayed))
-        with suppress(TransactionNotMined):
-            self.relay(1.0)
-        return spent
+            bundle = site.bundle(head, checkpoints=(site.checkpoints[-1],))
+            take_in(self.gateway, self.chain, bundle, self.clock)
+        client = self.chain.client
+        send, taken = client.send_transactions, [0.0]
 
-    def relay(self, wait: float = 0.0) -> None:
+        def timed_send(raws: Sequence[bytes]) -> list[SendRefused | None]:
+            refusals = send(raws)
+            taken[0] = time.perf_counter()
+            return refusals
+
+        client.send_transactions = timed_send  # type: ignore[method-assign]
+        began = time.perf_counter()
         with suppress(TransactionNotMined):
-            Relay(self.gateway, self.chain, self.signer, wait_for(self.clock, wait)).run()
+            Relay(self.gateway, self.chain, self.signer, wait_for(self.clock, 0)).run()
+        client.send_transactions = send  # type: ignore[method-assign]
+        self.until(lambda: self.anchored(self.relayed))
+        patient = Clock(time.time, time.monotonic, lambda _seconds: self.make_block())
+        deliver(self.gateway, self.chain, self.keys, [], clock=patient, wait=60)
+        return taken[0] - began
 
     def raw_round(self) -> float:
         """Seconds for sending as many transactions that are signed already."""
@@ -152,8 +163,6 @@ def on_devnet(folder: Path) -> Iterator[Bench]:
 @contextmanager
 def on_geth(folder: Path) -> Iterator[Bench]:
     """Raises `ToolMissing` where geth is not at hand."""
-    import time
-
     from perdure_anchor.trust import Epoch
     from perdure_anchor.trust_file import encode_trust_file
     from tools.chain_tools import geth_binary

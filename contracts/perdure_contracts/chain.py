@@ -218,7 +218,7 @@ class ChainClient:
         self, to: Address, calldatas: Sequence[bytes], result_size: int, block: BlockTag
     ) -> list[bytes] | None:
         """None where the node does not offer it, or a call fails: asked one by one, the node says why."""
-        created = {"data": to_hex(program(to, calldatas, result_size))}
+        created: dict[str, Json] = {"data": to_hex(program(to, calldatas, result_size))}
         try:
             returned = read_bytes(self.rpc.call("eth_call", created, _tag(block)), "call result")
         except RpcRefused as error:
@@ -259,6 +259,10 @@ class ChainClient:
     def block_gas_limit(self) -> int:
         """How much gas the newest block could take."""
         return read_integer(self._fetch_block("latest").get("gasLimit"), "gasLimit")
+
+    def newest_timestamp(self) -> int:
+        """The newest block's time, in seconds since 1970."""
+        return read_integer(self._fetch_block("latest").get("timestamp"), "timestamp")
 
     def gas_price(self) -> int:
         """What the node suggests to pay for a unit of gas, in wei."""

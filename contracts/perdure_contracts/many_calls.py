@@ -40,7 +40,7 @@ def answers(returned: bytes, count: int, result_size: int) -> list[bytes] | None
 
 def _code(to: Address, size: int, result_size: int, begin: int, end: int) -> bytes:
     """``begin`` and ``end`` are where the calls' data stand behind the code."""
-    two, one = (lambda number: b"\x61" + number.to_bytes(2, "big")), (lambda number: bytes((0x60, number)))
+    two, one = _push_two, _push_one
     head = two(begin) + two(_ANSWERS)  # stack: where the next call's data stands, where its answer goes
     loop = len(head)
     test = b"\x5b" + b"\x81" + two(end) + b"\x14"  # JUMPDEST DUP2 end EQ
@@ -53,3 +53,11 @@ def _code(to: Address, size: int, result_size: int, begin: int, end: int) -> byt
     fail = done + len(out)
     stop = b"\x5b" + one(0) + one(0) + b"\xfd"
     return head + test + two(done) + b"\x57" + body + two(fail) + b"\x57" + step + out + stop
+
+
+def _push_one(number: int) -> bytes:
+    return bytes((0x60, number))
+
+
+def _push_two(number: int) -> bytes:
+    return b"\x61" + number.to_bytes(2, "big")

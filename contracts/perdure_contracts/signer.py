@@ -10,7 +10,12 @@ from typing import Any, Protocol
 from perdure_anchor.hashes import Address
 from perdure_anchor.secp256k1 import address_from_private_key, sign
 
-from perdure_contracts.unsigned_transaction import from_members, signing_hash, with_signature
+from perdure_contracts.unsigned_transaction import (
+    UnsignedTransaction,
+    from_members,
+    signing_hash,
+    with_signature,
+)
 
 
 class Signer(Protocol):
@@ -39,5 +44,8 @@ class LocalSigner:
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """The raw transaction, signed by RFC 6979; raises `TransactionMalformed` for what is never sent: ether, other types."""
-        unsigned = from_members(transaction)
-        return with_signature(unsigned, sign(signing_hash(unsigned), self._private_key))
+        return self.sign_unsigned(from_members(transaction))
+
+    def sign_unsigned(self, transaction: UnsignedTransaction) -> bytes:
+        """As `sign_transaction`, without naming its members."""
+        return with_signature(transaction, sign(signing_hash(transaction), self._private_key))

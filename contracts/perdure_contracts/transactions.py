@@ -18,7 +18,7 @@ from perdure_contracts.fees import Fee, LegacyFee, choose_fee
 from perdure_contracts.refusals import explained
 from perdure_contracts.refused import ExecutionReverted
 from perdure_contracts.rpc_errors import RpcRefused
-from perdure_contracts.signer import Signer
+from perdure_contracts.signer import LocalSigner, Signer
 from perdure_contracts.unsigned_transaction import ContractCall, UnsignedTransaction, to_members
 
 __all__ = [
@@ -135,7 +135,11 @@ def sign_call(
 
 def sign_prepared(signer: Signer, unsigned: UnsignedTransaction) -> SignedTransaction:
     """The transaction, signed by whoever the signer is."""
-    raw = signer.sign_transaction(to_members(unsigned))
+    raw = (
+        signer.sign_unsigned(unsigned)
+        if isinstance(signer, LocalSigner)
+        else signer.sign_transaction(to_members(unsigned))
+    )
     return SignedTransaction(raw, keccak256(raw), unsigned.nonce)
 
 

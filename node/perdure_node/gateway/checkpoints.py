@@ -73,6 +73,11 @@ def unproved(database: Database) -> dict[int, list[GatewayCheckpoint]]:
     )
 
 
+def all_waiting(database: Database) -> dict[int, list[GatewayCheckpoint]]:
+    """By site's number, the checkpoints that wait for the registry, the smallest log first."""
+    return _by_site(database, "state = 'waiting'")
+
+
 def with_open_run(database: Database) -> dict[int, list[GatewayCheckpoint]]:
     """By site's number, the checkpoints whose evidence still waits for headers that bound its time."""
     return _by_site(database, "digest IN (SELECT digest FROM anchor WHERE time_run_open)")
@@ -223,19 +228,18 @@ def store_rotation(database: Database, site: KnownSite, signed: SignedRotation) 
     )
 
 
-def waiting_rotations(database: Database, site: KnownSite) -> list[WaitingRotation]:
-    """The rotations of a site that wait, in the order in which they apply."""
+def waiting_rotations(database: Database) -> dict[int, list[WaitingRotation]]:
+    """By site's number, the rotations that wait, in the order in which they apply."""
     rows = database.rows(
-        "SELECT number, new_key, grace_period, nonce, signature FROM rotation "
-        "WHERE site = ? AND state = 'waiting' ORDER BY nonce, number",
-        site.number,
+        "SELECT site, number, new_key, grace_period, nonce, signature FROM rotation "
+        "WHERE state = 'waiting' ORDER BY nonce, number"
     )
-    return [
-        WaitingRotation(
-            number, SignedRotation(KeyRotation(site.origin.site, Address(key), grace, nonce), signature)
-        )
-        for number, key, grace, nonce, signature in rows
-    ]
+    sites = sites_by_number(database, {row[0] for row in rows})
+    found: dict[int, list[WaitingRotation]] = {}
+    for site, number, key, grace, nonce, signature in rows:
+        rotation = KeyRotation(sites[site].origin.site, Address(key), grace, nonce)
+        found.setdefault(site, []).append(WaitingRotation(number, SignedRotation(rotation, signature)))
+    return found
 
 
 def close_rotation(database: Database, number: int, *, done: bool, reason: str | None = None) -> None:

@@ -4,6 +4,7 @@ Until an anchor's evidence is at home, it is the node's word, and the chain may 
 two rival logs only one will be the site's: the mirror is extended by what is proved, and by nothing else.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perdure_anchor.log import root_at
@@ -11,7 +12,14 @@ from perdure_contracts.registry import Head
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.database import Database
-from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, checkpoints_of, set_state, unproved
+from perdure_node.gateway.checkpoints import (
+    GatewayCheckpoint,
+    State,
+    all_waiting,
+    checkpoints_of,
+    set_state,
+    unproved,
+)
 from perdure_node.gateway.sites import KnownSite, mirror_nodes, sites_by_number
 
 
@@ -29,15 +37,38 @@ def learn(database: Database, chain: AnchorChain) -> list[WaitingSite]:
 
     Nothing is to be sent for a site while a transaction of it is on its way.
     """
-    unsure = unproved(database)
-    numbers = _waiting_numbers(database)
-    sites = sites_by_number(database, {*numbers, *unsure})
+    unsure, waiting = unproved(database), all_waiting(database)
+    with_rotations = {
+        row[0] for row in database.rows("SELECT DISTINCT site FROM rotation WHERE state = 'waiting'")
+    }
+    sites = sites_by_number(database, {*waiting, *unsure, *with_rotations})
     heads = dict(zip(sites, chain.registry.heads([site.origin.site for site in sites.values()]), strict=True))
-    waiting = {number: checkpoints_of(database, sites[number], State.WAITING) for number in numbers}
     asked = [
         *(each for found in unsure.values() for each in found),
         *(each for number, found in waiting.items() for each in found if each.size <= heads[number].size),
     ]
+    if asked:
+        _note(database, chain, asked, {number: (sites[number], heads[number].size) for number in heads})
+        waiting = all_waiting(database)
+    under_way = _under_way(database)
+    return [
+        WaitingSite(
+            site,
+            heads[number],
+            tuple(each for each in waiting.get(number, ()) if each.size > heads[number].size),
+        )
+        for number, site in sites.items()
+        if number not in under_way and (number in waiting or number in with_rotations)
+    ]
+
+
+def _note(
+    database: Database,
+    chain: AnchorChain,
+    asked: Sequence[GatewayCheckpoint],
+    sites: Mapping[int, tuple[KnownSite, int]],
+) -> None:
+    """Remember what the registry says of these checkpoints; ``sites`` by number, with the size of the registry's log."""
     statuses = chain.registry.anchor_statuses([each.digest for each in asked])
     anchored = {each.digest for each, status in zip(asked, statuses, strict=True) if status is not None}
     with database.transaction():
@@ -47,21 +78,7 @@ def learn(database: Database, chain: AnchorChain) -> list[WaitingSite]:
             elif each.digest not in anchored and each.state is State.ANCHORED:
                 set_state(database, each.digest, State.WAITING)
         for number in {each.site for each in asked}:
-            _judge_past(database, sites[number], heads[number].size)
-    under_way = _under_way(database)
-    return [
-        WaitingSite(
-            site,
-            heads[number],
-            tuple(
-                each
-                for each in checkpoints_of(database, site, State.WAITING)
-                if each.size > heads[number].size
-            ),
-        )
-        for number, site in sites.items()
-        if number not in under_way
-    ]
+            _judge_past(database, *sites[number])
 
 
 def count_waiting(database: Database) -> int:
@@ -103,13 +120,6 @@ def _judge_past(database: Database, site: KnownSite, head_size: int) -> None:
 
 def _overtaken(size: int) -> str:
     return f"the registry has {size} records of the site already, under another checkpoint"
-
-
-def _waiting_numbers(database: Database) -> list[int]:
-    rows = database.rows(
-        "SELECT site FROM checkpoint WHERE state = 'waiting' UNION SELECT site FROM rotation WHERE state = 'waiting'"
-    )
-    return [row[0] for row in rows]
 
 
 def _under_way(database: Database) -> set[int]:

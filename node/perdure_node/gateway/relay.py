@@ -5,6 +5,8 @@ What it would refuse is set aside with its reason, and the rest goes on.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain as chained
+from itertools import islice
 
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import append_proof
@@ -13,7 +15,7 @@ from perdure_contracts.refusals import RegistryRefusal, explained
 from perdure_contracts.refused import ExecutionReverted
 from perdure_contracts.registry import SiteState
 from perdure_contracts.signer import Signer
-from perdure_contracts.transactions import TransactionNotMined, check_chain_id
+from perdure_contracts.transactions import TransactionNotMined
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.gateway.checkpoints import (
@@ -54,24 +56,24 @@ class Relay:
         self._sender = Sender(gateway.database, chain, signer, waiting)
 
     def run(self) -> None:
-        """Send what waits until nothing is left to send.
+        """Send what waits until nothing is left to send; the chain has been checked (`AnchorChain.check`).
 
         Raises `TransactionNotMined` if the time is over before, `SendRefused` if the node takes nothing from the relay's account, and
         what the chain client raises; the next run goes on.
         """
-        check_chain_id(self._chain.client, self._chain.trust.chain_id)
         refusal = self._sender.follow()
         rounds, left = 0, None
         while True:
             calls = self._calls(learn(self._database, self._chain))
-            if not calls and not self._sender.close_behind_gap():
+            first = list(islice(calls, 1))
+            if not first and not self._sender.close_behind_gap():
                 return
             before, left = left, count_waiting(self._database)
             rounds = 0 if before is not None and left < before else rounds + 1
             if rounds > ROUNDS or (rounds > 1 and refusal is not None and refusal.fault in HOPELESS):
-                raise refusal or self._came_to_nothing(calls)
-            self._sender.sign(calls[:AT_ONCE])
-            refusal = self._sender.follow()
+                raise refusal or self._came_to_nothing(left)
+            self._sender.sign(islice(chained(first, calls), AT_ONCE))
+            refusal = self._sender.follow(fresh=True)
 
     def confirm(self, checkpoints: Sequence[GatewayCheckpoint]) -> None:
         """Let the registry say once more that it has these checkpoints, which it does for anybody; raises as `run`."""
@@ -87,38 +89,38 @@ class Relay:
         ]
         for start in range(0, len(calls), AT_ONCE):
             self._sender.sign(calls[start : start + AT_ONCE])
-            refusal = self._sender.follow()
+            refusal = self._sender.follow(fresh=True)
             if refusal is not None:
                 raise refusal
 
-    def _came_to_nothing(self, calls: Sequence[Call]) -> TransactionNotMined:
+    def _came_to_nothing(self, left: int) -> TransactionNotMined:
         return TransactionNotMined(
-            f"{len(calls)} transactions came to nothing in {ROUNDS} rounds",
+            f"the registry took none of {left} checkpoints and rotations in {ROUNDS} rounds",
             hint="give the gateway a relay account of its own; the next delivery tries again",
         )
 
     # what to send
 
-    def _calls(self, waiting: Sequence[WaitingSite]) -> list[Call]:
-        calls: list[Call] = []
+    def _calls(self, waiting: Sequence[WaitingSite]) -> Iterator[Call]:
+        """Site by site, so that some can be on their way while others are still judged."""
+        rotations = waiting_rotations(self._database)
         for each, standing in zip(waiting, self._standings(waiting), strict=True):
             plan = plan_site(
                 self._gateway.trust.domain,
                 standing,
                 each.checkpoints,
-                waiting_rotations(self._database, each.site),
+                rotations.get(each.site.number, ()),
                 self._find_proof,
             )
             self._note(plan)
-            calls += self._calls_of(each.site, plan)
-        return calls
+            yield from self._calls_of(each.site, plan)
 
     def _standings(self, waiting: Sequence[WaitingSite]) -> list[Standing]:
         if not waiting:
             return []
         states = self._chain.registry.sites([each.site.origin.site for each in waiting])
         active = self._active_partners(states)
-        now = self._chain.client.fetch_header(self._chain.client.head_number()).timestamp
+        now = self._chain.client.newest_timestamp()
         return [
             Standing(each.head, state, state is not None and state.partner in active, now)
             for each, state in zip(waiting, states, strict=True)

@@ -5,12 +5,13 @@ node may lose transactions or take none, blocks may not come: what is signed sta
 room for another signature.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
 from perdure_anchor.hashes import Hash32, to_hex
-from perdure_contracts.fees import choose_fee
+from perdure_contracts.fees import Fee, choose_fee
 from perdure_contracts.refused import SendFault, SendRefused
 from perdure_contracts.rpc_errors import RpcRefused
 from perdure_contracts.signer import Signer
@@ -32,6 +33,8 @@ from perdure_node.waiting import Waiting
 HOPELESS = frozenset({SendFault.NO_FUNDS, SendFault.PRICE_NOT_ACCEPTED})
 # of these it is not the transaction that is at fault: it is sent again later
 _LATER = frozenset({SendFault.POOL_FULL, SendFault.NONCE_TOO_LOW})
+# while the node takes so many, as many more are signed
+_SIGNED_AT_ONCE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class Call:
     rotation: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On which transactions are signed now."""
+
+    fee: Fee
+    gas_limit: int
+    nonces: Iterator[int]
+
+
 class Sender:
     """One relay account's transactions in one run; to be used by whoever holds the gateway's lock."""
 
@@ -51,23 +63,39 @@ class Sender:
         self._database, self._chain, self._signer, self._waiting = database, chain, signer, waiting
         self._newest_block = 0
         self._next_nonce = 0
+        self._sent_at: dict[Hash32, float] = {}
+        self._refusal: SendRefused | None = None
         # nonces that somebody else's waiting transactions have
         self._occupied: set[int] = set()
 
-    def sign(self, calls: Sequence[Call]) -> None:
-        """Sign with the account's next free nonces, and store: durable when it returns."""
+    def sign(self, calls: Iterable[Call]) -> None:
+        """Sign with the account's next free nonces, and store; while the node takes some, the next ones are made and signed.
+
+        All are stored when it returns, and the last of them not sent yet: see `follow`.
+        """
         client = self._chain.client
-        fee, limit, now = choose_fee(client), client.block_gas_limit(), int(self._waiting.clock.now())
-        nonces = self._free_nonces()
+        terms = _Terms(choose_fee(client), client.block_gas_limit(), self._free_nonces())
+        ready: list[GatewayTransaction] = []
+        with ThreadPoolExecutor(1) as beside:
+            some = iter(calls)
+            while chunk := list(islice(some, _SIGNED_AT_ONCE)):
+                sending = beside.submit(client.send_transactions, [each.raw for each in ready])
+                signed = self._sign_chunk(chunk, terms)
+                self._note_sent(ready, sending.result())
+                ready = signed
+
+    def _sign_chunk(self, calls: Sequence[Call], terms: "_Terms") -> list[GatewayTransaction]:
+        """Durable when it returns."""
+        now = int(self._waiting.clock.now())
         signed = []
         for each in calls:
             transaction = sign_call(
                 self._signer,
                 each.call,
                 chain_id=self._chain.trust.chain_id,
-                nonce=next(nonces),
-                gas=min(each.gas, limit),
-                fee=fee,
+                nonce=next(terms.nonces),
+                gas=min(each.gas, terms.gas_limit),
+                fee=terms.fee,
             )
             signed.append(
                 GatewayTransaction(
@@ -75,6 +103,7 @@ class Sender:
                 )
             )
         store_transactions(self._database, signed)
+        return signed
 
     def _free_nonces(self) -> Iterator[int]:
         client, account = self._chain.client, self._signer.address
@@ -83,28 +112,28 @@ class Sender:
         first = client.transaction_count(account, "latest" if taken else "pending")
         return (nonce for nonce in count(first) if nonce not in taken)
 
-    def follow(self) -> SendRefused | None:
+    def follow(self, *, fresh: bool = False) -> SendRefused | None:
         """Send what is stored until all of it has come to an end, or waits behind a nonce that nobody uses (see `close_behind_gap`).
 
-        Returns what the node said last if it would not take a transaction. Raises `TransactionNotMined` when the time is over, and
+        ``fresh`` says that the last were signed just now, and need not be looked for before they are sent. Returns what the node said
+        last if it would not take a transaction. Raises `TransactionNotMined` when the time is over, and
         `SendRefused` if the node takes nothing, for a reason that is not the transactions'; they stay stored.
         """
         self._waiting.progress.stage("wait for block", None)
-        sent_at: dict[bytes, float] = {}
-        refusal = None
-        pending = open_transactions(self._database)
-        while pending:
+        pending = open_transactions(self._database) if fresh else self._left_open()
+        while pending and (fresh or not self._gap_before(pending)):
+            fresh = False
             now = self._waiting.clock.monotonic()
-            due = [each for each in pending if now - sent_at.get(each.hash, -RESEND_AFTER) >= RESEND_AFTER]
-            refusal = self._send(due) or refusal
-            sent_at |= {each.hash: now for each in due}
+            due = [
+                each for each in pending if now - self._sent_at.get(each.hash, -RESEND_AFTER) >= RESEND_AFTER
+            ]
+            self._note_sent(due, self._chain.client.send_transactions([each.raw for each in due]))
             in_time = self._waiting.pause()
             pending = self._left_open()
-            if pending and self._gap_before(pending):
-                return refusal
-            if pending and not in_time:
+            if pending and not in_time and not self._gap_before(pending):
                 raise self._not_mined()
         self._wait_for_head()
+        refusal, self._refusal = self._refusal, None
         return refusal
 
     def _not_mined(self) -> TransactionNotMined:
@@ -161,24 +190,27 @@ class Sender:
         close_transactions(self._database, [(each, Outcome.REFUSED) for each in pending[-gap:] if gap])
         return gap > 0
 
-    def _send(self, due: Sequence[GatewayTransaction]) -> SendRefused | None:
-        if not due:
-            return None
-        refusals = self._chain.client.send_transactions([each.raw for each in due])
+    def _note_sent(self, sent: Sequence[GatewayTransaction], refusals: Sequence[SendRefused | None]) -> None:
+        """Let go of what the node will not take in these bytes; raises `SendRefused` if it takes nothing for another reason."""
+        now = self._waiting.clock.monotonic()
+        self._sent_at |= {each.hash: now for each in sent}
         refused = [
-            (each, refusal) for each, refusal in zip(due, refusals, strict=True) if refusal is not None
+            (each, refusal) for each, refusal in zip(sent, refusals, strict=True) if refusal is not None
         ]
         given_up = [(each, refusal) for each, refusal in refused if refusal.fault in GIVEN_UP]
         self._note_occupied(
             [each.nonce for each, refusal in given_up if refusal.fault is SendFault.UNDERPRICED]
         )
+        for each, refusal in given_up:
+            self._refusal = refusal
+            # it may be signed again in the same bytes
+            del self._sent_at[each.hash]
         close_transactions(self._database, [(each, Outcome.REFUSED) for each, _ in given_up])
         others = [
             refusal for _, refusal in refused if refusal.fault not in GIVEN_UP and refusal.fault not in _LATER
         ]
-        if len(others) == len(due):
+        if others and len(others) == len(sent):
             raise others[0]
-        return next((refusal for _, refusal in given_up), None)
 
     def _note_occupied(self, underpriced: Sequence[int]) -> None:
         """A price is too low for a block, or too low to take the place of another transaction with the same nonce."""

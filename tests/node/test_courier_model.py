@@ -45,7 +45,9 @@ TORTURE = int(os.environ.get("PERDURE_TORTURE", 0))
 
 FEW = 6
 MOST_VAULTS = 2
+MOST_ROTATIONS = 3
 picks = st.integers(0, 10**6)
+counts = st.sampled_from([0, 1, 1, 2])
 # most of what is done goes well; otherwise it is killed at a step, or the chain makes no blocks, or is away
 troubles = st.sampled_from([None, None, None, "killed", "killed", "halted", "away"])
 
@@ -105,13 +107,10 @@ class CourierMachine(RuleBasedStateMachine):
 
     # at a site
 
-    @rule(pick=picks, count=st.integers(1, 3))
-    def add(self, pick: int, count: int) -> None:
-        self.world.add(self.picked_vault(pick), count)
-
-    @rule(pick=picks, killed=st.sampled_from([None, None, "killed"]), steps=st.integers(0, 4))
-    def seal(self, pick: int, killed: str | None, steps: int) -> None:
+    @rule(pick=picks, count=counts, killed=st.sampled_from([None, None, "killed"]), steps=st.integers(0, 4))
+    def seal(self, pick: int, count: int, killed: str | None, steps: int) -> None:
         vault = self.picked_vault(pick)
+        self.world.add(vault, count)
         waiting = vault.stored_waiting
         before, due = len(vault.log), vault.is_due
         allowed = (NotReconciled,) if due else ()
@@ -119,6 +118,7 @@ class CourierMachine(RuleBasedStateMachine):
             assert not due
             assert self.stored_log(vault)[before:] == tuple(waiting)
 
+    @precondition(lambda self: self.world.sites[0].vaults[0].rotations < MOST_ROTATIONS)
     @rule(pick=picks, killed=st.sampled_from([None, "killed"]), steps=st.integers(0, 2))
     def rotate(self, pick: int, killed: str | None, steps: int) -> None:
         # the other site's vaults are restored: a copy does not have the keys that come after it
@@ -129,28 +129,25 @@ class CourierMachine(RuleBasedStateMachine):
             # it was killed when all was done
             vault.rotations += 1
 
-    @rule(pick=picks, trouble=troubles, steps=st.integers(0, 120))
-    def sync(self, pick: int, trouble: str | None, steps: int) -> None:
+    @rule(pick=picks, count=counts, trouble=troubles, steps=st.integers(0, 90))
+    def sync(self, pick: int, count: int, trouble: str | None, steps: int) -> None:
         vault = self.picked_vault(pick)
+        self.world.add(vault, count)
         wait = 2.0 if trouble == "halted" else 60.0
         site = self.world.site_with(vault)
         allowed = (RivalLog,) if site.is_rival(vault.log) else ()
         if self.tried(vault, trouble, steps, lambda: self.world.sync(vault, wait), allowed) is not None:
             assert not allowed, "a rival is told of"
             assert vault.stored_waiting == []
-            assert vault.stored_anchored == len(self.stored_log(vault))
+            assert vault.registered == len(self.stored_log(vault))
 
-    @rule(
-        pick=picks,
-        seals=st.booleans(),
-        killed=st.sampled_from([None, None, "killed"]),
-        steps=st.integers(0, 4),
-    )
-    def pack(self, pick: int, seals: bool, killed: str | None, steps: int) -> None:
+    @rule(pick=picks, count=counts, killed=st.sampled_from([None, None, "killed"]), steps=st.integers(0, 4))
+    def pack(self, pick: int, count: int, killed: str | None, steps: int) -> None:
         vault = self.picked_vault(pick)
+        self.world.add(vault, count)
 
         def act() -> Any:
-            if seals and not vault.is_due:
+            if count and not vault.is_due:
                 self.world.seal(vault)
             return self.world.pack(vault)
 
@@ -160,6 +157,8 @@ class CourierMachine(RuleBasedStateMachine):
     @rule(pick=picks, other=picks, killed=st.sampled_from([None, None, "killed"]), steps=st.integers(0, 6))
     def receive(self, pick: int, other: int, killed: str | None, steps: int) -> None:
         stick, vault = self.picked_stick(pick), self.picked_vault(other)
+        if other % 4:
+            vault = stick.site.vaults[other % len(stick.site.vaults)]
 
         def act() -> Any:
             return self.world.receive(vault, stick)
@@ -205,7 +204,7 @@ class CourierMachine(RuleBasedStateMachine):
         self.tried(vault, killed, steps, lambda: self.world.back_up(vault))
 
     @precondition(lambda self: self.world.backups)
-    @rule(pick=picks, burns=st.booleans())
+    @rule(pick=picks, burns=st.sampled_from([False, False, True]))
     def restore(self, pick: int, burns: bool) -> None:
         """An old backup comes to life, in place of the vault, or beside it, where nobody should use both."""
         vaults = self.world.sites[1].vaults
@@ -216,7 +215,7 @@ class CourierMachine(RuleBasedStateMachine):
 
     @rule(pick=picks, trouble=troubles, steps=st.integers(0, 60))
     def recover_by_wire(self, pick: int, trouble: str | None, steps: int) -> None:
-        vault = self.picked_vault(pick)
+        vault = self.world.sites[1].vaults[pick % len(self.world.sites[1].vaults)]
         if self.tried(vault, trouble, steps, lambda: self.world.recover(vault, None)) is not None:
             site = self.world.site_with(vault)
             assert not site.is_rival(self.stored_log(vault))
@@ -224,24 +223,28 @@ class CourierMachine(RuleBasedStateMachine):
     @precondition(has_sticks)
     @rule(pick=picks, other=picks, killed=st.sampled_from([None, None, "killed"]), steps=st.integers(0, 6))
     def recover_by_stick(self, pick: int, other: int, killed: str | None, steps: int) -> None:
-        stick, vault = self.picked_stick(pick), self.picked_vault(other)
-        if stick.is_whole and stick.kind is Kind.RETURN and vault in stick.site.vaults:
+        stick = self.picked_stick(pick)
+        vault = stick.site.vaults[other % len(stick.site.vaults)]
+        if stick.is_whole and stick.kind is Kind.RETURN:
             named = (BundleWithoutAnchor, AdoptionRefused)
             self.tried(vault, killed, steps, lambda: self.world.recover(vault, stick), named)
 
     # on the way
 
     @precondition(has_sticks)
-    @rule(pick=picks)
-    def lose(self, pick: int) -> None:
+    @rule(
+        pick=picks,
+        keep=st.sampled_from([None, None, 0.0, 0.5, 0.99]),
+        zeros=st.booleans(),
+        lose=st.booleans(),
+    )
+    def lose_or_copy(self, pick: int, keep: float | None, zeros: bool, lose: bool) -> None:
         stick = self.picked_stick(pick)
-        stick.file.unlink()
-        self.world.sticks.remove(stick)
-
-    @precondition(has_sticks)
-    @rule(pick=picks, keep=st.none() | st.floats(0, 1), zeros=st.booleans())
-    def copy(self, pick: int, keep: float | None, zeros: bool) -> None:
-        self.world.copy(self.picked_stick(pick), keep, zeros=zeros)
+        if lose:
+            stick.file.unlink()
+            self.world.sticks.remove(stick)
+        else:
+            self.world.copy(stick, keep, zeros=zeros)
 
     @rule(seconds=st.sampled_from([1, 5, 7 * 86400]))
     def let_time_pass(self, seconds: int) -> None:
@@ -251,13 +254,21 @@ class CourierMachine(RuleBasedStateMachine):
 
     @precondition(has_sticks)
     @rule(
-        chosen=st.lists(picks, min_size=1, max_size=3), at=picks, trouble=troubles, steps=st.integers(0, 150)
+        chosen=st.lists(picks, min_size=1, max_size=3),
+        at=picks,
+        answers=st.booleans(),
+        trouble=troubles,
+        steps=st.integers(0, 120),
     )
-    def deliver(self, chosen: list[int], at: int, trouble: str | None, steps: int) -> None:
+    def deliver(self, chosen: list[int], at: int, answers: bool, trouble: str | None, steps: int) -> None:
         gateway, sticks = self.picked_gateway(at), [self.picked_stick(pick) for pick in chosen]
         for stick in [each for each in sticks if not each.is_whole]:
             refused((HalfCopied, BundleDamaged), lambda stick=stick: self.world.deliver(gateway, [stick], 0))
-        self._deliver(gateway, [each for each in sticks if each.is_whole], trouble, steps)
+        whole = [each for each in sticks if each.is_whole]
+        self._deliver(gateway, whole, trouble, steps)
+        for stick in whole if answers else ():
+            if stick.kind is Kind.OUTGOING and stick.id in gateway.taken:
+                self._answer(gateway, stick)
 
     def _deliver(self, gateway: GatewayBeside, sticks: list[Stick], trouble: str | None, steps: int) -> None:
         wait = 2.0 if trouble == "halted" else 60.0
@@ -324,6 +335,9 @@ class CourierMachine(RuleBasedStateMachine):
     def write_return(self, pick: int) -> None:
         found = self.answerable()
         stick, gateway = found[pick % len(found)]
+        self._answer(gateway, stick)
+
+    def _answer(self, gateway: GatewayBeside, stick: Stick) -> None:
         returned = self.world.answer(gateway, stick)
         assert stick.id in returned.ids
         told = load_bundle(returned.file).head.answer
@@ -344,8 +358,8 @@ class CourierMachine(RuleBasedStateMachine):
         status = read_status(vault.vault)
         assert (status.waiting, status.sealed, status.anchored) == (
             len(vault.stored_waiting),
-            len(vault.log) - vault.anchored,
-            vault.anchored,
+            len(vault.log) - vault.registered,
+            vault.registered,
         )
         own = [each for each in vault.log[: vault.anchored] if each in vault.numbers]
         if own and not vault.has_gaps:
@@ -369,8 +383,16 @@ class CourierMachine(RuleBasedStateMachine):
             self.world.look()
         for site in self.world.sites:
             for vault in site.vaults:
-                assert vault.anchored == len(vault.log) == len(site.true_log)
+                assert vault.registered == len(vault.log) == len(site.true_log)
                 assert set(vault.acknowledged) <= set(site.true_log)
+                self._prove_all(vault)
+
+    def _prove_all(self, vault: VaultBeside) -> None:
+        for leaf_hash in vault.acknowledged[::3]:
+            try:
+                self.world.prove(vault, leaf_hash)
+            except PerdureError:
+                assert vault.has_gaps
 
     def _bring_home_by_courier(self, site: SiteBeside) -> None:
         (vault,) = site.vaults

@@ -128,6 +128,13 @@ class VaultBeside:
         return self.vault.database.row("SELECT 1 FROM reconciliation") is not None
 
     @property
+    def registered(self) -> int:
+        """Up to which size it knows its log to be the registry's, be it that no record of its own can show it."""
+        return self.vault.database.number(
+            "SELECT max(size) FROM (SELECT size FROM anchor UNION SELECT size FROM anchored_elsewhere)"
+        )
+
+    @property
     def stored_adoptions(self) -> int:
         return self.vault.database.number("SELECT max(number) FROM adoption")
 
@@ -504,12 +511,10 @@ class World:
                 site = next(each for each in self.sites if parse_origin(each.origin).site == anchored.site)
                 self._extend(site, anchored.size, anchored.root)
             self._seen_block = head
-        for site in self.sites:
-            found = registry.head(parse_origin(site.origin).site)
-            assert (found.size, found.root if found.size else root_of(())) == (
-                len(site.true_log),
-                root_of(site.true_log),
-            )
+            found = registry.heads([parse_origin(site.origin).site for site in self.sites])
+            assert [(each.size, each.root if each.size else root_of(())) for each in found] == [
+                (len(site.true_log), root_of(site.true_log)) for site in self.sites
+            ]
 
     def _extend(self, site: SiteBeside, size: int, root: Hash32) -> None:
         found = {log[:size] for log in site.logs if len(log) >= size and root_of(log[:size]) == root}

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.hashes import sha256
@@ -108,10 +109,9 @@ class SiteNetwork:
         self.pass_time(4)
 
     def client(self) -> ChainClient:
-        rpc = JsonRpc("http://127.0.0.1:1", sleep=self.pass_time)
-        rpc._transport.close()
-        rpc._transport = _InProcess(self)
-        return ChainClient(rpc)
+        # to make a transport for HTTP takes much longer than most requests here
+        with patch("perdure_contracts.transport.HttpTransport", lambda *_, **__: _InProcess(self)):
+            return ChainClient(JsonRpc("http://127.0.0.1:1", sleep=self.pass_time))
 
     def anchor_chain(self, trust: TrustFile | None = None) -> AnchorChain:
         return AnchorChain(self.client(), self.trust if trust is None else trust)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from perdure_anchor.hashes import Hash32
 from perdure_contracts.consortium import ConsortiumContract, partner_id
+from perdure_node.courier.bundle import LeafRange
 from perdure_node.courier.errors import LeavesMismatch, NotExtending, NotSignedBySite, SiteNotRegistered
 from perdure_node.gateway.checkpoints import State, checkpoints_of, stored_anchor
 from perdure_node.gateway.sites import site_of
@@ -170,4 +171,19 @@ def test_checkpoints_and_rotations_go_in_the_order_in_which_the_registry_takes_t
     assert state.key == site.address
     site.seal(1)
     assert gateway.deliver_bundles(site.bundle()).unfinished == ()
+    assert is_home(gateway, site)
+
+
+def test_leaf_hashes_that_end_before_the_newest_checkpoint_are_mirrored_once_it_is_proved(
+    network: SiteNetwork, gateway: GatewayDesk
+) -> None:
+    (site,) = sites_of(network, 1)
+    site.seal(3)
+    site.seal(4)
+    head = site.head()
+    assert gateway.deliver_bundles(site.bundle(replace(head, leaves=LeafRange(0, 3)))).unfinished == ()
+    known = site_of(gateway.gateway.database, site.origin)
+    assert known is not None
+    assert known.mirrored == 3
+    assert gateway.deliver_bundles(site.bundle(site.head(begin=3))).unfinished == ()
     assert is_home(gateway, site)

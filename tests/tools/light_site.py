@@ -89,7 +89,7 @@ class LightSite:
         peaks = tuple(self.log.node_at(level, index) for level, index in decomposition(0, begin))
         return BundleHead(
             kind=Kind.OUTGOING,
-            id=sha256(self.seed + self.origin.text.encode() + b"%d" % self._bundles)[:16],
+            nonce=sha256(self.seed + self.origin.text.encode() + b"%d" % self._bundles)[:16],
             domain=self.domain,
             origin=self.origin,
             made_at=SEALED_AT,

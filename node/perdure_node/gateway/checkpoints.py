@@ -84,22 +84,25 @@ def with_open_run(database: Database) -> dict[int, list[GatewayCheckpoint]]:
 
 
 def proved_above_mirror(database: Database, site: KnownSite) -> list[GatewayCheckpoint]:
-    """The site's logs, longer than the mirror, of which evidence is at home and leaf hashes wait; the longest first."""
-    return _select(
-        database,
-        site,
-        "site = ? AND size > ? AND digest IN (SELECT digest FROM anchor) AND digest IN (SELECT digest FROM waiting_leaves) "
-        "ORDER BY size DESC",
-        site.number,
-        site.mirrored,
-    )
+    """The site's logs, longer than the mirror, of which evidence is at home; the longest first."""
+    return _above_mirror(database, site, "digest IN (SELECT digest FROM anchor)")
+
+
+def mirrorable(database: Database, site: KnownSite) -> list[GatewayCheckpoint]:
+    """The site's logs, longer than the mirror, of which leaf hashes wait; the longest first."""
+    return _above_mirror(database, site, "digest IN (SELECT digest FROM waiting_leaves)")
+
+
+def _above_mirror(database: Database, site: KnownSite, condition: str) -> list[GatewayCheckpoint]:
+    wanted = f"site = ? AND size > ? AND {condition} ORDER BY size DESC"
+    return _select(database, site, wanted, site.number, site.mirrored)
 
 
 def sites_to_extend(database: Database) -> list[KnownSite]:
-    """The sites that `proved_above_mirror` finds something of."""
+    """The sites of which leaf hashes wait that are beyond the mirror, and evidence may cover."""
     rows = database.rows(
-        "SELECT DISTINCT c.site FROM waiting_leaves AS w JOIN checkpoint AS c USING (digest) JOIN anchor USING (digest) "
-        "JOIN site ON site.number = c.site WHERE c.size > site.mirrored"
+        "SELECT DISTINCT c.site FROM waiting_leaves JOIN checkpoint AS c USING (digest) JOIN site ON site.number = c.site "
+        "WHERE c.size > site.mirrored"
     )
     return list(sites_by_number(database, [row[0] for row in rows]).values())
 

@@ -1,9 +1,21 @@
 """Extending a mirror: by the leaf hashes that came with a checkpoint, once that checkpoint's evidence is at home."""
 
-from perdure_anchor.log import NodeAt, root_at
+from perdure_anchor.log import (
+    AppendProofError,
+    NodeAt,
+    peaks_from_append_proof,
+    root_at,
+    root_from_peaks,
+)
 
 from perdure_node.database import Database
-from perdure_node.gateway.checkpoints import GatewayCheckpoint, proved_above_mirror, waiting_leaves
+from perdure_node.gateway.checkpoints import (
+    GatewayCheckpoint,
+    mirrorable,
+    proved_above_mirror,
+    stored_proof,
+    waiting_leaves,
+)
 from perdure_node.gateway.learning import judge_mirrored
 from perdure_node.gateway.sites import KnownSite, extended_mirror, nodes_with, site_by_number, store_mirror
 from perdure_node.stored_lists import split_hashes
@@ -20,7 +32,10 @@ def extend_mirror(database: Database, site: KnownSite) -> KnownSite:
 
 
 def _extended(database: Database, site: KnownSite) -> KnownSite | None:
-    for checkpoint in proved_above_mirror(database, site):
+    proved = proved_above_mirror(database, site)
+    for checkpoint in mirrorable(database, site) if proved else ():
+        if not any(_starts_with(database, each, checkpoint) for each in proved):
+            continue
         tiles = _tiles_up_to(database, site, checkpoint)
         if tiles is None:
             continue
@@ -35,6 +50,22 @@ def _extended(database: Database, site: KnownSite) -> KnownSite | None:
             judge_mirrored(database, extended)
         return extended
     return None
+
+
+def _starts_with(database: Database, proved: GatewayCheckpoint, checkpoint: GatewayCheckpoint) -> bool:
+    """Whether a proved log is, or starts with, a checkpoint's: by the append proof that came with it."""
+    if proved.digest == checkpoint.digest:
+        return True
+    proof = stored_proof(database, proved.digest, checkpoint.size)
+    if proof is None or checkpoint.size > proved.size:
+        return False
+    try:
+        peaks = peaks_from_append_proof(
+            checkpoint.size, checkpoint.stored.checkpoint.root, proved.size, proof
+        )
+    except AppendProofError:
+        return False
+    return root_from_peaks(peaks) == proved.stored.checkpoint.root
 
 
 def nodes_of_waiting(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> NodeAt | None:

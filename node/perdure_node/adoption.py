@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from perdure_anchor.hashes import Hash32
 
-from perdure_node.anchors import StoredAnchor, anchors
+from perdure_node.anchors import anchors, insert_anchor
 from perdure_node.chain_errors import AdoptionRefused
 from perdure_node.clock import Clock
 from perdure_node.database import Database
@@ -22,7 +22,6 @@ from perdure_node.site_log import (
     store_checkpoint,
     write_tiles,
 )
-from perdure_node.stored_lists import encode_list
 from perdure_node.true_log import AdoptionPlan, KnownLog, Stretch, plan_adoption
 from perdure_node.vault import Vault
 
@@ -174,27 +173,12 @@ def _store_signatures(database: Database, log: KnownLog, own: KnownLog) -> None:
     at_home = {anchor.size for anchor in own.anchors}
     for anchor in log.anchors:
         if anchor.size not in at_home:
-            _insert_anchor(database, anchor)
+            insert_anchor(database, anchor)
             database.execute("DELETE FROM anchored_elsewhere WHERE size = ?", anchor.size)
     brought = {anchor.size for anchor in log.anchors}
     for stored in log.checkpoints:
         if stored.size <= log.anchored and stored.size not in brought:
             database.execute("INSERT OR IGNORE INTO anchored_elsewhere (size) VALUES (?)", stored.size)
-
-
-def _insert_anchor(database: Database, anchor: StoredAnchor) -> None:
-    database.execute(
-        "INSERT INTO anchor (size, block_number, block_time, receipt_index, receipt_nodes, log_position, headers, time_run_open) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        anchor.size,
-        anchor.block_number,
-        anchor.block_time,
-        anchor.proof.receipt_index,
-        encode_list(anchor.proof.receipt_nodes),
-        anchor.proof.log_position,
-        encode_list(anchor.proof.headers),
-        int(anchor.time_run_open),
-    )
 
 
 def _place_records(database: Database, plan: AdoptionPlan) -> tuple[int, int]:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from perdure_anchor.evidence import AnchorProof
 
 from perdure_node.database import Database
 from perdure_node.stored_lists import decode_list, encode_list
 
-_SELECT = (
-    "SELECT size, block_number, block_time, receipt_index, receipt_nodes, log_position, headers, time_run_open "
-    "FROM anchor WHERE "
+# what `anchor_values` and `anchor_from_row` are about, in every table of anchors
+ANCHOR_COLUMNS: Final = (
+    "size, block_number, block_time, receipt_index, receipt_nodes, log_position, headers, time_run_open"
 )
+_SELECT: Final = f"SELECT {ANCHOR_COLUMNS} FROM anchor WHERE "  # noqa: S608  # constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +45,50 @@ def anchors_over(database: Database, index: int) -> Iterator[StoredAnchor]:
 
 def anchors(database: Database) -> Iterator[StoredAnchor]:
     """All anchors, the smallest log first."""
-    return map(_anchor, database.rows(_SELECT + "1 ORDER BY size"))
+    return map(anchor_from_row, database.rows(_SELECT + "1 ORDER BY size"))
 
 
 def anchors_with_open_run(database: Database) -> list[StoredAnchor]:
     """The anchors whose run of headers is still too short to bound the time well."""
-    return list(map(_anchor, database.rows(_SELECT + "time_run_open ORDER BY size")))
+    return list(map(anchor_from_row, database.rows(_SELECT + "time_run_open ORDER BY size")))
 
 
 def store_anchor(database: Database, anchor: StoredAnchor) -> None:
-    """Keep an anchor, in place of one with a shorter run."""
+    """Keep an anchor, in place of one with a shorter run, durably."""
     with database.transaction():
-        database.execute(
-            "INSERT OR REPLACE INTO anchor (size, block_number, block_time, receipt_index, receipt_nodes, log_position, "
-            "headers, time_run_open) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            anchor.size,
-            anchor.block_number,
-            anchor.block_time,
-            anchor.proof.receipt_index,
-            encode_list(anchor.proof.receipt_nodes),
-            anchor.proof.log_position,
-            encode_list(anchor.proof.headers),
-            int(anchor.time_run_open),
-        )
+        insert_anchor(database, anchor)
+
+
+def insert_anchor(database: Database, anchor: StoredAnchor) -> None:
+    """As `store_anchor`, inside a transaction of the caller's."""
+    database.execute(
+        f"INSERT OR REPLACE INTO anchor ({ANCHOR_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # constants
+        *anchor_values(anchor),
+    )
+
+
+def anchor_values(anchor: StoredAnchor) -> tuple[Any, ...]:
+    """What stands in `ANCHOR_COLUMNS`."""
+    proof = anchor.proof
+    return (
+        anchor.size,
+        anchor.block_number,
+        anchor.block_time,
+        proof.receipt_index,
+        encode_list(proof.receipt_nodes),
+        proof.log_position,
+        encode_list(proof.headers),
+        int(anchor.time_run_open),
+    )
+
+
+def anchor_from_row(row: tuple[Any, ...]) -> StoredAnchor:
+    """The inverse of `anchor_values`."""
+    size, number, time, receipt_index, nodes, position, headers, is_open = row
+    proof = AnchorProof(receipt_index, decode_list(nodes), position, decode_list(headers))
+    return StoredAnchor(size, number, time, proof, bool(is_open))
 
 
 def _first(database: Database, condition: str, *parameters: Any) -> StoredAnchor | None:
     row = database.row(_SELECT + condition, *parameters)
-    return None if row is None else _anchor(row)
-
-
-def _anchor(row: tuple[Any, ...]) -> StoredAnchor:
-    size, number, time, receipt_index, nodes, position, headers, is_open = row
-    proof = AnchorProof(receipt_index, decode_list(nodes), position, decode_list(headers))
-    return StoredAnchor(size, number, time, proof, bool(is_open))
+    return None if row is None else anchor_from_row(row)

@@ -18,12 +18,13 @@ from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import receive
 from perdure_node.gateway.answering import answer
 from perdure_node.gateway.delivery import deliver
-from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway, open_gateway
+from perdure_node.gateway.folder import Gateway, GatewayKeys, NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.settings import GatewaySettings
 from perdure_node.gateway.sites import site_of
+from perdure_node.reconciliation import open_reconciliation
 from perdure_node.sealing import seal
 from perdure_node.vault import Vault, open_vault
-from tools.courier_worker import WORKERS, work
+from tools.courier_worker import WORKERS, current_vault, work
 from tools.courier_world import root_of
 from tools.fast_network import fast_network
 from tools.site_desk import keys_of, leaf_hashes, prove_all, verdict_on
@@ -44,15 +45,16 @@ def promised(acknowledged: Path) -> list[bytes]:
 
 
 def check_nothing_lost(folder: Path, acknowledged: Path) -> None:
-    with open_vault(folder / "site" / ".perdure") as vault:
-        rows = vault.database.rows("SELECT leaf_hash FROM record ORDER BY sequence")
-        names = [bytes(row[0]) for row in rows]
-        waiting = vault.database.number("SELECT count(*) FROM queue")
+    with open_vault(current_vault(folder / "site")) as vault:
+        rows = vault.database.rows(
+            "SELECT leaf_hash FROM queue JOIN record USING (sequence) ORDER BY queue.sequence"
+        )
         log = [bytes(each) for each in leaf_hashes(vault)]
+        names = [*log, *(bytes(row[0]) for row in rows)]
         # what was killed between storing and acknowledging is there too
-        assert [each for each in names if each in set(promised(acknowledged))] == promised(acknowledged)
-        assert names[: len(log)] == log
-        assert len(names) == len(log) + waiting == len(set(names))
+        told = promised(acknowledged)
+        assert [each for each in names if each in set(told)] == told
+        assert len(names) == len(set(names)) == vault.database.number("SELECT count(*) FROM record")
         for size, root in vault.database.rows("SELECT size, root FROM checkpoint"):
             assert root_of(tuple(log[:size])) == root
         assert vault.database.row("PRAGMA integrity_check") == ("ok",)
@@ -61,22 +63,29 @@ def check_nothing_lost(folder: Path, acknowledged: Path) -> None:
 
 
 def drain(folder: Path, url: str) -> None:
-    """One last stick, there and back."""
-    file, returned = folder / "last.bundle", folder / "last-return.bundle"
-    with open_vault(folder / "site" / ".perdure") as vault, open_gateway(folder / "gateway") as gateway:
+    """One last stick there and back; two, where the vault was restored and seals nothing before the first one's answer."""
+    with open_vault(current_vault(folder / "site")) as vault, open_gateway(folder / "gateway") as gateway:
+        if open_reconciliation(vault.database) is not None:
+            there_and_back(vault, gateway, url, folder / "asking")
         seal(vault, keys_of(vault), HASTY_CLOCK)
-        write_bundle(file, pack(vault, None, clock=HASTY_CLOCK, randomness=os.urandom).pieces)
-        with AnchorChain(ChainClient(JsonRpc(url)), gateway.trust) as chain:
-            bundle = load_bundle(file)
-            keys = GatewayKeys(gateway, lambda: PASSPHRASE)
-            delivered = deliver(gateway, chain, keys, [bundle], clock=HASTY_CLOCK, wait=60)
-            assert (delivered.refused, delivered.unfinished) == ((), ())
-            site, request = site_of(gateway.database, vault.origin), bundle.head.request
-            assert site is not None
-            assert request is not None
-            _, pieces = answer(gateway, chain, site, request, clock=HASTY_CLOCK, randomness=os.urandom)
-            write_bundle(returned, pieces)
-        assert receive(vault, load_bundle(returned), clock=HASTY_CLOCK).doubted == ()
+        there_and_back(vault, gateway, url, folder / "last")
+
+
+def there_and_back(vault: Vault, gateway: Gateway, url: str, stick: Path) -> None:
+    stick.mkdir()
+    file, returned = stick / "out.bundle", stick / "back.bundle"
+    write_bundle(file, pack(vault, None, clock=HASTY_CLOCK, randomness=os.urandom).pieces)
+    with AnchorChain(ChainClient(JsonRpc(url)), gateway.trust) as chain:
+        bundle = load_bundle(file)
+        keys = GatewayKeys(gateway, lambda: PASSPHRASE)
+        delivered = deliver(gateway, chain, keys, [bundle], clock=HASTY_CLOCK, wait=60)
+        assert (delivered.refused, delivered.unfinished) == ((), ())
+        site, request = site_of(gateway.database, vault.origin), bundle.head.request
+        assert site is not None
+        assert request is not None
+        _, pieces = answer(gateway, chain, site, request, clock=HASTY_CLOCK, randomness=os.urandom)
+        write_bundle(returned, pieces)
+    assert receive(vault, load_bundle(returned), clock=HASTY_CLOCK).doubted == ()
 
 
 def check_all_anchored(vault: Vault, url: str) -> None:
@@ -125,6 +134,7 @@ def test_nothing_is_lost_or_doubled_whenever_site_and_gateway_are_killed(
     chance = random.Random(20260611)
     copied(registered / "site", tmp_path / "site")
     (tmp_path / "sticks").mkdir()
+    (tmp_path / "backups").mkdir()
     acknowledged = tmp_path / "acknowledged"
     with open_network(registered / "chain") as network:
         new = NewGateway(
@@ -151,7 +161,7 @@ def test_nothing_is_lost_or_doubled_whenever_site_and_gateway_are_killed(
         for each in running.values():
             each.kill()
         drain(tmp_path, url)
-        with open_vault(tmp_path / "site" / ".perdure") as vault:
+        with open_vault(current_vault(tmp_path / "site")) as vault:
             check_all_anchored(vault, url)
             assert vault.log_size > ROUNDS / 2
     check_nothing_lost(tmp_path, acknowledged)

@@ -1,4 +1,4 @@
-"""Two processes that work without end, to be killed: a site that adds, seals, packs, receives and syncs, and a gateway that delivers.
+"""Two processes that work without end, to be killed: a site that adds, packs, receives, syncs, backs up and recovers, and a gateway.
 
 Sticks are files in one folder, which either of them copies, half-copies and loses. What a call has acknowledged is written to a file
 at once, so that whoever killed the processes knows what must be there: a line for each record, with the document's number and the
@@ -7,6 +7,7 @@ leaf hash.
 
 import os
 import random
+import shutil
 from collections.abc import Callable
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
@@ -16,17 +17,22 @@ from perdure_anchor.errors import ChainError, PerdureError
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
 from perdure_node.anchor_chain import AnchorChain
+from perdure_node.backup.choosing import WithPassphrase, choose_backup, find_backups
+from perdure_node.backup.restoring import restore
+from perdure_node.backup.taking import take_backup
 from perdure_node.chain_errors import TransactionReverted
 from perdure_node.courier.bundle import Kind
 from perdure_node.courier.bundle_file import Bundle, load_bundle, write_bundle
 from perdure_node.courier.errors import BundleError
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import receive
+from perdure_node.errors import NotReconciled
 from perdure_node.gateway.answering import answer
 from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import GatewayKeys, open_gateway
 from perdure_node.gateway.sites import site_of
 from perdure_node.keyring import KeyRing
+from perdure_node.recovering.recovery import OtherVaultSource, Sources, recover
 from perdure_node.sealing import seal
 from perdure_node.sync import sync
 from perdure_node.vault import open_vault
@@ -82,20 +88,30 @@ class Sticks:
             self.new_file().write_bytes(octets[:size])
 
 
+def current_vault(site: Path) -> Path:
+    """The site's vault, which is another one after each fire."""
+    pointer = site / "current"
+    return site / (pointer.read_text() if pointer.exists() else ".perdure")
+
+
 class SiteWorker:
     """``seed`` also gives the documents' numbers, so that no two workers share one."""
 
     def __init__(self, folder: Path, url: str, acknowledged: Path, seed: int, chance: random.Random) -> None:
-        self.vault, self.url, self.seed = open_vault(folder / "site" / ".perdure"), url, seed
-        self.keys = KeyRing(self.vault, lambda: PASSPHRASE)
+        self.site, self.backups, self.url, self.seed = folder / "site", folder / "backups", url, seed
+        self.open(current_vault(self.site))
         self.sticks = Sticks(folder / "sticks", f"site-{seed}", chance)
-        self.count = 0
+        self.count = self.moves = 0
         self.descriptor = os.open(acknowledged, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def open(self, folder: Path) -> None:
+        self.vault = open_vault(folder)
+        self.keys = KeyRing(self.vault, lambda: PASSPHRASE)
 
     @property
     def things(self) -> tuple[Thing, ...]:
         often = (self.add, self.add, self.pack, self.pack, self.receive, self.receive, self.receive)
-        return (*often, self.seal, self.sync, self.sticks.spoil)
+        return (*often, self.seal, self.sync, self.back_up, self.move, self.sticks.spoil)
 
     def add(self) -> None:
         self.count += 1
@@ -104,7 +120,11 @@ class SiteWorker:
         os.write(self.descriptor, f"{number} {added.leaf_hash.hex()}\n".encode())
 
     def seal(self) -> None:
-        seal(self.vault, self.keys, HASTY_CLOCK)
+        try:
+            seal(self.vault, self.keys, HASTY_CLOCK)
+        except NotReconciled:
+            # it was restored, and waits for a sync, or for an answer to its bundle
+            return
 
     def pack(self) -> None:
         self.seal()
@@ -116,13 +136,45 @@ class SiteWorker:
             assert receive(self.vault, bundle, clock=HASTY_CLOCK).doubted == ()
 
     def sync(self) -> None:
-        chain = AnchorChain(ChainClient(JsonRpc(self.url)), self.vault.trust)
-        with chain:
+        with self._chain() as chain:
             try:
                 sync(self.vault, chain, self.keys, clock=HASTY_CLOCK)
             except TransactionReverted:
                 # the gateway was quicker, again and again
                 return
+
+    def back_up(self) -> None:
+        unlock = self.keys.private_key
+        take_backup(self.vault, self.backups, unlock, keep=3, clock=HASTY_CLOCK, randomness=os.urandom)
+
+    def move(self) -> None:
+        """Into a vault that is restored from a backup, with what the old one has had since: each step may be the last."""
+        if not find_backups(self.backups).backups:
+            return
+        target = self.site / "next"
+        if not target.exists():
+            backup = choose_backup(self.backups)
+            opened = WithPassphrase(lambda: PASSPHRASE)(backup)
+            restore(opened, target, clock=HASTY_CLOCK, randomness=os.urandom)
+        with open_vault(target) as following, self._chain() as chain:
+            sources = Sources(chain, vaults=[OtherVaultSource(self.vault, self.keys)])
+            recover(following, sources, clock=HASTY_CLOCK, randomness=os.urandom)
+        self._move_into(target)
+
+    def _move_into(self, target: Path) -> None:
+        # a copy with another name is moved into; what is left at the old one when it is killed is begun anew
+        self.moves += 1
+        name = f"vault-{self.seed}-{self.moves}"
+        shutil.copytree(target, self.site / name)
+        pointer = self.site / f"{name}.pointer"
+        pointer.write_text(name)
+        self.vault.close()
+        pointer.replace(self.site / "current")
+        shutil.rmtree(target)
+        self.open(self.site / name)
+
+    def _chain(self) -> AnchorChain:
+        return AnchorChain(ChainClient(JsonRpc(self.url)), self.vault.trust)
 
 
 class GatewayWorker:

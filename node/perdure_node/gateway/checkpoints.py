@@ -11,12 +11,12 @@ from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.key_rotation import KeyRotation, SignedRotation
 from perdure_anchor.trust import TrustFile
 
-from perdure_node.anchors import StoredAnchor
+from perdure_node.anchors import ANCHOR_COLUMNS, StoredAnchor, anchor_from_row, anchor_values
 from perdure_node.database import Database
 from perdure_node.gateway.sites import KnownSite, sites_by_number
 from perdure_node.hops import hop_table
 from perdure_node.site_log import StoredCheckpoint
-from perdure_node.stored_lists import decode_list, encode_list, split_hashes
+from perdure_node.stored_lists import split_hashes
 
 
 class State(enum.Enum):
@@ -179,34 +179,16 @@ def store_anchor(database: Database, digest: Hash32, anchor: StoredAnchor) -> No
     """Keep an anchor, in place of one with a shorter run, durably."""
     with database.transaction():
         database.execute(
-            "INSERT OR REPLACE INTO anchor (digest, size, block_number, block_time, receipt_index, receipt_nodes, "
-            "log_position, headers, time_run_open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO anchor (digest, {ANCHOR_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # constants
             digest,
-            anchor.size,
-            anchor.block_number,
-            anchor.block_time,
-            anchor.proof.receipt_index,
-            encode_list(anchor.proof.receipt_nodes),
-            anchor.proof.log_position,
-            encode_list(anchor.proof.headers),
-            int(anchor.time_run_open),
+            *anchor_values(anchor),
         )
 
 
 def stored_anchor(database: Database, digest: Hash32) -> StoredAnchor | None:
     """The anchor of a checkpoint, once it was believed."""
-    from perdure_anchor.evidence import AnchorProof
-
-    row = database.row(
-        "SELECT size, block_number, block_time, receipt_index, receipt_nodes, log_position, headers, time_run_open "
-        "FROM anchor WHERE digest = ?",
-        digest,
-    )
-    if row is None:
-        return None
-    size, number, time, receipt_index, nodes, position, headers, is_open = row
-    proof = AnchorProof(receipt_index, decode_list(nodes), position, decode_list(headers))
-    return StoredAnchor(size, number, time, proof, bool(is_open))
+    row = database.row(f"SELECT {ANCHOR_COLUMNS} FROM anchor WHERE digest = ?", digest)  # noqa: S608  # constants
+    return None if row is None else anchor_from_row(row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,14 @@ def test_a_transaction_that_is_refused_is_signed_anew(site: Site, message: str) 
     assert site.sent() == 1
 
 
+def test_a_full_pool_is_waited_for(site: Site) -> None:
+    site.add(1)
+    site.network.faults["eth_sendRawTransaction"] = with_refusal("txpool is full", times=3)
+    site.sync()
+    assert site.is_final(1)
+    assert site.sent() == 1
+
+
 def test_a_refusal_without_a_known_reason_keeps_the_transaction(site: Site) -> None:
     site.add(1)
     site.network.faults["eth_sendRawTransaction"] = with_refusal("the pool has a headache")

@@ -279,7 +279,7 @@ class CourierMachine(RuleBasedStateMachine):
         taken = self._taken(gateway, sticks, delivered)
         if trouble in ("halted", "away"):
             return
-        assert delivered.unfinished == ()
+        assert delivered.unfinished == (), delivered.unfinished
         self.world.look()
         for stick, mirrored in zip(sticks, before, strict=True):
             if stick.id not in taken or stick.vault is None or stick.rotations < stick.vault.rotations:

@@ -13,6 +13,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.hashes import Hash32
@@ -24,6 +25,7 @@ from perdure_node.backup.restoring import restore
 from perdure_node.backup.taking import take_backup
 from perdure_node.courier.bundle import Kind
 from perdure_node.courier.bundle_file import load_bundle, write_bundle
+from perdure_node.courier.out import BundleOut, store_out
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.database import Database
@@ -337,23 +339,21 @@ class World:
             return sync(vault.vault, chain, vault.keys, clock=self.network.clock, wait=wait)
 
     def pack(self, vault: VaultBeside) -> Stick:
-        identifiers: list[bytes] = []
+        def noting(database: Database, out: BundleOut) -> None:
+            # should it be killed from here on, the bundle may be noted as out or not
+            vault.maybe_out.add(out.id)
+            store_out(database, out)
 
-        def randomness(size: int) -> bytes:
-            octets = self.randomness(size)
-            identifiers.append(octets)
-            vault.maybe_out.add(octets)
-            return octets
-
-        packed = pack(vault.vault, None, clock=self.network.clock, randomness=randomness)
+        with patch("perdure_node.courier.packing.store_out", noting):
+            packed = pack(vault.vault, None, clock=self.network.clock, randomness=self.randomness)
         file = self.new_file()
         write_bundle(file, packed.pieces)
-        vault.out.add(packed.head.id)
+        vault.out.add(packed.id)
         newest = packed.head.newest
         site = self.site_with(vault)
         log = vault.stored_log(site.true_log)[: newest.size] if newest else ()
         begin = packed.head.leaves.begin
-        stick = Stick(file, Kind.OUTGOING, site, vault, packed.head.id, log, begin, vault.rotations)
+        stick = Stick(file, Kind.OUTGOING, site, vault, packed.id, log, begin, vault.rotations)
         self.sticks.append(stick)
         return stick
 
@@ -386,7 +386,9 @@ class World:
             write_bundle(file, pieces)
         assert told.answer is not None
         ids = frozenset(told.answer.taken_in)
-        returned = Stick(file, Kind.RETURN, stick.site, None, told.id, stick.site.true_log, ids=ids)
+        returned = Stick(
+            file, Kind.RETURN, stick.site, None, load_bundle(file).id, stick.site.true_log, ids=ids
+        )
         self.sticks.append(returned)
         return returned
 

@@ -10,7 +10,7 @@ from perdure_anchor.errors import ChainError, PerdureError
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.capture import capture, complete_time_run
-from perdure_node.chain_errors import AnchorUnprovable, BlocksNotVerified
+from perdure_node.chain_errors import AnchorNotVerified, AnchorUnprovable, BlocksNotVerified
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle_file import Bundle
 from perdure_node.following import follow_validators
@@ -26,6 +26,7 @@ from perdure_node.gateway.folder import Gateway, GatewayKeys
 from perdure_node.gateway.intake import TakenIn, take_in
 from perdure_node.gateway.mirroring import extend_mirror
 from perdure_node.gateway.relay import Relay
+from perdure_node.gateway.signatures import sign_as_anchored
 from perdure_node.gateway.sites import site_by_number
 from perdure_node.locks import delivery_lock
 from perdure_node.nudging import Nudge
@@ -129,7 +130,7 @@ class _Homecoming:
             home = self._home(number)
             for each in checkpoints:
                 try:
-                    capture(home, self._chain, self._nudge, each.stored, self._waiting)
+                    self._capture(home, each)
                 except AnchorUnprovable as error:
                     if buried is None:
                         failed.append(error)
@@ -140,6 +141,15 @@ class _Homecoming:
         for site in sites_to_extend(self._database):
             extend_mirror(self._database, site)
         return failed
+
+    def _capture(self, home: SiteAnchors, checkpoint: GatewayCheckpoint) -> None:
+        """As `capture`; where the registry's event names another signer, with the signature by that one."""
+        try:
+            capture(home, self._chain, self._nudge, checkpoint.stored, self._waiting)
+        except AnchorNotVerified:
+            if not sign_as_anchored(self._gateway, self._chain, checkpoint.stored):
+                raise
+            capture(home, self._chain, self._nudge, checkpoint.stored, self._waiting)
 
     def _home(self, number: int) -> SiteAnchors:
         return SiteAnchors(self._database, self._gateway.trust, site_by_number(self._database, number))

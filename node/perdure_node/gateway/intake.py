@@ -26,8 +26,11 @@ from perdure_node.gateway.checkpoints import (
     store_proofs,
     store_rotation,
     store_waiting_leaves,
+    stored_anchor,
+    waiting_rotations,
 )
 from perdure_node.gateway.folder import Gateway
+from perdure_node.gateway.signatures import has_several, keep_signature, let_sign
 from perdure_node.gateway.sites import KnownSite, add_site, common_prefix, mirror_nodes
 from perdure_node.site_log import StoredCheckpoint
 
@@ -52,15 +55,17 @@ def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) 
     _check_address(gateway, head)
     check_last_records(head)
     check_proofs(head)
-    signed = _check_signers(gateway, chain, head)
+    signed, keys = _check_signers(gateway, chain, head)
     check_leaves(bundle)
     database, now = gateway.database, int(clock.now())
     size = 0 if head.newest is None else head.newest.size
     with database.transaction():
         was_there = database.row("SELECT 1 FROM bundle WHERE id = ?", bundle.id) is not None
         site = add_site(database, head.origin, now)
-        for carried in head.checkpoints:
-            store_checkpoint(database, _kept(gateway, site, bundle, carried), now)
+        kept = [_kept(gateway, site, bundle, carried) for carried in head.checkpoints]
+        for each in kept:
+            store_checkpoint(database, each, now)
+            keep_signature(database, each.digest, each.stored.signature)
         if head.newest is not None:
             newest = _digest(gateway, head.newest)
             store_proofs(database, newest, [(each.old_size, each.hashes) for each in head.append_proofs])
@@ -71,6 +76,7 @@ def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) 
                 )
         for rotation in signed:
             store_rotation(database, site, rotation)
+        _let_newest_keys_sign(gateway, site, keys, kept)
         database.execute(
             "INSERT INTO bundle (id, site, made_at, taken_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
             bundle.id,
@@ -95,8 +101,21 @@ def _check_address(gateway: Gateway, head: BundleHead) -> None:
         )
 
 
-def _check_signers(gateway: Gateway, chain: AnchorChain, head: BundleHead) -> tuple[SignedRotation, ...]:
-    """Raise unless the site has signed it all; the rotations that are to come."""
+def _let_newest_keys_sign(
+    gateway: Gateway, site: KnownSite, keys: Sequence[Address], checkpoints: Sequence[GatewayCheckpoint]
+) -> None:
+    """Of several signatures send that of the newest key: the registry takes the older ones for a while, or no longer."""
+    database = gateway.database
+    waiting = [each.signed.rotation.new_key for each in waiting_rotations(database).get(site.number, ())]
+    for checkpoint in checkpoints:
+        if has_several(database, checkpoint.digest) and stored_anchor(database, checkpoint.digest) is None:
+            let_sign(database, gateway.trust.domain, checkpoint.stored, [*reversed(waiting), *keys])
+
+
+def _check_signers(
+    gateway: Gateway, chain: AnchorChain, head: BundleHead
+) -> tuple[tuple[SignedRotation, ...], tuple[Address, ...]]:
+    """Raise unless the site has signed it all; the rotations that are to come, and the registry's keys, the newer one first."""
     state = chain.registry.site(head.origin.site)
     if state is None:
         raise SiteNotRegistered(
@@ -115,7 +134,7 @@ def _check_signers(gateway: Gateway, chain: AnchorChain, head: BundleHead) -> tu
                 f"which is no key of {head.origin.text}",
                 hint="the site's key may have been changed or revoked: see `perdure consortium show`",
             )
-    return rotations
+    return rotations, tuple(key for key in (state.key, state.previous_key) if key is not None)
 
 
 def _signers(

@@ -158,6 +158,8 @@ def recover(
         else:
             _print(vault, recovered)
             _tell_doubt(key_doubt)
+        _warn_of_gap(vault, recovered)
+        if not as_json:
             tell_next(_next_step(recovered, is_compared=is_compared, key_doubt=key_doubt))
 
 
@@ -281,6 +283,16 @@ def _print(vault: Vault, recovered: "Recovered") -> None:
         )
     if adopted.unknown:
         print_row("gap", f"{plural(adopted.unknown, 'leaf', 'leaves')} whose hashes are lost too")
+
+
+def _warn_of_gap(vault: Vault, recovered: "Recovered") -> None:
+    """Whoever seals now may give a record a second place in the log: leaves in a gap cannot be compared with what waits."""
+    waiting = vault.database.number("SELECT count(*) FROM queue")
+    if recovered.adopted.unknown and waiting:
+        tell_warning(
+            f"{plural(waiting, 'record')} not sealed yet may have a place in the gap already, and get a second one: "
+            "if there is a gateway, its mirror tells (`perdure gateway mirror`, and here `perdure recover --bundle`)"
+        )
 
 
 def _members(vault: Vault, recovered: "Recovered", key_doubt: str | None) -> dict[str, object]:

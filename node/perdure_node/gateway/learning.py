@@ -119,7 +119,7 @@ def _judge_past(database: Database, site: KnownSite, head_size: int) -> None:
 
 
 def _overtaken(size: int) -> str:
-    return f"the registry has {size} records of the site already, under another checkpoint"
+    return f"the registry has {size} records of the site already: it came too late, or is of another history"
 
 
 def _under_way(database: Database) -> set[int]:

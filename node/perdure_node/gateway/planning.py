@@ -158,7 +158,7 @@ def _judge(
     """How the registry takes the checkpoint, or why it would not."""
     stored = candidate.stored
     if candidate.size <= head.size:
-        return f"the registry has {head.size} records of the site already, under another checkpoint"
+        return f"the registry has {head.size} records of the site already: it came too late, or is of another history"
     try:
         signer = recover_checkpoint_signer(domain, stored.checkpoint, stored.signature)
     except VerificationError as error:

@@ -43,7 +43,7 @@ mutants: $(VENV)/.for-developers ## break each check of the decision and the hea
 
 torture: $(VENV)/.for-developers ## kill, damage and play vaults and gateways, and change evidence 100,000 times, for hours
 	PERDURE_TORTURE=1000 $(BIN)/pytest $(TESTS) tests/node/test_killed.py tests/node/test_vault_model.py \
-		tests/node/test_courier_model.py tests/node/test_courier_killed.py tests/node/test_vault_faults.py \
+		tests/node/test_courier_model.py tests/node/test_courier_killed.py tests/node/test_gateway_killed.py tests/node/test_vault_faults.py \
 		tests/anchor/test_who_must_have_lied.py tests/anchor/test_fuzzing.py tests/anchor/test_worst_cases.py
 
 lint: $(VENV)/.for-developers ## check style and types

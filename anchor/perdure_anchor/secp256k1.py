@@ -5,6 +5,8 @@ a high s, as the consensus clients do, so whoever counts signatures counts recov
 low s, by the deterministic nonce of RFC 6979.
 """
 
+from collections.abc import Callable
+
 from coincurve import PrivateKey, PublicKey
 
 from perdure_anchor.errors import EncodingError, VerificationError
@@ -25,6 +27,12 @@ class PrivateKeyMalformed(EncodingError):
 def sign(digest: Hash32, private_key: bytes) -> bytes:
     """Signature of the 32-byte digest itself (nothing is prefixed): 65 bytes, v in {0, 1}."""
     return _private_key(private_key).sign_recoverable(digest, hasher=None)
+
+
+def signer(private_key: bytes) -> Callable[[Hash32], bytes]:
+    """`sign` for many digests with one key, which is read once. Raises `PrivateKeyMalformed`."""
+    key = _private_key(private_key)
+    return lambda digest: key.sign_recoverable(digest, hasher=None)
 
 
 def recover_address(digest: Hash32, signature: bytes) -> Address:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from perdure_anchor.hashes import Address
-from perdure_anchor.secp256k1 import address_from_private_key, sign
+from perdure_anchor.secp256k1 import address_from_private_key, signer
 
 from perdure_contracts.unsigned_transaction import (
     UnsignedTransaction,
@@ -34,13 +34,13 @@ class Signer(Protocol):
 class LocalSigner:
     """Signs with a private key that this process holds; the key is in no representation of the object."""
 
-    __slots__ = ("_private_key", "address")
+    __slots__ = ("_sign", "address")
 
     address: Address
 
     def __init__(self, private_key: bytes) -> None:
         self.address = address_from_private_key(private_key)
-        self._private_key = private_key
+        self._sign = signer(private_key)
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """The raw transaction, signed by RFC 6979; raises `TransactionMalformed` for what is never sent: ether, other types."""
@@ -48,4 +48,4 @@ class LocalSigner:
 
     def sign_unsigned(self, transaction: UnsignedTransaction) -> bytes:
         """As `sign_transaction`, without naming its members."""
-        return with_signature(transaction, sign(signing_hash(transaction), self._private_key))
+        return with_signature(transaction, self._sign(signing_hash(transaction)))

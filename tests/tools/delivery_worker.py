@@ -1,9 +1,14 @@
-"""A process that delivers bundles at a gateway without end, to be killed: some at a time, in any order, some twice."""
+"""A process that delivers bundles at a gateway until it kills itself: some at a time, in any order, some twice.
+
+That is a moment after some request to the node, whichever: so kills fall everywhere, however fast the machine is.
+"""
 
 import os
 import random
-from multiprocessing.synchronize import Event
+import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 from perdure_anchor.errors import PerdureError
 from perdure_contracts.chain import ChainClient
@@ -19,11 +24,31 @@ from tools.site_worker import HASTY_CLOCK
 LATEST = 3
 
 
+# requests, and seconds after the last of them
+LONGEST_LIFE, LONGEST_MOMENT = 150, 0.05
+
+
+class Doomed(JsonRpc):
+    """Kills the process a moment after so many round trips."""
+
+    def __init__(self, url: str, trips: list[int], moment: float) -> None:
+        super().__init__(url)
+        exchange = self._transport.exchange
+
+        def counted(document: Any, *, repeatable: bool) -> Any:
+            trips[0] -= 1
+            if not trips[0]:
+                threading.Timer(moment, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            return exchange(document, repeatable=repeatable)
+
+        self._transport.exchange = counted  # type: ignore[method-assign]
+
+
 def chain_of(gateway: Gateway, url: str) -> AnchorChain:
     return AnchorChain(ChainClient(JsonRpc(url)), gateway.trust)
 
 
-def work(folder: Path, url: str, sticks: Path, seed: int, begun: Event) -> None:
+def work(folder: Path, url: str, sticks: Path, seed: int) -> None:
     """Deliver until killed; a fault of any kind ends with exit code 1, which no test expects.
 
     Sticks are named SITE-NUMBER.bundle; which numbers are out is what other processes have delivered, and some more.
@@ -34,8 +59,7 @@ def work(folder: Path, url: str, sticks: Path, seed: int, begun: Event) -> None:
     try:
         with open_gateway(folder) as gateway:
             keys = GatewayKeys(gateway, lambda: PASSPHRASE)
-            keys.relay()
-            begun.set()
+            trips, moment = [chance.randint(1, LONGEST_LIFE)], chance.uniform(0, LONGEST_MOMENT)
             while True:
                 done = gateway.database.number("SELECT count(DISTINCT id) FROM bundle") // len(sites)
                 some = chance.sample(sites, chance.randint(1, len(sites)))
@@ -43,7 +67,8 @@ def work(folder: Path, url: str, sticks: Path, seed: int, begun: Event) -> None:
                 bundles = [
                     load_bundle(sticks / f"{site}-{n}.bundle") for site, n in zip(some, numbers, strict=True)
                 ]
-                with chain_of(gateway, url) as chain:
+                doomed = ChainClient(Doomed(url, trips, moment))
+                with AnchorChain(doomed, gateway.trust) as chain:
                     deliver(gateway, chain, keys, bundles, clock=HASTY_CLOCK, wait=60)
     except PerdureError as error:
         print(f"{type(error).__name__}: {error}", flush=True)

@@ -1,13 +1,15 @@
 """What the methods work on, and how they find the block that a client means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
+
+from perdure_anchor.hashes import Hash32
 
 from perdure_devnet.block import Block
 from perdure_devnet.chain import Chain
 from perdure_devnet.rpc.errors import SERVER_ERROR, RpcError
 from perdure_devnet.rpc.filters import FilterTable
-from perdure_devnet.rpc.values import JsonValue, ParameterError, parse_hash, parse_quantity
+from perdure_devnet.rpc.values import JsonObject, JsonValue, ParameterError, parse_hash, parse_quantity
 
 # every block is final when it is there, and "pending" is the newest block, as in Besu
 _HEAD_TAGS = frozenset({"latest", "pending", "safe", "finalized"})
@@ -25,6 +27,8 @@ class Node:
     chain: Chain
     filters: FilterTable
     client: str
+    # of the block that was asked about last: who sends many transactions asks about each of them
+    receipts: dict[Hash32, list[JsonObject]] = field(default_factory=dict)
 
     def find_block(self, reference: JsonValue) -> Block | None:
         """The block by tag, number, or EIP-1898 object; None if it is not there."""

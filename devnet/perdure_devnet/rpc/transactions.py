@@ -56,9 +56,17 @@ def get_transaction_receipt(node: Node, transaction_hash: JsonValue) -> JsonValu
     mined = node.chain.store.mined(parse_hash(transaction_hash, "transaction hash"))
     if mined is None:
         return None
-    block = _block(node, mined.block_number)
-    receipts = present_receipts(block, node.chain.store.mined_in(block.number), node.chain.chain_id)
-    return next(receipt for position, receipt in enumerate(receipts) if position == mined.position)
+    return _receipts(node, _block(node, mined.block_number))[mined.position]
+
+
+def _receipts(node: Node, block: Block) -> list[JsonObject]:
+    found = node.receipts.get(block.hash)
+    if found is None:
+        mined = node.chain.store.mined_in(block.number)
+        found = list(present_receipts(block, mined, node.chain.chain_id))
+        node.receipts.clear()
+        node.receipts[block.hash] = found
+    return found
 
 
 def get_raw_transaction(node: Node, transaction_hash: JsonValue) -> JsonValue:

@@ -64,17 +64,19 @@ def deliver(
     with delivery_lock(gateway.folder, clock):
         chain.check()
         signer = keys.relay()
+        sites = sorted({bundle.head.origin.site for bundle in bundles})
+        states = dict(zip(sites, chain.registry.sites(sites), strict=True))
         taken: list[TakenIn] = []
         refused: list[tuple[int, PerdureError]] = []
         for position, bundle in enumerate(bundles):
             try:
-                taken.append(take_in(gateway, chain, bundle, clock))
+                taken.append(take_in(gateway, chain, bundle, clock, states))
             except ChainError:
                 raise
             except PerdureError as error:
                 refused.append((position, error))
         waiting = wait_for(clock, wait, progress)
-        relay = Relay(gateway, chain, signer, waiting)
+        relay = Relay(gateway, chain, signer, waiting, states)
         unfinished: list[ChainError] = []
         try:
             relay.run()

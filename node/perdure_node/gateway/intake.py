@@ -3,10 +3,10 @@
 Who could sign for the site is asked of the registry: nobody else's leaf hashes are kept. A bundle that comes twice changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from perdure_anchor.checkpoint import Origin, checkpoint_digest, recover_checkpoint_signer
+from perdure_anchor.checkpoint import Origin, checkpoint_digest
 from perdure_anchor.hashes import Address, Hash32, checksum_address
 from perdure_anchor.key_rotation import SignedRotation, recover_key_rotation_signer
 from perdure_anchor.log import root_at, root_from_peaks
@@ -30,9 +30,13 @@ from perdure_node.gateway.checkpoints import (
     waiting_rotations,
 )
 from perdure_node.gateway.folder import Gateway
+from perdure_node.gateway.planning import checkpoint_signer
 from perdure_node.gateway.signatures import has_several, keep_signature, let_sign
 from perdure_node.gateway.sites import KnownSite, add_site, common_prefix, mirror_nodes
 from perdure_node.site_log import StoredCheckpoint
+
+SiteStates = Mapping[Hash32, SiteState | None]
+"""What the registry has just said of sites; None for one that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,10 @@ class TakenIn:
     was_there: bool
 
 
-def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) -> TakenIn:
-    """Check a site's bundle and keep it.
+def take_in(
+    gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock, states: SiteStates | None = None
+) -> TakenIn:
+    """Check a site's bundle and keep it; the registry is asked about a site that is not in ``states``.
 
     Raises `OtherRegistry`, `WrongDirection`, `SiteNotRegistered`, `NotSignedBySite`, `LeavesMismatch`, `NotExtending`, or what the
     chain client raises; then nothing of it is kept.
@@ -55,7 +61,7 @@ def take_in(gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock) 
     _check_address(gateway, head)
     check_last_records(head)
     check_proofs(head)
-    signed, keys = _check_signers(gateway, chain, head)
+    signed, keys = _check_signers(gateway, chain, head, states or {})
     check_leaves(bundle)
     database, now = gateway.database, int(clock.now())
     size = 0 if head.newest is None else head.newest.size
@@ -113,10 +119,11 @@ def _let_newest_keys_sign(
 
 
 def _check_signers(
-    gateway: Gateway, chain: AnchorChain, head: BundleHead
+    gateway: Gateway, chain: AnchorChain, head: BundleHead, states: SiteStates
 ) -> tuple[tuple[SignedRotation, ...], tuple[Address, ...]]:
     """Raise unless the site has signed it all; the rotations that are to come, and the registry's keys, the newer one first."""
-    state = chain.registry.site(head.origin.site)
+    site = head.origin.site
+    state = states[site] if site in states else chain.registry.site(site)
     if state is None:
         raise SiteNotRegistered(
             f"the registry does not know the site {head.origin.text}",
@@ -166,7 +173,7 @@ def _signers(
 
 def _signer(gateway: Gateway, carried: CarriedCheckpoint) -> Address:
     try:
-        return recover_checkpoint_signer(gateway.trust.domain, carried.checkpoint, carried.signature)
+        return checkpoint_signer(gateway.trust.domain, carried.checkpoint, carried.signature)
     except SignatureError as error:
         raise NotSignedBySite(f"checkpoint of size {carried.size}: {error}") from error
 

@@ -5,6 +5,7 @@ Pure: the registry's state goes in, and a plan comes out. What the registry woul
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from perdure_anchor.checkpoint import RegistryDomain, recover_checkpoint_signer
 from perdure_anchor.errors import VerificationError
@@ -17,6 +18,9 @@ from perdure_node.gateway.checkpoints import GatewayCheckpoint, WaitingRotation
 
 FindProof = Callable[[GatewayCheckpoint, int], tuple[Hash32, ...] | None]
 """The append proof to a checkpoint from the registry's size, None if none is at hand."""
+
+# taking a checkpoint in and judging it, moments later, are about the same signature
+checkpoint_signer = lru_cache(1024)(recover_checkpoint_signer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ def _judge(
     if candidate.size <= head.size:
         return f"the registry has {head.size} records of the site already: it came too late, or is of another history"
     try:
-        signer = recover_checkpoint_signer(domain, stored.checkpoint, stored.signature)
+        signer = checkpoint_signer(domain, stored.checkpoint, stored.signature)
     except VerificationError as error:
         return f"its signature is none: {error}"
     # as early as can be: a rotation may end the key that has signed it

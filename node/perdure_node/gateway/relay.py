@@ -27,6 +27,7 @@ from perdure_node.gateway.checkpoints import (
     waiting_rotations,
 )
 from perdure_node.gateway.folder import Gateway
+from perdure_node.gateway.intake import SiteStates
 from perdure_node.gateway.learning import WaitingSite, count_waiting, learn
 from perdure_node.gateway.mirroring import nodes_of_waiting
 from perdure_node.gateway.planning import SitePlan, Standing, plan_site
@@ -50,7 +51,16 @@ _OVERTAKEN = "SizeNotAboveHead"
 class Relay:
     """One run over everything that waits at a gateway; to be used by whoever holds the gateway's lock."""
 
-    def __init__(self, gateway: Gateway, chain: AnchorChain, signer: Signer, waiting: Waiting) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        chain: AnchorChain,
+        signer: Signer,
+        waiting: Waiting,
+        states: SiteStates | None = None,
+    ) -> None:
+        # what was asked while bundles were taken in is not asked again in the first round; whatever changed since is seen in the next
+        self._states = dict(states or {})
         self._gateway, self._chain, self._signer = gateway, chain, signer
         self._database = gateway.database
         self._sender = Sender(gateway.database, chain, signer, waiting)
@@ -118,13 +128,19 @@ class Relay:
     def _standings(self, waiting: Sequence[WaitingSite]) -> list[Standing]:
         if not waiting:
             return []
-        states = self._chain.registry.sites([each.site.origin.site for each in waiting])
+        states = self._states_of([each.site.origin.site for each in waiting])
         active = self._active_partners(states)
         now = self._chain.client.newest_timestamp()
         return [
             Standing(each.head, state, state is not None and state.partner in active, now)
             for each, state in zip(waiting, states, strict=True)
         ]
+
+    def _states_of(self, sites: Sequence[Hash32]) -> list[SiteState | None]:
+        asked = [site for site in sites if site not in self._states]
+        known = self._states | dict(zip(asked, self._chain.registry.sites(asked), strict=True))
+        self._states = {}
+        return [known[site] for site in sites]
 
     def _active_partners(self, states: Sequence[SiteState | None]) -> set[Hash32]:
         partners = sorted({state.partner for state in states if state is not None})

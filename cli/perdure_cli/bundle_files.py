@@ -9,6 +9,8 @@ from perdure_node.courier.bundle_file import write_bundle
 from perdure_node.courier.bundle_head import bundle_id
 from perdure_node.encryption.hybrid import PublicKey
 
+from perdure_cli.output import tell
+
 OUT_SUFFIX: Final = ".out.bundle"
 BACK_SUFFIX: Final = ".back.bundle"
 _SUFFIXES: Final = {Kind.OUTGOING: OUT_SUFFIX, Kind.RETURN: BACK_SUFFIX}
@@ -31,11 +33,13 @@ def write_to(
     return file
 
 
-def named_bundles(paths: Iterable[Path], suffix: str) -> list[Path]:
-    """The files, and of folders those in them that end so, by name."""
-    found: list[Path] = []
-    for path in paths:
-        found += bundles_in(path, suffix) if path.is_dir() else [path]
+def bundles_of(path: Path, suffix: str) -> list[Path]:
+    """The file itself; of a folder, the files in it that end so, and a word if there are none."""
+    if not path.is_dir():
+        return [path]
+    found = bundles_in(path, suffix)
+    if not found:
+        tell(f"{path}: no file in it ends with {suffix}")
     return found
 
 

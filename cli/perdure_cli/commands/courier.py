@@ -9,7 +9,7 @@ import click
 from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.keyring import KeyRing
 
-from perdure_cli.bundle_files import BACK_SUFFIX, OUT_SUFFIX, named_bundles
+from perdure_cli.bundle_files import BACK_SUFFIX, OUT_SUFFIX, bundles_of
 from perdure_cli.couriers.packing import pack_stick
 from perdure_cli.couriers.receiving import receive_files
 from perdure_cli.exit_codes import batch_exit_code
@@ -140,7 +140,7 @@ def deliver(
         done = deliver_files(
             gateway,
             keys,
-            named_bundles(paths, OUT_SUFFIX),
+            [file for path in paths for file in bundles_of(path, OUT_SUFFIX)],
             wait=gateway.settings.wait if wait is None else wait,
             rpc_url=rpc_url,
             output_folder=output_folder,
@@ -165,9 +165,13 @@ def receive_command(
     the passphrase. Once more, late, or out of order changes nothing.
     """
     with open_site(vault_folder) as vault:
-        received, codes = receive_files(
-            vault, key_ring(vault, passphrase_file), named_bundles(paths, BACK_SUFFIX), as_json
-        )
+        keys = key_ring(vault, passphrase_file)
+        received, codes = [], []
+        for path in paths:
+            files = bundles_of(path, BACK_SUFFIX)
+            more, found = receive_files(vault, keys, files, as_json, named=not path.is_dir())
+            received += more
+            codes += found
     if received and not as_json:
         tell_next("perdure prove FILE" if received[-1][1].anchored else "perdure status")
     return batch_exit_code(codes)
@@ -243,9 +247,9 @@ def watch(
             return vault, KeyRing(vault, ask)
 
         watching = SiteWatch(open_vault, recipients, tidy=tidy, as_json=as_json)
-    is_well = look_at_all(mounted_in(folder) if mounts else [folder], watching)
+    code = look_at_all(mounted_in(folder) if mounts else [folder], watching)
     if once:
-        return 0 if is_well else 3
+        return code
     tell(f"watching {folder}; end with Ctrl-C")
     clock = system_clock()
     while True:

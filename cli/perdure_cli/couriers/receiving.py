@@ -6,6 +6,7 @@ from pathlib import Path
 from perdure_anchor.errors import PerdureError
 from perdure_node.adoption import Adopted
 from perdure_node.clock import system_clock
+from perdure_node.courier.errors import OtherSite
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.keyring import KeyRing
 from perdure_node.vault import Vault
@@ -16,14 +17,23 @@ from perdure_cli.record_texts import plural
 
 
 def receive_files(
-    vault: Vault, keys: KeyRing, files: Sequence[Path], as_json: bool = False
+    vault: Vault, keys: KeyRing, files: Sequence[Path], as_json: bool = False, *, named: bool = True
 ) -> tuple[list[tuple[Path, Received]], list[int]]:
-    """Take in the returns; what each file brought, and the exit codes of all. Only one that is encrypted needs the passphrase."""
+    """Take in the returns; what each file brought, and the exit codes of all. Only one that is encrypted needs the passphrase.
+
+    Where files were not ``named`` but found in a folder, those of other sites are left to them.
+    """
     loaded, codes = load_bundles(files, keys.private_key, as_json)
     received = []
     for file, bundle in loaded:
         try:
             brought = receive(vault, bundle, clock=system_clock())
+        except OtherSite as error:
+            if named:
+                codes.append(tell_refused(file, error, as_json))
+            else:
+                tell(f"{file.name}: left for {bundle.head.origin.text}")
+            continue
         except PerdureError as error:
             codes.append(tell_refused(file, error, as_json))
             continue

@@ -14,6 +14,7 @@ from perdure_node.courier.bundle import BundleHead
 from perdure_node.courier.bundle_file import load_bundle
 from perdure_node.courier.bundle_head import bundle_id
 from perdure_node.courier.receiving import Received
+from perdure_node.courier.settled import is_settled
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey
 from perdure_node.gateway.folder import Gateway, GatewayKeys
 from perdure_node.keyring import KeyRing
@@ -25,6 +26,7 @@ from perdure_cli.bundle_files import BACK_SUFFIX, OUT_SUFFIX, bundles_in
 from perdure_cli.couriers.delivering import deliver_files
 from perdure_cli.couriers.packing import pack_stick
 from perdure_cli.couriers.receiving import receive_files
+from perdure_cli.exit_codes import COULD_NOT_FIND_OUT, batch_exit_code, exit_code
 from perdure_cli.output import tell, tell_error
 
 ReadKey = Callable[[], PrivateKey]
@@ -51,9 +53,10 @@ class Seen:
                 found.append(file)
         return found
 
-    def forget(self, file: Path) -> None:
-        """Look at it again the next time."""
-        self._states.pop(file, None)
+    def forget(self, files: Sequence[Path]) -> None:
+        """Look at them again the next time."""
+        for file in files:
+            self._states.pop(file, None)
 
 
 def mounted_in(folder: Path) -> list[Path]:
@@ -79,14 +82,14 @@ class SiteWatch:
         self._tidy, self._as_json = tidy, as_json
         self._seen = Seen()
 
-    def look(self, stick: Path) -> None:
-        """Receive what is new on a stick, and pack it if something should leave."""
+    def look(self, stick: Path) -> Sequence[int]:
+        """Receive what is new on a stick, and pack it if something should leave; the exit codes of what was done."""
         backs = self._seen.new(bundles_in(stick, BACK_SUFFIX))
         vault, keys = self._open_vault()
         with vault:
             read = keys.private_key
             mine = [file for file, head in _heads(backs, read) if head is None or head.origin == vault.origin]
-            received, _ = receive_files(vault, keys, mine, self._as_json) if mine else ([], [])
+            received, codes = receive_files(vault, keys, mine, self._as_json, named=False)
             if self._tidy:
                 self._tidy_up(vault, stick, received, read)
             if _should_pack(vault, stick, read):
@@ -94,6 +97,7 @@ class SiteWatch:
                 tell(f"{stick}: can be taken out now")
             elif received:
                 tell(f"{stick}: received; nothing has to leave")
+        return codes
 
     def _tidy_up(
         self, vault: Vault, stick: Path, received: Sequence[tuple[Path, Received]], read: ReadKey
@@ -121,51 +125,54 @@ class GatewayWatch:
         self._open_gateway, self._wait, self._as_json = open_gateway, wait, as_json
         self._seen = Seen()
 
-    def look(self, stick: Path) -> None:
-        """Deliver what is not answered on a stick yet, and answer it there."""
+    def look(self, stick: Path) -> Sequence[int]:
+        """Deliver what is not answered on a stick yet, and answer it there; the exit codes of what was done.
+
+        What still waits for the chain is not answered: the next look goes on with it.
+        """
         gateway, keys = self._open_gateway()
         with gateway, keys:
             files = self._seen.new(_unanswered(stick, keys.identity))
             if not files:
-                return
+                return ()
             wait = gateway.settings.wait if self._wait is None else self._wait
             try:
-                done = deliver_files(gateway, keys, files, wait=wait, as_json=self._as_json)
+                done = deliver_files(
+                    gateway, keys, files, wait=wait, as_json=self._as_json, only_settled=True
+                )
             except PerdureError:
-                for file in files:
-                    self._seen.forget(file)
+                self._seen.forget(files)
                 raise
-        if done.returns:
+            if COULD_NOT_FIND_OUT in done.codes:
+                self._seen.forget(files)
+        if done.returns and COULD_NOT_FIND_OUT not in done.codes:
             tell(f"{stick}: can be taken out now")
+        return done.codes
 
 
 def _unanswered(stick: Path, read: ReadKey) -> list[Path]:
     """The bundles on a stick to which no answer on it belongs, and those that are not whole."""
     backs = list(_heads(bundles_in(stick, BACK_SUFFIX), read))
-    answered = {
-        identifier
-        for _, head in backs
-        if head is not None and head.answer is not None
-        for identifier in head.answer.taken_in
-    }
+    answers = [head.answer for _, head in backs if head is not None and head.answer is not None]
     return [
         file
         for file, head in _heads(bundles_in(stick, OUT_SUFFIX), read)
-        if head is None or bundle_id(head) not in answered
+        if head is None
+        or not any(bundle_id(head) in each.taken_in and is_settled(head, each) for each in answers)
     ]
 
 
-def look_at_all(sticks: Sequence[Path], watch: SiteWatch | GatewayWatch) -> bool:
-    """Look at every stick once; whether all went well. What goes wrong at one is told, and the others go on."""
-    is_well = True
+def look_at_all(sticks: Sequence[Path], watch: SiteWatch | GatewayWatch) -> int:
+    """Look at every stick once; the exit code. What goes wrong at one is told, and the others go on."""
+    codes: list[int] = []
     for stick in sticks:
         try:
-            watch.look(stick)
+            codes += watch.look(stick)
         except (PerdureError, OSError) as error:
             hint = error.hint if isinstance(error, PerdureError) else None
             tell_error(f"{stick}: {error}", hint)
-            is_well = False
-    return is_well
+            codes.append(exit_code(error))
+    return batch_exit_code(codes)
 
 
 def _heads(files: Sequence[Path], read: ReadKey) -> Iterator[tuple[Path, BundleHead | None]]:

@@ -140,7 +140,7 @@ class Sender:
         pending = open_transactions(self._database)
         first = f", the first {to_hex(pending[0].hash)}" if pending else ""
         return TransactionNotMined(
-            f"{len(pending)} transactions are in no block after {self._waiting.seconds:.0f} s{first}",
+            f"after {self._waiting.seconds:.0f} s, {len(pending)} of the relay's transactions are in no block{first}",
             hint="see whether the chain makes blocks; the next delivery sends the same transactions again",
         )
 

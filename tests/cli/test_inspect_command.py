@@ -621,6 +621,16 @@ def test_it_needs_the_base_dependencies_only(kind: str) -> None:
     assert not loaded & ours
 
 
+def test_bundles_are_recognised_by_what_they_are() -> None:
+    from perdure_cli.inspecting import recognising
+    from perdure_node.courier.bundle import FORMAT, MAX_HEAD_SIZE, MAX_LEAVES
+    from perdure_node.encryption.age import MAGIC
+
+    assert FORMAT.encode().startswith(recognising.BUNDLE_NAME)
+    assert recognising.AGE_MAGIC == MAGIC
+    assert recognising.MAX_BUNDLE_SIZE >= MAX_HEAD_SIZE + MAX_LEAVES * 33
+
+
 @pytest.mark.parametrize("command", [["inspect", "-"], ["verify", "-"], ["add", "-"], ["import", "-"]])
 def test_standard_input_that_was_closed_is_named(command: list[str]) -> None:
     shell = f"exec {sys.executable} -m perdure_cli {' '.join(command)} <&-"

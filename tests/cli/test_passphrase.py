@@ -16,7 +16,12 @@ from tools.commands import leaves
 
 
 def test_no_option_takes_a_passphrase() -> None:
-    files = {"--passphrase-file", "--relay-passphrase-file", "--new-passphrase-file"}
+    files = {
+        "--passphrase-file",
+        "--relay-passphrase-file",
+        "--new-passphrase-file",
+        "--from-passphrase-file",
+    }
     for _, command in leaves(cli):
         options = {flag for parameter in command.params for flag in parameter.opts}
         assert {option for option in options if "passphrase" in option} <= files

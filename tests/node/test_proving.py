@@ -216,7 +216,7 @@ def test_status_counts_and_says_what_to_do_next(site: Site) -> None:
     assert steps() == (2, 0, 0, NextStep.SYNC)
     assert read_status(site.vault).waiting_since is not None
     site.seal()
-    assert steps() == (0, 2, 0, NextStep.SYNC_AGAIN)
+    assert steps() == (0, 2, 0, NextStep.ANCHOR)
     site.sync()
     assert steps() == (0, 0, 2, NextStep.PROVE)
     last = read_status(site.vault)

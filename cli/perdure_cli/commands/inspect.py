@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import click
-from perdure_node.encryption.age import MAGIC
 
 from perdure_cli.exit_codes import ANSWER_IS_NO, DONE, FileUnreadable, NotAFile
 from perdure_cli.files import os_reason, read_bounded, standard_input
@@ -17,6 +16,7 @@ from perdure_cli.inspecting.json_reading import Reading
 from perdure_cli.inspecting.judging import Judgement, judge, no_evidence
 from perdure_cli.inspecting.parts import Explanation
 from perdure_cli.inspecting.recognising import (
+    AGE_MAGIC,
     BUNDLE,
     EVIDENCE,
     KINDS,
@@ -90,7 +90,7 @@ def _explained_bundle(
     from perdure_cli.inspecting.bundle import explain_bundle, explain_encrypted
     from perdure_cli.inspecting.bundle_judging import judge_bundle
 
-    if raw.startswith(MAGIC):
+    if raw.startswith(AGE_MAGIC):
         return explain_encrypted(raw), Judgement(why_not="it is encrypted: only who has the key can read it")
     explanation, head = explain_bundle(raw)
     return explanation, judge_bundle(explanation, head, named, store)

@@ -6,8 +6,6 @@ from typing import Final
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
 from perdure_anchor.strict_json import JsonValue
-from perdure_node.courier.bundle import FORMAT, MAX_HEAD_SIZE, MAX_LEAVES
-from perdure_node.encryption.age import MAGIC
 
 from perdure_cli.inspecting.encodings import Octets, read_octets, recognise_octets
 from perdure_cli.inspecting.json_reading import Reading, read_json
@@ -16,8 +14,11 @@ EVIDENCE, TRUST, HEADER, BUNDLE = "evidence", "trust", "header", "bundle"
 KINDS: Final = (EVIDENCE, TRUST, HEADER)
 # of each but bundles; what is longer is read so far, and its reader says that it is too long
 MAX_SIZE: Final = MAX_EVIDENCE_SIZE
-# with room for what encryption adds
-MAX_BUNDLE_SIZE: Final = MAX_HEAD_SIZE + MAX_LEAVES * 33
+# how bundles begin, and how long one can be with what encryption adds: written here too, so that evidence and trust files are
+# explained where nothing of a site is installed
+AGE_MAGIC: Final = b"age-encryption.org/v1\n"
+BUNDLE_NAME: Final = b"perdure-bundle/"
+MAX_BUNDLE_SIZE: Final = 64 * 1024 * 1024 + (1 << 24) * 33
 
 _WHAT: Final = {EVIDENCE: "evidence", TRUST: "trust file", HEADER: "header"}
 _ANY: Final = "file"
@@ -44,8 +45,7 @@ class Recognised:
 
 def is_bundle(beginning: bytes) -> bool:
     """Whether a file with these first bytes is a bundle, encrypted or not; of any version."""
-    name = FORMAT.partition("/")[0].encode() + b"/"
-    return beginning.startswith((name, MAGIC))
+    return beginning.startswith((BUNDLE_NAME, AGE_MAGIC))
 
 
 def recognise(raw: bytes, kind: str | None) -> Recognised:

@@ -3,7 +3,7 @@
 Each leaf class names one fault and is raised close to where the fault is seen. What the classes mean for a caller:
 
 * `EncodingError`, `VerificationError`: the bytes were examined and the answer is no;
-* `ChainError`, `Unfinished`: nobody could find out;
+* `ChainError`, `Unfinished`: nobody could find out; but a `Refused` is the chain's own no;
 * `VaultError`, `ConfigError`: the caller's own house is not in order.
 
 The command maps them to exit codes in one place (``perdure_cli.main``).
@@ -31,6 +31,10 @@ class VerificationError(PerdureError):
 
 class ChainError(PerdureError):
     """The chain could not be asked, or did not answer in time or in a form that can be used."""
+
+
+class Refused(ChainError):
+    """A contract was asked, and refuses what was asked of it: the answer is no, though nothing was learned about evidence."""
 
 
 class Unfinished(PerdureError):

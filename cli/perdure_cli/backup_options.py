@@ -1,12 +1,13 @@
 """What the commands about backups share: which backup is meant, and with which key it is opened."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import click
+from perdure_anchor.errors import PerdureError
 from perdure_node.backup.choosing import Opener, WithKeys, WithPassphrase
 from perdure_node.encryption.age import parse_identities
 from perdure_node.encryption.recovery import parse_recovery_key
@@ -15,6 +16,7 @@ from perdure_node.vault import Vault
 
 from perdure_cli.files import read_bounded
 from perdure_cli.options import READABLE_FILE, OriginType, passphrase_option
+from perdure_cli.output import tell_warning
 from perdure_cli.site import ENVIRONMENT_VARIABLE, read_passphrase_file, site_passphrase
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -88,6 +90,12 @@ def opening(passphrase_file: Path | None, recovery_file: Path | None, identity_f
         return asked[0]
 
     return Opening(WithPassphrase(ask), lambda vault: KeyRing(vault, ask))
+
+
+def warn_left_aside(files: Iterable[tuple[Path, PerdureError]]) -> None:
+    """Name the files that were not taken, and why."""
+    for path, error in files:
+        tell_warning(f"left aside: {error}" if str(path) in str(error) else f"left aside: {path}: {error}")
 
 
 def given_opening(

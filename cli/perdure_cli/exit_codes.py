@@ -11,6 +11,7 @@ from perdure_anchor.errors import (
     ConfigError,
     EncodingError,
     PerdureError,
+    Refused,
     Unfinished,
     VerificationError,
 )
@@ -40,7 +41,7 @@ class MissingExtra(ConfigError):
 def exit_code(error: PerdureError | OSError) -> int:
     """The exit code for an error that ends a command, or that is one of a batch."""
     match error:
-        case EncodingError() | VerificationError():
+        case EncodingError() | VerificationError() | Refused():
             return ANSWER_IS_NO
         case ChainError() | FileUnreadable() | Unfinished() | ConnectionError() | TimeoutError():
             return COULD_NOT_FIND_OUT

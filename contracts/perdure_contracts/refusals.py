@@ -6,8 +6,9 @@ there is one. An error that is in neither contract is shown as its bytes.
 
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
-from perdure_anchor.errors import ChainError
+from perdure_anchor.errors import Refused
 from perdure_anchor.hashes import Address, checksum_address, to_hex
 
 from perdure_contracts.abi import SELECTOR_SIZE, AbiEntry, AbiValue, contract_abi, decode_arguments
@@ -32,8 +33,14 @@ SENTENCES: Mapping[str, tuple[str, str | None]] = {
         "the account {account} stands, or stood, for the partner {partner}",
         "use a new account",
     ),
-    "AlreadyApproved": ("the partner {partner} approves proposal {id} already", None),
-    "AlreadyExecuted": ("proposal {id} is carried out already", None),
+    "AlreadyApproved": (
+        "the partner {partner} approves proposal {id} already",
+        "let the other partners approve it: `perdure consortium show` says how many votes are missing",
+    ),
+    "AlreadyExecuted": (
+        "proposal {id} is carried out already",
+        "nothing is left to be done; `perdure consortium trust-file` publishes what it changed",
+    ),
     "AppendProofTooLong": ("the append proof has {length} nodes, of which {used} are needed", _CATCH_UP),
     "AppendProofTooShort": (
         "the append proof ends after {length} nodes, before the new size is reached",
@@ -98,7 +105,7 @@ SENTENCES: Mapping[str, tuple[str, str | None]] = {
 }
 
 
-class RegistryRefusal(ChainError):
+class RegistryRefusal(Refused):
     """The registry, or the consortium, refuses a call; ``name`` and ``arguments`` are the custom error's.
 
     ``name`` is empty if the contract gave no error that we know.
@@ -125,10 +132,20 @@ def explained(reverted: ExecutionReverted) -> RegistryRefusal:
     return RegistryRefusal(f"the contract refuses: {said}", name="", arguments={})
 
 
-def refusal(name: str, arguments: Mapping[str, AbiValue]) -> RegistryRefusal:
-    """The refusal by a custom error of this name."""
+def with_names(refused: RegistryRefusal, names: Mapping[bytes, str]) -> RegistryRefusal:
+    """The same refusal, with the names of the partners and sites whose hashes are in it."""
+    return refusal(refused.name, refused.arguments, names) if refused.name else refused
+
+
+def refusal(
+    name: str, arguments: Mapping[str, AbiValue], names: Mapping[bytes, str] = MappingProxyType({})
+) -> RegistryRefusal:
+    """The refusal by a custom error of this name; ``names`` are those of partners and sites, by their hash."""
     sentence, hint = SENTENCES[name]
-    shown = {key: _shown(value) for key, value in arguments.items()}
+    shown = {
+        key: names[value] if isinstance(value, bytes) and value in names else _shown(value)
+        for key, value in arguments.items()
+    }
     return RegistryRefusal(
         f"the contract refuses: {sentence.format_map(shown)}", name=name, arguments=arguments, hint=hint
     )

@@ -1,5 +1,6 @@
 """`perdure backup` and `perdure restore` as they are typed: what they print, as JSON too, and with which code they end."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -150,6 +151,34 @@ def test_damage_is_listed(desk: Path, run: Run, run_json: RunJson) -> None:
     assert code == 0
     assert "1 of" in out
     assert f"warning: left aside: {second.relative_to(desk)}: not what its name says" in err
+
+
+def test_a_forged_one_hides_no_other(desk: Path, run: Run, run_json: RunJson) -> None:
+    """One byte of a backup changed, and its name made to fit, as whoever can write to the stick can do."""
+    for _ in range(3):
+        run("backup", "stick")
+    newest = max(desk.glob("stick/*/*.backup"))
+    octets = newest.read_bytes()[:-1] + b"x"
+    name = newest.name.rpartition("-")[0]
+    forgery = newest.with_name(f"{name}-{hashlib.sha256(octets).hexdigest()[:32]}.backup")
+    forgery.write_bytes(octets)
+    newest.unlink()
+    code, out, _ = run("backup", "list", "stick")
+    assert (code, len(out.splitlines())) == (1, 3)
+    shown = forgery.relative_to(desk)
+    code, out, err = run("restore", "stick", "--vault", "new")
+    assert (code, "2 of" in out) == (0, True)
+    assert f"warning: left aside: {shown}: changed since it was written" in err
+    code, out, err = run("backup", "verify", "stick")
+    assert (code, f"warning: left aside: {shown}" in err) == (0, True)
+    code, out, err = run("backup", "stick", "--keep", "1")
+    assert code == 0
+    assert "2 older backups" in out
+    assert "their packs stay" in out
+    assert (
+        f"warning: no pack was cleared away, so that nothing that this needs is lost, and it is not counted as a backup: {shown}"
+        in err
+    )
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class TestFounding:
         message = desk.refused(*words, "--consensus", "ibft2", code=2)
         assert "is not of the form of ibft2" in message
         assert not (desk.folder / "consortium.json.founding").exists()
-        assert "is in no block after 0 s" in desk.refused(*words, "--wait", "0")
+        assert "is in no block after 0 s" in desk.refused(*words, "--wait", "0", code=3)
         assert (desk.folder / "consortium.json.founding").exists()
         assert "is there already" in desk.refused(*words, code=2)
         kept = json.loads((desk.folder / "consortium.json.founding").read_text())

@@ -6,6 +6,7 @@ from perdure_anchor.errors import (
     ConfigError,
     EncodingError,
     PerdureError,
+    Refused,
     VaultError,
     VerificationError,
 )
@@ -20,6 +21,7 @@ from perdure_cli.exit_codes import FileUnreadable, batch_exit_code, exit_code
         (ConfigError("x"), 2),
         (VaultError("x"), 2),
         (ChainError("x"), 3),
+        (Refused("x"), 1),
         (FileUnreadable("x"), 3),
         (ConnectionRefusedError(), 3),
         (TimeoutError(), 3),

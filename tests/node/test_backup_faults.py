@@ -1,7 +1,9 @@
 """Backups in the hands of disks, sticks, synchronising services and attackers: each fault has a name, and other backups stay whole."""
 
+import json
 import os
 import random
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,14 @@ from perdure_anchor.log import Gap, Gaps
 from perdure_anchor.verdict import Grade
 from perdure_node.backup import manifest
 from perdure_node.backup.checking import check_backup, damaged_files
-from perdure_node.backup.choosing import WithKeys, choose_backup, find_backups
+from perdure_node.backup.choosing import (
+    Chosen,
+    WithKeys,
+    WithPassphrase,
+    choose_backup,
+    find_backups,
+    open_chosen,
+)
 from perdure_node.backup.errors import (
     BackupDamaged,
     BackupForged,
@@ -29,8 +38,10 @@ from perdure_node.backup.manifest import Contents, FileEntry, read_backup, write
 from perdure_node.backup.pages import Shelf, pages_of
 from perdure_node.backup.taking import take_backup
 from perdure_node.changes import erase
+from perdure_node.encryption import identity
 from perdure_node.encryption.hybrid import new_private_key, public_key_of
-from perdure_node.errors import VaultDamaged, VaultStorageFailed
+from perdure_node.encryption.identity import KdfCost
+from perdure_node.errors import VaultDamaged, VaultStorageFailed, WrongPassphrase
 from perdure_node.key_changes import replace_recovery_key
 from perdure_node.log_gaps import store_gaps
 from perdure_node.selectors import find_records, parse_selector
@@ -40,7 +51,7 @@ from perdure_node.vault import Vault, open_vault
 from tools.backups import backed_up, files_of, names, names_in, no_passphrase, opened, restored
 from tools.limited import fill, small_disk
 from tools.site_desk import Site, add_numbers, document, keys_of
-from tools.site_network import STOPPED, new_vault
+from tools.site_network import PASSPHRASE, START, STOPPED, new_vault
 
 CHANGES = int(os.environ.get("PERDURE_TORTURE", 0)) or 60
 
@@ -280,6 +291,108 @@ def test_a_backup_that_was_forged_for_the_vault_s_public_key(
         opened(stick)
     assert WithKeys((recovery,))(choose_backup(stick)).is_authentic is None
     assert opened(stick, "1").is_authentic
+
+
+def forged(
+    vault: Vault, site: SiteFolder, number: int, taken_at: float, identity_file: bytes | None = None
+) -> Path:
+    """A backup by somebody who can write to the folder, encrypted to the vault's public key, which the folder tells."""
+    key = new_backup_key(
+        new_private_key(os.urandom), [public_key_of(keys_of(vault).private_key())], os.urandom
+    )
+    contents = Contents(vault.origin, number, int(taken_at), 0, 0, None, ())
+    own = (vault.folder / "identity.json").read_bytes()
+    return write_backup(site, key, own if identity_file is None else identity_file, contents, os.urandom)
+
+
+def chosen(folder: Path, which: str | None = None) -> Chosen:
+    return open_chosen(find_backups(folder), folder, which, WithPassphrase(lambda: PASSPHRASE), STOPPED)
+
+
+def test_a_date_that_is_none_names_its_file_and_hides_no_other(two: Path) -> None:
+    octets = backups_in(two)[1].read_bytes()
+    octets = re.sub(rb'"taken_at": \d+', b'"taken_at": 10000000000000', octets, count=1)
+    path = backups_in(two)[1].parent / backup_name(3, "2026-01-01T00:00:00Z", sha256(octets).hex()[:32])
+    path.write_bytes(octets)
+    found = find_backups(two)
+    assert [each.number for each in found.backups] == [1, 2]
+    assert [(at, str(path) in str(error)) for at, error in found.unreadable] == [(path, True)]
+    assert chosen(two, "2026-01-01").opened.contents.number == 2
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [("memory_kib", 4_194_304), ("iterations", 10**9), ("lanes", 65)]
+)
+def test_a_passphrase_that_is_dear_to_try_is_refused_before_it_is_tried(
+    two: Path, offline_vault: Vault, monkeypatch: pytest.MonkeyPatch, member: str, value: int
+) -> None:
+    members = json.loads((offline_vault.folder / "identity.json").read_bytes())
+    members["kdf"] |= {"memory_kib": 65_536, member: value}
+    path = forged(
+        offline_vault, SiteFolder(backups_in(two)[0].parent), 3, START, json.dumps(members).encode()
+    )
+    worked: list[int] = []
+    stretched = identity.stretched
+
+    def watched(passphrase: str, salt: bytes, cost: KdfCost) -> bytes:
+        worked.append(cost.memory_kib)
+        return stretched(passphrase, salt, cost)
+
+    monkeypatch.setattr(identity, "stretched", watched)
+    with pytest.raises(BackupDamaged, match=f"{path.name}: its passphrase is stretched with"):
+        opened(two, "3")
+    assert worked == []
+    found = chosen(two)
+    assert (found.opened.contents.number, [at for at, _ in found.left_aside]) == (2, [path])
+    assert max(worked) < 65_536
+
+
+def test_a_forgery_of_the_same_number_or_of_a_date_to_come_hides_none(
+    two: Path, offline_vault: Vault
+) -> None:
+    site = SiteFolder(backups_in(two)[0].parent)
+    same = forged(offline_vault, site, 1, START + 5)
+    future = forged(offline_vault, site, 999_999_999_999, 4_000_000_000)
+    first = chosen(two, "1")
+    assert first.opened.is_authentic
+    assert (first.opened.contents.number, [at for at, _ in first.left_aside]) == (1, [same])
+    newest = chosen(two)
+    assert newest.opened.is_authentic
+    assert newest.opened.contents.records == 2
+    assert {at for at, _ in newest.left_aside} >= {future}
+    with pytest.raises(BackupForged):
+        chosen(two, str(999_999_999_999))
+    # and the next backup gets a number that its name has room for
+    assert backed_up(offline_vault, two).contents.number == 3
+
+
+def test_without_the_passphrase_a_date_to_come_is_the_last_that_is_taken(
+    two: Path, offline_vault: Vault
+) -> None:
+    future = forged(offline_vault, SiteFolder(backups_in(two)[0].parent), 3, 4_000_000_000)
+    opener = WithKeys((keys_of(offline_vault).private_key(),))
+    found = open_chosen(find_backups(two), two, None, opener, STOPPED)
+    assert found.opened.contents.number == 2
+    assert [at for at, error in found.left_aside if "yet to come" in str(error)] == [future]
+    assert open_chosen(find_backups(two), two, "3", opener, STOPPED).opened.backup.path == future
+
+
+def test_a_wrong_passphrase_is_told_as_one_beside_a_forgery(two: Path, offline_vault: Vault) -> None:
+    forged(offline_vault, SiteFolder(backups_in(two)[0].parent), 3, START, b"{}")
+    with pytest.raises(WrongPassphrase):
+        open_chosen(find_backups(two), two, None, WithPassphrase(lambda: "wrong"), STOPPED)
+
+
+def test_an_old_backup_under_a_newer_one_s_number(two: Path, offline_vault: Vault) -> None:
+    """It would be restored in the newest one's place, and the newest forgotten in its."""
+    first, second = backups_in(two)
+    copy = first.with_name(first.name.replace("000001", "000003"))
+    shutil.copy(first, copy)
+    shutil.copy(second, second.with_name("0" + second.name))
+    assert [each.number for each in find_backups(two).backups] == [1, 2]
+    taken = backed_up(offline_vault, two, keep=2)
+    assert taken.contents.number == 3
+    assert [each.number for each in find_backups(two).backups] == [2, 3]
 
 
 def test_parts_of_two_backups_do_not_make_one(two: Path) -> None:

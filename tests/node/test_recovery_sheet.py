@@ -245,7 +245,7 @@ def test_a_cost_that_nobody_could_pay_is_refused() -> None:
     sheet = locked()
     assert isinstance(sheet.lock, UnderPassphrase)
     dear = replace(sheet.lock, cost=replace(CHEAP, memory_kib=2**31))
-    with pytest.raises(SheetError, match="cost out of bounds"):
+    with pytest.raises(SheetError, match="which no Perdure asks for"):
         parse_sheet(encode_sheet(Sheet(sheet.state, dear)))
 
 

@@ -42,6 +42,7 @@ def decide(founded: Founded) -> None:
     assert "proposal 1 is open and says the same" in globex.refused(
         "propose", "admit", "umbrella", umbrella.account, code=1
     )
+    assert "the partner acme approves proposal 1 already" in acme.refused("approve", "1")
     decided = globex.step("approve", "1")
     assert len(decided["transactions"]) == 2  # the vote decided, so it was carried out
     assert [partner["name"] for partner in umbrella.show()["partners"]] == [
@@ -51,9 +52,13 @@ def decide(founded: Founded) -> None:
         "umbrella",
     ]
 
+    again = globex.refused("execute", "1")
+    assert "proposal 1 is carried out already" in again
+    assert "hint: nothing is left to be done" in again
+
     initech.step("register-site", "initech/harbour", SITE_KEY)
     umbrella.step("register-site", "umbrella/lab", SITE_KEY)
-    assert "is not that of the partner" in globex.refused("revoke-key", "initech/harbour")
+    assert "is not that of the partner initech" in globex.refused("revoke-key", "initech/harbour")
 
     umbrella.step("propose", "expel", "initech")
     acme.step("approve", "2")

@@ -68,7 +68,7 @@ class PartnerDesk:
         (line,) = self.json(*arguments, "--rpc", self.url, "--keystore", "key.json", "--yes")
         return line
 
-    def refused(self, *arguments: str, code: int = 3) -> str:
+    def refused(self, *arguments: str, code: int = 1) -> str:
         """The message of a step that fails with this code."""
         assert self.url is not None
         words = ("consortium", *arguments, "--rpc", self.url, "--keystore", "key.json", "--yes")

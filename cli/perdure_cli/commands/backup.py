@@ -8,7 +8,7 @@ import click
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import PerdureError
 from perdure_node.backup.checking import Checked, check_backup, damaged_files
-from perdure_node.backup.choosing import choose_backup, find_backups
+from perdure_node.backup.choosing import find_backups, open_chosen
 from perdure_node.backup.errors import NotABackupFolder
 from perdure_node.backup.manifest import Backup, OpenBackup
 from perdure_node.backup.taking import Taken, take_backup
@@ -22,6 +22,7 @@ from perdure_cli.backup_options import (
     opening,
     opening_options,
     site_option,
+    warn_left_aside,
 )
 from perdure_cli.exit_codes import ANSWER_IS_NO, DONE, exit_code
 from perdure_cli.options import OriginType, json_option, passphrase_option, vault_option
@@ -120,7 +121,8 @@ def create(
     print_row("written", f"{amount(taken.written, 'bytes')} of {amount(taken.total, 'bytes')}: {how}")
     if taken.forgotten is not None and taken.forgotten.backups:
         freed = amount(max(0, taken.forgotten.freed), "bytes")
-        print_row("forgotten", f"{plural(taken.forgotten.backups, 'older backup')}, {freed}")
+        packs = "; their packs stay" if taken.forgotten.unreadable else ""
+        print_row("forgotten", f"{plural(taken.forgotten.backups, 'older backup')}, {freed}{packs}")
     tell_next(
         f"perdure backup verify {folder}, which restores it into a temporary place"
         if taken.is_anew
@@ -140,7 +142,9 @@ def _warn(taken: Taken, folder: Path) -> None:
         )
     if taken.forgotten is not None:
         for unreadable in taken.forgotten.unreadable:
-            tell_warning(f"nothing was cleared away, as it is not known what this needs: {unreadable}")
+            tell_warning(
+                f"no pack was cleared away, so that nothing that this needs is lost, and it is not counted as a backup: {unreadable}"
+            )
 
 
 def _taken_members(taken: Taken) -> dict[str, object]:
@@ -280,7 +284,9 @@ def verify(
     an --identity no record can be read, so none is proved.
     """
     how = opening(passphrase_file, recovery_file, identity_file)
-    opened = how.opener(choose_backup(folder, which, origin))
+    chosen = open_chosen(find_backups(folder, origin), folder, which, how.opener, system_clock())
+    opened = chosen.opened
+    warn_left_aside(chosen.left_aside)
     with TerminalProgress() as progress:
         damaged = damaged_files(opened.backup.site_folder, progress)
         checked = check_backup(

@@ -6,12 +6,19 @@ from pathlib import Path
 import click
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.trust_file import fingerprint
-from perdure_node.backup.choosing import choose_among, find_backups
+from perdure_node.backup.choosing import find_backups, open_chosen
 from perdure_node.backup.restoring import Restored
 from perdure_node.backup.restoring import restore as restore_vault
 from perdure_node.clock import system_clock
 
-from perdure_cli.backup_options import at_option, folder_argument, opening, opening_options, site_option
+from perdure_cli.backup_options import (
+    at_option,
+    folder_argument,
+    opening,
+    opening_options,
+    site_option,
+    warn_left_aside,
+)
 from perdure_cli.options import json_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
@@ -50,10 +57,10 @@ def restore(
     """
     how = opening(passphrase_file, recovery_file, identity_file)
     found = find_backups(folder, origin)
-    opened = how.opener(choose_among(found, folder, which))
-    for _path, error in found.unreadable:
-        # the newest may be among them
-        tell_warning(f"left aside: {error}")
+    chosen = open_chosen(found, folder, which, how.opener, system_clock())
+    opened = chosen.opened
+    # the newest may be among them
+    warn_left_aside((*found.unreadable, *chosen.left_aside))
     target = new_vault_folder(vault_folder)
     with TerminalProgress() as progress:
         made = restore_vault(opened, target, clock=system_clock(), randomness=os.urandom, progress=progress)

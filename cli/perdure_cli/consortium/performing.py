@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from perdure_anchor.hashes import checksum_address, to_hex
 
 from perdure_cli.consortium.options import StepOptions, chosen_trust, connected
+from perdure_cli.consortium.refusing import names_in_refusals
 from perdure_cli.consortium.showing import (
     confirm,
     meaning_members,
@@ -70,7 +71,7 @@ def perform(options: StepOptions, plan: Plan, then: Then | None = None) -> Done:
         options.signer.require_key()
     else:
         check_new_file(options.unsigned)
-    with connected(trust, options.rpc_url) as chain:
+    with connected(trust, options.rpc_url) as chain, names_in_refusals(trust.trust):
         planned = plan(chain)
         if options.unsigned is not None:
             return _write(options, trust, chain, planned, options.unsigned)

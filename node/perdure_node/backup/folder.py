@@ -106,6 +106,11 @@ def number_of(path: Path) -> int:
     return int(path.name.partition("-")[0])
 
 
+def digest_in(path: Path) -> str:
+    """The digest that a pack's or a backup's name carries."""
+    return path.stem.rpartition("-")[2]
+
+
 def backup_name(number: int, taken_at: str, digest: str) -> str:
     """A backup's file name; ``taken_at`` as RFC 3339 has it."""
     return f"{number:06d}-{taken_at.replace('-', '').replace(':', '')}-{digest}{BACKUP_SUFFIX}"
@@ -169,7 +174,7 @@ def is_whole(path: Path, advance: Callable[[int], None] = lambda _: None) -> boo
         while block := file.read(_BLOCK):
             hashed.update(block)
             advance(len(block))
-    return hashed.hexdigest()[:_DIGEST_DIGITS] == path.stem.rpartition("-")[2]
+    return hashed.hexdigest()[:_DIGEST_DIGITS] == digest_in(path)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ _LEAST_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """``freed`` counts bytes, less those that were written anew; ``unreadable`` says why nothing was cleared away."""
+    """``freed`` counts bytes, less those that were written anew; ``unreadable`` says why no pack was cleared away."""
 
     backups: int
     packs: int
@@ -32,7 +32,7 @@ class Forgotten:
 def forget(
     site: SiteFolder, key: BackupKey, keep: int, randomness: Randomness, *, thorough: bool = False
 ) -> Forgotten:
-    """Keep the newest ``keep`` (at least 1) backups that can be read, and what they need. Raises `VaultStorageFailed`.
+    """Keep the newest ``keep`` (at least 1) backups that can be read and are the vault's, and what they need. Raises `VaultStorageFailed`.
 
     ``thorough`` writes every pack anew that holds a page which they do not need, so that no page of what is forgotten stays.
     """
@@ -53,7 +53,8 @@ def forget(
 
 
 def _open_all(site: SiteFolder, key: BackupKey) -> tuple[list[OpenBackup], list[PerdureError]]:
-    readable, unreadable = [], []
+    readable: list[OpenBackup] = []
+    unreadable: list[PerdureError] = []
     for path in site.backups():
         try:
             readable.append(open_with_chunk_key(read_backup(path), key.chunk_key, key.authentication))

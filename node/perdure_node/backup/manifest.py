@@ -22,10 +22,17 @@ from pathlib import Path
 from perdure_anchor.checkpoint import Origin, parse_origin
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.strict_json import JsonValue, parse_json
-from perdure_anchor.timestamp import format_seconds
+from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
 
 from perdure_node.backup.errors import BackupDamaged, BackupForged, NewerBackup
-from perdure_node.backup.folder import SiteFolder, backup_name, is_whole, reading, write_file
+from perdure_node.backup.folder import (
+    SiteFolder,
+    backup_name,
+    digest_in,
+    is_whole,
+    reading,
+    write_file,
+)
 from perdure_node.backup.keys import BackupKey, derived
 from perdure_node.backup.pack import DIGEST_SIZE
 from perdure_node.clock import Randomness
@@ -38,8 +45,9 @@ from perdure_node.errors import VaultDamaged
 MAGIC = b"perdure-backup/1\n"
 _ANY_VERSION = b"perdure-backup/"
 _MAX_HEADER = 65_536
-_MAX_FILE = 1 << 30
-_MAX_CONTENTS = 4 << 30
+# a digest of 16 bytes for each MiB of the vault: enough for a vault of a terabyte, and forged ones do not fill the memory
+_MAX_FILE = 64 << 20
+_MAX_CONTENTS = 256 << 20
 _CODE_SIZE = 32
 # what a restored file may be called: in the vault's folder or one below it, and nothing that a shell or a terminal minds
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}){0,3}")
@@ -129,7 +137,10 @@ def write_backup(
 
 
 def read_backup(path: Path) -> Backup:
-    """Read what needs no key; raises `BackupDamaged` unless the file is whole, and `NewerBackup`."""
+    """Read what needs no key; raises `BackupDamaged` unless the file is whole, and `NewerBackup`.
+
+    The name has to say what the header says, so that a copy under another number does not pass for a newer backup.
+    """
     with reading(path) as file:
         raw = file.read(_MAX_FILE + 1)
     if raw.startswith(_ANY_VERSION) and not raw.startswith(MAGIC):
@@ -141,6 +152,8 @@ def read_backup(path: Path) -> Backup:
         origin, number, taken_at, identity, key_size, body_size = _parse_header(raw[len(MAGIC) : end])
     except (PerdureError, ValueError):
         raise BackupDamaged(f"{path}: its header cannot be read") from None
+    if path.name != backup_name(number, format_seconds(taken_at), digest_in(path)):
+        raise BackupDamaged(f"{path}: its header says another number or time than its name")
     if len(raw) != end + key_size + body_size:
         raise BackupDamaged(f"{path}: {len(raw)} bytes, want {end + key_size + body_size}")
     middle = end + key_size
@@ -236,7 +249,11 @@ def _parse_header(raw: bytes) -> tuple[Origin, int, int, bytes, int, int]:
             "identity": str(identity),
             "key_size": int(key_size),
             "body_size": int(body_size),
-        } if min(number, taken_at, key_size, body_size) >= 0 and len(identity) <= MAX_IDENTITY_SIZE:
+        } if (
+            min(number, taken_at, key_size, body_size) >= 0
+            and taken_at <= MAX_SECONDS
+            and len(identity) <= MAX_IDENTITY_SIZE
+        ):
             return parse_origin(site), number, taken_at, identity.encode(), key_size, body_size
     raise ValueError("not a header")
 

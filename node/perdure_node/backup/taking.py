@@ -3,18 +3,21 @@
 Killed at any moment, it leaves earlier backups whole, and pages that the next one finds and need not write again.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from perdure_anchor.errors import EncodingError, VerificationError
+
 from perdure_node.backup.errors import BackupDamaged, NotABackupFolder
 from perdure_node.backup.folder import SiteFolder, number_of, open_site_folder
 from perdure_node.backup.forgetting import Forgotten, forget
 from perdure_node.backup.history import Remembered, last_backup, remember_backup
 from perdure_node.backup.keys import BackupKey, new_backup_key, read_backup_key, write_backup_key
-from perdure_node.backup.manifest import Contents, FileEntry, write_backup
+from perdure_node.backup.manifest import Contents, FileEntry, open_with_chunk_key, read_backup, write_backup
 from perdure_node.backup.pack import PackWriter
 from perdure_node.backup.pages import Shelf, store_file
 from perdure_node.backup.snapshot import Snapshot, snapshot
@@ -73,7 +76,7 @@ def take_backup(
         is_anew = not shelf.known
         with snapshot(vault) as copy:
             files = _store(copy, shelf, writer, progress)
-            contents = _contents(vault, site, copy, files, int(clock.now()))
+            contents = _contents(vault, site, key, copy, files, int(clock.now()))
             path = write_backup(site, key, copy.files[IDENTITY_FILE], contents, randomness)
         with vault.database.transaction():
             remember_backup(vault.database, _remembered(contents, folder, site, path))
@@ -140,13 +143,22 @@ def _store(copy: Snapshot, shelf: Shelf, writer: PackWriter, progress: Progress)
 
 
 def _contents(
-    vault: Vault, site: SiteFolder, copy: Snapshot, files: tuple[FileEntry, ...], now: int
+    vault: Vault, site: SiteFolder, key: BackupKey, copy: Snapshot, files: tuple[FileEntry, ...], now: int
 ) -> Contents:
-    there = site.backups()
+    newest = _newest(site, key)
     last = last_backup(vault.database)
-    number = 1 + max(0 if last is None else last.number, *(number_of(path) for path in there), 0)
-    previous = there[-1].name if there else None
+    number = 1 + max(0 if last is None else last.number, 0 if newest is None else number_of(newest))
+    previous = None if newest is None else newest.name
     return Contents(vault.origin, number, now, copy.records, copy.log_size, previous, files)
+
+
+def _newest(site: SiteFolder, key: BackupKey) -> Path | None:
+    """The newest backup of the vault's own: a number in another's name is anybody's word, and might leave none that is higher."""
+    for path in reversed(site.backups()):
+        with contextlib.suppress(EncodingError, VerificationError):
+            open_with_chunk_key(read_backup(path), key.chunk_key, key.authentication)
+            return path
+    return None
 
 
 def _remembered(contents: Contents, folder: Path, site: SiteFolder, path: Path) -> Remembered:

@@ -22,8 +22,10 @@ FORMAT = "perdure-identity/1"
 MAX_IDENTITY_SIZE = 4096
 _SALT_SIZE = 16
 # an altered file must not make us allocate the machine's memory or work for hours
-_MAX_MEMORY_KIB = 4 * 1024 * 1024
+_MAX_MEMORY_KIB = 1024 * 1024
 _MAX_ITERATIONS = 64
+# memory times passes: four passes over a GiB take seconds, and the dearest that we write, a sheet's, is three over 256 MiB
+_MAX_WORK_KIB = 4 * 1024 * 1024
 _MAX_LANES = 64
 
 
@@ -37,6 +39,10 @@ class KdfCost:
 
 
 DEFAULT_COST = KdfCost()
+
+
+class CostOutOfBounds(ValueError):
+    """A file asks for so much memory or time that it was made to stop the machine, or for none."""
 
 
 def encrypt_identity(
@@ -106,6 +112,8 @@ def _raw(path: Path) -> bytes:
 def _members(raw: bytes, path: Path) -> tuple[PublicKey, bytes, KdfCost, bytes]:
     try:
         return _parse(parse_json(raw, "identity"))
+    except CostOutOfBounds as error:
+        raise _unreadable(path, str(error)) from None
     except (PerdureError, ValueError):
         raise _unreadable(path, f"not a file of the format {FORMAT}") from None
 
@@ -134,13 +142,17 @@ def _parse(value: JsonValue) -> tuple[PublicKey, bytes, KdfCost, bytes]:
 
 
 def check_cost(cost: KdfCost) -> None:
-    """Raise `ValueError` for a cost that could not be paid, or that is none."""
+    """Raise `CostOutOfBounds` for a cost that nobody should pay, or that is none; it is a `ValueError`."""
     if not (
         1 <= cost.lanes <= _MAX_LANES
         and 8 * cost.lanes <= cost.memory_kib <= _MAX_MEMORY_KIB
         and 1 <= cost.iterations <= _MAX_ITERATIONS
+        and cost.memory_kib * cost.iterations <= _MAX_WORK_KIB
     ):
-        raise ValueError("cost out of bounds")
+        raise CostOutOfBounds(
+            f"its passphrase is stretched with {cost.memory_kib} KiB of memory, {cost.iterations} passes and {cost.lanes} lanes, "
+            "which no Perdure asks for"
+        )
 
 
 def stretched(passphrase: str, salt: bytes, cost: KdfCost) -> bytes:

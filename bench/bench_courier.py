@@ -95,7 +95,13 @@ def out_rows(folder: Path) -> Iterator[Row]:
             fill(site, leaves)
             took.append(out_and_in(site, desk, place))
     size = (folder / "0" / "out.bundle").stat().st_size / LEAVES
-    yield Row(f"bundle of {LEAVES:,} leaf hashes", f"{size:.1f} bytes/leaf", f"at most {BYTES_A_LEAF}", BYTES_A_LEAF / size, 1)
+    yield Row(
+        f"bundle of {LEAVES:,} leaf hashes",
+        f"{size:.1f} bytes/leaf",
+        f"at most {BYTES_A_LEAF}",
+        BYTES_A_LEAF / size,
+        1,
+    )
     ranged, whole, written = best_seconds(
         ROUNDS,
         [
@@ -115,7 +121,9 @@ def out_rows(folder: Path) -> Iterator[Row]:
     )
     parts = [min(column) for column in zip(*took, strict=True)]
     yield Row("  pack alone", f"{parts[0]:.2f} s", f"write {written:.2f} s", written / parts[0])
-    yield Row("  deliver alone", f"{parts[1]:.2f} s", f"hash {hashed:.2f} s, write", (hashed + written) / parts[1])
+    yield Row(
+        "  deliver alone", f"{parts[1]:.2f} s", f"hash {hashed:.2f} s, write", (hashed + written) / parts[1]
+    )
 
 
 def fill(site: "Site", leaves: list[Hash32]) -> None:

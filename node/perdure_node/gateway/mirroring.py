@@ -14,14 +14,20 @@ from perdure_node.gateway.checkpoints import (
     mirrorable,
     proved_above_mirror,
     stored_proof,
-    waiting_leaves,
 )
 from perdure_node.gateway.learning import judge_mirrored
-from perdure_node.gateway.sites import KnownSite, extended_mirror, nodes_with, site_by_number, store_mirror
+from perdure_node.gateway.sites import (
+    KnownSite,
+    Tiles,
+    extended_mirror,
+    nodes_with,
+    site_by_number,
+    store_mirror,
+)
+from perdure_node.gateway.waiting_leaves import waiting_leaves
 from perdure_node.stored_lists import split_hashes
 
 _HASH_SIZE = 32
-_Tiles = dict[tuple[int, int], bytes]
 
 
 def extend_mirror(database: Database, site: KnownSite) -> KnownSite:
@@ -74,11 +80,13 @@ def nodes_of_waiting(database: Database, site: KnownSite, checkpoint: GatewayChe
     return None if tiles is None else nodes_with(database, site, tiles).at(checkpoint.size)
 
 
-def _tiles_up_to(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> _Tiles | None:
+def _tiles_up_to(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> Tiles | None:
     found = waiting_leaves(database, checkpoint.digest)
-    if found is None or not found[0] <= site.mirrored < checkpoint.size:
+    if found is None or not found.begin <= site.mirrored < checkpoint.size:
         return None
-    begin, octets = found
-    tiles = extended_mirror(database, site, split_hashes(octets[(site.mirrored - begin) * _HASH_SIZE :]))
+    tiles = found.tiles_on(database, site)
+    if tiles is None:
+        added = found.octets[(site.mirrored - found.begin) * _HASH_SIZE :]
+        tiles = extended_mirror(database, site, split_hashes(added))
     root = root_at(nodes_with(database, site, tiles).at(checkpoint.size), checkpoint.size)
     return tiles if root == checkpoint.stored.checkpoint.root else None

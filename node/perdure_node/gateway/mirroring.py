@@ -25,7 +25,6 @@ from perdure_node.gateway.sites import (
     store_mirror,
 )
 from perdure_node.gateway.waiting_leaves import waiting_leaves
-from perdure_node.stored_lists import split_hashes
 
 _HASH_SIZE = 32
 
@@ -46,12 +45,13 @@ def _extended(database: Database, site: KnownSite) -> KnownSite | None:
         if tiles is None:
             continue
         with database.transaction():
-            store_mirror(database, site, tiles, checkpoint.size)
             database.execute(
                 "DELETE FROM waiting_leaves WHERE digest IN (SELECT digest FROM checkpoint WHERE site = ? AND size <= ?)",
                 site.number,
                 checkpoint.size,
             )
+            # into the pages that have just become free: each is written once
+            store_mirror(database, site, tiles, checkpoint.size)
             extended = site_by_number(database, site.number)
             judge_mirrored(database, extended)
         return extended
@@ -86,7 +86,6 @@ def _tiles_up_to(database: Database, site: KnownSite, checkpoint: GatewayCheckpo
         return None
     tiles = found.tiles_on(database, site)
     if tiles is None:
-        added = found.octets[(site.mirrored - found.begin) * _HASH_SIZE :]
-        tiles = extended_mirror(database, site, split_hashes(added))
+        tiles = extended_mirror(database, site, found.octets[(site.mirrored - found.begin) * _HASH_SIZE :])
     root = root_at(nodes_with(database, site, tiles).at(checkpoint.size), checkpoint.size)
     return tiles if root == checkpoint.stored.checkpoint.root else None

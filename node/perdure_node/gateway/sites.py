@@ -4,12 +4,11 @@ A mirror holds a site's leaf hashes as far as the registry has anchored them: wh
 one will be the site's. Leaf hashes are salted: they say nothing but number and time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import Origin, parse_origin
-from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import NodeAt, TileSource, append_to_tiles
+from perdure_anchor.log import NodeAt, TileSource, tiles_above_leaves
 
 from perdure_node.database import Database
 from perdure_node.stored_lists import split_hashes
@@ -78,25 +77,30 @@ def mirrored_leaves(database: Database, site: KnownSite, begin: int, end: int) -
     return b"".join(parts)
 
 
-def extended_mirror(database: Database, site: KnownSite, leaf_hashes: Sequence[Hash32]) -> Tiles:
-    """The tiles that a mirror with more leaves has otherwise; stores nothing."""
-    return {
-        (tile.level, tile.index): tile.octets
-        for tile in append_to_tiles(
-            lambda level, index: read_mirror(database, site, level, index), site.mirrored, leaf_hashes
-        )
-    }
+def extended_mirror(database: Database, site: KnownSite, leaves: bytes) -> Tiles:
+    """The tiles that a mirror with these leaf hashes after its own has otherwise; stores nothing."""
+    octets = _from_its_last_tile_on(database, site, leaves)
+    above = tiles_above_leaves(
+        lambda level, index: read_mirror(database, site, level, index), site.mirrored, octets
+    )
+    return _leaf_tiles(site, octets) | {(tile.level, tile.index): tile.octets for tile in above}
 
 
 def leaf_tiles(database: Database, site: KnownSite, leaves: bytes) -> Tiles:
     """Of `extended_mirror`, the tiles of the leaf hashes themselves, for which nothing is hashed."""
-    first, partial = divmod(site.mirrored, TILE_WIDTH)
-    octets = read_mirror(database, site, 0, first)[: partial * _HASH_SIZE] + leaves if partial else leaves
-    size = TILE_WIDTH * _HASH_SIZE
-    return {
-        (0, first + number): octets[start : start + size]
-        for number, start in enumerate(range(0, len(octets), size))
-    }
+    return _leaf_tiles(site, _from_its_last_tile_on(database, site, leaves))
+
+
+def _leaf_tiles(site: KnownSite, octets: bytes) -> Tiles:
+    first, size = site.mirrored // TILE_WIDTH, TILE_WIDTH * _HASH_SIZE
+    starts = range(0, len(octets), size)
+    return {(0, first + number): octets[start : start + size] for number, start in enumerate(starts)}
+
+
+def _from_its_last_tile_on(database: Database, site: KnownSite, leaves: bytes) -> bytes:
+    """What the mirror's last tile has, if it is not full, and the leaf hashes after it."""
+    index, partial = divmod(site.mirrored, TILE_WIDTH)
+    return mirrored_leaves(database, site, index * TILE_WIDTH, site.mirrored) + leaves if partial else leaves
 
 
 def nodes_with(database: Database, site: KnownSite, tiles: Tiles) -> TileSource:

@@ -7,7 +7,7 @@ as long as it is the same. The leaf hashes are a tile's content as they are, so 
 from dataclasses import dataclass
 
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import NodeSource, append_to_tiles, decomposition, root_at
+from perdure_anchor.log import NodeSource, decomposition, root_at
 
 from perdure_node.courier.bundle import CarriedCheckpoint
 from perdure_node.courier.bundle_file import Bundle
@@ -16,11 +16,11 @@ from perdure_node.database import Database
 from perdure_node.gateway.sites import (
     KnownSite,
     Tiles,
+    extended_mirror,
     leaf_tiles,
     mirror_nodes,
     mirrored_leaves,
     nodes_with,
-    read_mirror,
 )
 
 _HASH_SIZE = 32
@@ -51,15 +51,9 @@ def hashed_on_mirror(database: Database, site: KnownSite, bundle: Bundle) -> Til
     """
     if not _follows(database, site, bundle):
         return None
-    tiles: Tiles = {}
-
-    def read(level: int, index: int) -> bytes:
-        return tiles.get((level, index)) or read_mirror(database, site, level, index)
-
-    size, leaves = site.mirrored, bundle.head.leaves
-    for page in bundle.leaf_hashes(size, leaves.end):
-        tiles.update({(tile.level, tile.index): tile.octets for tile in append_to_tiles(read, size, page)})
-        size += len(page)
+    leaves = bundle.head.leaves
+    added = bundle.leaf_octets[(site.mirrored - leaves.begin) * _HASH_SIZE :]
+    tiles = extended_mirror(database, site, bytes(added))
     source = nodes_with(database, site, tiles)
     for carried in bundle.head.checkpoints:
         if leaves.begin < carried.size <= leaves.end:

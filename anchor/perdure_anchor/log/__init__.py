@@ -41,7 +41,7 @@ from perdure_anchor.log.partial import (
     nodes_of_range,
     proven_leaves,
 )
-from perdure_anchor.log.tile import ReadTile, Tile, TileSource, append_to_tiles
+from perdure_anchor.log.tile import ReadTile, Tile, TileSource, append_to_tiles, tiles_above_leaves
 
 __all__ = [
     "EMPTY_ROOT",
@@ -81,6 +81,7 @@ __all__ = [
     "root_at",
     "root_from_inclusion_proof",
     "root_from_peaks",
+    "tiles_above_leaves",
     "verify_consistency",
     "verify_inclusion",
 ]

@@ -15,10 +15,13 @@ from functools import lru_cache
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log.compact import NodeAt
 from perdure_anchor.log.errors import IndexOutOfRangeError, TileLengthError
-from perdure_anchor.log.hashing import HASH_SIZE, parents
+from perdure_anchor.log.hashing import HASH_SIZE, parents, parents_in
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
+
+# bytes of leaf hashes that are hashed at a time: whole tiles
+_PAGE = 1 << 21
 
 ReadTile = Callable[[int, int], bytes]
 """(level, index) to the tile's bytes as last written: more hashes than a size needs are fine."""
@@ -55,6 +58,23 @@ def append_to_tiles(read_tile: ReadTile, size: int, leaf_hashes: Sequence[Hash32
         for _ in range(TILE_HEIGHT):
             added = parents(added)
         level, count = level + 1, index
+
+
+def tiles_above_leaves(read_tile: ReadTile, size: int, leaves: bytes | memoryview) -> Iterator[Tile]:
+    """Of `append_to_tiles`, the tiles above the leaves': those are the leaf hashes as they are, and need no hashing.
+
+    ``leaves`` are the leaf hashes one after another, from the beginning of the tile in which the log of ``size`` leaves
+    ends. Above it, the hashes of full tiles are the leaves of a log with the same tiles, one level lower.
+    """
+    end = len(leaves) - len(leaves) % (TILE_WIDTH * HASH_SIZE)
+    added: list[Hash32] = []
+    for start in range(0, end, _PAGE):
+        nodes = parents_in(bytes(leaves[start : min(start + _PAGE, end)]))
+        for _ in range(TILE_HEIGHT - 1):
+            nodes = parents(nodes)
+        added += nodes
+    above = append_to_tiles(lambda level, index: read_tile(level + 1, index), size // TILE_WIDTH, added)
+    return (Tile(tile.level + 1, tile.index, tile.octets) for tile in above)
 
 
 class TileSource:

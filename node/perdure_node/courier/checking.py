@@ -1,6 +1,7 @@
 """Whether a bundle shows what it says, as far as arithmetic can tell: roots, paths, proofs. Pure; who signed is for others to judge."""
 
 from perdure_anchor.errors import PerdureError
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import (
     CompactRange,
     leaf_hash,
@@ -65,7 +66,12 @@ def check_leaves(bundle: Bundle) -> None:
             continue
         for page in bundle.leaf_hashes(grown.end, carried.size):
             grown = grown.extended(page)
-        if grown.root != carried.checkpoint.root:
-            raise LeavesMismatch(
-                f"leaf hashes: they do not give the root that the checkpoint of size {carried.size} signs"
-            )
+        check_root(carried, grown.root)
+
+
+def check_root(carried: CarriedCheckpoint, root: Hash32) -> None:
+    """Raise `LeavesMismatch` unless the root that leaf hashes give is the one that the checkpoint signs."""
+    if root != carried.checkpoint.root:
+        raise LeavesMismatch(
+            f"leaf hashes: they do not give the root that the checkpoint of size {carried.size} signs"
+        )

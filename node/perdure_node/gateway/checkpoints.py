@@ -159,26 +159,6 @@ def stored_proof(database: Database, digest: Hash32, old_size: int) -> tuple[Has
     return None if row is None else split_hashes(row[0])
 
 
-def store_waiting_leaves(database: Database, digest: Hash32, begin: int, octets: bytes) -> None:
-    """Keep leaf hashes until the registry has them, unless more of them are here; inside a transaction of the caller's.
-
-    They were compared with the checkpoint's root: those that begin earlier hold all others.
-    """
-    database.execute(
-        "INSERT INTO waiting_leaves (digest, begin, octets) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET "
-        "begin = excluded.begin, octets = excluded.octets WHERE excluded.begin < waiting_leaves.begin",
-        digest,
-        begin,
-        octets,
-    )
-
-
-def waiting_leaves(database: Database, digest: Hash32) -> tuple[int, bytes] | None:
-    """The index of the first leaf hash that came with a checkpoint, and all of them one after the other."""
-    row = database.row("SELECT begin, octets FROM waiting_leaves WHERE digest = ?", digest)
-    return None if row is None else (row[0], bytes(row[1]))
-
-
 def store_anchor(database: Database, digest: Hash32, anchor: StoredAnchor) -> None:
     """Keep an anchor, in place of one with a shorter run, durably."""
     with database.transaction():

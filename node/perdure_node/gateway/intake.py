@@ -3,8 +3,9 @@
 Who could sign for the site is asked of the registry: nobody else's leaf hashes are kept. A bundle that comes twice changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from perdure_anchor.checkpoint import Origin, checkpoint_digest
 from perdure_anchor.hashes import Address, Hash32, checksum_address
@@ -19,21 +20,26 @@ from perdure_node.courier.bundle import BundleHead, CarriedCheckpoint, Kind
 from perdure_node.courier.bundle_file import Bundle
 from perdure_node.courier.checking import check_last_records, check_leaves, check_proofs
 from perdure_node.courier.errors import NotSignedBySite, OtherRegistry, SiteNotRegistered, WrongDirection
+from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import (
     GatewayCheckpoint,
     State,
     store_checkpoint,
     store_proofs,
     store_rotation,
-    store_waiting_leaves,
     stored_anchor,
     waiting_rotations,
 )
 from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.planning import checkpoint_signer
 from perdure_node.gateway.signatures import has_several, keep_signature, let_sign
-from perdure_node.gateway.sites import KnownSite, add_site, common_prefix, mirror_nodes
+from perdure_node.gateway.sites import KnownSite, Tiles, add_site, common_prefix, mirror_nodes, site_of
+from perdure_node.gateway.waiting_leaves import WaitingLeaves, hashed_on_mirror, store_waiting_leaves
 from perdure_node.site_log import StoredCheckpoint
+
+_HASH_SIZE = 32
+# of a site that is not known yet there is nothing
+_NO_SITE = 0
 
 SiteStates = Mapping[Hash32, SiteState | None]
 """What the registry has just said of sites; None for one that it does not know."""
@@ -62,13 +68,14 @@ def take_in(
     check_last_records(head)
     check_proofs(head)
     signed, keys = _check_signers(gateway, chain, head, states or {})
-    check_leaves(bundle)
     database, now = gateway.database, int(clock.now())
+    waiting = _checked_leaves(database, bundle)
     size = 0 if head.newest is None else head.newest.size
     with database.transaction():
         was_there = database.row("SELECT 1 FROM bundle WHERE id = ?", bundle.id) is not None
         site = add_site(database, head.origin, now)
-        kept = [_kept(gateway, site, bundle, carried) for carried in head.checkpoints]
+        common = cache(lambda: _common(database, site, bundle))
+        kept = [_kept(gateway, site, bundle, carried, common) for carried in head.checkpoints]
         for each in kept:
             store_checkpoint(database, each, now)
             keep_signature(database, each.digest, each.stored.signature)
@@ -77,9 +84,7 @@ def take_in(
             store_proofs(database, newest, [(each.old_size, each.hashes) for each in head.append_proofs])
             if head.leaves.end > site.mirrored:
                 [last] = [each for each in head.checkpoints if each.size == head.leaves.end]
-                store_waiting_leaves(
-                    database, _digest(gateway, last), head.leaves.begin, bytes(bundle.leaf_octets)
-                )
+                store_waiting_leaves(database, _digest(gateway, last), waiting)
         for rotation in signed:
             store_rotation(database, site, rotation)
         _let_newest_keys_sign(gateway, site, keys, kept)
@@ -91,6 +96,21 @@ def take_in(
             now,
         )
     return TakenIn(head.origin, bundle.id, size, was_there)
+
+
+def _checked_leaves(database: Database, bundle: Bundle) -> WaitingLeaves:
+    """A bundle's leaf hashes, which give the roots that its checkpoints sign; hashed on the mirror where they follow on it.
+
+    Raises `LeavesMismatch`.
+    """
+    head = bundle.head
+    site = site_of(database, head.origin) or KnownSite(_NO_SITE, head.origin, 0)
+    tiles = hashed_on_mirror(database, site, bundle)
+    if tiles is None:
+        check_leaves(bundle)
+    upper: Tiles = {place: octets for place, octets in (tiles or {}).items() if place[0]}
+    hashed_on = None if tiles is None else site.mirrored
+    return WaitingLeaves(head.leaves.begin, bytes(bundle.leaf_octets), hashed_on, upper)
 
 
 def _check_address(gateway: Gateway, head: BundleHead) -> None:
@@ -183,30 +203,41 @@ def _digest(gateway: Gateway, carried: CarriedCheckpoint) -> Hash32:
     return checkpoint_digest(gateway.trust.domain, carried.checkpoint)
 
 
-def _kept(gateway: Gateway, site: KnownSite, bundle: Bundle, carried: CarriedCheckpoint) -> GatewayCheckpoint:
+def _kept(
+    gateway: Gateway, site: KnownSite, bundle: Bundle, carried: CarriedCheckpoint, common: Callable[[], int]
+) -> GatewayCheckpoint:
     """The checkpoint as it is kept: set aside at once if the mirror shows that it is a rival's."""
     digest = _digest(gateway, carried)
     stored = StoredCheckpoint(carried.checkpoint, carried.signature, digest, carried.last_slot_digests)
-    rival = _rival_since(gateway, site, bundle, carried)
+    rival = _rival_since(gateway.database, site, bundle, carried, common)
     if rival is None:
         return GatewayCheckpoint(site.number, stored, carried.last_path, State.WAITING)
     reason = f"the registry's log of the site has other records from index {rival} on"
     return GatewayCheckpoint(site.number, stored, carried.last_path, State.ASIDE, reason, rival)
 
 
-def _rival_since(gateway: Gateway, site: KnownSite, bundle: Bundle, carried: CarriedCheckpoint) -> int | None:
+def _rival_since(
+    database: Database, site: KnownSite, bundle: Bundle, carried: CarriedCheckpoint, common: Callable[[], int]
+) -> int | None:
     """From which index on the checkpoint's log differs from the mirror's, None if it does not as far as can be seen."""
-    database, leaves = gateway.database, bundle.head.leaves
     if not site.mirrored:
         return None
     if carried.size <= site.mirrored:
         nodes = mirror_nodes(database, site)
         if root_at(nodes, carried.size) == carried.checkpoint.root:
             return None
+    elif common() >= site.mirrored or not bundle.head.leaves.count:
+        return None
+    return common()
+
+
+def _common(database: Database, site: KnownSite, bundle: Bundle) -> int:
+    """How many leaves from the log's beginning the mirror shares with the bundle's log, as far as can be seen."""
+    leaves = bundle.head.leaves
     begins_alike = leaves.begin > site.mirrored or root_from_peaks(leaves.peaks) == root_at(
         mirror_nodes(database, site), leaves.begin
     )
-    common = common_prefix(database, site, leaves.begin, bytes(bundle.leaf_octets)) if begins_alike else 0
-    if carried.size > site.mirrored and (common >= site.mirrored or not leaves.count):
-        return None
-    return common
+    if not begins_alike:
+        return 0
+    octets = bytes(bundle.leaf_octets[: max(site.mirrored - leaves.begin, 0) * _HASH_SIZE])
+    return common_prefix(database, site, leaves.begin, octets)

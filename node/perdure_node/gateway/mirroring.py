@@ -14,14 +14,19 @@ from perdure_node.gateway.checkpoints import (
     mirrorable,
     proved_above_mirror,
     stored_proof,
-    waiting_leaves,
 )
 from perdure_node.gateway.learning import judge_mirrored
-from perdure_node.gateway.sites import KnownSite, extended_mirror, nodes_with, site_by_number, store_mirror
-from perdure_node.stored_lists import split_hashes
+from perdure_node.gateway.sites import (
+    KnownSite,
+    Tiles,
+    extended_mirror,
+    nodes_with,
+    site_by_number,
+    store_mirror,
+)
+from perdure_node.gateway.waiting_leaves import waiting_leaves
 
 _HASH_SIZE = 32
-_Tiles = dict[tuple[int, int], bytes]
 
 
 def extend_mirror(database: Database, site: KnownSite) -> KnownSite:
@@ -40,12 +45,13 @@ def _extended(database: Database, site: KnownSite) -> KnownSite | None:
         if tiles is None:
             continue
         with database.transaction():
-            store_mirror(database, site, tiles, checkpoint.size)
             database.execute(
                 "DELETE FROM waiting_leaves WHERE digest IN (SELECT digest FROM checkpoint WHERE site = ? AND size <= ?)",
                 site.number,
                 checkpoint.size,
             )
+            # into the pages that have just become free: each is written once
+            store_mirror(database, site, tiles, checkpoint.size)
             extended = site_by_number(database, site.number)
             judge_mirrored(database, extended)
         return extended
@@ -74,11 +80,12 @@ def nodes_of_waiting(database: Database, site: KnownSite, checkpoint: GatewayChe
     return None if tiles is None else nodes_with(database, site, tiles).at(checkpoint.size)
 
 
-def _tiles_up_to(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> _Tiles | None:
+def _tiles_up_to(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> Tiles | None:
     found = waiting_leaves(database, checkpoint.digest)
-    if found is None or not found[0] <= site.mirrored < checkpoint.size:
+    if found is None or not found.begin <= site.mirrored < checkpoint.size:
         return None
-    begin, octets = found
-    tiles = extended_mirror(database, site, split_hashes(octets[(site.mirrored - begin) * _HASH_SIZE :]))
+    tiles = found.tiles_on(database, site)
+    if tiles is None:
+        tiles = extended_mirror(database, site, found.octets[(site.mirrored - found.begin) * _HASH_SIZE :])
     root = root_at(nodes_with(database, site, tiles).at(checkpoint.size), checkpoint.size)
     return tiles if root == checkpoint.stored.checkpoint.root else None

@@ -4,18 +4,20 @@ A mirror holds a site's leaf hashes as far as the registry has anchored them: wh
 one will be the site's. Leaf hashes are salted: they say nothing but number and time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import Origin, parse_origin
-from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import NodeAt, TileSource, append_to_tiles
+from perdure_anchor.log import NodeAt, TileSource, tiles_above_leaves
 
 from perdure_node.database import Database
 from perdure_node.stored_lists import split_hashes
 
 TILE_WIDTH = 256
 _HASH_SIZE = 32
+
+Tiles = dict[tuple[int, int], bytes]
+"""A log's tiles by level and index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +64,53 @@ def add_site(database: Database, origin: Origin, now: int) -> KnownSite:
 
 def mirror_nodes(database: Database, site: KnownSite) -> NodeAt:
     """The hashes of the mirrored log."""
-    return TileSource(lambda level, index: _read_tile(database, site.number, level, index)).at(site.mirrored)
+    return TileSource(lambda level, index: read_mirror(database, site, level, index)).at(site.mirrored)
 
 
 def mirrored_leaves(database: Database, site: KnownSite, begin: int, end: int) -> bytes:
     """The leaf hashes [begin, end) of the mirror, one after the other; end is at most what is mirrored."""
     parts = []
     for index in range(begin // TILE_WIDTH, -(-end // TILE_WIDTH)):
-        octets = _read_tile(database, site.number, 0, index)
+        octets = read_mirror(database, site, 0, index)
         first = index * TILE_WIDTH
         parts.append(octets[max(begin - first, 0) * _HASH_SIZE : min(end - first, TILE_WIDTH) * _HASH_SIZE])
     return b"".join(parts)
 
 
-def extended_mirror(
-    database: Database, site: KnownSite, leaf_hashes: Sequence[Hash32]
-) -> dict[tuple[int, int], bytes]:
-    """The tiles, by level and index, that a mirror with more leaves has otherwise; stores nothing."""
-    return {
-        (tile.level, tile.index): tile.octets
-        for tile in append_to_tiles(
-            lambda level, index: _read_tile(database, site.number, level, index), site.mirrored, leaf_hashes
-        )
-    }
+def extended_mirror(database: Database, site: KnownSite, leaves: bytes) -> Tiles:
+    """The tiles that a mirror with these leaf hashes after its own has otherwise; stores nothing."""
+    octets = _from_its_last_tile_on(database, site, leaves)
+    above = tiles_above_leaves(
+        lambda level, index: read_mirror(database, site, level, index), site.mirrored, octets
+    )
+    return _leaf_tiles(site, octets) | {(tile.level, tile.index): tile.octets for tile in above}
 
 
-def nodes_with(database: Database, site: KnownSite, tiles: Mapping[tuple[int, int], bytes]) -> TileSource:
+def leaf_tiles(database: Database, site: KnownSite, leaves: bytes) -> Tiles:
+    """Of `extended_mirror`, the tiles of the leaf hashes themselves, for which nothing is hashed."""
+    return _leaf_tiles(site, _from_its_last_tile_on(database, site, leaves))
+
+
+def _leaf_tiles(site: KnownSite, octets: bytes) -> Tiles:
+    first, size = site.mirrored // TILE_WIDTH, TILE_WIDTH * _HASH_SIZE
+    starts = range(0, len(octets), size)
+    return {(0, first + number): octets[start : start + size] for number, start in enumerate(starts)}
+
+
+def _from_its_last_tile_on(database: Database, site: KnownSite, leaves: bytes) -> bytes:
+    """What the mirror's last tile has, if it is not full, and the leaf hashes after it."""
+    index, partial = divmod(site.mirrored, TILE_WIDTH)
+    return mirrored_leaves(database, site, index * TILE_WIDTH, site.mirrored) + leaves if partial else leaves
+
+
+def nodes_with(database: Database, site: KnownSite, tiles: Tiles) -> TileSource:
     """The mirror's hashes as they are with these tiles."""
     return TileSource(
-        lambda level, index: tiles.get((level, index)) or _read_tile(database, site.number, level, index)
+        lambda level, index: tiles.get((level, index)) or read_mirror(database, site, level, index)
     )
 
 
-def store_mirror(
-    database: Database, site: KnownSite, tiles: Mapping[tuple[int, int], bytes], size: int
-) -> None:
+def store_mirror(database: Database, site: KnownSite, tiles: Tiles, size: int) -> None:
     """Let the mirror have ``size`` leaves; inside a transaction of the caller's."""
     database.execute_each(
         "INSERT OR REPLACE INTO tile (site, level, tile_index, octets) VALUES (?, ?, ?, ?)",
@@ -111,16 +125,17 @@ def common_prefix(database: Database, site: KnownSite, begin: int, leaves: bytes
     What is before ``begin`` is taken as shared: peaks have shown it.
     """
     end = min(begin + len(leaves) // _HASH_SIZE, site.mirrored)
-    ours = split_hashes(mirrored_leaves(database, site, begin, end)) if end > begin else ()
-    theirs = split_hashes(leaves[: (end - begin) * _HASH_SIZE]) if end > begin else ()
-    for offset, (our, their) in enumerate(zip(ours, theirs, strict=True)):
-        if our != their:
-            return begin + offset
-    return max(end, min(begin, site.mirrored))
+    ours = mirrored_leaves(database, site, begin, end) if end > begin else b""
+    theirs = leaves[: len(ours)]
+    if ours == theirs:
+        return max(end, min(begin, site.mirrored))
+    pairs = zip(split_hashes(ours), split_hashes(theirs), strict=True)
+    return next(begin + offset for offset, (our, their) in enumerate(pairs) if our != their)
 
 
-def _read_tile(database: Database, site: int, level: int, index: int) -> bytes:
+def read_mirror(database: Database, site: KnownSite, level: int, index: int) -> bytes:
+    """A tile of the mirror, none if there is none yet."""
     row = database.row(
-        "SELECT octets FROM tile WHERE site = ? AND level = ? AND tile_index = ?", site, level, index
+        "SELECT octets FROM tile WHERE site = ? AND level = ? AND tile_index = ?", site.number, level, index
     )
     return b"" if row is None else bytes(row[0])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from perdure_anchor.hashes import keccak256
-from perdure_anchor.trust_file import TrustFile
+from perdure_anchor.trust import TrustFile
 
 
 @contextmanager

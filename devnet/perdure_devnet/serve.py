@@ -114,12 +114,14 @@ def detach(
 ) -> DevnetInfo:
     """Serve in a process of its own, with its log in the directory; returns when it answers.
 
-    Raises `DirectoryInUse`, or `DevnetNotReady` with the last line of the log.
+    Raises `DirectoryInUse`, `AddressInUse`, or `DevnetNotReady` with the last line of the log.
     """
-    read_info(directory)
+    info = read_info(directory)
     running = holder(directory)
     if running is not None:
         raise DirectoryInUse(f"{directory}: a devnet runs here already, process {running}")
+    # a port that is taken is told as what it is, and not as a line of the other process's log
+    listen(host, info.port if port is None else port).close()
     command = [sys.executable, "-m", "perdure_devnet", str(directory), "--host", host]
     command += [] if port is None else ["--port", str(port)]
     command += [] if period is None else ["--period", str(period)]

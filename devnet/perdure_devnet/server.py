@@ -98,7 +98,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) else None
         raise AddressInUse(
-            f"cannot listen on {host}:{port}: {reason or error}", hint="choose another --port"
+            f"cannot listen on {host}:{port}: {reason or error}",
+            hint="choose another --port; --port 0 takes a free one",
         ) from error
     listener.listen()
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:

@@ -13,7 +13,13 @@ from perdure_anchor.trust_file import parse_trust_file
 from perdure_contracts.artifacts import load_artifact
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
-from perdure_devnet.errors import DevnetNotReady, DirectoryInUse, DirectoryNotADevnet, DirectoryTaken
+from perdure_devnet.errors import (
+    AddressInUse,
+    DevnetNotReady,
+    DirectoryInUse,
+    DirectoryNotADevnet,
+    DirectoryTaken,
+)
 from perdure_devnet.info import read_info
 from perdure_devnet.keys import make_key, read_key, write_keys
 from perdure_devnet.lock import locked
@@ -260,3 +266,10 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         with pytest.raises(DevnetNotReady, match=f"cannot listen on 127.0.0.1:{port}"):
             detach(directory, port=port)
     assert not read_info(directory).is_running
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
+    found(tmp_path / "chain", SETTINGS, now=GENESIS_TIME)
+    with listen("127.0.0.1", 0) as taken, pytest.raises(AddressInUse, match="cannot listen on") as caught:
+        detach(tmp_path / "chain", port=taken.getsockname()[1])
+    assert "--port 0" in (caught.value.hint or "")

@@ -4,6 +4,7 @@ A key, wrapped to everybody who may have it, and what the old one signed for it 
 is there or nothing, and no vault's key is one that nobody has.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import sign_checkpoint
@@ -11,7 +12,7 @@ from perdure_anchor.hashes import Address, checksum_address
 from perdure_anchor.key_rotation import MAX_GRACE_PERIOD, KeyRotation, SignedRotation, sign_key_rotation
 from perdure_anchor.secp256k1 import address_from_private_key
 
-from perdure_node.checkpoint_signatures import checkpoint_signer, put_signature
+from perdure_node.checkpoint_signatures import checkpoint_signer, put_signature, sign_anew
 from perdure_node.clock import Clock, Randomness
 from perdure_node.errors import GracePeriodTooLong, SiteKeyNotReplaceable
 from perdure_node.keyring import KeyRing
@@ -20,7 +21,6 @@ from perdure_node.records import anchored_size
 from perdure_node.signing_keys import (
     SiteKey,
     forget_site_key,
-    held_site_key,
     new_signing_key,
     newest_site_key,
     site_keys,
@@ -30,8 +30,8 @@ from perdure_node.site_keys import (
     StoredRotation,
     key_after_rotations,
     last_known_keys,
-    newest_rotation_to,
     next_key_nonce,
+    passed_rotation,
     store_rotation,
     stored_rotations_under_way,
 )
@@ -123,19 +123,41 @@ def next_rotation(vault: Vault, keys: KeyRing, clock: Clock) -> StoredRotation |
     under_way = stored_rotations_under_way(vault.database)
     if under_way:
         return under_way[0]
-    known, newest = last_known_keys(vault.database), newest_site_key(vault.database)
-    if known is None or not known.is_registered or known.key == newest.address:
+    passed = passed_rotation(vault.database)
+    if passed is None:
         return None
-    passed, holder = (
-        newest_rotation_to(vault.database, newest.address),
-        held_site_key(vault.database, known.key),
-    )
-    if passed is None or holder is None:
-        return None
-    rotation = KeyRotation(vault.origin.site, newest.address, passed.rotation.grace_period, known.key_nonce)
-    signed = _signed(vault, keys, rotation, holder)
+    signed = _signed(vault, keys, passed.anew, passed.holder)
     with vault.database.transaction():
-        return store_rotation(vault.database, signed, holder.address, int(clock.now()))
+        return store_rotation(vault.database, signed, passed.holder.address, int(clock.now()))
+
+
+def sign_for_registry(vault: Vault, keys: KeyRing, carried: Sequence[StoredCheckpoint], clock: Clock) -> None:
+    """Sign anew what the registry, as last known, would not take: a rotation whose turn passed, and these checkpoints.
+
+    Checkpoints only by a key that the registry has, or will have by the rotations under way. Nothing is asked of ``keys`` if all is
+    well. Raises `VaultBusy`, and as `KeyRing.site_key_of`.
+    """
+    if passed_rotation(vault.database) is None and not _refusable(vault, carried, clock):
+        return
+    with sealer_lock(vault.folder, clock):
+        next_rotation(vault, keys, clock)
+        newest = newest_site_key(vault.database)
+        for stored in _refusable(vault, carried, clock):
+            sign_anew(vault, keys, stored, newest)
+
+
+def _refusable(vault: Vault, carried: Sequence[StoredCheckpoint], clock: Clock) -> list[StoredCheckpoint]:
+    """Those that a key signed which the registry does not take, and will not, while it will take the newest one."""
+    database = vault.database
+    newest, known = newest_site_key(database), last_known_keys(database)
+    if known is None or key_after_rotations(database) != newest.address:
+        return []
+    good = {known.key, *(each.rotation.new_key for each in stored_rotations_under_way(database))}
+    if known.previous_key_until > int(clock.now()):
+        good.add(known.previous_key)
+    if good.issuperset(each.address for each in site_keys(database)):
+        return []
+    return [each for each in carried if checkpoint_signer(vault, each) not in good]
 
 
 def forget_replaced_keys(vault: Vault) -> list[SiteKey]:

@@ -11,7 +11,7 @@ from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.key_rotation import KeyRotation, SignedRotation
 
 from perdure_node.database import Database
-from perdure_node.signing_keys import newest_site_key, site_keys
+from perdure_node.signing_keys import SiteKey, held_site_key, newest_site_key, site_keys
 
 # within SQLite's integers, with room to count on: what a lying node says in uint64 must not stop anything
 _MAX_INTEGER = 2**62
@@ -154,7 +154,28 @@ def next_key_nonce(database: Database) -> int:
 
 def is_reachable(database: Database) -> bool:
     """Whether the key that signs now is the registry's, or will be without the partner's doing."""
-    return key_after_rotations(database) == newest_site_key(database).address
+    reached = key_after_rotations(database) == newest_site_key(database).address
+    return reached or passed_rotation(database) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PassedRotation:
+    """What ``holder``, the registry's key, can sign ``anew``: a rotation to the key that signs now, whose turn passed."""
+
+    anew: KeyRotation
+    holder: SiteKey
+
+
+def passed_rotation(database: Database) -> PassedRotation | None:
+    """The rotation to be signed anew, as the registry is last known; None if none has to be, or can be."""
+    known, newest = last_known_keys(database), newest_site_key(database)
+    if known is None or known.key in (None, newest.address) or stored_rotations_under_way(database):
+        return None
+    passed, holder = newest_rotation_to(database, newest.address), held_site_key(database, known.key)
+    if passed is None or holder is None:
+        return None
+    told = passed.rotation
+    return PassedRotation(KeyRotation(told.site, told.new_key, told.grace_period, known.key_nonce), holder)
 
 
 def store_rotation(database: Database, signed: SignedRotation, old_key: Address, now: int) -> StoredRotation:

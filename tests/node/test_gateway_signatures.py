@@ -1,13 +1,17 @@
 """A checkpoint that a site has signed anew after a rotation: a gateway has both signatures, and uses the one that counts."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from perdure_node.courier.bundle_file import load_bundle
+from perdure_node.courier.bundle_file import encode_bundle, load_bundle, read_bundle
+from perdure_node.courier.packing import pack
+from perdure_node.courier.receiving import receive
 from perdure_node.rotating import rotate_site_key
+from perdure_node.site_keys import is_reachable, last_known_keys
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from
-from tools.site_desk import Site
+from tools.site_desk import Site, keys_of
 from tools.site_network import unreachable
 
 
@@ -74,3 +78,57 @@ def test_the_newest_keys_signature_is_sent(site: Site, stick: Path, tmp_path: Pa
     assert gateway.deliver().unfinished == ()
     assert receive_from(site.vault, gateway.answer(second, stick), site.network).anchored == (2,)
     assert site.is_final(1, 2)
+
+
+@pytest.mark.parametrize("rotations", [1, 2])
+def test_a_rotation_signed_on_a_liars_word_is_signed_anew_by_the_next_pack(
+    site: Site, stick: Path, tmp_path: Path, rotations: int
+) -> None:
+    """A courier-only site: a lying answer names a wrong count of changes, and the rotation signed with it is never taken."""
+    gateway = gateway_desk(site, tmp_path / "one", 1)
+    site.add(1)
+    site.seal()
+    first = pack_to(site.vault, stick, site.network)
+    gateway.deliver(first)
+    honest = gateway.answer(first, stick)
+    lie = read_bundle(with_keys(honest, key_nonce=9))
+    receive(site.vault, lie, clock=site.network.clock)
+    for number in range(2, 2 + rotations):
+        rotate(site)
+        site.add(number)
+        site.seal()
+    packed = pack_to(site.vault, stick, site.network)
+    assert load_bundle(packed).head.rotations[0].rotation.nonce == 9
+    gateway.deliver(packed)
+    receive_from(site.vault, gateway.answer(packed, stick), site.network)
+    assert is_reachable(site.vault.database)
+    again = pack_to(site.vault, stick, site.network)
+    assert [each.rotation.nonce for each in load_bundle(again).head.rotations] == [0]
+    delivered = gateway.deliver(again)
+    assert (delivered.refused, delivered.unfinished) == ((), ())
+    receive_from(site.vault, gateway.answer(again, stick), site.network)
+    assert site.is_final(*range(1, 2 + rotations))
+    known = last_known_keys(site.vault.database)
+    assert known is not None
+    assert known.key == site.vault.site_address
+    # and it can rotate once more
+    rotate(site)
+
+
+def test_what_the_registry_takes_is_packed_without_the_passphrase(site: Site, stick: Path) -> None:
+    site.add(1)
+    site.seal()
+    rotate(site)
+    locked = keys_of(site.vault)
+    pack(site.vault, None, clock=site.network.clock, randomness=os.urandom, keys=locked)
+    assert not locked.is_unlocked
+
+
+def with_keys(file: Path, **changes: object) -> bytes:
+    """A return bundle whose gateway says other things of the site's keys."""
+    bundle = load_bundle(file)
+    told = bundle.head.answer
+    assert told is not None
+    assert told.keys is not None
+    told = replace(told, keys=replace(told.keys, **changes))
+    return b"".join(encode_bundle(replace(bundle.head, answer=told), [bytes(bundle.leaf_octets)]))

@@ -14,6 +14,7 @@ from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway,
 from perdure_node.gateway.settings import GatewaySettings
 from perdure_node.gateway.sites import site_of
 from perdure_node.vault import Vault
+from tools.site_desk import keys_of
 from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes
 
 
@@ -63,7 +64,11 @@ class GatewayDesk:
 def pack_to(vault: Vault, folder: Path, network: SiteNetwork, label: str | None = None) -> Path:
     """A stick with a new bundle on it."""
     packed = pack(
-        vault, label, clock=network.clock, randomness=counted_bytes(b"%d" % len(list(folder.iterdir())))
+        vault,
+        label,
+        clock=network.clock,
+        randomness=counted_bytes(b"%d" % len(list(folder.iterdir()))),
+        keys=keys_of(vault),
     )
     return written(folder, packed.head, packed.pieces)
 

@@ -56,6 +56,7 @@ def pack_stick(
             randomness=os.urandom,
             leaves_from=0 if everything else None,
             answer_to=own,
+            keys=keys,
         )
         readers = recipients if own is None else (*recipients, own)
         file = write_to(folder, packed.head, packed.pieces, readers)

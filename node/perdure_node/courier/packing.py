@@ -30,10 +30,12 @@ from perdure_node.courier.heads import lacks_head
 from perdure_node.courier.out import BundleOut, registry_view, store_out
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey
+from perdure_node.keyring import KeyRing
 from perdure_node.log_gaps import log_gaps
 from perdure_node.proving import damaged_log
 from perdure_node.reconciliation import open_reconciliation
 from perdure_node.records import anchored_size, registered_size
+from perdure_node.rotating import sign_for_registry
 from perdure_node.site_keys import rotations_under_way
 from perdure_node.site_log import StoredCheckpoint, checkpoints_above, nodes_at, read_tile
 from perdure_node.vault import Vault
@@ -61,13 +63,17 @@ def pack(
     randomness: Randomness,
     leaves_from: int | None = None,
     answer_to: PublicKey | None = None,
+    keys: KeyRing | None = None,
 ) -> Packed:
     """A bundle of all that the registry, or the gateway, may lack; durable as out when this returns.
 
     ``leaves_from`` is where its leaf hashes begin, by default where the gateway's mirror is known to end. The answer is encrypted
-    ``answer_to``: to be given where the bundle will be encrypted too. Seals nothing. Raises `VaultDamaged`.
+    ``answer_to``: to be given where the bundle will be encrypted too. Seals nothing. ``keys`` sign anew what the
+    registry, as last told, would not take. Raises `VaultDamaged`, and with ``keys`` as `sign_for_registry`.
     """
     database = vault.database
+    if keys is not None:
+        sign_for_registry(vault, keys, _to_carry(vault), clock)
     try:
         head = _head(vault, int(clock.now()), randomness(ID_SIZE), leaves_from, answer_to)
     except PerdureError as error:
@@ -86,8 +92,7 @@ def _head(
 ) -> BundleHead:
     database = vault.database
     anchored = registered_size(database)
-    # the newest covers all; the others may be on sticks, and one of them be the registry's head by now
-    carried = checkpoints_above(vault, anchored)[-MAX_CHECKPOINTS:]
+    carried = _to_carry(vault)
     due = open_reconciliation(database)
     return BundleHead(
         kind=Kind.OUTGOING,
@@ -108,6 +113,11 @@ def _head(
         ),
         answer=None,
     )
+
+
+def _to_carry(vault: Vault) -> list[StoredCheckpoint]:
+    """The newest covers all; the others may be on sticks, and one of them be the registry's head by now."""
+    return checkpoints_above(vault, registered_size(vault.database))[-MAX_CHECKPOINTS:]
 
 
 def _leaf_range(vault: Vault, carried: list[StoredCheckpoint], leaves_from: int | None) -> LeafRange:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from perdure_anchor.timestamp import format_seconds
+from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
 
 if TYPE_CHECKING:
     from perdure_node.listing import RecordSummary
@@ -52,8 +52,10 @@ def sealed_members(sealed: "Sealed | None") -> dict[str, object] | None:
 
 
 def time_text(seconds: int | None) -> str | None:
-    """Seconds since 1970 as RFC 3339, None as it is."""
-    return None if seconds is None else format_seconds(seconds)
+    """Seconds since 1970 as RFC 3339, None as it is; where no date can be written, the number: some times are somebody's word."""
+    if seconds is None or 0 <= seconds <= MAX_SECONDS:
+        return None if seconds is None else format_seconds(seconds)
+    return f"second {seconds} since 1970"
 
 
 def plural(count: int, word: str, words: str | None = None) -> str:

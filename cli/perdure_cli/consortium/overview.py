@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from perdure_anchor.hashes import Address, checksum_address, to_hex
-from perdure_anchor.timestamp import format_seconds
 from perdure_node.consortium.meaning import shown_time
 from perdure_node.consortium.overview import Overview, ProposalState, ProposalView, SiteView
 
@@ -64,7 +63,7 @@ def members(trust: TrustSource, found: Overview) -> dict[str, object]:
         "ok": True,
         "fingerprint": trust.fingerprint,
         "block_number": found.block_number,
-        "block_time": format_seconds(found.block_time),
+        "block_time": shown_time(found.block_time),
         "partners": [
             {"name": member.name, "account": checksum_address(member.account)} for member in found.members
         ],
@@ -106,7 +105,7 @@ def _address(address: Address | None) -> str | None:
 
 def happening_line(happening: "Happening") -> str:
     """One event on one line."""
-    return f"block {happening.block_number}  {format_seconds(happening.block_time)}  {happening.words}"
+    return f"block {happening.block_number}  {shown_time(happening.block_time)}  {happening.words}"
 
 
 def happening_members(happening: "Happening") -> dict[str, object]:
@@ -114,7 +113,7 @@ def happening_members(happening: "Happening") -> dict[str, object]:
     return {
         "ok": True,
         "block_number": happening.block_number,
-        "block_time": format_seconds(happening.block_time),
+        "block_time": shown_time(happening.block_time),
         "event": happening.event,
         "transaction": to_hex(happening.transaction_hash),
         "words": happening.words,

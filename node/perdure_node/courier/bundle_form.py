@@ -8,6 +8,7 @@ from perdure_anchor.evidence import (
     MAX_RUN_SIZE,
 )
 from perdure_anchor.hashes import Hash32
+from perdure_anchor.strict_json import MAX_INTEGER
 
 from perdure_node.courier.bundle import (
     MAX_CARRIED_HOPS,
@@ -31,10 +32,31 @@ def check_form(head: BundleHead) -> None:
         raise BundleError(
             "bundle: one that goes out has a request, one that returns has an answer, and neither has both"
         )
+    _check_numbers(head)
     _check_lists(head)
     _check_leaf_range(head)
     if head.answer is not None:
         _check_answer(head.answer, {(each.size, each.checkpoint.root) for each in head.checkpoints})
+
+
+def _check_numbers(head: BundleHead) -> None:
+    """What a reader takes as a number: a registry's, which is of a node's making, may be larger."""
+    rotations = [each.rotation for each in head.rotations]
+    numbers = [head.made_at, head.domain.chain_id, *(each.checkpoint.sealed_at for each in head.checkpoints)]
+    numbers += [number for each in rotations for number in (each.nonce, each.grace_period)]
+    sizes = [each.size for each in head.checkpoints] + [each.old_size for each in head.append_proofs]
+    told = head.answer
+    if told is not None:
+        numbers.append(told.block_number)
+        sizes += [told.head_size, told.mirrored, *(each.size for each in (*told.anchors, *told.set_aside))]
+    if told is not None and told.keys is not None:
+        numbers += [told.keys.previous_key_until, told.keys.key_nonce, told.keys.compromised_since or 0]
+    if head.request is not None:
+        sizes += [head.request.anchors_above, head.request.leaves_from or 0]
+    for what, found, at_most in (("number", numbers, MAX_INTEGER), ("size", sizes, MAX_TREE_SIZE)):
+        wrong = next((each for each in found if not 0 <= each <= at_most), None)
+        if wrong is not None:
+            raise BundleError(f"bundle: got {wrong} as a {what}, want 0 to {at_most}")
 
 
 def _check_lists(head: BundleHead) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from perdure_anchor.checkpoint import Origin
+from perdure_anchor.checkpoint import MAX_TREE_SIZE, Origin
 from perdure_anchor.errors import ChainError
 from perdure_anchor.log import decomposition
+from perdure_anchor.strict_json import MAX_INTEGER
 from perdure_contracts.registry import Head, SiteState
 
 from perdure_node.anchor_chain import AnchorChain
@@ -100,9 +101,9 @@ def _answer(
         taken_in=tuple(bytes(row[0]) for row in rows),
         challenge=request.challenge,
         mirrored=site.mirrored,
-        head_size=head.size,
+        head_size=min(head.size, MAX_TREE_SIZE),
         head_root=head.root,
-        block_number=block_number,
+        block_number=min(block_number, MAX_INTEGER),
         keys=None if state is None else _keys(state),
         anchors=anchors,
         known_block=_known_block(chain),
@@ -152,12 +153,14 @@ def _set_aside(database: Database, site: KnownSite) -> tuple[SetAside, ...]:
 
 
 def _keys(state: SiteState) -> SiteKeys:
+    """A node can say numbers that no bundle holds: the largest that it does hold stands for them."""
+    since = state.compromised_since
     return SiteKeys(
         state.key,
         state.previous_key,
-        state.previous_key_until,
-        state.key_nonce,
-        state.compromised_since,
+        min(state.previous_key_until, MAX_INTEGER),
+        min(state.key_nonce, MAX_INTEGER),
+        None if since is None else min(since, MAX_INTEGER),
         state.successor,
     )
 

@@ -134,10 +134,11 @@ def _check_signers(
     others = [each for each in head.checkpoints if _signer(gateway, each) not in signers]
     statuses = chain.registry.anchor_statuses([_digest(gateway, each) for each in others])
     for carried, status in zip(others, statuses, strict=True):
-        # one that was anchored is the site's, whatever has become of the key since
-        if status is None:
+        signer = _signer(gateway, carried)
+        # one that was anchored is the site's, whatever has become of the key since; but not by a carrier's key
+        if status is None or status.signer != signer:
             raise NotSignedBySite(
-                f"checkpoint of size {carried.size}: signed by {checksum_address(_signer(gateway, carried))}, "
+                f"checkpoint of size {carried.size}: signed by {checksum_address(signer)}, "
                 f"which is no key of {head.origin.text}",
                 hint="the site's key may have been changed or revoked: see `perdure consortium show`",
             )

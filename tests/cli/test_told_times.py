@@ -27,10 +27,13 @@ def test_no_told_time_breaks_a_command(own_user: Path, run: Run, run_json: RunJs
         kdf=KdfCost(8, 1, 1),
     )
     key = Address(bytes(range(20)))
-    with create_vault(own_user / ".perdure", new, clock=system_clock(), randomness=os.urandom) as vault:
-        with vault.database.transaction():
-            state = SiteKeys(key, key, said, said, said, None)
-            note_site_keys(vault.database, state, block_number=said, now=int(system_clock().now()))
+    state = SiteKeys(key, key, said, said, said, None)
+    clock = system_clock()
+    with (
+        create_vault(own_user / ".perdure", new, clock=clock, randomness=os.urandom) as vault,
+        vault.database.transaction(),
+    ):
+        note_site_keys(vault.database, state, block_number=said, now=int(clock.now()))
     for command in (("status",), ("key", "show")):
         code, out, err = run(*command)
         assert code == 0, err

@@ -18,7 +18,7 @@ from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.key_rotation import KeyRotation, SignedRotation, sign_key_rotation
 from perdure_anchor.log import MemoryLog, append_proof
 from perdure_anchor.secp256k1 import address_from_private_key
-from perdure_node.courier.bundle import BundleHead, CarriedHop, LeafRange
+from perdure_node.courier.bundle import BundleHead, CarriedHop, LeafRange, SetAside
 from perdure_node.courier.bundle_file import Bundle, encode_bundle, load_bundle, read_bundle
 from perdure_node.courier.errors import (
     LeavesMismatch,
@@ -214,6 +214,21 @@ def test_leaf_hashes_and_peaks_are_those_that_were_signed(world: World) -> None:
     assert dump(world.gateway.gateway.database) == before
 
 
+def test_a_stripped_copy_does_not_take_the_place_of_all_leaf_hashes(world: World) -> None:
+    """A carrier can leave the first leaf hashes out, and count their peaks itself."""
+    raw = world.out.read_bytes()
+    head, leaves = read_bundle(raw).head, bytes(read_bundle(raw).leaf_octets)
+    log = MemoryLog([Hash32(leaves[:32])])
+    short = replace(head, leaves=LeafRange(1, 4, (log.node_at(0, 0),)))
+    stripped = b"".join(encode_bundle(short, [leaves[32:]]))
+    database = world.gateway.gateway.database
+    for bundle, begin in ((stripped, 1), (raw, 0), (stripped, 0)):
+        world.take(bundle)
+        assert database.rows("SELECT begin, octets FROM waiting_leaves") == [(begin, leaves[32 * begin :])]
+    assert world.gateway.deliver().unfinished == ()
+    assert database.number("SELECT mirrored FROM site") == 5
+
+
 def test_a_proof_leads_to_the_newest_checkpoint(world: World) -> None:
     raw = world.out.read_bytes()
     head = read_bundle(raw).head
@@ -317,6 +332,22 @@ def test_an_older_answer_does_not_take_the_place_of_a_newer_one(world: World) ->
     older = replace(head.answer, block_number=1, mirrored=1, head_size=1)
     world_receive(world, rewritten(head, raw, answer=older))
     assert registry_view(world.site.vault.database).mirrored == 5
+
+
+def test_only_what_is_this_vaults_is_told_to_be_set_aside(world: World) -> None:
+    """Rivals have other roots at the same sizes, and what is anchored was not given up."""
+    bundle = read_bundle(world.delivered())
+    told = bundle.head.answer
+    assert told is not None
+    add_numbers(world.site.vault, 6, clock=world.site.network.clock)
+    world.site.seal()
+    packed = pack_to(world.site.vault, world.stick, world.site.network)
+    first, second, third = load_bundle(packed).head.checkpoints
+    rivals = [SetAside(first.size, Hash32(bytes((number,)) * 32), "a rival") for number in range(4)]
+    own = [SetAside(each.size, each.checkpoint.root, "late") for each in (first, second, third)]
+    lie = replace(told, set_aside=(*rivals, *own))
+    raw = rewritten(bundle.head, world.delivered(), answer=lie)
+    assert world_receive(world, raw).set_aside == (own[2],)
 
 
 def test_junk_in_one_part_does_not_keep_the_others_out(world: World) -> None:

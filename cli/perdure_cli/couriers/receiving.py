@@ -75,7 +75,7 @@ def _print_received(received: Received) -> None:
         "registry",
         f"{plural(answer.head_size, 'record')} at block {answer.block_number}, as the gateway says",
     )
-    for each in answer.set_aside:
+    for each in received.set_aside:
         print_row("set aside", f"the checkpoint over {plural(each.size, 'record')}: {each.reason}")
     if received.returned:
         tell(f"it answers {plural(received.returned, 'bundle')} of those that were out")
@@ -114,7 +114,7 @@ def _received_members(file: Path, received: Received) -> dict[str, object]:
             "queued": received.adopted.queued,
             "known_by_hash": received.adopted.without_record,
         },
-        "set_aside": [{"size": each.size, "reason": each.reason} for each in answer.set_aside],
+        "set_aside": [{"size": each.size, "reason": each.reason} for each in received.set_aside],
         "errors": [
             {"error": type(each).__name__, "message": str(each), "hint": each.hint}
             for each in received.doubted

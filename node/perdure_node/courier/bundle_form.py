@@ -48,7 +48,8 @@ def _check_numbers(head: BundleHead) -> None:
     told = head.answer
     if told is not None:
         numbers.append(told.block_number)
-        sizes += [told.head_size, told.mirrored, *(each.size for each in (*told.anchors, *told.set_aside))]
+        sizes += [told.head_size, told.mirrored]
+        sizes += [each.size for each in told.anchors] + [each.size for each in told.set_aside]
     if told is not None and told.keys is not None:
         numbers += [told.keys.previous_key_until, told.keys.key_nonce, told.keys.compromised_since or 0]
     if head.request is not None:

@@ -24,7 +24,7 @@ from perdure_node.capture import accept_anchor
 from perdure_node.chain_errors import AdoptionRefused, AnchorNotVerified, BundleWithoutAnchor, TrueLogBroken
 from perdure_node.checkpoint_signatures import signatures_in_turn
 from perdure_node.clock import Clock
-from perdure_node.courier.bundle import Answer, BundleHead, CarriedAnchor, CarriedHop, Kind
+from perdure_node.courier.bundle import Answer, BundleHead, CarriedAnchor, CarriedHop, Kind, SetAside
 from perdure_node.courier.bundle_file import Bundle
 from perdure_node.courier.errors import OtherRegistry, OtherSite, WrongDirection
 from perdure_node.courier.heads import is_ours
@@ -49,7 +49,7 @@ class Received:
     ``returned`` counts the bundles that came back with it; ``reconciled`` says that a restored vault was compared by it.
     ``adopted`` is what became of this vault's log where the registry has another one, and the bundle proves and holds that;
     ``is_rival`` says that the registry has another one still, by the gateway's word. ``doubted`` are parts that were not believed,
-    and why: the rest was taken in.
+    and why: the rest was taken in. ``set_aside`` are checkpoints of this vault's, not yet under an anchor, that the gateway gave up.
     """
 
     head: BundleHead
@@ -60,6 +60,7 @@ class Received:
     reconciled: bool
     adopted: Adopted | None
     is_rival: bool
+    set_aside: tuple[SetAside, ...]
     doubted: tuple[PerdureError, ...]
 
 
@@ -69,6 +70,8 @@ def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
     answer = _checked_answer(vault, head)
     with sealer_lock(vault.folder, clock):
         doubted: list[PerdureError] = []
+        # before another log takes the place of this vault's
+        given_up = _own_set_aside(vault, answer)
         trust = _follow(vault, answer.hops, doubted)
         block = _learn_block(vault, trust, answer, doubted)
         anchored = _take_anchors(vault, trust, answer.anchors, doubted)
@@ -91,9 +94,29 @@ def receive(vault: Vault, bundle: Bundle, *, clock: Clock) -> Received:
                 final=final,
             )
         forget_replaced_keys(vault)
+        safe = anchored_size(vault.database)
     return Received(
-        head, answer, tuple(anchored), block, returned, reconciled, adopted, is_rival, tuple(doubted)
+        head=head,
+        answer=answer,
+        anchored=tuple(anchored),
+        known_block=block,
+        returned=returned,
+        reconciled=reconciled,
+        adopted=adopted,
+        is_rival=is_rival,
+        set_aside=tuple(each for each in given_up if each.size > safe),
+        doubted=tuple(doubted),
     )
+
+
+def _own_set_aside(vault: Vault, answer: Answer) -> list[SetAside]:
+    """What the gateway gave up of this vault's: it can have rivals of the same size, whose roots are others."""
+    found = []
+    for each in answer.set_aside:
+        stored = checkpoint_of_size(vault, each.size)
+        if stored is not None and stored.checkpoint.root == each.root:
+            found.append(each)
+    return found
 
 
 def _checked_answer(vault: Vault, head: BundleHead) -> Answer:

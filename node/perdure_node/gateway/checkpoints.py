@@ -160,9 +160,13 @@ def stored_proof(database: Database, digest: Hash32, old_size: int) -> tuple[Has
 
 
 def store_waiting_leaves(database: Database, digest: Hash32, begin: int, octets: bytes) -> None:
-    """Keep leaf hashes until the registry has them; inside a transaction of the caller's."""
+    """Keep leaf hashes until the registry has them, unless more of them are here; inside a transaction of the caller's.
+
+    They were compared with the checkpoint's root: those that begin earlier hold all others.
+    """
     database.execute(
-        "INSERT OR REPLACE INTO waiting_leaves (digest, begin, octets) VALUES (?, ?, ?)",
+        "INSERT INTO waiting_leaves (digest, begin, octets) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET "
+        "begin = excluded.begin, octets = excluded.octets WHERE excluded.begin < waiting_leaves.begin",
         digest,
         begin,
         octets,

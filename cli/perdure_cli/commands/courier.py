@@ -84,7 +84,7 @@ def pack(
     """Seal what waits, if the setting seal says so, and write all that a gateway needs to anchor it into one file in FOLDER.
 
     The file holds signed checkpoints, leaf hashes and proofs, and nothing of what was recorded. Pack as often as you like: what
-    comes late or twice does no harm.
+    comes late or twice does no harm. What the registry, as a gateway last told, would not take is signed anew.
     """
     with open_site(vault_folder) as vault:
         keys = key_ring(vault, passphrase_file)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 from perdure_anchor.errors import ConfigError
-from perdure_anchor.hashes import sha256
+from perdure_anchor.hashes import checksum_address, sha256
 from perdure_node.clock import system_clock
 from perdure_node.encryption.recovery import parse_recovery_key
 from perdure_node.errors import OtherVault, SheetError, VaultNotFound
@@ -137,13 +137,20 @@ def _check_trust(sheet: "Sheet", network: Network) -> None:
 def _known_log(
     vault: Vault, sheet: "Sheet", recovery_file: Path | None, passphrase_file: Path | None
 ) -> "KnownLog | None":
-    from perdure_node.recovery_sheet.making import log_of_sheet
+    from perdure_node.recovery_sheet.making import log_of_sheet, stranger_of_sheet
 
     if (sheet.state.origin, sheet.state.domain) != (vault.origin, vault.trust.domain):
         raise OtherVault(
             f"recovery sheet: it is of {sheet.state.origin.text}, this vault is {vault.origin.text}'s"
         )
-    return log_of_sheet(sheet, _opened(sheet, recovery_file, passphrase_file)[0])
+    log = log_of_sheet(sheet, _opened(sheet, recovery_file, passphrase_file)[0])
+    stranger = stranger_of_sheet(vault, sheet)
+    if stranger is not None:
+        tell_warning(
+            f"the sheet's log is signed by {checksum_address(stranger)}, which is no key of {vault.origin.text} that is known here: "
+            "an older or a newer one, or a stranger's. What it says counts until the registry is asked, and no longer"
+        )
+    return log
 
 
 def _opened(

@@ -188,6 +188,8 @@ def _store_signatures(database: Database, log: KnownLog, own: KnownLog) -> None:
         if anchor.size not in at_home:
             insert_anchor(database, anchor)
             database.execute("DELETE FROM anchored_elsewhere WHERE size = ?", anchor.size)
+    if log.is_registrys:
+        database.execute("DELETE FROM anchored_elsewhere WHERE size > ?", log.anchored)
     brought = {anchor.size for anchor in log.anchors}
     for stored in log.checkpoints:
         if stored.size <= log.anchored and stored.size not in brought:

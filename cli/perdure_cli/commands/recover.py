@@ -23,6 +23,7 @@ from perdure_cli.record_texts import plural
 from perdure_cli.site import key_ring, open_site, site_passphrase
 
 if TYPE_CHECKING:
+    from perdure_contracts.registry import SiteState
     from perdure_node.anchor_chain import AnchorChain
     from perdure_node.recovering.merging import Merged
     from perdure_node.recovering.recovery import OtherVaultSource, Recovered
@@ -244,10 +245,18 @@ def _key_doubt(vault: Vault, chain: "AnchorChain") -> str | None:
         from perdure_node.successors import site_name
 
         return f"the log is closed, and goes on as {site_name(chain, state.successor)}"
-    if state.key != vault.site_address:
+    if state.key != vault.site_address and not _is_in_grace(vault, state, chain):
         current = "none" if state.key is None else checksum_address(state.key)
         return f"the registry's key of the site is {current}, this vault's is {checksum_address(vault.site_address)}"
     return None
+
+
+def _is_in_grace(vault: Vault, state: "SiteState", chain: "AnchorChain") -> bool:
+    """Whether the registry still takes what this vault's key signs, beside the newer one, by the clock of its blocks."""
+    if state.key is None or state.previous_key != vault.site_address:
+        return False
+    now = chain.client.fetch_header(chain.client.head_number()).timestamp
+    return now < state.previous_key_until
 
 
 def _tell_doubt(doubt: str | None) -> None:

@@ -142,16 +142,18 @@ def recover(
     (--bundle), and what the chain tells. Records whose slots survive are whole again; the others are known by their leaf hash, or
     counted as a gap, and the log goes on over them.
 
-    With --sheet and no vault here, a new vault is made with the sheet's key. `perdure help recover` and docs/guide-recovery.md say
+    With --sheet and no vault here, a new vault is made with the sheet's key; with --trust, and neither --rpc nor
+    --relay-keystore, without a network. `perdure help recover` and docs/guide-recovery.md say
     which way helps in which case.
     """
+    network = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
+    offline = offline or (sheet is not None and devnet is None and network.is_out_of_reach)
     asked = _Asked(other_vaults, bundles, sheet, offline, rpc_url, passphrase_file, from_passphrase_file)
     if successor_of is not None:
         _take_over(successor_of, asked, vault_folder, as_json)
         return
     from perdure_cli.sheet_vault import open_or_make
 
-    network = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
     with open_or_make(vault_folder, sheet, recovery_file, devnet, network, passphrase_file) as (vault, log):
         recovered, key_doubt, is_compared = _recovered(vault, asked, log)
         if as_json:

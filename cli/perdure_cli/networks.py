@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from perdure_anchor.checkpoint import Origin
@@ -16,6 +16,9 @@ from perdure_cli.trust_store import TrustSource, read_trust_file, user_store
 
 if TYPE_CHECKING:
     from perdure_devnet.info import DevnetInfo
+
+
+LOCAL_ENDPOINT: Final = "http://127.0.0.1:8545"
 
 
 class DevnetStopped(ChainError):
@@ -44,6 +47,11 @@ class RealChain:
     @property
     def is_described(self) -> bool:
         return (self.trust_file, self.rpc_url, self.relay_keystore) != (None, None, None)
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether the chain is only named, by its trust file: nobody said how to reach it."""
+        return self.trust_file is not None and self.rpc_url is None and self.relay_keystore is None
 
 
 def devnet_network(directory: Path, origin: Origin) -> Network:
@@ -103,6 +111,14 @@ def _running(directory: Path) -> tuple["DevnetInfo", str]:
             hint=f"start it with: perdure devnet up --dir {directory}",
         )
     return info, info.url
+
+
+def offline_network(trust_file: Path, randomness: Randomness) -> Network:
+    """No network yet: the usual endpoint of a node on this machine, to be set later, and a new account that submits."""
+    from perdure_node.signing_keys import new_signing_key
+
+    trust = read_trust_file(trust_file, user_store(os.environ))
+    return Network(trust, LOCAL_ENDPOINT, new_signing_key(randomness), partner_key=None)
 
 
 def real_network(chain: RealChain) -> Network:

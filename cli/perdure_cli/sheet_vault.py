@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import ConfigError
-from perdure_anchor.hashes import sha256
+from perdure_anchor.hashes import checksum_address, sha256
 from perdure_node.clock import system_clock
 from perdure_node.encryption.recovery import parse_recovery_key
 from perdure_node.errors import OtherVault, SheetError, VaultNotFound
 from perdure_node.reconciliation import Reason, require_reconciliation
 from perdure_node.vault import NewVault, Vault, create_vault, find_vault, open_vault
 
-from perdure_cli.networks import Network, RealChain, devnet_network, real_network
+from perdure_cli.networks import Network, RealChain, devnet_network, offline_network, real_network
 from perdure_cli.output import tell, tell_warning
 from perdure_cli.site import (
     ENVIRONMENT_VARIABLE,
@@ -92,7 +93,7 @@ def _made(
             "--devnet brings its own trust file, endpoint and relay: leave these options out"
         )
     origin = sheet.state.origin
-    network = real_network(real) if devnet is None else devnet_network(devnet, origin)
+    network = _network(origin, devnet, real)
     _check_trust(sheet, network)
     key, passphrase = _opened(sheet, recovery_file, passphrase_file)
     if key is None:
@@ -117,7 +118,20 @@ def _made(
         require_reconciliation(vault.database, Reason.RECOVERED, int(clock.now()), os.urandom)
     user_store(os.environ).pin(network.trust.raw)
     tell(f"made {folder}, a new vault of {origin.text} with the key of the sheet and its passphrase")
+    if real.is_out_of_reach:
+        tell(
+            f"it goes on by courier; once there is a network: `perdure config rpc_url URL` (it is {network.rpc_url} so far), and "
+            f"let the account {checksum_address(vault.relay_address)} submit checkpoints"
+        )
     return vault, log
+
+
+def _network(origin: Origin, devnet: Path | None, real: RealChain) -> Network:
+    if devnet is not None:
+        return devnet_network(devnet, origin)
+    if real.is_out_of_reach and real.trust_file is not None:
+        return offline_network(real.trust_file, os.urandom)
+    return real_network(real)
 
 
 def _check_trust(sheet: "Sheet", network: Network) -> None:
@@ -137,13 +151,20 @@ def _check_trust(sheet: "Sheet", network: Network) -> None:
 def _known_log(
     vault: Vault, sheet: "Sheet", recovery_file: Path | None, passphrase_file: Path | None
 ) -> "KnownLog | None":
-    from perdure_node.recovery_sheet.making import log_of_sheet
+    from perdure_node.recovery_sheet.making import log_of_sheet, stranger_of_sheet
 
     if (sheet.state.origin, sheet.state.domain) != (vault.origin, vault.trust.domain):
         raise OtherVault(
             f"recovery sheet: it is of {sheet.state.origin.text}, this vault is {vault.origin.text}'s"
         )
-    return log_of_sheet(sheet, _opened(sheet, recovery_file, passphrase_file)[0])
+    log = log_of_sheet(sheet, _opened(sheet, recovery_file, passphrase_file)[0])
+    stranger = stranger_of_sheet(vault, sheet)
+    if stranger is not None:
+        tell_warning(
+            f"the sheet's log is signed by {checksum_address(stranger)}, which is no key of {vault.origin.text} that is known here: "
+            "an older or a newer one, or a stranger's. What it says counts until the registry is asked, and no longer"
+        )
+    return log
 
 
 def _opened(

@@ -5,6 +5,7 @@ which they were added, and are sealed again at the end of the true log: a leaf d
 signed beside the true log is kept apart. All of it is one transaction: after a kill either all has happened or nothing.
 """
 
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from perdure_anchor.hashes import Hash32
@@ -80,7 +81,7 @@ def adopt_locked(vault: Vault, true: KnownLog, clock: Clock, *, source: str) -> 
     """As `adopt_log`, for whoever holds the sealer's lock."""
     own = vault_log(vault)
     # whoever adds meanwhile adds to the end of the queue: what is not looked at here stays in it
-    plan = plan_adoption(own, true.check(), _waiting(vault.database))
+    plan = plan_adoption(own, true.check(), _waiting(vault.database, own))
     _check_evidence(own, plan)
     plan.log.check()
     tiles = plan.log.tiles
@@ -117,11 +118,23 @@ def _check_evidence(own: KnownLog, plan: AdoptionPlan) -> None:
         )
 
 
-def _waiting(database: Database) -> list[Hash32]:
+def _waiting(database: Database, own: KnownLog) -> list[Hash32]:
+    """The leaf hashes of the queue, in order, without those that the log has already: they are not what was sealed next."""
     rows = database.rows(
         "SELECT leaf_hash FROM queue JOIN record ON record.sequence = queue.sequence ORDER BY queue.sequence"
     )
-    return [Hash32(name) for (name,) in rows]
+    waiting = [Hash32(name) for (name,) in rows]
+    there = {name for _, name in _places(own, own.size, set(waiting))}
+    return [name for name in waiting if name not in there]
+
+
+def _places(log: KnownLog, end: int, wanted: Set[Hash32]) -> Iterator[tuple[int, Hash32]]:
+    """Where leaves with these hashes stand before ``end``, as far as the log's hashes are known."""
+    if wanted:
+        for stretch in log.leaves(0, end):
+            for index, name in enumerate(stretch.leaf_hashes, stretch.begin):
+                if name in wanted:
+                    yield index, name
 
 
 def _note(database: Database, plan: AdoptionPlan, own: KnownLog, now: int, source: str) -> int:
@@ -175,6 +188,8 @@ def _store_signatures(database: Database, log: KnownLog, own: KnownLog) -> None:
         if anchor.size not in at_home:
             insert_anchor(database, anchor)
             database.execute("DELETE FROM anchored_elsewhere WHERE size = ?", anchor.size)
+    if log.is_registrys:
+        database.execute("DELETE FROM anchored_elsewhere WHERE size > ?", log.anchored)
     brought = {anchor.size for anchor in log.anchors}
     for stored in log.checkpoints:
         if stored.size <= log.anchored and stored.size not in brought:
@@ -196,6 +211,14 @@ def _place_records(database: Database, plan: AdoptionPlan) -> tuple[int, int]:
             "INSERT INTO fresh_leaf (log_index, leaf_hash) VALUES (?, ?)",
             enumerate(stretch.leaf_hashes, stretch.begin),
         )
+    # leaves that the log had before, by their hashes alone, and whose records have come since
+    without_place = database.rows(
+        "SELECT leaf_hash FROM record WHERE sequence NOT IN (SELECT sequence FROM entry)"
+    )
+    database.execute_each(
+        "INSERT INTO fresh_leaf (log_index, leaf_hash) VALUES (?, ?)",
+        _places(plan.log, plan.prefix, {Hash32(name) for (name,) in without_place}),
+    )
     # a leaf may stand in the log more than once: its record has the first place, which shows the earliest time
     database.execute(
         "INSERT INTO entry (log_index, sequence) SELECT min(fresh_leaf.log_index), record.sequence "

@@ -4,11 +4,13 @@ Tiles stay as they are in a log without gaps; where they hold leaves of a gap, o
 all. So whoever reads tiles reads them through `padded`, and nodes through a `PartialSource`.
 """
 
+from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import Gap, Gaps, KnownNodes, NodeSource, PartialSource, ReadTile
+from perdure_anchor.log import Gap, Gaps, KnownNodes, NodeSource, PartialSource, ReadTile, UnknownLeaves
 from perdure_anchor.log.tile import TILE_HEIGHT, TILE_WIDTH
 
 from perdure_node.database import Database
+from perdure_node.errors import VaultDamaged
 
 _TILE_SIZE = 32 * TILE_WIDTH
 
@@ -18,6 +20,16 @@ def log_gaps(database: Database) -> Gaps:
     if not database.has_table("log_gap"):
         return Gaps()
     return Gaps([Gap(*row) for row in database.rows("SELECT begins, ends FROM log_gap ORDER BY begins")])
+
+
+def log_fault(error: PerdureError) -> VaultDamaged:
+    """The error for a log whose hashes do not fit, or are not there: these can be brought back from elsewhere."""
+    if isinstance(error, UnknownLeaves):
+        return VaultDamaged(
+            f"log: {error}",
+            hint="`perdure recover` compares the log with the registry's; with --bundle FILE or --from VAULT it brings hashes back",
+        )
+    return VaultDamaged(f"log: {error}", hint="restore the vault from a backup")
 
 
 def known_nodes(database: Database) -> KnownNodes:

@@ -20,6 +20,7 @@ from perdure_node.errors import NotAnchoredYet, UnknownSlot, VaultDamaged
 from perdure_node.hops import HopTable, hop_table
 from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock, known_block
+from perdure_node.log_gaps import log_fault
 from perdure_node.records import (
     EncryptedRecord,
     OpenedRecord,
@@ -182,7 +183,7 @@ def signed_through(vault: Vault, stored: StoredCheckpoint, leaf_hash: Hash32, in
     except UnknownLeaves:
         raise
     except PerdureError as error:
-        raise damaged_log(error) from error
+        raise log_fault(error) from error
     return signed_checkpoint(stored, leaf_hash, index, path)
 
 
@@ -194,7 +195,7 @@ def signed_checkpoint(
     try:
         verify_inclusion(leaf_hash, index, checkpoint.size, path, checkpoint.root)
     except PerdureError as error:
-        raise damaged_log(error) from error
+        raise log_fault(error) from error
     return SignedCheckpoint(
         checkpoint.size, checkpoint.root, checkpoint.sealed_at, stored.signature, index, path
     )
@@ -243,8 +244,3 @@ def checkpoint_of(vault: Vault, anchor: StoredAnchor) -> StoredCheckpoint:
     checkpoint = checkpoint_of_size(vault, anchor.size)
     assert checkpoint is not None, "the schema keeps anchors of known checkpoints only"
     return checkpoint
-
-
-def damaged_log(error: PerdureError) -> VaultDamaged:
-    """The error for a log whose hashes do not fit."""
-    return VaultDamaged(f"log: {error}", hint="restore the vault from a backup")

@@ -20,11 +20,10 @@ from perdure_node.errors import VaultDamaged
 from perdure_node.hops import hop_table
 from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock, known_block
-from perdure_node.log_gaps import log_gaps
+from perdure_node.log_gaps import log_fault, log_gaps
 from perdure_node.proving import (
     Proof,
     checkpoint_of,
-    damaged_log,
     lower_bound,
     older_than,
     signed_checkpoint,
@@ -116,7 +115,7 @@ def _places(vault: Vault, wanted: ProvenRange, size: int) -> Callable[[Sequence[
                 paths = inclusion_proofs(source.at(size), first, first + len(run), size)
                 placed += zip(run, paths, strict=True)
             except PerdureError as error:
-                raise damaged_log(error) from error
+                raise log_fault(error) from error
         return {wanted.anchor: placed}
 
     return place

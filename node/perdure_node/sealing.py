@@ -17,6 +17,7 @@ from perdure_node.database import Database
 from perdure_node.errors import VaultBusy, VaultDamaged
 from perdure_node.keyring import KeyRing
 from perdure_node.locks import sealer_lock
+from perdure_node.log_gaps import log_fault
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.queue_state import read_queue, waiting_records
 from perdure_node.reconciliation import check_reconciled
@@ -183,7 +184,7 @@ def _checked_size(vault: Vault) -> int:
     try:
         root = root_at(nodes_at(vault.database, size), size)
     except PerdureError as error:
-        raise VaultDamaged(f"log: {error}", hint="restore the vault from a backup") from error
+        raise log_fault(error) from error
     if root != want:
         raise VaultDamaged(
             f"log: its {size} leaves have the root {root.hex()}, the newest checkpoint says {want.hex()}",

@@ -72,7 +72,10 @@ class Losses:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counts are of records; times are seconds since 1970. Each record is waiting, sealed, anchored or withdrawn.
+    """Counts are of records; times are seconds since 1970. Each record is waiting, sealed, anchored, claimed or withdrawn.
+
+    ``claimed`` ones somebody (a sheet, another vault) has said to be anchored; no evidence of it is at home, and the registry was
+    not asked yet.
 
     ``open_transaction`` carries a checkpoint whose anchor is not at home; one that has become pointless is not shown.
     ``time_runs_open`` counts anchors whose time is, so far, one proposer's word. ``waiting_since`` is when the key of the oldest
@@ -88,6 +91,7 @@ class Status:
     waiting: int
     sealed: int
     anchored: int
+    claimed: int
     withdrawn: int
     erased: int
     waiting_since: int | None
@@ -116,11 +120,11 @@ class Status:
 
     @property
     def total(self) -> int:
-        return self.waiting + self.sealed + self.anchored
+        return self.waiting + self.log_size
 
     @property
     def log_size(self) -> int:
-        return self.sealed + self.anchored
+        return self.sealed + self.claimed + self.anchored
 
     @property
     def next_step(self) -> NextStep:
@@ -155,6 +159,8 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
     database, policy = vault.database, vault.config.seal
     queue = read_queue(database)
     log_size, anchored = vault.log_size, registered_size(database)
+    reconciliation = open_reconciliation(database)
+    claimed = 0 if reconciliation is None else anchored - anchored_size(database)
     view = registry_view(database)
     backup = last_backup(database)
     return Status(
@@ -162,7 +168,8 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         folder=vault.folder,
         waiting=queue.waiting,
         sealed=log_size - anchored,
-        anchored=anchored,
+        anchored=anchored - claimed,
+        claimed=claimed,
         withdrawn=database.number("SELECT count(*) FROM change WHERE kind IN ('amended', 'withdrawn')"),
         erased=database.number("SELECT count(*) FROM erased"),
         waiting_since=queue.oldest_since,
@@ -184,7 +191,7 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         is_writable=database.is_writable,
         last_backup=backup,
         records_since_backup=records_ever(database) - (0 if backup is None else backup.records),
-        reconciliation=open_reconciliation(database),
+        reconciliation=reconciliation,
         registry=view,
         courier=outlook(
             bundles_out(database),

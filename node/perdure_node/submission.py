@@ -19,8 +19,8 @@ from perdure_contracts.transactions import ContractCall, TransactionNotMined, pr
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import CheckpointOvertaken, NonceContested, RivalLog, TransactionReverted
-from perdure_node.errors import VaultDamaged
 from perdure_node.keyring import KeyRing
+from perdure_node.log_gaps import log_fault, log_gaps
 from perdure_node.relay_transactions import (
     Outcome,
     RelayTransaction,
@@ -59,6 +59,13 @@ def check_head(vault: Vault, chain: AnchorChain) -> Head:
             f"the registry has a log of {head.size} records for {vault.origin.text}, this vault's has {size}",
             hint="this vault is an older copy, or another vault anchors for the site: go on with the newer one, or let this one "
             "adopt the registry's log: `perdure recover`",
+        )
+    if log_gaps(vault.database).within(head.size, size):
+        # whoever seals knows what: this was said by a sheet, or by a vault that believed one
+        raise RivalLog(
+            f"the registry has a log of {head.size} records for {vault.origin.text}, and this vault's log has leaves behind it "
+            "without their hashes: somebody said that they were anchored",
+            hint="if the node may be behind, wait or ask another one; else `perdure recover` adopts the registry's log",
         )
     root = _root(vault, head.size)
     if head.size and root != head.root:
@@ -262,4 +269,4 @@ def _root(vault: Vault, size: int) -> Hash32:
     try:
         return root_at(nodes_at(vault.database, size), size)
     except PerdureError as error:
-        raise VaultDamaged(f"log: {error}", hint="restore the vault from a backup") from error
+        raise log_fault(error) from error

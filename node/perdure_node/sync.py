@@ -136,9 +136,11 @@ def _heard_of(rotations: list[SignedRotation], known: RegistryKeys) -> list[Addr
 
 def _reconcile(vault: Vault, chain: AnchorChain) -> None:
     """Raise `RivalLog` unless the registry's head is in the vault's log."""
-    check_head(vault, chain)
+    head = check_head(vault, chain)
     if open_reconciliation(vault.database) is not None:
         with vault.database.transaction():
+            # what a sheet or another vault said to be anchored, and is not
+            vault.database.execute("DELETE FROM anchored_elsewhere WHERE size > ?", head.size)
             settle_reconciliation(vault.database)
 
 

@@ -55,7 +55,8 @@ class KnownLog:
     """A log of ``size`` leaves: the hashes of some of them, and of nodes over the others.
 
     ``checkpoints`` are signed ones over it, ascending, the last one over all of it; ``anchored`` is the size up to which the registry
-    has it, as far as whoever read it there could see; ``anchors`` are proofs that `verify` has accepted.
+    has it, as far as whoever read it there could see; ``anchors`` are proofs that `verify` has accepted. Of a log that
+    ``is_registrys`` the registry itself has said so: it has nothing beyond.
     """
 
     size: int
@@ -64,6 +65,7 @@ class KnownLog:
     checkpoints: tuple[StoredCheckpoint, ...] = ()
     anchored: int = 0
     anchors: tuple[StoredAnchor, ...] = ()
+    is_registrys: bool = False
 
     @property
     def gaps(self) -> Gaps:
@@ -231,7 +233,7 @@ def plan_adoption(own: KnownLog, true: KnownLog, waiting: Sequence[Hash32] = ())
     that wait behind them, fill gaps of the true log where nodes prove it: an old backup often holds what was sealed next.
     """
     prefix = common_prefix(own, true)
-    if prefix == true.size <= own.size:
+    if prefix == true.size <= own.size and not is_claim(own, true):
         log = with_leaves(replace(own, nodes={**true.nodes, **own.nodes}), true.stretches)
         prefix = own.size
     else:
@@ -249,6 +251,14 @@ def plan_adoption(own: KnownLog, true: KnownLog, waiting: Sequence[Hash32] = ())
         tuple(name for name in behind if name not in have),
         frozenset(name for name in waiting if name in have),
     )
+
+
+def is_claim(log: KnownLog, true: KnownLog) -> bool:
+    """Whether the log has leaves without hashes where the registry itself has none.
+
+    Who sealed them would know them: somebody has only said that they are anchored, and they are not.
+    """
+    return true.is_registrys and bool(log.gaps.within(true.anchored, log.size))
 
 
 def _candidates(own: KnownLog, waiting: Sequence[Hash32], prefix: int) -> Iterator[Stretch]:
@@ -282,10 +292,12 @@ def _signed(log: KnownLog, own: KnownLog, true: KnownLog, prefix: int) -> KnownL
         elif mine.digest == stored.digest and not mine.last_slot_digests:
             known[stored.size] = replace(mine, last_slot_digests=stored.last_slot_digests)
     anchors = {anchor.size: anchor for anchor in (*true.anchors, *own.anchors) if anchor.size in known}
+    claimed = 0 if true.is_registrys else own.anchored
     return replace(
         log,
         checkpoints=tuple(known[size] for size in sorted(known)),
-        anchored=max(true.anchored, *(each for each in (own.anchored, 0) if each <= prefix)),
+        anchored=max(true.anchored, claimed if claimed <= prefix else 0, *anchors),
+        is_registrys=true.is_registrys,
         anchors=tuple(anchors[size] for size in sorted(anchors)),
     )
 

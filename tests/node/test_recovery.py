@@ -11,6 +11,7 @@ import pytest
 from perdure_anchor.checkpoint import Checkpoint, sign_checkpoint
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import CompactRange, append_proof, root_from_peaks
+from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.verdict import Grade
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience, transact
@@ -27,7 +28,7 @@ from perdure_node.changes import erase
 from perdure_node.courier.bundle import Request
 from perdure_node.courier.bundle_file import Bundle, load_bundle
 from perdure_node.courier.receiving import receive
-from perdure_node.errors import NoAuthority, NoSuchRecord, NotReconciled, OtherVault
+from perdure_node.errors import NoAuthority, NoSuchRecord, NotReconciled, OtherVault, SheetError
 from perdure_node.gateway.answering import answer
 from perdure_node.gateway.sites import site_of
 from perdure_node.log_gaps import log_gaps
@@ -36,8 +37,8 @@ from perdure_node.records import record_by_leaf
 from perdure_node.recovering.recovery import OtherVaultSource, Recovered, Sources, recover
 from perdure_node.recovering.successor import take_over
 from perdure_node.recovery_sheet.locking import lock_under_passphrase
-from perdure_node.recovery_sheet.making import log_of_sheet, sheet_state
-from perdure_node.recovery_sheet.sheet import Sheet
+from perdure_node.recovery_sheet.making import log_of_sheet, sheet_state, stranger_of_sheet
+from perdure_node.recovery_sheet.sheet import NoKey, Sheet
 from perdure_node.selectors import find_records, parse_selector
 from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.status import read_status
@@ -307,6 +308,75 @@ def test_an_old_sheet_gives_way_to_the_chain(site: Site, fresh: Site) -> None:
     assert bring_back(fresh).adopted.size == 5
     fresh.sync()
     assert fresh.is_final(6)
+
+
+def invented_sheet(site: Site, size: int = 4) -> Sheet:
+    """A sheet without a key over leaves that never were, signed by a stranger."""
+    stranger = bytes(range(1, 33))
+    leaves = [Hash32(os.urandom(32)) for _ in range(size)]
+    state = replace(state_of(site).state, size=size, sealed_at=1, peaks=CompactRange.over(0, leaves).hashes)
+    checkpoint = Checkpoint(state.origin.site, size, state.root, 1)
+    return Sheet(state, NoKey(sign_checkpoint(state.domain, checkpoint, stranger)))
+
+
+def test_who_signed_a_sheet_without_a_key_is_looked_at(site: Site, fresh: Site) -> None:
+    site.add(1)
+    site.sync()
+    own = Sheet(state_of(site).state, NoKey(newest_checkpoint(site.vault).signature))
+    assert stranger_of_sheet(fresh.vault, own) is None
+    assert stranger_of_sheet(fresh.vault, Sheet(own.state, NoKey(bytes(65)))) is None
+    invented = invented_sheet(site)
+    assert stranger_of_sheet(fresh.vault, invented) == address_from_private_key(bytes(range(1, 33)))
+    with pytest.raises(SheetError, match="is not signed"):
+        stranger_of_sheet(fresh.vault, Sheet(own.state, NoKey(b"\xff" * 65)))
+
+
+@pytest.mark.parametrize("anchored", [0, 2])
+def test_the_registry_has_not_what_an_invented_sheet_says(site: Site, fresh: Site, anchored: int) -> None:
+    site.add(*range(1, anchored + 1))
+    site.sync()
+    bring_back(fresh, offline=True, sheet=log_of_sheet(invented_sheet(site), None))
+    status = read_status(fresh.vault)
+    assert (status.claimed, status.anchored, status.sealed, status.log_size) == (4, 0, 0, 4)
+    fresh.add(9)
+    with pytest.raises(RivalLog, match="somebody said that they were anchored") as caught:
+        fresh.sync()
+    assert "perdure recover" in str(caught.value.hint)
+    done = bring_back(fresh)
+    assert (done.source, done.adopted.size) == ("the chain", anchored)
+    status = read_status(fresh.vault)
+    assert (status.claimed, status.anchored, status.log_size) == (0, anchored, anchored)
+    fresh.sync()
+    assert fresh.is_final(9)
+    assert fresh.vault.log_size == anchored + 1
+
+
+def test_what_a_vault_was_told_by_a_sheet_is_no_truth_for_another(
+    site: Site, fresh: Site, thief: Site
+) -> None:
+    site.add(1)
+    site.seal()
+    bring_back(thief, offline=True, sheet=log_of_sheet(invented_sheet(site), None))
+    assert bring_back(fresh, thief, site).adopted.size == 1
+    fresh.sync()
+    assert fresh.is_final(1)
+
+
+def test_the_word_of_a_sheet_over_leaves_that_are_here_ends_with_the_registrys(site: Site) -> None:
+    """Its own leaves are no gap: they stay sealed, and are anchored like any other."""
+    site.add(1, 2)
+    site.seal()
+    stored = newest_checkpoint(site.vault)
+    state = state_of(site).state
+    node_at = nodes_at(site.vault.database, 2)
+    state = replace(state, size=2, sealed_at=stored.checkpoint.sealed_at, peaks=(node_at(1, 0),))
+    told = log_of_sheet(Sheet(state, NoKey(stored.signature)), None)
+    bring_back(site, offline=True, sheet=told)
+    assert read_status(site.vault).claimed == 2
+    bring_back(site)
+    assert (read_status(site.vault).claimed, read_status(site.vault).sealed) == (0, 2)
+    site.sync()
+    assert site.is_final(1, 2)
 
 
 def test_a_sheet_says_what_is_anchored_and_not_what_is_only_sealed(site: Site) -> None:

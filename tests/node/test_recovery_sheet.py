@@ -256,6 +256,25 @@ def test_a_kind_of_lock_that_is_not_known() -> None:
         parse_sheet(resealed(bytes(body)))
 
 
+@pytest.mark.parametrize("number", [10**13, 2**63, 2**64 - 1])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sealed_at", "its time of sealing is"),
+        ("made_at", "its date is"),
+        ("key_nonce", "its key's number is"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_by_name(name: str, message: str, number: int) -> None:
+    changed = replace(state(), **{name: number})
+    octets = encode_sheet(Sheet(changed, NoKey(bytes(65))))
+    if name == "key_nonce" and number == 10**13:
+        assert parse_sheet(octets).state == changed
+        return
+    with pytest.raises(SheetError, match=f"{message} {number}, want at most"):
+        parse_sheet(octets)
+
+
 def test_codes_hold_a_dozen_rows() -> None:
     texts = code_texts(ROWS)
     assert len(texts) == -(-len(ROWS) // ROWS_IN_CODE)

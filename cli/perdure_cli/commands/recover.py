@@ -23,6 +23,7 @@ from perdure_cli.record_texts import plural
 from perdure_cli.site import key_ring, open_site, site_passphrase
 
 if TYPE_CHECKING:
+    from perdure_contracts.registry import SiteState
     from perdure_node.anchor_chain import AnchorChain
     from perdure_node.recovering.merging import Merged
     from perdure_node.recovering.recovery import OtherVaultSource, Recovered
@@ -141,16 +142,18 @@ def recover(
     (--bundle), and what the chain tells. Records whose slots survive are whole again; the others are known by their leaf hash, or
     counted as a gap, and the log goes on over them.
 
-    With --sheet and no vault here, a new vault is made with the sheet's key. `perdure help recover` and docs/guide-recovery.md say
+    With --sheet and no vault here, a new vault is made with the sheet's key; with --trust, and neither --rpc nor
+    --relay-keystore, without a network. `perdure help recover` and docs/guide-recovery.md say
     which way helps in which case.
     """
+    network = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
+    offline = offline or (sheet is not None and devnet is None and network.is_out_of_reach)
     asked = _Asked(other_vaults, bundles, sheet, offline, rpc_url, passphrase_file, from_passphrase_file)
     if successor_of is not None:
         _take_over(successor_of, asked, vault_folder, as_json)
         return
     from perdure_cli.sheet_vault import open_or_make
 
-    network = RealChain(trust_file, rpc_url, relay_keystore, relay_passphrase_file)
     with open_or_make(vault_folder, sheet, recovery_file, devnet, network, passphrase_file) as (vault, log):
         recovered, key_doubt, is_compared = _recovered(vault, asked, log)
         if as_json:
@@ -244,10 +247,18 @@ def _key_doubt(vault: Vault, chain: "AnchorChain") -> str | None:
         from perdure_node.successors import site_name
 
         return f"the log is closed, and goes on as {site_name(chain, state.successor)}"
-    if state.key != vault.site_address:
+    if state.key != vault.site_address and not _is_in_grace(vault, state, chain):
         current = "none" if state.key is None else checksum_address(state.key)
         return f"the registry's key of the site is {current}, this vault's is {checksum_address(vault.site_address)}"
     return None
+
+
+def _is_in_grace(vault: Vault, state: "SiteState", chain: "AnchorChain") -> bool:
+    """Whether the registry still takes what this vault's key signs, beside the newer one, by the clock of its blocks."""
+    if state.key is None or state.previous_key != vault.site_address:
+        return False
+    now = chain.client.fetch_header(chain.client.head_number()).timestamp
+    return now < state.previous_key_until
 
 
 def _tell_doubt(doubt: str | None) -> None:

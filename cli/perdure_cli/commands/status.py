@@ -64,7 +64,12 @@ def _print_records(found: Status) -> None:
     unsent = found.unanchored_checkpoints
     several = f"; of {unsent} checkpoints the newest is enough" if unsent > 1 else ""
     print_row("sealed", f"{plural(found.sealed, 'record')}, not anchored yet{several}")
-    print_row("anchored", f"{plural(found.anchored, 'record')}, evidence at home")
+    if found.claimed:
+        print_row(
+            "claimed",
+            f"{plural(found.claimed, 'record')}: said to be anchored, the registry was not asked yet",
+        )
+    print_row("anchored", f"{plural(found.anchored, 'record')}{_evidence_text(found)}")
     _print_losses(found.losses)
     if found.withdrawn:
         print_row("withdrawn", f"{plural(found.withdrawn, 'record')}, those that were amended included")
@@ -73,6 +78,15 @@ def _print_records(found: Status) -> None:
     if found.unfinished_imports:
         lists = plural(found.unfinished_imports, "list")
         print_row("imports", f"{lists} not finished: import again to go on, or `perdure import --abandon`")
+
+
+def _evidence_text(found: Status) -> str:
+    """How much of the evidence is there; of what is claimed there is none."""
+    lacking = found.losses.without_evidence - found.claimed
+    if lacking <= 0:
+        return "" if found.claimed and not found.anchored else ", evidence at home"
+    at_home = found.anchored - lacking
+    return f", evidence of the first {at_home} at home" if at_home else ", no evidence at home"
 
 
 def _print_chain(found: Status) -> None:
@@ -191,6 +205,7 @@ def _members(found: Status) -> dict[str, object]:
         "waiting": found.waiting,
         "sealed": found.sealed,
         "anchored": found.anchored,
+        "claimed": found.claimed,
         "total": found.total,
         "size": found.log_size,
         "withdrawn": found.withdrawn,

@@ -31,8 +31,7 @@ from perdure_node.courier.out import BundleOut, registry_view, store_out
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.keyring import KeyRing
-from perdure_node.log_gaps import log_gaps
-from perdure_node.proving import damaged_log
+from perdure_node.log_gaps import log_fault, log_gaps
 from perdure_node.reconciliation import open_reconciliation
 from perdure_node.records import anchored_size, registered_size
 from perdure_node.rotating import sign_for_registry
@@ -77,7 +76,7 @@ def pack(
     try:
         head = _head(vault, int(clock.now()), randomness(ID_SIZE), leaves_from, answer_to)
     except PerdureError as error:
-        raise damaged_log(error) from error
+        raise log_fault(error) from error
     size = 0 if head.newest is None else head.newest.size
     out = BundleOut(
         bundle_id(head), head.made_at, label, size, head.leaves.begin if head.leaves.count else size

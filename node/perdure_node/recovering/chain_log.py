@@ -57,7 +57,7 @@ def fetch_chain_log(
         checkpoints.append(_stored(chain.trust.domain, step.event, call))
         progress.advance(number)
     check_newest(chain, checkpoints[-1])
-    return KnownLog(head.size, (), nodes, tuple(checkpoints), anchored=head.size)
+    return KnownLog(head.size, (), nodes, tuple(checkpoints), anchored=head.size, is_registrys=True)
 
 
 def _check_step(step: AnchoredLog, before: Anchored | None) -> None:

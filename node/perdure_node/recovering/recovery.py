@@ -16,11 +16,23 @@ from perdure_node.following import follow_validators
 from perdure_node.keyring import KeyRing
 from perdure_node.locks import sealer_lock
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.reconciliation import Reason, open_reconciliation, require_reconciliation
+from perdure_node.reconciliation import (
+    Reason,
+    open_reconciliation,
+    require_reconciliation,
+    settle_reconciliation,
+)
 from perdure_node.recovering.bundle_log import log_of_bundle
 from perdure_node.recovering.chain_log import fetch_chain_log
 from perdure_node.recovering.merging import Merged, check_same_site, merge_records
-from perdure_node.true_log import KnownLog, common_prefix, plan_adoption, with_leaves, with_signatures
+from perdure_node.true_log import (
+    KnownLog,
+    common_prefix,
+    is_claim,
+    plan_adoption,
+    with_leaves,
+    with_signatures,
+)
 from perdure_node.vault import Vault
 from perdure_node.vault_anchors import VaultAnchors
 
@@ -81,6 +93,9 @@ def recover(
                 merged.added + more.added, merged.there + more.there, merged.withdrawn + more.withdrawn
             )
         adopted = adopt_locked(vault, true, clock, source=source)
+        if sources.chain is not None and open_reconciliation(vault.database) is not None:
+            with vault.database.transaction():
+                settle_reconciliation(vault.database)
     return Recovered(source, adopted, merged)
 
 
@@ -111,7 +126,7 @@ def _authority(
     if sources.chain is not None:
         known = {stored.digest for stored in own.checkpoints}
         log = fetch_chain_log(sources.chain, vault.origin.site, known, progress)
-        return "the chain", log or KnownLog(0)
+        return "the chain", log or KnownLog(0, is_registrys=True)
     if bundles:
         return "a gateway's mirror", max(bundles, key=lambda log: log.size)
     if sources.sheet is not None:
@@ -140,4 +155,4 @@ def _extended(true: KnownLog, others: Sequence[KnownLog]) -> KnownLog:
 
 
 def _goes_on(log: KnownLog, true: KnownLog) -> bool:
-    return log.size > true.size and common_prefix(log, true) == true.size
+    return log.size > true.size and not is_claim(log, true) and common_prefix(log, true) == true.size

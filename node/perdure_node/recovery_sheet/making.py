@@ -1,16 +1,27 @@
 """From a vault to its recovery sheet, and from a sheet to the log that it knows."""
 
-from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, sign_checkpoint
-from perdure_anchor.hashes import sha256
+from perdure_anchor.checkpoint import (
+    Checkpoint,
+    checkpoint_digest,
+    recover_checkpoint_signer,
+    sign_checkpoint,
+)
+from perdure_anchor.hashes import Address, sha256
 from perdure_anchor.log import decomposition
+from perdure_anchor.secp256k1 import SignatureError
 
 from perdure_node.clock import Clock
 from perdure_node.errors import SheetError
 from perdure_node.records import registered_size
-from perdure_node.recovery_sheet.sheet import NoKey, Sheet, SheetState
+from perdure_node.recovery_sheet.sheet import SIGNATURE_SIZE, NoKey, Sheet, SheetState
+from perdure_node.signing_keys import site_keys
+from perdure_node.site_keys import last_known_keys
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
 from perdure_node.true_log import KnownLog
 from perdure_node.vault import Vault
+
+# of a checkpoint that was read from a chain without its calldata
+_UNSIGNED = bytes(SIGNATURE_SIZE)
 
 
 def anchored_checkpoint(vault: Vault) -> StoredCheckpoint | None:
@@ -35,6 +46,24 @@ def sheet_state(vault: Vault, key_nonce: int, clock: Clock) -> SheetState:
         key=vault.site_address,
         key_nonce=key_nonce,
     )
+
+
+def stranger_of_sheet(vault: Vault, sheet: Sheet) -> Address | None:
+    """Who signed a keyless sheet's checkpoint, if it was none of the site's keys that are known here; raises `SheetError`.
+
+    A sheet may be older than what is known here, or younger: its signer is then to be looked at, and is not refused.
+    """
+    state, lock = sheet.state, sheet.lock
+    if not isinstance(lock, NoKey) or not state.size or lock.signature == _UNSIGNED:
+        return None
+    checkpoint = Checkpoint(state.origin.site, state.size, state.root, state.sealed_at)
+    try:
+        signer = recover_checkpoint_signer(state.domain, checkpoint, lock.signature)
+    except SignatureError as error:
+        raise SheetError(f"recovery sheet: its checkpoint is not signed: {error}") from error
+    told = last_known_keys(vault.database)
+    known = {key.address for key in site_keys(vault.database)}
+    return None if signer in known | ({told.key, told.previous_key} if told else set()) else signer
 
 
 def log_of_sheet(sheet: Sheet, key: bytes | None) -> KnownLog | None:

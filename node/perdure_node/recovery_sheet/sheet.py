@@ -7,6 +7,8 @@ from perdure_anchor.checkpoint import MAX_TREE_SIZE, Origin, RegistryDomain, par
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Address, Hash32, sha256
 from perdure_anchor.log import root_from_peaks
+from perdure_anchor.strict_json import MAX_INTEGER
+from perdure_anchor.timestamp import MAX_SECONDS
 
 from perdure_node.encryption.identity import KdfCost, check_cost
 from perdure_node.errors import SheetError
@@ -19,6 +21,7 @@ BOX_SIZE: Final = 12 + 32 + 16
 WRAPPED_SIZE: Final = 32 + 32 + 16
 CHECK_SIZE: Final = 8
 _NO_KEY, _PASSPHRASE, _RECOVERY_KEY = 0, 1, 2
+_NOT_MADE = "no Perdure has printed this: use another sheet, or the chain (`perdure recover` without a sheet)"
 _PRINT_AGAIN = "compare the rows with the page, or scan its codes again"
 
 
@@ -150,6 +153,12 @@ class _Reader:
     def number(self, size: int, what: str) -> int:
         return int.from_bytes(self.take(size, what), "big")
 
+    def bounded(self, size: int, what: str, most: int) -> int:
+        number = self.number(size, what)
+        if number > most:
+            raise SheetError(f"recovery sheet: its {what} is {number}, want at most {most}", hint=_NOT_MADE)
+        return number
+
     def end(self) -> None:
         if self._at != len(self._octets):
             raise SheetError("recovery sheet: has more bytes than it says", hint=_PRINT_AGAIN)
@@ -157,18 +166,15 @@ class _Reader:
 
 def _parse(reader: _Reader) -> Sheet:
     origin = parse_origin(reader.take(reader.number(1, "name"), "name").decode("ascii"))
-    domain = RegistryDomain(reader.number(8, "chain id"), Address(reader.take(20, "registry")))
+    domain = RegistryDomain(reader.bounded(8, "chain id", MAX_INTEGER), Address(reader.take(20, "registry")))
     fingerprint = Hash32(reader.take(32, "fingerprint"))
-    made_at = reader.number(8, "date")
-    size = reader.number(6, "log size")
-    if size > MAX_TREE_SIZE:
-        raise SheetError(f"recovery sheet: its log has {size} records, want at most {MAX_TREE_SIZE}")
-    sealed_at = reader.number(8, "time of sealing")
+    made_at = reader.bounded(8, "date", MAX_SECONDS)
+    size = reader.bounded(6, "log size", MAX_TREE_SIZE)
+    sealed_at = reader.bounded(8, "time of sealing", MAX_SECONDS)
     peaks = tuple(Hash32(reader.take(32, "peaks")) for _ in range(size.bit_count()))
     key = Address(reader.take(20, "key's account"))
-    state = SheetState(
-        origin, domain, fingerprint, made_at, size, sealed_at, peaks, key, reader.number(8, "key's number")
-    )
+    key_nonce = reader.bounded(8, "key's number", MAX_INTEGER)
+    state = SheetState(origin, domain, fingerprint, made_at, size, sealed_at, peaks, key, key_nonce)
     lock = _parse_lock(reader, state)
     reader.end()
     return Sheet(state, lock)

@@ -138,6 +138,18 @@ class Database:
             self._set(cache_size=-_CACHE_KIB, wal_autocheckpoint=_CHECKPOINT_PAGES, synchronous="FULL")
             self.fold()
 
+    @contextlib.contextmanager
+    def folding_late(self) -> Iterator[None]:
+        """For a few large transactions of which each is durable: the log is folded when it is over, so that pages that they write twice
+        get into the database once. More memory for pages.
+        """
+        self._set(cache_size=-_BULK_CACHE_KIB, wal_autocheckpoint=_BULK_CHECKPOINT_PAGES)
+        try:
+            yield
+        finally:
+            self._set(cache_size=-_CACHE_KIB, wal_autocheckpoint=_CHECKPOINT_PAGES)
+            self.fold()
+
     def fold(self) -> bool:
         """Bring the log's pages into the database and empty the log: nothing that was deleted stays in it.
 

@@ -18,6 +18,7 @@ from perdure_anchor.log import (
     inclusion_proofs,
     leaf_hashes,
     root_at,
+    tiles_above_leaves,
 )
 
 SIZE = 70_000
@@ -162,3 +163,20 @@ def test_a_tile_cut_short_is_named() -> None:
 def test_no_such_node(level: int, index: int) -> None:
     with pytest.raises(IndexOutOfRangeError):
         TileSource(FULL.read).at(600)(level, index)
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 300, 65_535, 65_536, 66_000])
+@pytest.mark.parametrize("added", [1, 255, 256, 257, 3000, SIZE - 66_000])
+def test_tiles_above_leaves_need_no_leaf_hash_parted(size: int, added: int) -> None:
+    store = filled(size)
+    whole = list(append_to_tiles(store.read, size, HASHES[size : size + added]))
+    octets = b"".join(HASHES[size - size % 256 : size + added])
+    above = list(tiles_above_leaves(store.read, size, memoryview(octets)))
+    assert above == [tile for tile in whole if tile.level]
+
+
+def test_tiles_above_many_leaves() -> None:
+    """More than are hashed at a time."""
+    assert list(tiles_above_leaves(FULL.read, 0, b"".join(HASHES))) == [
+        Tile(level, index, octets) for (level, index), octets in sorted(FULL.tiles.items()) if level
+    ]

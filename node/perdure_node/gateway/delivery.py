@@ -61,7 +61,7 @@ def deliver(
     ``wait`` in seconds bounds all waiting for the chain together. Raises `VaultBusy`, `WrongChain`, `WithoutContracts`, what ``keys``
     raise, and what the chain client raises before anything is taken in.
     """
-    with delivery_lock(gateway.folder, clock):
+    with delivery_lock(gateway.folder, clock), gateway.database.folding_late():
         chain.check()
         signer = keys.relay()
         sites = sorted({bundle.head.origin.site for bundle in bundles})

@@ -140,8 +140,9 @@ class Database:
 
     @contextlib.contextmanager
     def folding_late(self) -> Iterator[None]:
-        """For a few large transactions of which each is durable: the log is folded when it is over, so that pages that they write twice
-        get into the database once. More memory for pages.
+        """For a few large transactions of which each is durable: the log is folded when all of them are over.
+
+        So pages that they write again get into the database once. More memory for pages.
         """
         self._set(cache_size=-_BULK_CACHE_KIB, wal_autocheckpoint=_BULK_CHECKPOINT_PAGES)
         try:

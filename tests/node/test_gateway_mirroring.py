@@ -14,7 +14,7 @@ from perdure_node.gateway.intake import take_in
 from perdure_node.gateway.sites import site_of
 from tools.gateway_desk import GatewayDesk
 from tools.light_site import LightSite
-from tools.many_sites import is_home, sites_of
+from tools.many_sites import is_home, newest, sites_of
 from tools.site_network import SiteNetwork, unreachable
 
 OTHER = Hash32(b"\x07" * 32)
@@ -92,6 +92,27 @@ def test_a_mirror_that_has_moved_on_is_hashed_anew(
     assert gateway.deliver_bundles().unfinished == ()
     assert is_home(gateway, site)
     assert tiles_of(gateway) == expected_tiles(site)
+
+
+def test_tiles_of_a_rival_are_not_used_on_another_mirror(
+    network: SiteNetwork, gateway: GatewayDesk, tmp_path: Path
+) -> None:
+    """Its roots alone would not show it: they are over the rival's own upper tiles."""
+    (site,) = sites_of(network, 1)
+    site.seal(300)
+    rival = LightSite(network.trust.domain, site.origin.text, b"a restored backup")
+    rival.seal(900)
+    keep(gateway, network, site.bundle())
+    keep(gateway, network, rival.bundle())
+    elsewhere = GatewayDesk(network, tmp_path / "elsewhere", relay_key=b"\x22" * 32)
+    with elsewhere.gateway:
+        assert elsewhere.deliver_bundles(site.bundle()).unfinished == ()
+    network.faults = {"eth_sendRawTransaction": unreachable}
+    gateway.deliver_bundles(wait=2.0)
+    assert mirrored(gateway, site) == 300
+    known = site_of(gateway.gateway.database, site.origin)
+    assert known is not None
+    assert mirroring.nodes_of_waiting(gateway.gateway.database, known, newest(gateway, rival)) is None
 
 
 def test_leaf_hashes_of_before_the_tables_had_tiles(network: SiteNetwork, gateway: GatewayDesk) -> None:

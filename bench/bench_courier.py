@@ -6,7 +6,7 @@ its blocks are taken off. Beside it stand the least that must be done: to hash a
 write them to a file, with fsync, twice: at the site and at the gateway.
 
 In: `perdure courier receive` as a process, in a vault with so many real records under dozens of checkpoints. It verifies each anchor;
-that is counted, and some records are proved afterwards.
+that is counted.
 """
 
 import os

@@ -8,7 +8,6 @@ from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.trust_file import parse_trust_file
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
-from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience, wait_for_receipt
 from tools.consortium_story import SITE_KEY, Founded, carry_a_step, decide
 from tools.geth import CHAIN_ID, running_geth
@@ -38,17 +37,21 @@ def test_found_admit_expel(tmp_path: Path) -> None:
 
 def fund(url: str, rich: bytes, poor: bytes) -> None:
     """The chain has fees, and the genesis file pays three accounts only."""
-    signer = LocalSigner(rich)
+    # no signer of ours sends ether
+    from eth_account import Account
+
     with JsonRpc(url) as rpc:
         client = ChainClient(rpc)
-        raw = signer.sign_transaction(
+        signed = Account.sign_transaction(
             {
                 "chainId": CHAIN_ID,
-                "nonce": client.transaction_count(signer.address),
+                "nonce": client.transaction_count(address_from_private_key(rich)),
                 "gas": 21_000,
                 "gasPrice": client.gas_price(),
                 "to": checksum_address(address_from_private_key(poor)),
                 "value": ETHER,
-            }
+            },
+            rich,
         )
-        wait_for_receipt(client, client.send_transaction(raw), Patience(60))
+        sent = client.send_transaction(bytes(signed.raw_transaction))
+        wait_for_receipt(client, sent, Patience(60))

@@ -15,7 +15,6 @@ from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
 from perdure_devnet.errors import (
     AddressInUse,
-    DevnetNotReady,
     DirectoryInUse,
     DirectoryNotADevnet,
     DirectoryTaken,
@@ -263,7 +262,7 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     found(directory, SETTINGS, now=time.time())
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(DevnetNotReady, match=f"cannot listen on 127.0.0.1:{port}"):
+        with pytest.raises(AddressInUse, match=f"cannot listen on 127.0.0.1:{port}"):
             detach(directory, port=port)
     assert not read_info(directory).is_running
 

@@ -100,7 +100,7 @@ def test_a_port_in_use_is_an_error_with_a_remedy() -> None:
         port = first.getsockname()[1]
         with pytest.raises(AddressInUse, match=f"cannot listen on 127.0.0.1:{port}") as caught:
             listen("127.0.0.1", port)
-        assert caught.value.hint == "choose another --port"
+        assert caught.value.hint == "choose another --port; --port 0 takes a free one"
 
 
 @pytest.mark.parametrize(

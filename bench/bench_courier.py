@@ -180,13 +180,13 @@ def timed_chain(network: "SiteNetwork") -> Iterator[list[float]]:
             return [ask(client, each, repeatable=repeatable) for each in document]
         return timed(exchange)(client, document, repeatable=repeatable)
 
-    _InProcess.exchange = ask  # type: ignore[method-assign]
-    network.pass_time = timed(pass_time)  # type: ignore[method-assign, assignment]
+    _InProcess.exchange = ask  # type: ignore[method-assign]  # to take its time off
+    network.pass_time = timed(pass_time)  # type: ignore[method-assign, assignment]  # to take its time off
     try:
         yield spent
     finally:
-        _InProcess.exchange = exchange  # type: ignore[method-assign]
-        network.pass_time = pass_time  # type: ignore[method-assign]
+        _InProcess.exchange = exchange  # type: ignore[method-assign]  # to take its time off
+        network.pass_time = pass_time  # type: ignore[method-assign]  # to take its time off
 
 
 def write_durably(path: Path, octets: bytes) -> None:

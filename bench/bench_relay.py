@@ -99,11 +99,11 @@ class Bench:
             taken[0] = time.perf_counter()
             return refusals
 
-        client.send_transactions = timed_send  # type: ignore[method-assign]
+        client.send_transactions = timed_send  # type: ignore[method-assign]  # to time it
         began = time.perf_counter()
         with suppress(TransactionNotMined):
             Relay(self.gateway, self.chain, self.signer, wait_for(self.clock, 0), states).run()
-        client.send_transactions = send  # type: ignore[method-assign]
+        client.send_transactions = send  # type: ignore[method-assign]  # to time it
         self.until(lambda: self.anchored(self.relayed))
         patient = Clock(time.time, time.monotonic, lambda _seconds: self.make_block())
         deliver(self.gateway, self.chain, self.keys, [], clock=patient, wait=60)

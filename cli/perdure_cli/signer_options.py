@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 from perdure_anchor.hashes import Address, HexError, parse_hex
@@ -193,7 +193,7 @@ def web3signer_options(command: F) -> F:
     decorated: Any = command
     for option in reversed(_OPTIONS[2:]):
         decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return cast("F", decorated)
 
 
 def signer_options(command: F) -> F:
@@ -216,4 +216,4 @@ def signer_options(command: F) -> F:
     decorated: Any = gathered
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return cast("F", decorated)

@@ -13,9 +13,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 
+from perdure_contracts.closing import Closing
 from perdure_contracts.endpoint import parse_endpoint
 from perdure_contracts.json_text import Json
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcRefused, RpcTimeout, RpcUnreachable, quoted
@@ -65,7 +65,7 @@ class Request:
         return {"jsonrpc": "2.0", "id": request_id, "method": self.method, "params": list(self.params)}
 
 
-class JsonRpc:
+class JsonRpc(Closing):
     """One node's methods, over connections that are reused; to be closed, or used as a context manager.
 
     ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable request is sent at most,
@@ -100,14 +100,6 @@ class JsonRpc:
 
     def __repr__(self) -> str:
         return f"JsonRpc({self.endpoint})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections; the object cannot be used afterwards."""

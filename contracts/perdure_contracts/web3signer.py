@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import httpx
 from perdure_anchor.errors import ChainError, ConfigError, PerdureError
 from perdure_anchor.hashes import Address, checksum_address, keccak256, parse_hex, to_hex
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 
+from perdure_contracts.closing import Closing
 from perdure_contracts.endpoint import RpcEndpoint, parse_endpoint
 from perdure_contracts.rpc_errors import quoted
 from perdure_contracts.unsigned_transaction import from_members, signer_of, signing_payload, with_signature
@@ -71,7 +71,7 @@ class Web3SignerAccess:
     timeout: float = DEFAULT_TIMEOUT
 
 
-class Web3Signer:
+class Web3Signer(Closing):
     """Signs transactions of one account by a Web3Signer; to be closed, or used as a context manager."""
 
     def __init__(self, access: Web3SignerAccess, address: Address) -> None:
@@ -92,14 +92,6 @@ class Web3Signer:
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise SignerSetupError("the web3signer's url or token cannot be used") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

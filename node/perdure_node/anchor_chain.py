@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from perdure_anchor.hashes import checksum_address, keccak256, to_hex
 from perdure_anchor.trust import ContractPin, TrustFile
 from perdure_contracts.chain import ChainClient
+from perdure_contracts.closing import Closing
 from perdure_contracts.registry import RegistryContract
 from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.transactions import WrongChain, check_chain_id
@@ -20,7 +19,7 @@ from perdure_node.vault import Vault
 SHORTEST_WAIT = 1.0
 
 
-class AnchorChain:
+class AnchorChain(Closing):
     """A node's view of the pinned chain; to be closed, or used as a context manager.
 
     ``trust`` is the pinned trust file, later with the changes of validators that were followed. ``others`` are nodes that are
@@ -33,14 +32,6 @@ class AnchorChain:
         self.trust = trust
         self.registry = RegistryContract(client, trust.registry.address)
         self.blocks = BlockCache(client, trust.registry.address)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""
@@ -79,11 +70,15 @@ class AnchorChain:
 
 
 def connect(vault: Vault, *, rpc_url: str | None = None, wait: float = math.inf) -> AnchorChain:
-    """The vault's chain by its settings' URL, or another one; nothing is asked yet. Raises `EndpointError`.
+    """The vault's chain by its settings' URL, or another one, as `connect_to` does it."""
+    return connect_to(vault.trust, rpc_url or vault.config.rpc_url, vault.config.other_rpc_urls, wait)
+
+
+def connect_to(trust: TrustFile, rpc_url: str, other_rpc_urls: Sequence[str], wait: float) -> AnchorChain:
+    """The pinned chain through the node at a URL, and others for copies; nothing is asked yet. Raises `EndpointError`.
 
     ``wait`` is how many seconds a node that is silent is waited for at most; less than `SHORTEST_WAIT` counts as that.
     """
     patience = max(wait, SHORTEST_WAIT)
-    urls = (rpc_url or vault.config.rpc_url, *vault.config.other_rpc_urls)
-    client, *others = [ChainClient(JsonRpc(url, patience=patience)) for url in urls]
-    return AnchorChain(client, vault.trust, others)
+    client, *others = [ChainClient(JsonRpc(url, patience=patience)) for url in (rpc_url, *other_rpc_urls)]
+    return AnchorChain(client, trust, others)

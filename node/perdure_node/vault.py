@@ -17,14 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.hashes import Address
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import parse_trust_file
+from perdure_contracts.closing import Closing
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.config import VaultConfig, encode_config, parse_config
@@ -76,7 +75,7 @@ __all__ = [
 _RESTORE_LOOKUP_KEY = "`perdure key restore` makes it anew from the vault, with the passphrase"
 
 
-class Vault:
+class Vault(Closing):
     """An open vault; to be closed, or used as a context manager. Use one from one thread."""
 
     def __init__(self, folder: Path) -> None:
@@ -88,14 +87,6 @@ class Vault:
 
     def __repr__(self) -> str:
         return f"Vault({self.folder})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the database; the object cannot be used afterwards."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -71,7 +71,7 @@ def step_options(command: F) -> F:
     decorated: Any = signer_options(gathered)
     for option in (json_option, wait_option, yes_option, unsigned_option, rpc_option, trust_option):
         decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return cast("F", decorated)
 
 
 def chosen_trust(file: Path | None) -> TrustSource:

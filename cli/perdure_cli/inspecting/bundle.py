@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from perdure_anchor.checkpoint import checkpoint_digest, recover_checkpoint_signer
 from perdure_anchor.errors import PerdureError
@@ -22,6 +23,7 @@ from perdure_node.encryption.age import recipient_text
 
 from perdure_cli.inspecting.json_reading import drop_cut_text, read_json
 from perdure_cli.inspecting.parts import Break, Explanation, Part, counted, time_text, value_text
+from perdure_cli.record_texts import plural
 
 _GATEWAYS_WORD = "nothing: it is the gateway's word, or that of whoever carried the file"
 _KEYS = [
@@ -231,10 +233,10 @@ def _explain_proofs(head: BundleHead) -> Part:
     part.say("number", str(len(head.append_proofs)))
     for proof in head.append_proofs:
         alone = replace(head, append_proofs=(proof,))
-        told = _told("leads to the newest checkpoint", lambda alone=alone: check_proofs(alone))  # type: ignore[misc]
+        told = _told("leads to the newest checkpoint", partial(check_proofs, alone))
         part.say(
             f"from {proof.old_size}",
-            f"{counted(len(proof.hashes), 'hash').replace('hashs', 'hashes')}, {told}",
+            f"{plural(len(proof.hashes), 'hash', 'hashes')}, {told}",
         )
     return part
 

@@ -243,14 +243,9 @@ def _adopt(
 
 
 def _reconcile(vault: Vault, answer: Answer, *, is_rival: bool) -> bool:
-    """A restored vault may seal again once an answer to its challenge shows that the registry has no other history.
-
-    Not before what is anchored, as far as this vault can know it, is in its own log.
-    """
+    """A restored vault may seal again once an answer to its challenge shows that the registry has no other history."""
     due = open_reconciliation(vault.database)
     if due is None or is_rival or answer.challenge != due.challenge:
-        return False
-    if anchored_size(vault.database) > vault.log_size:
         return False
     with vault.database.transaction():
         settle_reconciliation(vault.database)

@@ -14,17 +14,15 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from perdure_anchor.hashes import Address, HexError, parse_hex
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import parse_trust_file
-from perdure_contracts.chain import ChainClient
-from perdure_contracts.rpc import JsonRpc
+from perdure_contracts.closing import Closing
 from perdure_contracts.signer import LocalSigner, Signer
 
-from perdure_node.anchor_chain import SHORTEST_WAIT, AnchorChain
+from perdure_node.anchor_chain import AnchorChain, connect_to
 from perdure_node.clock import Randomness
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey, new_private_key, public_key_of, unwrap, wrap
@@ -54,7 +52,7 @@ GATEWAY: Final = Schema(Path(__file__).parent / "migrations", 0x50444757, "gatew
 _RELAY_KEY_INFO = b"perdure gateway relay key\nv1"
 
 
-class Gateway:
+class Gateway(Closing):
     """An open gateway; to be closed, or used as a context manager. Use one from one thread."""
 
     def __init__(self, folder: Path) -> None:
@@ -67,27 +65,16 @@ class Gateway:
     def __repr__(self) -> str:
         return f"Gateway({self.folder})"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the database; the object cannot be used afterwards."""
         self.database.close()
 
     def connect(self, *, rpc_url: str | None = None, wait: float = math.inf) -> AnchorChain:
-        """The chain by the settings' URL, or another one; nothing is asked yet. Raises `EndpointError`."""
-        patience = max(wait, SHORTEST_WAIT)
-        urls = (rpc_url or self.settings.rpc_url, *self.settings.other_rpc_urls)
-        client, *others = [ChainClient(JsonRpc(url, patience=patience)) for url in urls]
-        return AnchorChain(client, self.trust, others)
+        """The chain by the settings' URL, or another one, as `connect_to` does it."""
+        return connect_to(self.trust, rpc_url or self.settings.rpc_url, self.settings.other_rpc_urls, wait)
 
 
-class GatewayKeys:
+class GatewayKeys(Closing):
     """The gateway's keys, to be closed, or used as a context manager.
 
     ``ask`` gives the passphrase, is called once at most, and only when a key is needed.
@@ -103,14 +90,6 @@ class GatewayKeys:
 
     def __repr__(self) -> str:
         return f"GatewayKeys({self._folder})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections to a Web3Signer, if there is one."""

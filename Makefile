@@ -57,7 +57,7 @@ bench: $(VENV)/.for-developers ## measure, beside the peers and the limits
 
 lock: $(VENV)/.for-developers ## pin the requirements anew, with hashes (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header --python-version 3.11 \
-		--extra devnet --extra qr pyproject.toml requirements/build.in -o requirements/user.txt
+		--extra devnet --extra node --extra qr pyproject.toml requirements/build.in -o requirements/user.txt
 	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header --python-version 3.11 \
 		--extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
 

@@ -30,7 +30,7 @@ from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import Gateway, GatewayKeys, NewGateway, create_gateway
 from perdure_node.gateway.intake import take_in
 from perdure_node.gateway.relay import Relay
-from perdure_node.gateway.settings import GatewaySettings
+from perdure_node.gateway.settings import settings_for
 from perdure_node.waiting import wait_for
 
 SITES = 200
@@ -62,7 +62,7 @@ class Bench:
 
         self.trust, self.accounts, self.make_block = parse_trust_file(trust_raw), accounts, make_block
         self.chain = AnchorChain(ChainClient(JsonRpc(url)), self.trust)
-        new = NewGateway(trust_raw, GatewaySettings(url), PASSPHRASE, accounts.relay, CHEAP)
+        new = NewGateway(trust_raw, settings_for(url), PASSPHRASE, accounts.relay, CHEAP)
         self.gateway: Gateway = create_gateway(folder / "gateway", new, randomness=os.urandom)
         self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)
         self.signer = self.keys.relay()

@@ -19,7 +19,7 @@ from perdure_node.courier.receiving import receive
 from perdure_node.gateway.answering import answer
 from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import Gateway, GatewayKeys, NewGateway, create_gateway, open_gateway
-from perdure_node.gateway.settings import GatewaySettings
+from perdure_node.gateway.settings import settings_for
 from perdure_node.gateway.sites import site_of
 from perdure_node.reconciliation import open_reconciliation
 from perdure_node.sealing import seal
@@ -138,7 +138,7 @@ def test_nothing_is_lost_or_doubled_whenever_site_and_gateway_are_killed(
     acknowledged = tmp_path / "acknowledged"
     with open_network(registered / "chain") as network:
         new = NewGateway(
-            network.trust_raw, GatewaySettings("http://127.0.0.1:1"), PASSPHRASE, b"\x07" * 32, CHEAP
+            network.trust_raw, settings_for("http://127.0.0.1:1"), PASSPHRASE, b"\x07" * 32, CHEAP
         )
         create_gateway(tmp_path / "gateway", new, randomness=os.urandom).close()
     # the server from which the workers are forked shall find what it loads for them

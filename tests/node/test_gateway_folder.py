@@ -8,7 +8,15 @@ from perdure_anchor.hashes import checksum_address, keccak256
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_node.errors import SettingsError, VaultExists, VaultNotFound, WrongPassphrase
 from perdure_node.gateway.folder import Gateway, GatewayKeys, NewGateway, create_gateway, open_gateway
-from perdure_node.gateway.settings import GatewaySettings, encode_settings, parse_settings
+from perdure_node.gateway.settings import (
+    EndpointSettings,
+    NodeSettings,
+    PeerSettings,
+    RelaySettings,
+    encode_settings,
+    parse_settings,
+    settings_for,
+)
 from perdure_node.sealing import seal
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from
 from tools.site_desk import Site, add_numbers, keys_of
@@ -20,7 +28,11 @@ RELAY = keccak256(b"a relay's key in a test")
 
 def made(network: SiteNetwork, folder: Path, key: bytes | None = RELAY, **settings: str) -> Gateway:
     new = NewGateway(
-        network.trust_raw, GatewaySettings("http://127.0.0.1:1", **settings), PASSPHRASE, key, CHEAP
+        network.trust_raw,
+        settings_for("http://127.0.0.1:1", relay=RelaySettings(**settings)),
+        PASSPHRASE,
+        key,
+        CHEAP,
     )
     return create_gateway(folder, new, randomness=counted_bytes())
 
@@ -50,23 +62,35 @@ def test_it_is_opened_again_with_its_key(network: SiteNetwork, tmp_path: Path) -
 @pytest.mark.parametrize(
     "text",
     [
-        "rpc_url = 3\n",
-        'other = "x"\n',
-        'rpc_url = "x"\nwait = true\n',
-        'rpc_url = "x"\nwait = -1\n',
-        'rpc_url = "x"\nother_rpc_urls = "y"\n',
-        "rpc_url\n",
-        "wait = 3\n",
-        'rpc_url = "\\u0007"\n',
+        "",
+        "endpoint = 3\n",
+        "[endpoint]\nurl = 'x'\n",
+        "[[endpoint]]\n",
+        "[[endpoint]]\nurl = 3\n",
+        "[[endpoint]]\nurl = 'x'\nother = 'y'\n",
+        "[[endpoint]]\nurl = '\\u0007'\nca = \"\\u0007\"\n",
+        "[[endpoint]]\nurl = 'x'\n[other]\n",
+        "[[endpoint]]\nurl = 'x'\n[chain]\nwait = true\n",
+        "[[endpoint]]\nurl = 'x'\n[chain]\nwait = -1\n",
+        "[[endpoint]]\nurl = 'x'\n[chain]\nwait = nan\n",
+        "[[endpoint]]\nurl = 'x'\n[listen]\nport = 65536\n",
+        "[[endpoint]]\nurl = 'x'\n[access]\nreading = 'opne'\n",
+        "[[endpoint]]\nurl = 'x'\n[access]\nmetrics = 1\n",
+        "[[endpoint]]\nurl = 'x'\n[access]\nproxy_addresses = 'x'\n",
+        "endpoint\n",
     ],
 )
 def test_settings_that_cannot_be_used_are_named(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"gateway\.toml"):
+    with pytest.raises(SettingsError, match=r"^node\.toml: "):
         parse_settings(text.encode())
 
 
 def test_settings_come_back_as_they_were() -> None:
-    settings = GatewaySettings("http://a:1/ö", ("http://b",), 5.0, "http://signer", "0x00", "t", "ca", "cert")
+    settings = NodeSettings(
+        endpoint=(EndpointSettings("http://a:1/ö", "token", "ca", "cert"), EndpointSettings("http://b")),
+        relay=RelaySettings("http://signer", "0x00", "t", "ca", "cert"),
+        peer=(PeerSettings("https://c"),),
+    )
     assert parse_settings(encode_settings(settings)) == settings
 
 
@@ -79,7 +103,7 @@ def test_a_web3signer_signs_for_the_relay(site: Site, tmp_path: Path) -> None:
     with running_web3signer(RELAY) as server:
         desk = GatewayDesk(site.network, tmp_path / "other")
         account = checksum_address(address_from_private_key(RELAY))
-        desk.gateway = made(site.network, tmp_path / "gateway", None, signer_url=server.url, relay=account)
+        desk.gateway = made(site.network, tmp_path / "gateway", None, signer_url=server.url, account=account)
         desk.keys = GatewayKeys(desk.gateway, lambda: PASSPHRASE)
         out = pack_to(site.vault, stick, site.network)
         assert desk.deliver(out).unfinished == ()

@@ -13,7 +13,7 @@ from perdure_node.courier.bundle_file import Bundle, encode_bundle, load_bundle,
 from perdure_node.gateway.checkpoints import State, checkpoints_of, stored_anchor, unproved
 from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway, open_gateway
-from perdure_node.gateway.settings import GatewaySettings
+from perdure_node.gateway.settings import settings_for
 from perdure_node.gateway.sites import mirrored_leaves, site_of
 from perdure_node.gateway.transactions import open_transactions
 from tools.delivery_worker import chain_of, work
@@ -49,7 +49,7 @@ def test_nothing_is_lost_or_anchored_twice_whenever_a_delivery_is_killed(
     sticks.mkdir()
     trust_raw = (directory / "consortium.json").read_bytes()
     relay = relay_key(directory).private_key
-    new = NewGateway(trust_raw, GatewaySettings("http://127.0.0.1:1"), PASSPHRASE, relay, CHEAP)
+    new = NewGateway(trust_raw, settings_for("http://127.0.0.1:1"), PASSPHRASE, relay, CHEAP)
     folder = tmp_path / "gateway"
     with create_gateway(folder, new, randomness=counted_bytes(b"gateway")) as made:
         domain = made.trust.domain

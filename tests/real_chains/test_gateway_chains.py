@@ -21,7 +21,7 @@ from perdure_node.clock import Clock, system_clock
 from perdure_node.gateway.checkpoints import State, checkpoints_of, stored_anchor
 from perdure_node.gateway.delivery import Delivered, deliver
 from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway
-from perdure_node.gateway.settings import GatewaySettings
+from perdure_node.gateway.settings import settings_for
 from perdure_node.gateway.sites import all_sites
 from perdure_node.gateway.transactions import open_transactions
 from tools.anvil import FUNDED_KEY, running_anvil
@@ -43,7 +43,7 @@ class RealGateway:
 
     def __init__(self, folder: Path, url: str, trust: TrustFile, partner: bytes, relay: bytes) -> None:
         self.url, self.trust = url, trust
-        new = NewGateway(encode_trust_file(trust), GatewaySettings(url), PASSPHRASE, relay, CHEAP)
+        new = NewGateway(encode_trust_file(trust), settings_for(url), PASSPHRASE, relay, CHEAP)
         self.gateway = create_gateway(folder, new, randomness=counted_bytes(b"gateway"))
         self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)
         self.partner = partner

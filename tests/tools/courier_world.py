@@ -37,7 +37,7 @@ from perdure_node.gateway.folder import (
     create_gateway,
     open_gateway,
 )
-from perdure_node.gateway.settings import GatewaySettings
+from perdure_node.gateway.settings import settings_for
 from perdure_node.gateway.sites import site_of
 from perdure_node.keyring import KeyRing
 from perdure_node.proving import prove
@@ -267,9 +267,7 @@ def build_world(folder: Path, *, one_account: bool) -> None:
                 Site(network, vault).register()
         for name in GATEWAYS:
             relay = shared if one_account else sha256(name.encode()).digest()
-            new = NewGateway(
-                network.trust_raw, GatewaySettings("http://127.0.0.1:1"), PASSPHRASE, relay, CHEAP
-            )
+            new = NewGateway(network.trust_raw, settings_for("http://127.0.0.1:1"), PASSPHRASE, relay, CHEAP)
             create_gateway(folder / name, new, randomness=counted_bytes(name.encode())).close()
 
 

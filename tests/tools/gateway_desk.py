@@ -11,7 +11,7 @@ from perdure_node.courier.receiving import Received, receive
 from perdure_node.gateway.answering import answer, leaves_for_rivals
 from perdure_node.gateway.delivery import Delivered, deliver
 from perdure_node.gateway.folder import GatewayKeys, NewGateway, create_gateway, open_gateway
-from perdure_node.gateway.settings import GatewaySettings
+from perdure_node.gateway.settings import settings_for
 from perdure_node.gateway.sites import site_of
 from perdure_node.vault import Vault
 from tools.site_desk import keys_of
@@ -24,7 +24,7 @@ class GatewayDesk:
     def __init__(self, network: SiteNetwork, folder: Path, *, relay_key: bytes | None = None) -> None:
         self.network = network
         relay = relay_key or devnet_relay_key(network.directory).private_key
-        new = NewGateway(network.trust_raw, GatewaySettings("http://127.0.0.1:1"), PASSPHRASE, relay, CHEAP)
+        new = NewGateway(network.trust_raw, settings_for("http://127.0.0.1:1"), PASSPHRASE, relay, CHEAP)
         self.gateway = create_gateway(folder, new, randomness=counted_bytes(b"gateway"))
         self.keys = GatewayKeys(self.gateway, lambda: PASSPHRASE)
         self._randomness = counted_bytes(b"answers")

@@ -115,9 +115,9 @@ def pack(
     "--wait",
     type=click.FloatRange(min=0),
     metavar="S",
-    help="How many seconds to wait for the chain; by default as gateway.toml says, 120 at first.",
+    help="How many seconds to wait for the chain; by default as node.toml says, 120 at first.",
 )
-@click.option("--rpc", "rpc_url", metavar="URL", help="Ask this endpoint, not the one in gateway.toml.")
+@click.option("--rpc", "rpc_url", metavar="URL", help="Ask this endpoint, not the first in node.toml.")
 @gateway_option
 @gateway_passphrase_option
 @json_option
@@ -141,7 +141,7 @@ def deliver(
             gateway,
             keys,
             [file for path in paths for file in bundles_of(path, OUT_SUFFIX)],
-            wait=gateway.settings.wait if wait is None else wait,
+            wait=gateway.settings.chain.wait if wait is None else wait,
             rpc_url=rpc_url,
             output_folder=output_folder,
             as_json=as_json,

@@ -9,7 +9,7 @@ from perdure_anchor.hashes import Address, checksum_address
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_node.encryption.age import recipient_text
 from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
-from perdure_node.gateway.settings import GatewaySettings
+from perdure_node.gateway.settings import RelaySettings, settings_for
 from perdure_node.gateway.standing import SiteStanding, site_standings
 
 from perdure_cli.chain_options import chain_options
@@ -64,16 +64,16 @@ def init(
     if (web3signer is None) != (account is None) or (web3signer and real.relay_keystore):
         raise click.UsageError("want --relay-keystore FILE, or --web3signer URL with --account ADDRESS")
     chain = chain_of_gateway(devnet, real, with_key=web3signer is None, randomness=os.urandom)
-    settings = GatewaySettings(
-        rpc_url=chain.rpc_url,
+    relay_settings = RelaySettings(
         signer_url=web3signer or "",
-        relay="" if account is None else checksum_address(account),
+        account="" if account is None else checksum_address(account),
         signer_token_file=_absolute(token_file),
         signer_ca=_absolute(authorities),
         signer_certificate=_absolute(client_certificate),
     )
+    settings = settings_for(chain.rpc_url, relay=relay_settings)
     if web3signer is not None:
-        _check_signer(settings)
+        _check_signer(settings.relay)
     passphrase = new_passphrase(
         passphrase_file, os.environ, "--passphrase-file", UNLOCK_VARIABLE, of="gateway"
     )
@@ -104,11 +104,11 @@ def _absolute(file: Path | None) -> str:
     return "" if file is None else str(file.absolute())
 
 
-def _check_signer(settings: GatewaySettings) -> None:
+def _check_signer(settings: RelaySettings) -> None:
     """Raise unless the server is there and has the key."""
     from perdure_node.gateway.folder import remote_signer
 
-    with remote_signer(settings) as signer:
+    with remote_signer(settings, Path()) as signer:
         signer.check()
 
 
@@ -179,7 +179,10 @@ def mirror(origin: Origin, folder: Path, gateway_folder: Path | None, as_json: b
 
     from perdure_cli.bundle_files import write_to
 
-    with open_named_gateway(gateway_folder) as opened, opened.connect(wait=opened.settings.wait) as chain:
+    with (
+        open_named_gateway(gateway_folder) as opened,
+        opened.connect(wait=opened.settings.chain.wait) as chain,
+    ):
         site = known_site(opened, origin)
         request = Request(anchors_above=0, leaves_from=0)
         head, pieces = answer(opened, chain, site, request, clock=system_clock(), randomness=os.urandom)

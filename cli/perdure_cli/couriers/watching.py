@@ -135,7 +135,7 @@ class GatewayWatch:
             files = self._seen.new(_unanswered(stick, keys.identity))
             if not files:
                 return ()
-            wait = gateway.settings.wait if self._wait is None else self._wait
+            wait = gateway.settings.chain.wait if self._wait is None else self._wait
             try:
                 done = deliver_files(
                     gateway, keys, files, wait=wait, as_json=self._as_json, only_settled=True

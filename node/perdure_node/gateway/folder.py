@@ -2,7 +2,7 @@
 
 DIR/                  readable by its owner only
 gateway.sqlite      mirrors, checkpoints, transactions, evidence (migrations/): nothing of what any record says
-gateway.toml        the settings
+node.toml           the settings
 trust.json          the pinned trust file, byte for byte as it came
 identity.json       the private key that reads bundles which are encrypted for the gateway, under the passphrase
 relay.key           the relay account's key, wrapped to the identity; not there if a Web3Signer has it
@@ -35,14 +35,20 @@ from perdure_node.encryption.identity import (
 )
 from perdure_node.errors import SettingsError, VaultDamaged, VaultExists, VaultNotFound
 from perdure_node.files import PRIVATE_FILE, build_folder, publish_folder, storage_failures, sync_folder
-from perdure_node.gateway.settings import GatewaySettings, encode_settings, parse_settings
+from perdure_node.gateway.settings import (
+    FILE_NAME,
+    NodeSettings,
+    RelaySettings,
+    encode_settings,
+    parse_settings,
+)
 from perdure_node.migrations import Schema
 
 if TYPE_CHECKING:
     from perdure_contracts.web3signer import Web3Signer
 
 DATABASE_FILE: Final = "gateway.sqlite"
-SETTINGS_FILE: Final = "gateway.toml"
+SETTINGS_FILE: Final = FILE_NAME
 TRUST_FILE: Final = "trust.json"
 IDENTITY_FILE: Final = "identity.json"
 RELAY_KEY_FILE: Final = "relay.key"
@@ -57,7 +63,7 @@ class Gateway(Closing):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.settings: GatewaySettings = parse_settings(_read(folder / SETTINGS_FILE))
+        self.settings: NodeSettings = parse_settings(_read(folder / SETTINGS_FILE))
         self.trust: TrustFile = parse_trust_file(_read(folder / TRUST_FILE))
         self.public_key: PublicKey = public_key_in(folder / IDENTITY_FILE)
         self.database = Database(folder / DATABASE_FILE, GATEWAY)
@@ -70,8 +76,9 @@ class Gateway(Closing):
         self.database.close()
 
     def connect(self, *, rpc_url: str | None = None, wait: float = math.inf) -> AnchorChain:
-        """The chain by the settings' URL, or another one, as `connect_to` does it."""
-        return connect_to(self.trust, rpc_url or self.settings.rpc_url, self.settings.other_rpc_urls, wait)
+        """The chain by the settings' first endpoint, or another one, as `connect_to` does it."""
+        first, *others = (each.url for each in self.settings.endpoint)
+        return connect_to(self.trust, rpc_url or first, others, wait)
 
 
 class GatewayKeys(Closing):
@@ -82,7 +89,7 @@ class GatewayKeys(Closing):
 
     def __init__(self, gateway: Gateway, ask: Callable[[], str]) -> None:
         self._folder = gateway.folder
-        self._settings = gateway.settings
+        self._settings = gateway.settings.relay
         self._ask = ask
         self._identity: PrivateKey | None = None
         self._signer: Signer | None = None
@@ -107,7 +114,7 @@ class GatewayKeys(Closing):
         """Who signs for the relay's account; raises as `identity`, `VaultDamaged`, and what a Web3Signer's set-up raises."""
         if self._signer is None:
             if self._settings.signer_url:
-                self._signer = self._remote = remote_signer(self._settings)
+                self._signer = self._remote = remote_signer(self._settings, self._folder)
             else:
                 self._signer = self._local_signer()
         return self._signer
@@ -122,7 +129,7 @@ class NewGateway:
     """What a gateway is made from; ``relay_private_key`` None: the settings name a Web3Signer that has it."""
 
     trust_raw: bytes
-    settings: GatewaySettings
+    settings: NodeSettings
     passphrase: str = field(repr=False)
     relay_private_key: bytes | None = field(repr=False)
     kdf: KdfCost = DEFAULT_COST
@@ -157,22 +164,22 @@ def create_gateway(folder: Path, new: NewGateway, *, randomness: Randomness) -> 
     return Gateway(folder)
 
 
-def remote_signer(settings: GatewaySettings) -> "Web3Signer":
-    """The Web3Signer that the settings name; asks it nothing yet. Raises `SettingsError` or `SignerSetupError`."""
+def remote_signer(settings: RelaySettings, folder: Path) -> "Web3Signer":
+    """The Web3Signer that the settings in a folder name; asks it nothing yet. Raises `SettingsError` or `SignerSetupError`."""
     from perdure_contracts.web3signer import Web3Signer, Web3SignerAccess
 
     try:
-        account = Address(parse_hex(settings.relay, 20, "relay"))
+        account = Address(parse_hex(settings.account, 20, "account"))
     except HexError as error:
         raise SettingsError(
-            f"gateway.toml: {error}", hint="relay is the account whose key the signer has"
+            f"{SETTINGS_FILE}: relay: {error}", hint="account is that whose key the signer has"
         ) from error
-    token = Path(settings.signer_token_file) if settings.signer_token_file else None
+    token = folder / settings.signer_token_file if settings.signer_token_file else None
     access = Web3SignerAccess(
         settings.signer_url,
         None if token is None else _read(token).decode("ascii", "replace").strip(),
-        Path(settings.signer_ca) if settings.signer_ca else None,
-        Path(settings.signer_certificate) if settings.signer_certificate else None,
+        folder / settings.signer_ca if settings.signer_ca else None,
+        folder / settings.signer_certificate if settings.signer_certificate else None,
     )
     return Web3Signer(access, account)
 

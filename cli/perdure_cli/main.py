@@ -48,6 +48,7 @@ COMMANDS: Final = {
         "perdure_cli.commands.courier:courier", "Carry checkpoints and evidence on sticks."
     ),
     "gateway": LazyCommand("perdure_cli.commands.gateway:gateway", "Relay for sites without a network."),
+    "node": LazyCommand("perdure_cli.commands.node:node", "Run a partner's node."),
     "recover": LazyCommand(
         "perdure_cli.commands.recover:recover", "Bring back a log after a loss, or adopt the true one."
     ),
@@ -85,6 +86,14 @@ _EXTRA_OF_PACKAGE: Final = {
     "httpx": "site",
     "pyrage": "site",
     "segno": "qr",
+    "fastapi": "node",
+    "jinja2": "node",
+    "orjson": "node",
+    "prometheus_client": "node",
+    "pydantic": "node",
+    "python_multipart": "node",
+    "starlette": "node",
+    "uvicorn": "node",
 }
 
 # how the script of `perdure completion` asks for completions

@@ -18,6 +18,7 @@ SEALER_LOCK_FILE = "sealer.lock"
 DELIVERY_LOCK_FILE = "delivery.lock"
 IMPORT_LOCK_FILE = "import.lock"
 BACKUP_LOCK_FILE = "backup.lock"
+NODE_LOCK_FILE = "node.lock"
 WRITER_LOCK_FILE = "writer.lock"
 TURN_LOCK_FILE = "writer.turn"
 PATIENCE = 5.0
@@ -43,6 +44,13 @@ def delivery_lock(
 ) -> contextlib.AbstractContextManager[None]:
     """Hold a gateway's lock for delivering; raises as `sealer_lock`."""
     return _held(folder / DELIVERY_LOCK_FILE, "is delivering at this gateway", clock, patience)
+
+
+def node_lock(
+    folder: Path, clock: Clock, *, patience: float = PATIENCE
+) -> contextlib.AbstractContextManager[None]:
+    """Hold a node's lock for serving its folder; raises as `sealer_lock`."""
+    return _held(folder / NODE_LOCK_FILE, "serves this node", clock, patience)
 
 
 def backup_lock(

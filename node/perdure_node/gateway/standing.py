@@ -35,10 +35,11 @@ class SiteStanding:
 
 def site_standings(gateway: Gateway) -> list[SiteStanding]:
     """Every site by name."""
-    return [_standing(gateway, site) for site in all_sites(gateway.database)]
+    return [site_standing(gateway, site) for site in all_sites(gateway.database)]
 
 
-def _standing(gateway: Gateway, site: KnownSite) -> SiteStanding:
+def site_standing(gateway: Gateway, site: KnownSite) -> SiteStanding:
+    """How one site stands."""
     database = gateway.database
     last = database.row("SELECT max(taken_at) FROM bundle WHERE site = ?", site.number)
     return SiteStanding(

@@ -92,8 +92,6 @@ _EXTRA_OF_PACKAGE: Final = {
     "prometheus_client": "node",
     "pydantic": "node",
     "python_multipart": "node",
-    "starlette": "node",
-    "uvicorn": "node",
 }
 
 # how the script of `perdure completion` asks for completions

@@ -8,6 +8,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 	"$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done)
 
+# how many seconds a soak's faults last, on each of its two chains
+SECONDS ?= 60
+
 # two workers, each with whole files, so that what a file sets up (a chain, an environment) is set up once
 TESTS := -n 2 --dist loadfile
 
@@ -16,7 +19,7 @@ COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli 
 	devnet/perdure_devnet node/perdure_node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-offline test test-chains coverage mutants torture lint bench lock dist clean
+.PHONY: help demo demo-offline test test-chains soak coverage mutants torture lint bench lock dist clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +48,9 @@ torture: $(VENV)/.for-developers ## kill, damage and play vaults and gateways, a
 	PERDURE_TORTURE=1000 $(BIN)/pytest $(TESTS) tests/node/test_killed.py tests/node/test_vault_model.py \
 		tests/node/test_courier_model.py tests/node/test_courier_killed.py tests/node/test_gateway_killed.py tests/node/test_vault_faults.py \
 		tests/anchor/test_who_must_have_lied.py tests/anchor/test_fuzzing.py tests/anchor/test_worst_cases.py
+
+soak: $(VENV)/.for-developers ## let 30 sites, 3 nodes, geth and the devnet go through every fault: make soak SECONDS=7200
+	@PYTHONPATH=tests $(BIN)/python -m tools.soak --seconds $(SECONDS)
 
 lint: $(VENV)/.for-developers ## check style and types
 	$(BIN)/ruff check .

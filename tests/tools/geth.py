@@ -9,7 +9,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class GethRules:
     base_fee: int = 10**9
     period: int = 1
     epoch: int = 30_000
+    accounts: int = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def running_geth(folder: Path, rules: GethRules | None = None) -> Iterator[GethN
         pytest.skip(str(error))
     rules = rules or GethRules()
     keys = [keccak256(b"signer %d" % number) for number in range(rules.signers)]
-    accounts = tuple(bytes(keccak256(b"funded account %d" % number)) for number in range(3))
+    accounts = _accounts(rules)
     genesis = folder / "genesis.json"
     genesis.write_text(json.dumps(_genesis(rules, keys, accounts)))
     with ExitStack() as stack:
@@ -98,6 +99,10 @@ def running_geth(folder: Path, rules: GethRules | None = None) -> Iterator[GethN
                 ask(node.url, "miner_start")
             wait_until(lambda: min(map(_height, nodes)) >= len(nodes), "the chain grows", nodes[0].process)
         yield GethNetwork(rules, nodes, accounts)
+
+
+def _accounts(rules: GethRules) -> tuple[bytes, ...]:
+    return tuple(bytes(keccak256(b"funded account %d" % number)) for number in range(rules.accounts))
 
 
 def ask(url: str, method: str, *params: Any) -> Any:
@@ -135,9 +140,38 @@ def _genesis(rules: GethRules, signers: Sequence[bytes], accounts: Sequence[byte
     return genesis
 
 
+@dataclass(frozen=True)
+class PreparedGeth:
+    """A signer that is not started yet: its command, and where it will listen. It seals once it is told to (miner_start)."""
+
+    command: tuple[str, ...]
+    url: str
+    port: int
+    signer: Address
+    accounts: tuple[bytes, ...]
+
+
+def prepared_geth(folder: Path, rules: GethRules, options: Sequence[str] = ()) -> PreparedGeth:
+    """One signer alone, for whoever starts and kills it; raises `ToolMissing`."""
+    binary = geth_binary()
+    key = keccak256(b"signer 0")
+    accounts = _accounts(rules)
+    genesis = folder / "genesis.json"
+    genesis.write_text(json.dumps(_genesis(rules, [key], accounts)))
+    prepared = _prepared(binary, folder / "signer-0", genesis, key, rules)
+    return replace(prepared, command=(*prepared.command, *options), accounts=accounts)
+
+
 @contextmanager
 def _signer(binary: Path, folder: Path, genesis: Path, key: bytes, rules: GethRules) -> Iterator[GethNode]:
     """One geth with its key unlocked, which seals nothing yet."""
+    prepared = _prepared(binary, folder, genesis, key, rules)
+    with running(prepared.command, folder / "log") as process:
+        wait_until(lambda: listens(prepared.port), "geth listens", process)
+        yield GethNode(prepared.url, prepared.signer, process)
+
+
+def _prepared(binary: Path, folder: Path, genesis: Path, key: bytes, rules: GethRules) -> PreparedGeth:
     keystore = folder / "keystore"
     keystore.mkdir(parents=True)
     address = address_from_private_key(key)
@@ -170,9 +204,7 @@ def _signer(binary: Path, folder: Path, genesis: Path, key: bytes, rules: GethRu
     }
     command = [str(binary), "--http", "--nodiscover", "--ipcdisable", "--allow-insecure-unlock"]
     command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    with running(command, folder / "log") as process:
-        wait_until(lambda: listens(http), "geth listens", process)
-        yield GethNode(f"http://127.0.0.1:{http}", address, process)
+    return PreparedGeth(tuple(command), f"http://127.0.0.1:{http}", http, address, ())
 
 
 def _connect(nodes: Sequence[GethNode]) -> None:

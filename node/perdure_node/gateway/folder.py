@@ -158,8 +158,9 @@ def create_gateway(folder: Path, new: NewGateway, *, randomness: Randomness) -> 
 
 
 def remote_signer(settings: GatewaySettings) -> "Web3Signer":
-    """The Web3Signer that the settings name; asks it nothing yet. Raises `SettingsError` or `SignerSetupError`."""
-    from perdure_contracts.web3signer import Web3Signer, Web3SignerAccess
+    """The Web3Signer that the settings name; asks it nothing yet. Raises `SettingsError`, or another `ConfigError` about its files."""
+    from perdure_contracts.access import EndpointAccess
+    from perdure_contracts.web3signer import Web3Signer
 
     try:
         account = Address(parse_hex(settings.relay, 20, "relay"))
@@ -167,10 +168,9 @@ def remote_signer(settings: GatewaySettings) -> "Web3Signer":
         raise SettingsError(
             f"gateway.toml: {error}", hint="relay is the account whose key the signer has"
         ) from error
-    token = Path(settings.signer_token_file) if settings.signer_token_file else None
-    access = Web3SignerAccess(
+    access = EndpointAccess(
         settings.signer_url,
-        None if token is None else _read(token).decode("ascii", "replace").strip(),
+        Path(settings.signer_token_file) if settings.signer_token_file else None,
         Path(settings.signer_ca) if settings.signer_ca else None,
         Path(settings.signer_certificate) if settings.signer_certificate else None,
     )

@@ -71,5 +71,5 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_the_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     shown = set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE))
-    assert shown == {"demo", "demo-offline", "test", "test-chains"}
+    assert shown == {"demo", "demo-offline", "test", "test-chains", "soak"}
     assert shown <= targets

@@ -253,14 +253,15 @@ class Sender:
             return 0
         return max(0, first - self._chain.client.transaction_count(self._signer.address, "pending"))
 
-    def close_behind_gap(self) -> bool:
+    def close_behind_gap(self, pending: Sequence[GatewayTransaction] | None = None) -> bool:
         """Let go of as many transactions as the gap before them has nonces, so that they are signed anew; False if there is none.
 
-        Should a block have the old ones yet, nothing comes of it: the registry answers a known checkpoint without changing anything.
+        ``pending`` is what was open a moment ago. Should a block have the old ones yet, nothing comes of it: the registry answers a
+        known checkpoint without changing anything.
         """
-        pending = self.look()
-        gap = self._gap_before(pending) if pending else 0
-        close_transactions(self._database, [(each, Outcome.REFUSED) for each in _last_nonces(pending, gap)])
+        left = self.look() if pending is None else pending
+        gap = self._gap_before(left) if left else 0
+        close_transactions(self._database, [(each, Outcome.REFUSED) for each in _last_nonces(left, gap)])
         return gap > 0
 
     def _note_sent(self, sent: Sequence[GatewayTransaction], refusals: Sequence[SendRefused | None]) -> None:

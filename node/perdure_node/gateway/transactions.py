@@ -28,6 +28,7 @@ class GatewayTransaction:
 
 _TAKEN_BACK = "nonce >= ? AND account = ? AND outcome IN ('mined', 'reverted')"
 _IS_TAKEN_BACK = f"SELECT 1 FROM relay_transaction WHERE {_TAKEN_BACK} LIMIT 1"  # noqa: S608  # a constant
+_OPEN_AGAIN = f"UPDATE relay_transaction SET outcome = NULL WHERE {_TAKEN_BACK}"  # noqa: S608  # a constant
 _SELECT = "SELECT digest, rotation, nonce, hash, raw, stored_at FROM relay_transaction WHERE "
 
 
@@ -96,11 +97,7 @@ def reopen_taken_back(database: Database, account: Address, next_nonce: int) -> 
     if database.row(_IS_TAKEN_BACK, next_nonce, account) is None:
         return 0
     with database.transaction():
-        return database.execute(
-            f"UPDATE relay_transaction SET outcome = NULL WHERE {_TAKEN_BACK}",
-            next_nonce,
-            account,  # noqa: S608  # a constant
-        )
+        return database.execute(_OPEN_AGAIN, next_nonce, account)
 
 
 def let_go_of_other_accounts(database: Database, account: Address) -> int:
@@ -108,13 +105,16 @@ def let_go_of_other_accounts(database: Database, account: Address) -> int:
 
     Should a block have it yet, the registry answers the second one without changing anything.
     """
-    condition = "outcome IS NULL AND account <> ?"
-    if database.row(f"SELECT 1 FROM relay_transaction WHERE {condition} LIMIT 1", account) is None:  # noqa: S608  # a constant
+    if (
+        database.row(
+            "SELECT 1 FROM relay_transaction WHERE outcome IS NULL AND account <> ? LIMIT 1", account
+        )
+        is None
+    ):
         return 0
     with database.transaction():
         return database.execute(
-            f"UPDATE relay_transaction SET outcome = 'refused' WHERE {condition}",
-            account,  # noqa: S608  # a constant
+            "UPDATE relay_transaction SET outcome = 'refused' WHERE outcome IS NULL AND account <> ?", account
         )
 
 

@@ -78,6 +78,10 @@ class Database:
             raise VaultDamaged(f"{self._path}: no number where one is kept", hint=_FROM_BACKUP)
         return found[0]
 
+    def version(self) -> int:
+        """A number that is another one whenever somebody else has written since it was asked for before."""
+        return self.number("PRAGMA data_version")
+
     def has_table(self, name: str) -> bool:
         """Whether there is such a table: a vault of an older version that cannot be written to lacks the newer ones."""
         return self.row("SELECT 1 FROM sqlite_master WHERE name = ?", name) is not None

@@ -20,7 +20,7 @@ from perdure_devnet.rpc.filters import FilterTable
 from perdure_devnet.rpc.node import Node
 from perdure_node.chain_errors import AnchorUnprovable
 from perdure_node.errors import VaultBusy
-from perdure_node.gateway import relay as relay_module
+from perdure_node.gateway import choosing
 from perdure_node.gateway.checkpoints import State, stored_anchor
 from perdure_node.gateway.delivery import Delivered
 from perdure_node.gateway.transactions import open_transactions
@@ -318,7 +318,7 @@ def test_an_anchor_that_takes_more_gas_than_thought_is_estimated(
     network: SiteNetwork, gateway: GatewayDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sites = sealed_sites(network, 2)
-    monkeypatch.setattr(relay_module, "_ANCHOR_GAS", 60_000)
+    monkeypatch.setattr(choosing, "ANCHOR_GAS", 60_000)
     assert deliver(gateway, sites).unfinished == ()
     assert sent(gateway) == 4
     assert_anchored_once(gateway, sites)

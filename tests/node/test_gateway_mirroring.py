@@ -112,7 +112,7 @@ def test_tiles_of_a_rival_are_not_used_on_another_mirror(
     assert mirrored(gateway, site) == 300
     known = site_of(gateway.gateway.database, site.origin)
     assert known is not None
-    assert mirroring.nodes_of_waiting(gateway.gateway.database, known, newest(gateway, rival)) is None
+    assert mirroring.nodes_of_log(gateway.gateway.database, known, newest(gateway, rival)) is None
 
 
 def test_leaf_hashes_of_before_the_tables_had_tiles(network: SiteNetwork, gateway: GatewayDesk) -> None:

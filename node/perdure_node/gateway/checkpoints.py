@@ -30,7 +30,10 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class GatewayCheckpoint:
-    """A site's signed checkpoint; ``reason`` says why it is set aside, ``common`` how many leaves a rival shares with the mirror."""
+    """A site's signed checkpoint, which came at ``taken_at`` (seconds since 1970).
+
+    ``reason`` says why it is set aside, ``common`` how many leaves a rival shares with the mirror.
+    """
 
     site: int
     stored: StoredCheckpoint
@@ -38,6 +41,7 @@ class GatewayCheckpoint:
     state: State
     reason: str | None = None
     common: int | None = None
+    taken_at: int = 0
 
     @property
     def digest(self) -> Hash32:
@@ -49,7 +53,7 @@ class GatewayCheckpoint:
 
 
 _SELECT = (
-    "SELECT digest, site, size, root, sealed_at, signature, last_slot_digests, last_path, state, reason, common "
+    "SELECT digest, site, size, root, sealed_at, signature, last_slot_digests, last_path, state, reason, common, taken_at "
     "FROM checkpoint WHERE "
 )
 
@@ -267,7 +271,7 @@ def _select(database: Database, site: KnownSite, condition: str, *parameters: An
 
 
 def _checkpoint(site: KnownSite, row: tuple[Any, ...]) -> GatewayCheckpoint:
-    digest, number, size, root, sealed_at, signature, digests, path, state, reason, common = row
+    digest, number, size, root, sealed_at, signature, digests, path, state, reason, common, taken_at = row
     checkpoint = Checkpoint(site.origin.site, size, Hash32(root), sealed_at)
     stored = StoredCheckpoint(checkpoint, signature, Hash32(digest), split_hashes(digests))
-    return GatewayCheckpoint(number, stored, split_hashes(path), State(state), reason, common)
+    return GatewayCheckpoint(number, stored, split_hashes(path), State(state), reason, common, taken_at)

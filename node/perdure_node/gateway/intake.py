@@ -21,6 +21,7 @@ from perdure_node.courier.bundle_file import Bundle
 from perdure_node.courier.checking import check_last_records, check_leaves, check_proofs
 from perdure_node.courier.errors import NotSignedBySite, OtherRegistry, SiteNotRegistered, WrongDirection
 from perdure_node.database import Database
+from perdure_node.gateway.allowance import brings_news, check_allowance
 from perdure_node.gateway.checkpoints import (
     GatewayCheckpoint,
     State,
@@ -31,6 +32,7 @@ from perdure_node.gateway.checkpoints import (
     waiting_rotations,
 )
 from perdure_node.gateway.folder import Gateway
+from perdure_node.gateway.passing import queue_to_pass
 from perdure_node.gateway.planning import checkpoint_signer
 from perdure_node.gateway.signatures import has_several, keep_signature, let_sign
 from perdure_node.gateway.sites import KnownSite, Tiles, add_site, common_prefix, mirror_nodes, site_of
@@ -56,12 +58,20 @@ class TakenIn:
 
 
 def take_in(
-    gateway: Gateway, chain: AnchorChain, bundle: Bundle, clock: Clock, states: SiteStates | None = None
+    gateway: Gateway,
+    chain: AnchorChain,
+    bundle: Bundle,
+    clock: Clock,
+    states: SiteStates | None = None,
+    *,
+    per_hour: int | None = None,
+    to_pass: bool = False,
 ) -> TakenIn:
     """Check a site's bundle and keep it; the registry is asked about a site that is not in ``states``.
 
-    Raises `OtherRegistry`, `WrongDirection`, `SiteNotRegistered`, `NotSignedBySite`, `LeavesMismatch`, `NotExtending`, or what the
-    chain client raises; then nothing of it is kept.
+    At most ``per_hour`` bundles of a site that bring something new are kept within an hour. ``to_pass``: the other node of a pair
+    shall get it too, if it is new here. Raises `OtherRegistry`, `WrongDirection`, `SiteNotRegistered`, `NotSignedBySite`,
+    `LeavesMismatch`, `NotExtending`, `TooManyCheckpoints`, or what the chain client raises; then nothing of it is kept.
     """
     head = bundle.head
     _check_address(gateway, head)
@@ -74,6 +84,9 @@ def take_in(
     with database.transaction():
         was_there = database.row("SELECT 1 FROM bundle WHERE id = ?", bundle.id) is not None
         site = add_site(database, head.origin, now)
+        counted = brings_news(database, site, [_digest(gateway, each) for each in head.checkpoints], signed)
+        if counted and per_hour is not None:
+            check_allowance(database, site, now, per_hour)
         common = cache(lambda: _common(database, site, bundle))
         kept = [_kept(gateway, site, bundle, carried, common) for carried in head.checkpoints]
         for each in kept:
@@ -89,12 +102,15 @@ def take_in(
             store_rotation(database, site, rotation)
         _let_newest_keys_sign(gateway, site, keys, kept)
         database.execute(
-            "INSERT INTO bundle (id, site, made_at, taken_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO bundle (id, site, made_at, taken_at, counted) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
             bundle.id,
             site.number,
             head.made_at,
             now,
+            counted,
         )
+        if to_pass and not was_there:
+            queue_to_pass(database, bundle, now)
     return TakenIn(head.origin, bundle.id, size, was_there)
 
 

@@ -31,11 +31,16 @@ class WaitingSite:
     head: Head
     checkpoints: tuple[GatewayCheckpoint, ...]
 
+    @property
+    def since(self) -> int:
+        """When the first of them came, in seconds since 1970; 0 where only rotations wait."""
+        return min((each.taken_at for each in self.checkpoints), default=0)
+
 
 def learn(database: Database, chain: AnchorChain) -> list[WaitingSite]:
     """Compare all that waits, or is anchored without evidence at home, with the registry; the sites for which something can be sent.
 
-    Nothing is to be sent for a site while a transaction of it is on its way.
+    Nothing is to be sent for a site while a transaction of it is on its way. The site whose checkpoint has waited longest comes first.
     """
     unsure, waiting = unproved(database), all_waiting(database)
     with_rotations = {
@@ -51,7 +56,7 @@ def learn(database: Database, chain: AnchorChain) -> list[WaitingSite]:
         _note(database, chain, asked, {number: (sites[number], heads[number].size) for number in heads})
         waiting = all_waiting(database)
     under_way = _under_way(database)
-    return [
+    found = [
         WaitingSite(
             site,
             heads[number],
@@ -60,6 +65,7 @@ def learn(database: Database, chain: AnchorChain) -> list[WaitingSite]:
         for number, site in sites.items()
         if number not in under_way and (number in waiting or number in with_rotations)
     ]
+    return sorted(found, key=lambda each: each.since)
 
 
 def _note(
@@ -89,11 +95,14 @@ def count_waiting(database: Database) -> int:
     )
 
 
-def judge_mirrored(database: Database, site: KnownSite) -> None:
-    """Sort out what waits and is no longer than the mirror: in its past, or a rival. Inside a transaction of the caller's."""
+def judge_mirrored(database: Database, site: KnownSite, head_size: int) -> None:
+    """Sort out what waits and is no longer than mirror and registry: in their past, or a rival. Inside a transaction of the caller's.
+
+    What the mirror has and the registry has not (any more) was taken back by the chain, and waits.
+    """
     nodes = mirror_nodes(database, site)
     for each in checkpoints_of(database, site, State.WAITING):
-        if each.size > site.mirrored:
+        if each.size > min(site.mirrored, head_size):
             break
         if root_at(nodes, each.size) == each.stored.checkpoint.root:
             set_state(database, each.digest, State.COVERED)
@@ -106,7 +115,7 @@ def _judge_past(database: Database, site: KnownSite, head_size: int) -> None:
 
     Where that log came from here, its evidence will show what is in it; until then they wait.
     """
-    judge_mirrored(database, site)
+    judge_mirrored(database, site, head_size)
     late = [each for each in checkpoints_of(database, site, State.WAITING) if each.size <= head_size]
     newest = database.number(
         "SELECT max(size) FROM checkpoint WHERE site = ? AND state = 'anchored' "

@@ -20,6 +20,7 @@ from perdure_node.gateway.sites import (
     KnownSite,
     Tiles,
     extended_mirror,
+    mirror_nodes,
     nodes_with,
     site_by_number,
     store_mirror,
@@ -53,7 +54,7 @@ def _extended(database: Database, site: KnownSite) -> KnownSite | None:
             # into the pages that have just become free: each is written once
             store_mirror(database, site, tiles, checkpoint.size)
             extended = site_by_number(database, site.number)
-            judge_mirrored(database, extended)
+            judge_mirrored(database, extended, extended.mirrored)
         return extended
     return None
 
@@ -74,8 +75,14 @@ def _starts_with(database: Database, proved: GatewayCheckpoint, checkpoint: Gate
     return root_from_peaks(peaks) == proved.stored.checkpoint.root
 
 
-def nodes_of_waiting(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> NodeAt | None:
-    """The hashes of a checkpoint's log, by the mirror and the leaf hashes that wait; None where these do not reach back so far."""
+def nodes_of_log(database: Database, site: KnownSite, checkpoint: GatewayCheckpoint) -> NodeAt | None:
+    """The hashes of a checkpoint's log, by the mirror and the leaf hashes that wait; None where these do not reach back so far.
+
+    One whose anchor a reorganisation has taken back may be in the mirror.
+    """
+    if checkpoint.size <= site.mirrored:
+        nodes = mirror_nodes(database, site)
+        return nodes if root_at(nodes, checkpoint.size) == checkpoint.stored.checkpoint.root else None
     tiles = _tiles_up_to(database, site, checkpoint)
     return None if tiles is None else nodes_with(database, site, tiles).at(checkpoint.size)
 

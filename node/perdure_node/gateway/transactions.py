@@ -1,10 +1,14 @@
-"""A gateway's signed transactions: stored before they are sent, many at a time, with consecutive nonces of one account."""
+"""A gateway's signed transactions: stored before they are sent, many at a time, with consecutive nonces of one account.
 
-from collections.abc import Iterable, Sequence
+Several may have one nonce: versions of one transaction that carry the same call at a growing price. All of them are kept open until the
+nonce is used up, since any of them may be the one that a block takes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from perdure_anchor.hashes import Hash32
+from perdure_anchor.hashes import Address, Hash32
 
 from perdure_node.database import Database
 from perdure_node.relay_transactions import Outcome
@@ -22,25 +26,52 @@ class GatewayTransaction:
     stored_at: int
 
 
+_TAKEN_BACK = "nonce >= ? AND account = ? AND outcome IN ('mined', 'reverted')"
+_IS_TAKEN_BACK = f"SELECT 1 FROM relay_transaction WHERE {_TAKEN_BACK} LIMIT 1"  # noqa: S608  # a constant
+_OPEN_AGAIN = f"UPDATE relay_transaction SET outcome = NULL WHERE {_TAKEN_BACK}"  # noqa: S608  # a constant
+_SELECT = "SELECT digest, rotation, nonce, hash, raw, stored_at FROM relay_transaction WHERE "
+
+
 def open_transactions(database: Database) -> list[GatewayTransaction]:
-    """Those that may be on their way, in the order of their nonces."""
+    """Those that may be on their way, in the order of their nonces; of one nonce the newest version last."""
+    return [
+        _transaction(row)
+        for row in database.rows(_SELECT + "outcome IS NULL ORDER BY nonce, stored_at, number")
+    ]
+
+
+def newest_versions(transactions: Iterable[GatewayTransaction]) -> list[GatewayTransaction]:
+    """Of each nonce the last one."""
+    return list({each.nonce: each for each in transactions}.values())
+
+
+def versions_of(
+    database: Database, account: Address, transaction: GatewayTransaction
+) -> list[GatewayTransaction]:
+    """All that were ever signed by the account with the same nonce for the same purpose, refused ones too, in order."""
     rows = database.rows(
-        "SELECT digest, rotation, nonce, hash, raw, stored_at FROM relay_transaction WHERE outcome IS NULL ORDER BY nonce"
+        _SELECT + "nonce = ? AND account = ? AND digest IS ? AND rotation IS ? ORDER BY stored_at, number",
+        transaction.nonce,
+        account,
+        transaction.digest,
+        transaction.rotation,
     )
     return [_transaction(row) for row in rows]
 
 
-def store_transactions(database: Database, transactions: Iterable[GatewayTransaction]) -> None:
-    """Keep signed transactions; they may be sent once this has returned.
+def store_transactions(
+    database: Database, transactions: Iterable[GatewayTransaction], account: Address | None = None
+) -> None:
+    """Keep signed transactions of an account; they may be sent once this has returned.
 
     What a node refused before may be signed again in the same bytes, and is open again then.
     """
     with database.transaction():
         database.execute_each(
-            "INSERT INTO relay_transaction (digest, rotation, nonce, hash, raw, stored_at) VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO relay_transaction (digest, rotation, nonce, hash, raw, stored_at, account) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (hash) DO UPDATE SET stored_at = excluded.stored_at, outcome = NULL",
             (
-                (each.digest, each.rotation, each.nonce, each.hash, each.raw, each.stored_at)
+                (each.digest, each.rotation, each.nonce, each.hash, each.raw, each.stored_at, account)
                 for each in transactions
             ),
         )
@@ -57,12 +88,62 @@ def close_transactions(database: Database, ended: Sequence[tuple[GatewayTransact
         )
 
 
+def reopen_taken_back(database: Database, account: Address, next_nonce: int) -> int:
+    """Open again what had been in a block, where the account has not used its nonce any more; how many these are.
+
+    The chain has taken the block back, or a node that is behind was asked. The same bytes are sent again in both cases: another
+    call with their nonce would be a second meaning of what may come back.
+    """
+    if database.row(_IS_TAKEN_BACK, next_nonce, account) is None:
+        return 0
+    with database.transaction():
+        return database.execute(_OPEN_AGAIN, next_nonce, account)
+
+
+def let_go_of_other_accounts(database: Database, account: Address) -> int:
+    """Close what is open of an account that was the relay's before, so that it is signed anew; how many these were.
+
+    Should a block have it yet, the registry answers the second one without changing anything.
+    """
+    if (
+        database.row(
+            "SELECT 1 FROM relay_transaction WHERE outcome IS NULL AND account <> ? LIMIT 1", account
+        )
+        is None
+    ):
+        return 0
+    with database.transaction():
+        return database.execute(
+            "UPDATE relay_transaction SET outcome = 'refused' WHERE outcome IS NULL AND account <> ?", account
+        )
+
+
+def unmined_since(database: Database) -> int | None:
+    """Since when (seconds since 1970) the oldest nonce that is used waits for a block; None if none does."""
+    row = database.row("SELECT min(stored_at) FROM relay_transaction WHERE outcome IS NULL")
+    return None if row is None else row[0]
+
+
 def has_reverted(database: Database, digest: Hash32) -> bool:
     """Whether the registry turned down a transaction with this checkpoint."""
     return (
         database.row("SELECT 1 FROM relay_transaction WHERE digest = ? AND outcome = 'reverted'", digest)
         is not None
     )
+
+
+def sites_of_transactions(
+    database: Database, transactions: Sequence[GatewayTransaction]
+) -> Mapping[Hash32, int]:
+    """By a transaction's hash, the number of the site for which it was signed."""
+    found = {}
+    for each in transactions:
+        found[each.hash] = database.number(
+            "SELECT coalesce((SELECT site FROM checkpoint WHERE digest = ?), (SELECT site FROM rotation WHERE number = ?))",
+            each.digest,
+            each.rotation,
+        )
+    return found
 
 
 def _transaction(row: tuple[Any, ...]) -> GatewayTransaction:

@@ -112,7 +112,7 @@ def checkpoint_digests(
     """As `checkpoint_digest` for many, a sequence for each field: for whoever follows all sites of a chain."""
     prefix = b"\x19\x01" + domain_separator(domain)
     numbers = [number.to_bytes(32, "big") for pair in zip(sizes, sealed_ats, strict=True) for number in pair]
-    fields = zip(repeat(_CHECKPOINT_TYPE), sites, numbers[::2], roots, numbers[1::2])  # noqa: B905 - the first is endless
+    fields = zip(repeat(_CHECKPOINT_TYPE), sites, numbers[::2], roots, numbers[1::2])
     messages = b"".join(chain.from_iterable(fields))
     structs = [
         sha3.keccak_256(messages[at : at + _MESSAGE_SIZE]).digest()

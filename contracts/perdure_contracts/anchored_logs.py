@@ -213,11 +213,11 @@ def _reader(keys: tuple[str, ...], registry: Address) -> _Reader:
     names: list[str] = []
     for key in keys:
         if key == "address":
-            pattern, of_key = b'"' + to_hex(registry).encode() + b'"', cast("tuple[str, ...]", ())
+            of_key: tuple[bytes, tuple[str, ...]] = (b'"' + to_hex(registry).encode() + b'"', ())
         else:
-            pattern, of_key = _MEMBERS.get(key, (_OTHER, (f"other {key}",)))
-        parts.append(b'"' + key.encode() + b'":' + pattern)
-        names += of_key
+            of_key = _MEMBERS.get(key, (_OTHER, (f"other {key}",)))
+        parts.append(b'"' + key.encode() + b'":' + of_key[0])
+        names += of_key[1]
     pattern = re.compile(rb"\{" + b",".join(parts) + rb"\}[,\]]")
     free = tuple(at for at, name in enumerate(names) if name in _FREE or name.startswith("other "))
     return _Reader(pattern, {name: at for at, name in enumerate(names)}, free, _fixed_size(keys))
@@ -226,7 +226,7 @@ def _reader(keys: tuple[str, ...], registry: Address) -> _Reader:
 def _fixed_size(keys: Sequence[str]) -> int:
     """How long a log is without the values of its groups of no fixed length: what stands in the pattern as it is."""
     hash_size, sizes = 68, {"address": 44, "topics": 4 * 68 + 5, "data": 4 * 64 + 4, "removed": 5}
-    free = {key: 4 for key in _FREE}
+    free = dict.fromkeys(_FREE, 4)
     sizes |= {"blockHash": hash_size, "transactionHash": hash_size} | free
     return sum(len(key) + 3 + sizes.get(key, 2) for key in keys) + len(keys) - 1 + 3
 

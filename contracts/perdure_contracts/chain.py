@@ -92,9 +92,9 @@ class ChainClient:
         """As `fetch_header` for several blocks, in few round trips."""
         if "debug_getRawHeader" not in self._missing_methods and len(numbers) > 1:
             requests = [Request("debug_getRawHeader", (write_integer(number),)) for number in numbers]
-            outcomes = self.rpc.batch(requests)
-            if not any(isinstance(outcome, RpcRefused) or outcome is None for outcome in outcomes):
-                return [_raw_header(raw, each) for raw, each in zip(outcomes, numbers, strict=True)]
+            raws = [each for each in self.rpc.batch(requests) if isinstance(each, str)]
+            if len(raws) == len(numbers):
+                return [_raw_header(raw, each) for raw, each in zip(raws, numbers, strict=True)]
             # whether the method is missing or a block is, the first question for one header tells
             first = self.fetch_header(numbers[0])
             if "debug_getRawHeader" not in self._missing_methods:
@@ -107,10 +107,10 @@ class ChainClient:
             headers.append(header_from_block(_checked_block(outcome, number), self._hash_rules))
         return headers
 
-    def fetch_receipts(self, number: int) -> tuple[bytes, ...]:
-        """The encoded receipts of a block, whose root is the header's; raises `ReceiptsIncomplete` if it is not."""
-        header = self.fetch_header(number)
-        if header.receipts_root == EMPTY_TRIE_ROOT:
+    def fetch_receipts(self, number: int, receipts_root: Hash32 | None = None) -> tuple[bytes, ...]:
+        """The encoded receipts of a block, whose root is the header's, or the one given; raises `ReceiptsIncomplete` if it is not."""
+        root = self.fetch_header(number).receipts_root if receipts_root is None else receipts_root
+        if root == EMPTY_TRIE_ROOT:
             return ()
         answer = self._call_optional("eth_getBlockReceipts", write_integer(number))
         if answer is None:
@@ -120,7 +120,7 @@ class ChainClient:
             if isinstance(answer, _Missing)
             else read_list(answer, "receipts")
         )
-        return encoded_block_receipts(values, number, header.receipts_root)
+        return encoded_block_receipts(values, number, root)
 
     def _fetch_single_receipts(self, number: int) -> list[Json]:
         hashes = read_list(self._fetch_block(number).get("transactions"), "block transactions")

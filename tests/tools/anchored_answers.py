@@ -8,6 +8,8 @@ from perdure_anchor.checkpoint import Checkpoint, RegistryDomain, checkpoint_dig
 from perdure_anchor.hashes import Address, Hash32, keccak256, sha256, to_hex
 from perdure_anchor.registry_event import ANCHORED_TOPIC
 
+SIGNER = Address(b"\7" * 20)
+
 # the members of a log in the order of each client's answers
 LAYOUTS: dict[str, tuple[str, ...]] = {
     "geth": (
@@ -30,7 +32,7 @@ def log_of(
     block: int,
     log_index: int,
     previous_size: int = 0,
-    signer: Address = Address(b"\7" * 20),
+    signer: Address = SIGNER,
     transaction_index: int = 0,
 ) -> dict[str, Any]:
     """The log of an anchored checkpoint; its block's hash follows from the number."""

@@ -1,12 +1,17 @@
 """Origins and checkpoints: a site's signed word for the state of its log (EIP-712; C2SP tlog-checkpoint for the notions)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
+
+import sha3
 
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Address, Hash32, keccak256
 from perdure_anchor.typed_data import (
     RegistryDomain,
+    domain_separator,
     recover_digest_signer,
     sign_digest,
     typed_data_digest,
@@ -20,6 +25,7 @@ __all__ = [
     "OriginError",
     "RegistryDomain",
     "checkpoint_digest",
+    "checkpoint_digests",
     "is_partner_name",
     "parse_origin",
     "recover_checkpoint_signer",
@@ -32,6 +38,8 @@ _NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 _ORIGIN = re.compile(rf"({_NAME})/({_NAME})", re.ASCII)
 _PARTNER = re.compile(_NAME, re.ASCII)
 
+# a word for the type, and for each field
+_MESSAGE_SIZE = 160
 _CHECKPOINT_TYPE = keccak256(b"Checkpoint(bytes32 site,uint64 size,bytes32 root,uint64 sealedAt)")
 
 
@@ -92,6 +100,25 @@ def checkpoint_digest(domain: RegistryDomain, checkpoint: Checkpoint) -> Hash32:
         checkpoint.root,
         uint_word(checkpoint.sealed_at),
     )
+
+
+def checkpoint_digests(
+    domain: RegistryDomain,
+    sites: Sequence[Hash32],
+    sizes: Sequence[int],
+    roots: Sequence[Hash32],
+    sealed_ats: Sequence[int],
+) -> list[Hash32]:
+    """As `checkpoint_digest` for many, a sequence for each field: for whoever follows all sites of a chain."""
+    prefix = b"\x19\x01" + domain_separator(domain)
+    numbers = [number.to_bytes(32, "big") for pair in zip(sizes, sealed_ats, strict=True) for number in pair]
+    fields = zip(repeat(_CHECKPOINT_TYPE), sites, numbers[::2], roots, numbers[1::2])
+    messages = b"".join(chain.from_iterable(fields))
+    structs = [
+        sha3.keccak_256(messages[at : at + _MESSAGE_SIZE]).digest()
+        for at in range(0, len(messages), _MESSAGE_SIZE)
+    ]
+    return [sha3.keccak_256(prefix + struct).digest() for struct in structs]
 
 
 def sign_checkpoint(domain: RegistryDomain, checkpoint: Checkpoint, private_key: bytes) -> bytes:

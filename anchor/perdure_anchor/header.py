@@ -77,6 +77,10 @@ class BlockHeader:
         return Hash32(self.fields[5])
 
     @property
+    def logs_bloom(self) -> bytes:
+        return self.fields[6]
+
+    @property
     def difficulty(self) -> int:
         return int.from_bytes(self.fields[7], "big")
 

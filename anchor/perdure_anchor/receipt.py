@@ -88,7 +88,14 @@ def logs_bloom(logs: Iterable[EventLog]) -> bytes:
     bits = 0
     for log in logs:
         for entry in (log.address, *log.topics):
-            digest = keccak256(entry)
-            for position in (0, 2, 4):
-                bits |= 1 << (int.from_bytes(digest[position : position + 2], "big") & 2047)
+            bits |= bloom_bits(entry)
     return bits.to_bytes(_BLOOM_SIZE, "big")
+
+
+def bloom_bits(entry: bytes) -> int:
+    """The bits of an address or a topic, as a number: a filter that lacks one of them has no log with it."""
+    digest = keccak256(entry)
+    bits = 0
+    for position in (0, 2, 4):
+        bits |= 1 << (int.from_bytes(digest[position : position + 2], "big") & 2047)
+    return bits

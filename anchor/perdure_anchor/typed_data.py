@@ -29,11 +29,15 @@ class RegistryDomain:
 
 def typed_data_digest(domain: RegistryDomain, type_hash: Hash32, *words: bytes) -> Hash32:
     """The EIP-712 digest of a message: ``words`` are its fields in the type's order, 32 bytes each."""
-    separator = keccak256(
+    message = keccak256(type_hash + b"".join(words))
+    return keccak256(b"\x19\x01" + domain_separator(domain) + message)
+
+
+def domain_separator(domain: RegistryDomain) -> Hash32:
+    """What binds a digest to one registry on one chain."""
+    return keccak256(
         _DOMAIN_TYPE + _NAME_HASH + _VERSION_HASH + uint_word(domain.chain_id) + address_word(domain.registry)
     )
-    message = keccak256(type_hash + b"".join(words))
-    return keccak256(b"\x19\x01" + separator + message)
 
 
 def uint_word(number: int) -> bytes:

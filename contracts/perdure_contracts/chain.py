@@ -31,7 +31,7 @@ from perdure_contracts.block_receipts import (
 from perdure_contracts.many_calls import answers, calls_at_once, program
 from perdure_contracts.raw_headers import BLOCK_HASH_RULES, HashRule, header_from_block
 from perdure_contracts.refused import SendFault, SendRefused, as_reverted, as_send_refused
-from perdure_contracts.rpc import Json, JsonRpc, Request
+from perdure_contracts.rpc import AnswerText, Json, JsonRpc, Request
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcRefused
 
 BlockTag: TypeAlias = int | str
@@ -86,20 +86,31 @@ class ChainClient:
             raw = None  # geth fails this way on a block that it does not have: the next question says which it is
         if raw is None or isinstance(raw, _Missing):
             return header_from_block(self._fetch_block(number), self._hash_rules)
-        try:
-            header = parse_header(read_bytes(raw, "raw header"))
-        except EncodingError as error:
-            raise RpcBadAnswer(f"answer of the node: raw header of block {number}: {error}") from error
-        if header.number != number:
-            raise RpcBadAnswer(
-                f"answer of the node: got the raw header of block {header.number}, want {number}"
-            )
-        return header
+        return _raw_header(raw, number)
 
-    def fetch_receipts(self, number: int) -> tuple[bytes, ...]:
-        """The encoded receipts of a block, whose root is the header's; raises `ReceiptsIncomplete` if it is not."""
-        header = self.fetch_header(number)
-        if header.receipts_root == EMPTY_TRIE_ROOT:
+    def fetch_headers(self, numbers: Sequence[int]) -> list[BlockHeader]:
+        """As `fetch_header` for several blocks, in few round trips."""
+        if "debug_getRawHeader" not in self._missing_methods and len(numbers) > 1:
+            requests = [Request("debug_getRawHeader", (write_integer(number),)) for number in numbers]
+            raws = [each for each in self.rpc.batch(requests) if isinstance(each, str)]
+            if len(raws) == len(numbers):
+                return [_raw_header(raw, each) for raw, each in zip(raws, numbers, strict=True)]
+            # whether the method is missing or a block is, the first question for one header tells
+            first = self.fetch_header(numbers[0])
+            if "debug_getRawHeader" not in self._missing_methods:
+                return [first, *map(self.fetch_header, numbers[1:])]
+        requests = [Request("eth_getBlockByNumber", (write_integer(number), False)) for number in numbers]
+        headers = []
+        for number, outcome in zip(numbers, self.rpc.batch(requests), strict=True):
+            if isinstance(outcome, RpcRefused):
+                raise outcome
+            headers.append(header_from_block(_checked_block(outcome, number), self._hash_rules))
+        return headers
+
+    def fetch_receipts(self, number: int, receipts_root: Hash32 | None = None) -> tuple[bytes, ...]:
+        """The encoded receipts of a block, whose root is the header's, or the one given; raises `ReceiptsIncomplete` if it is not."""
+        root = self.fetch_header(number).receipts_root if receipts_root is None else receipts_root
+        if root == EMPTY_TRIE_ROOT:
             return ()
         answer = self._call_optional("eth_getBlockReceipts", write_integer(number))
         if answer is None:
@@ -109,7 +120,7 @@ class ChainClient:
             if isinstance(answer, _Missing)
             else read_list(answer, "receipts")
         )
-        return encoded_block_receipts(values, number, header.receipts_root)
+        return encoded_block_receipts(values, number, root)
 
     def _fetch_single_receipts(self, number: int) -> list[Json]:
         hashes = read_list(self._fetch_block(number).get("transactions"), "block transactions")
@@ -160,6 +171,21 @@ class ChainClient:
             else:
                 begin = end + 1
         return tuple(events)
+
+    def fetch_log_answer(
+        self, addresses: Sequence[Address], topics: Sequence[Hash32], begin: int, end: int
+    ) -> AnswerText:
+        """The answer to one eth_getLogs for events of any of the contracts and kinds, as it came; not read yet.
+
+        Raises `RpcRefused` where the node has such ranges asked for in smaller ones.
+        """
+        wanted: dict[str, Json] = {
+            "address": to_hex(addresses[0]) if len(addresses) == 1 else [to_hex(each) for each in addresses],
+            "topics": [[to_hex(topic) for topic in topics]] if len(topics) > 1 else [to_hex(topics[0])],
+            "fromBlock": write_integer(begin),
+            "toBlock": write_integer(end),
+        }
+        return self.rpc.call_text("eth_getLogs", wanted)
 
     def _fetch_events(self, address: Address, topics: TopicFilter, begin: int, end: int) -> list[ChainEvent]:
         wanted: dict[str, Json] = {
@@ -321,15 +347,7 @@ class ChainClient:
         return found
 
     def _fetch_block(self, block: BlockTag) -> dict[str, Json]:
-        answer = self.rpc.call("eth_getBlockByNumber", _tag(block), False)
-        if answer is None:
-            raise BlockNotFound(
-                f"the node has no block {block}", hint="it may not have come so far: try again later"
-            )
-        members = dict(read_object(answer, "block"))
-        if isinstance(block, int) and read_integer(members.get("number"), "block number") != block:
-            raise RpcBadAnswer(f"answer of the node: got another block than number {block}")
-        return members
+        return _checked_block(self.rpc.call("eth_getBlockByNumber", _tag(block), False), block)
 
     def _call_optional(self, method: str, *params: Json) -> Json | _Missing:
         """As `JsonRpc.call`, for a method that not every client offers; asked for in vain only once."""
@@ -342,6 +360,27 @@ class ChainClient:
                 raise
             self._missing_methods.add(method)
             return _MISSING
+
+
+def _raw_header(raw: Json, number: int) -> BlockHeader:
+    try:
+        header = parse_header(read_bytes(raw, "raw header"))
+    except EncodingError as error:
+        raise RpcBadAnswer(f"answer of the node: raw header of block {number}: {error}") from error
+    if header.number != number:
+        raise RpcBadAnswer(f"answer of the node: got the raw header of block {header.number}, want {number}")
+    return header
+
+
+def _checked_block(answer: Json, block: BlockTag) -> dict[str, Json]:
+    if answer is None:
+        raise BlockNotFound(
+            f"the node has no block {block}", hint="it may not have come so far: try again later"
+        )
+    members = dict(read_object(answer, "block"))
+    if isinstance(block, int) and read_integer(members.get("number"), "block number") != block:
+        raise RpcBadAnswer(f"answer of the node: got another block than number {block}")
+    return members
 
 
 def _check_sent(answer: Json, transaction_hash: Hash32) -> None:

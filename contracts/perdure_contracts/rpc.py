@@ -65,6 +65,15 @@ class Request:
         return {"jsonrpc": "2.0", "id": request_id, "method": self.method, "params": list(self.params)}
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """An answer as it came, not read yet, to the request of this id."""
+
+    text: bytes
+    request_id: int
+    request: Request
+
+
 class JsonRpc(Closing):
     """One node's methods, over connections that are reused; to be closed, or used as a context manager.
 
@@ -113,6 +122,20 @@ class JsonRpc(Closing):
         request_id = next(self._ids)
         answer = self._transport.exchange(request.message(request_id), repeatable=request.repeatable)
         outcome = self._outcome(answer, request_id, request)
+        if isinstance(outcome, RpcRefused):
+            raise outcome
+        return outcome
+
+    def call_text(self, method: str, *params: Json) -> "AnswerText":
+        """As `call`, with the answer as it came: for large ones, of which the caller reads the usual form himself."""
+        request = Request(method, params)
+        request_id = next(self._ids)
+        text = self._transport.exchange_text(request.message(request_id), repeatable=request.repeatable)
+        return AnswerText(text, request_id, request)
+
+    def result_of(self, answer: "AnswerText") -> Json:
+        """What `call` would have returned, or raised, for the same answer."""
+        outcome = self._outcome(self._transport.parse(answer.text), answer.request_id, answer.request)
         if isinstance(outcome, RpcRefused):
             raise outcome
         return outcome

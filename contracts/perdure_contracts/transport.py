@@ -78,11 +78,15 @@ class HttpTransport:
 
         Raises `RpcUnreachable`, `RpcTimeout` or `RpcBadAnswer`.
         """
+        return self.parse(self.exchange_text(document, repeatable=repeatable))
+
+    def exchange_text(self, document: Json, *, repeatable: bool) -> bytes:
+        """As `exchange`, for who reads the answer's text himself: of a status that answers have, and not judged otherwise."""
         body = json.dumps(document, separators=(",", ":")).encode()
         begun, pause, timeout = self._clock(), FIRST_PAUSE, self._timeout
         for _ in range(self._attempts - 1):
             try:
-                return self._parse(*self._post(body, timeout))
+                return self._taken(*self._post(body, timeout))
             except RpcTlsFailed:
                 raise  # the same certificates would be shown again
             except (RpcUnreachable, RpcTimeout) as error:
@@ -92,7 +96,7 @@ class HttpTransport:
                     raise
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        return self._parse(*self._post(body, timeout))
+        return self._taken(*self._post(body, timeout))
 
     def _post(self, body: bytes, timeout: float) -> tuple[int, bytes]:
         """HTTP status and body of the answer."""
@@ -139,24 +143,31 @@ class HttpTransport:
             pieces.append(piece)
         return b"".join(pieces)
 
-    def _parse(self, status: int, body: bytes) -> Json:
+    def _taken(self, status: int, body: bytes) -> bytes:
+        """The body of an answer; raises for a status that says there is none."""
         if status in _TEMPORARY_STATUS:
             raise RpcUnreachable(
                 f"{self.endpoint} is not available now: http status {status}", hint="try again later"
             )
+        if status == httpx.codes.OK:
+            return body
+        # some nodes send their error objects with status 400 or 500: those are answers
+        try:
+            answer = self.parse(body)
+        except RpcBadAnswer as error:
+            raise self._bad_status(status) from error
+        if not (isinstance(answer, dict) and isinstance(answer.get("error"), dict)):
+            raise self._bad_status(status)
+        return body
+
+    def parse(self, body: bytes) -> Json:
+        """The JSON of an answer's text; raises `RpcBadAnswer`."""
         if nests_deeper(body, MAX_NESTING):
             raise RpcBadAnswer(f"answer of {self.endpoint}: nested too deep", hint=_NOT_JSON_RPC)
         try:
             answer: Json = json.loads(body, parse_constant=_refuse_constant)
         except ValueError as error:
-            if status != httpx.codes.OK:
-                raise self._bad_status(status) from error
             raise RpcBadAnswer(f"answer of {self.endpoint}: not JSON", hint=_NOT_JSON_RPC) from error
-        # some nodes send their error objects with status 400 or 500: those are answers
-        if status != httpx.codes.OK and not (
-            isinstance(answer, dict) and isinstance(answer.get("error"), dict)
-        ):
-            raise self._bad_status(status)
         return answer
 
     def _bad_status(self, status: int) -> RpcBadAnswer:

@@ -80,7 +80,7 @@ def _headers_back(client: ChainClient, trust: TrustFile, head: int) -> list[Bloc
         if sum(len(encode_header(each)) for each in (header, *headers)) > MAX_RUN_SIZE:
             break
         headers.insert(0, header)
-        if _has_wanted_proposers(headers, epoch) and _has_wanted_seals(headers, epoch):
+        if has_wanted_proposers(headers, epoch) and has_wanted_seals(headers, epoch):
             break
     return headers or [client.fetch_header(head)]
 
@@ -92,14 +92,14 @@ def _epoch(trust: TrustFile, number: int) -> Epoch:
     return epoch
 
 
-def _has_wanted_proposers(headers: Sequence[BlockHeader], epoch: Epoch) -> bool:
+def has_wanted_proposers(headers: Sequence[BlockHeader], epoch: Epoch) -> bool:
     """Whether more headers would not make the time bound any better."""
     if not epoch.coinbase_is_proposer:
         return True
     return len({header.coinbase for header in headers}) >= wanted_proposers(len(epoch.validators))
 
 
-def _has_wanted_seals(headers: Sequence[BlockHeader], epoch: Epoch) -> bool:
+def has_wanted_seals(headers: Sequence[BlockHeader], epoch: Epoch) -> bool:
     """Whether the first of the headers is sealed by as many as the epoch's rule wants; under Clique each header adds one seal."""
     read = ENGINES[epoch.consensus]
     signers = {signer for header in headers for signer in read(header).signers()}

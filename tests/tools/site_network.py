@@ -145,6 +145,12 @@ class _InProcess:
         fault = self._network.faults.get(method)
         return ask() if fault is None else fault(document, ask)
 
+    def exchange_text(self, document: Any, *, repeatable: bool) -> bytes:
+        return json.dumps(self.exchange(document, repeatable=repeatable), separators=(",", ":")).encode()
+
+    def parse(self, body: bytes) -> Any:
+        return json.loads(body)
+
     def close(self) -> None:
         pass
 

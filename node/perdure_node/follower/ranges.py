@@ -1,0 +1,157 @@
+"""Events by ranges of blocks, as wide as a node answers: the next range is fetched while this one is read.
+
+Nodes limit the blocks or events of an answer, each in its own words, so a refused range is asked for in halves, and grows again where
+there is little in it. The two questions of a range (anchors, and what else the contracts say) are asked together.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from perdure_anchor.checkpoint import checkpoint_digests
+from perdure_anchor.registry_event import ANCHORED_TOPIC
+from perdure_anchor.trust import TrustFile
+from perdure_contracts.anchored_logs import AnchoredLogs, block_of, check_asked, logs_of, read_anchored
+from perdure_contracts.chain import ChainClient
+from perdure_contracts.closing import Closing
+from perdure_contracts.rpc import AnswerText, RpcBadAnswer, RpcRefused, RpcTimeout
+
+from perdure_node.follower.errors import EventsNotVerified
+from perdure_node.follower.notices import SeenNotice, notice_topics, notices_in
+
+FIRST_WIDTH: Final = 2_000
+WIDEST: Final = 1_000_000
+# bytes of an answer: about ten thousand anchors, of which a few such answers fit into memory easily
+WANTED_ANSWER: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EventRange:
+    """All wanted events of the blocks ``begin`` to ``end``, both included, in the chain's order."""
+
+    begin: int
+    end: int
+    anchored: AnchoredLogs
+    notices: tuple[SeenNotice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    begin: int
+    end: int
+    anchored: AnswerText
+    notices: AnswerText
+
+
+class EventRanges(Closing):
+    """A contract's events through one node; to be closed, or used as a context manager.
+
+    ``ahead`` False fetches nothing before it is asked for: for clients that are used from one thread only.
+    """
+
+    def __init__(
+        self, client: ChainClient, trust: TrustFile, *, ahead: bool = True, width: int = FIRST_WIDTH
+    ) -> None:
+        self._client, self._trust = client, trust
+        self.width = width
+        self._growth = 2.0
+        self._pool = ThreadPoolExecutor(1, "follower") if ahead else None
+        self._coming: Future[_Answers] | None = None
+
+    def close(self) -> None:
+        """Wait for what is under way, and drop it."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def fetch(self, begin: int, last: int) -> EventRange:
+        """The events from ``begin`` on, to ``last`` at most, checked against the pinned domain; the next range is asked for meanwhile.
+
+        Raises `EventsNotVerified`, and what the chain client raises.
+        """
+        answers = self._answers(begin, last)
+        self._grow(answers)
+        self._look_ahead(answers.end + 1, last)
+        anchored = self._read(answers.anchored)
+        check_asked(anchored, answers.begin, answers.end)
+        check_digests(anchored, self._trust)
+        notices = notices_in(
+            self._client.rpc.result_of(answers.notices), self._trust, answers.begin, answers.end
+        )
+        return EventRange(answers.begin, answers.end, anchored, tuple(notices))
+
+    def fetch_block(self, number: int) -> EventRange:
+        """The events of one block."""
+        answers = self._ask(number, number)
+        anchored = self._read(answers.anchored)
+        check_asked(anchored, number, number)
+        check_digests(anchored, self._trust)
+        notices = notices_in(self._client.rpc.result_of(answers.notices), self._trust, number, number)
+        return EventRange(number, number, anchored, tuple(notices))
+
+    def _answers(self, begin: int, last: int) -> _Answers:
+        coming, self._coming = self._coming, None
+        try:
+            if coming is not None:
+                found = coming.result()
+                if found.begin == begin and found.end <= last:
+                    return found
+        except (RpcRefused, RpcTimeout, RpcBadAnswer):
+            self._narrow(begin, last)
+        while True:
+            try:
+                return self._ask(begin, min(begin + self.width - 1, last))
+            except (RpcRefused, RpcTimeout, RpcBadAnswer):
+                # an answer can be too large, too slow, or refused; one block is asked for as it is
+                if self.width == 1 or begin == last:
+                    raise
+                self._narrow(begin, last)
+
+    def _ask(self, begin: int, end: int) -> _Answers:
+        client, trust = self._client, self._trust
+        registry, consortium = trust.registry.address, trust.consortium.address
+        anchored = client.fetch_log_answer([registry], [ANCHORED_TOPIC], begin, end)
+        notices = client.fetch_log_answer([registry, consortium], list(notice_topics()), begin, end)
+        return _checked_refusals(client, _Answers(begin, end, anchored, notices))
+
+    def _narrow(self, begin: int, last: int) -> None:
+        self.width = max(1, min(self.width, last - begin + 1) // 2)
+        self._growth = 1.125  # it is near a limit of the node's: not to run into it every other time
+
+    def _grow(self, answers: _Answers) -> None:
+        size = max(len(answers.anchored.text), len(answers.notices.text))
+        if size > WANTED_ANSWER:
+            self.width = max(1, self.width * WANTED_ANSWER // size)
+        elif size < WANTED_ANSWER // 2:
+            self.width = min(WIDEST, int(self.width * self._growth) + 1)
+
+    def _look_ahead(self, begin: int, last: int) -> None:
+        if self._pool is not None and begin <= last:
+            self._coming = self._pool.submit(self._ask, begin, min(begin + self.width - 1, last))
+
+    def _read(self, answer: AnswerText) -> AnchoredLogs:
+        registry = self._trust.registry.address
+        at_once = read_anchored(answer.text, answer.request_id, registry)
+        return logs_of(self._client.rpc.result_of(answer), registry) if at_once is None else at_once
+
+
+def _checked_refusals(client: ChainClient, answers: _Answers) -> _Answers:
+    """Raise `RpcRefused` if one of the answers is one, which a short text would say."""
+    for answer in (answers.anchored, answers.notices):
+        if len(answer.text) < 4096:
+            client.rpc.result_of(answer)
+    return answers
+
+
+def check_digests(anchored: AnchoredLogs, trust: TrustFile) -> None:
+    """Raise `EventsNotVerified` unless each digest is that of the checkpoint under the pinned domain."""
+    columns = anchored.columns
+    digests = checkpoint_digests(
+        trust.domain, columns.sites, columns.sizes, columns.roots, columns.sealed_ats
+    )
+    if b"".join(digests) != b"".join(columns.digests):
+        wrong = next(at for at, digest in enumerate(digests) if digest != columns.digests[at])
+        raise EventsNotVerified(
+            f"the node shows an anchor in block {block_of(columns.places[wrong])} whose digest is not that of its checkpoint "
+            "on this chain and registry",
+            hint="use another node: this one shows events that the pinned registry cannot have made",
+        )

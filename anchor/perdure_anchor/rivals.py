@@ -47,7 +47,7 @@ MAX_RIVALS_SIZE = MAX_EVIDENCE_SIZE
 MAX_NODES = 95
 MAX_ROTATIONS = 16
 
-_KEYS: Final = ("format", "registry", "origin", "checkpoints", "nodes", "rotations", "hops")
+KEYS: Final = ("format", "registry", "origin", "checkpoints", "nodes", "rotations", "hops")
 
 
 class RivalsError(EncodingError):
@@ -126,7 +126,7 @@ def parse_rivals(raw: bytes) -> Rivals:
     value = parse_json(raw, "rivals")
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise NotRivals(f"rivals: does not say that its format is {FORMAT}")
-    return _parse_members(take_object(value, "rivals", _KEYS))
+    return _parse_members(take_object(value, "rivals", KEYS))
 
 
 def _parse_members(top: dict[str, JsonValue]) -> Rivals:
@@ -134,7 +134,7 @@ def _parse_members(top: dict[str, JsonValue]) -> Rivals:
     shorter, longer = _parse_checkpoints(top["checkpoints"])
     nodes = tuple([parse_hash32(node, "node") for node in take_list(top["nodes"], "nodes", MAX_NODES)])
     rotations = tuple(
-        [_parse_rotation(item, origin) for item in take_list(top["rotations"], "rotations", MAX_ROTATIONS)]
+        [parse_rotation(item, origin) for item in take_list(top["rotations"], "rotations", MAX_ROTATIONS)]
     )
     hops = tuple([parse_run(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
     runs = [each.anchor.headers for each in (shorter, longer) if each.anchor is not None]
@@ -166,7 +166,8 @@ def _parse_checkpoint(value: JsonValue) -> RivalCheckpoint:
     )
 
 
-def _parse_rotation(value: JsonValue, origin: Origin) -> SignedRotation:
+def parse_rotation(value: JsonValue, origin: Origin) -> SignedRotation:
+    """An element of ``rotations``; raises `EncodingError`."""
     members = take_object(value, "rotation", ("new_key", "grace_period", "nonce", "signature"))
     rotation = KeyRotation(
         site=origin.site,

@@ -140,7 +140,7 @@ def parse_evidence(raw: bytes) -> Evidence:
 
 def parse_record_part(top: dict[str, JsonValue], anchor_part: Callable[[], AnchorPart]) -> Evidence:
     """Evidence from the members `RECORD_KEYS`, and what `parse_anchor_part` makes of the others after them."""
-    domain, origin = _parse_domain(top["registry"]), parse_origin(top["origin"])
+    domain, origin = parse_domain(top["registry"]), parse_origin(top["origin"])
     slots = _parse_slots(top["slots"])
     checkpoint = None if top["checkpoint"] is None else _parse_checkpoint(top["checkpoint"])
     anchor, not_before, hops = anchor_part()
@@ -155,17 +155,19 @@ def parse_anchor_part(top: dict[str, JsonValue]) -> AnchorPart:
     not_before = None if top["not_before"] is None else parse_run(top["not_before"], "not_before")
     hops = tuple([parse_run(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
     lists = (() if anchor is None else anchor.headers, not_before or (), *hops)
-    _check_together("headers", [header for headers in lists for header in headers], MAX_HEADERS_SIZE)
+    check_together("headers", [header for headers in lists for header in headers], MAX_HEADERS_SIZE)
     return anchor, not_before, hops
 
 
-def _check_together(what: str, parts: Sequence[bytes], at_most: int) -> None:
+def check_together(what: str, parts: Sequence[bytes], at_most: int) -> None:
+    """Raise `EvidenceTooLarge` if the parts have more than ``at_most`` bytes together."""
     size = sum(map(len, parts))
     if size > at_most:
         raise EvidenceTooLarge(f"{what}: got {size} bytes together, want at most {at_most}")
 
 
-def _parse_domain(value: JsonValue) -> RegistryDomain:
+def parse_domain(value: JsonValue) -> RegistryDomain:
+    """The member ``registry``; raises `EncodingError`."""
     members = take_object(value, "registry", ("chain_id", "address"))
     chain_id = take_integer(members["chain_id"], "registry chain_id")
     return RegistryDomain(chain_id, Address(parse_hex(members["address"], 20, "registry address")))
@@ -212,7 +214,7 @@ def parse_anchor_proof(value: JsonValue) -> AnchorProof:
     members = take_object(value, "anchor", ("receipt_index", "receipt_nodes", "log_position", "headers"))
     items = take_list(members["receipt_nodes"], "receipt_nodes", MAX_PROOF_NODES)
     nodes = tuple([parse_base64(node, "receipt node", at_most=MAX_NODE_SIZE) for node in items])
-    _check_together("receipt_nodes", nodes, MAX_NODES_SIZE)
+    check_together("receipt_nodes", nodes, MAX_NODES_SIZE)
     return AnchorProof(
         receipt_index=take_integer(members["receipt_index"], "receipt_index", MAX_RECEIPT_INDEX),
         receipt_nodes=nodes,

@@ -19,6 +19,8 @@ from perdure_anchor.trust import Epoch, TrustFile
 from perdure_anchor.validator_changes import ValidatorChange
 from perdure_anchor.verdict import AnchorFacts, Claims, DocumentMatch, Fault, Grade, KeyStatus, Verdict
 
+DEVNET = "this is a devnet: one process held all keys, so this shows how things work and proves nothing"
+
 
 class GradeTooLow(VerificationError):
     """Nothing is wrong, but less is shown than was asked for."""
@@ -95,7 +97,7 @@ def _conclude(findings: Findings, require: Grade) -> Verdict:
         validator_changes=tuple(change.after.from_block for change in findings.changes),
         not_before=findings.not_before,
         not_after=findings.not_after,
-        who_must_have_lied=_who_must_have_lied(findings),
+        who_must_have_lied=who_must_have_lied(findings),
         notes=(
             *findings.notes,
             *((key.note,) if key.note is not None else ()),
@@ -135,7 +137,8 @@ def _claims(disclosed: Mapping[str, JsonValue], checkpoint: SignedCheckpoint | N
     )
 
 
-def _who_must_have_lied(findings: Findings) -> str:
+def who_must_have_lied(findings: Findings) -> str:
+    """Who must have lied for the grade that is reached to be false."""
     match findings.grade:
         case Grade.RECORDED:
             return "anybody: only the form of a record is shown"
@@ -164,9 +167,7 @@ def _coalitions(findings: Findings) -> str:
 def _notes(findings: Findings) -> list[str]:
     notes = []
     if findings.trust.devnet:
-        notes.append(
-            "this is a devnet: one process held all keys, so this shows how things work and proves nothing"
-        )
+        notes.append(DEVNET)
     if findings.anchor is not None:
         notes.append(
             f"supersession and the site's key are known up to block {findings.anchor.block_number} only; "

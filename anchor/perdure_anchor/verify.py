@@ -7,7 +7,7 @@ A fault stops the steps that rest on it; what had been shown before stands in th
 from dataclasses import dataclass
 
 from perdure_anchor.anchor_checks import AnchorChecks
-from perdure_anchor.checkpoint import Checkpoint
+from perdure_anchor.checkpoint import Checkpoint, RegistryDomain
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.evidence import AnchorProof, Evidence, Headers
 from perdure_anchor.finality import Run
@@ -114,27 +114,44 @@ def _verify_steps(findings: Findings, checks: AnchorChecks, document: Document |
         if findings.shortfall is None:
             findings.fall_short(5, GradeTooLow("the checkpoint is not anchored yet"))
         return
+    shown = verify_anchor(findings, checks, checkpoint, proof)  # 5 to 9
+    if shown is not None:
+        followed, run = shown
+        findings.take(lambda: _verify_not_before(findings, followed, run))  # 10
+
+
+def verify_anchor(
+    findings: Findings, checks: AnchorChecks, checkpoint: Checkpoint, proof: AnchorProof
+) -> tuple[AnchorChecks, Run] | None:
+    """Steps 5 to 9, for a checkpoint that `Findings.signer` signed: None where its block has too few seals.
+
+    Else what is known of the validators, and the run of headers. Raises the faults of the steps 5 to 8.
+    """
     checks = _follow_validators(findings, checks)  # 5
     run = _verify_headers(findings, checks, proof.headers)  # 6
     _verify_anchor(findings, checks, checkpoint, proof, run)  # 7
     if not _verify_finality(findings, checks, run.epoch, proof.headers):  # 8
-        return
+        return None
     findings.take(lambda: _verify_not_after(findings, checks, proof.headers))  # 9
-    findings.take(lambda: _verify_not_before(findings, checks, run))  # 10
+    return checks, run
 
 
 def _verify_registry(findings: Findings) -> None:
     """Step 1: the evidence speaks of the pinned chain and registry."""
     findings.step = 1
-    evidence, trust = findings.evidence, findings.trust
-    if evidence.domain.chain_id != trust.chain_id:
+    check_registry(findings.evidence.domain, findings.trust)
+
+
+def check_registry(domain: RegistryDomain, trust: TrustFile) -> None:
+    """Raise `WrongRegistry` unless evidence of ``domain`` is of the pinned chain and registry."""
+    if domain.chain_id != trust.chain_id:
         raise WrongRegistry(
-            f"chain id: the evidence is of chain {evidence.domain.chain_id}, the trust file of {trust.chain_id}",
+            f"chain id: the evidence is of chain {domain.chain_id}, the trust file of {trust.chain_id}",
             hint="use the trust file of the consortium that the evidence comes from",
         )
-    if evidence.domain != trust.domain:
+    if domain != trust.domain:
         raise WrongRegistry(
-            f"registry: the evidence is of {checksum_address(evidence.domain.registry)}, "
+            f"registry: the evidence is of {checksum_address(domain.registry)}, "
             f"the trust file of {checksum_address(trust.registry.address)}",
             hint="use the trust file of the consortium that the evidence comes from",
         )

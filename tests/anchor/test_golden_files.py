@@ -3,10 +3,12 @@
 import hashlib
 import json
 
+import independent_rivals
 import independent_verifier
 import pytest
 from perdure_anchor.evidence import encode_evidence, parse_evidence
 from perdure_anchor.record import SLOTS, make_record
+from perdure_anchor.rivals import encode_rivals, parse_rivals
 from perdure_anchor.trust_file import encode_trust_file, parse_trust_file
 from perdure_node.courier.bundle_file import encode_bundle, read_bundle
 from tools.vectors.golden import GOLDEN, VALUES, golden_files
@@ -24,6 +26,7 @@ FROZEN = {
     "recorded.evidence.json": "def1c28398c5eb1dce862aa5803aecc26bf9f75cd94c9defc7eb34763d958016",
     "return.bundle": "ba5fc796740f797d81992739d9eeee6dcbbc20c87353921b82286c8d5654b471",
     "signed.evidence.json": "4439ab3a26b0180b1763e3d7ba905f97fd152acb20b439960af32b702a5ccb03",
+    "two-histories.rivals.json": "9d30a98b17cd82d1faee2d58dfb1628d8f5c1cbcb4eb99c1f590ab61beeb64a0",
     "whole.evidence.json": "c01fbb82d0ad390562ddde6bd347d6e124bca43590101a909e45ff7caa074938",
 }
 FILES = golden_files()
@@ -44,6 +47,14 @@ def test_evidence_is_written_as_it_was_read(name: str) -> None:
     raw = (GOLDEN / name).read_bytes()
     assert encode_evidence(parse_evidence(raw)) == raw, CHANGED
     assert independent_verifier.read_evidence(raw)["origin"] == "acme/rotterdam"
+
+
+def test_a_proof_of_two_histories_is_written_as_it_was_read() -> None:
+    raw = (GOLDEN / "two-histories.rivals.json").read_bytes()
+    assert encode_rivals(parse_rivals(raw)) == raw, CHANGED
+    read = independent_rivals.read_rivals(raw)
+    pair = ((each["size"], each["root"]) for each in read["checkpoints"])
+    independent_rivals.has_two_histories(*pair, read["nodes"])
 
 
 def test_trust_file_is_written_as_it_was_read() -> None:

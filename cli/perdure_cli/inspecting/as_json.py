@@ -21,7 +21,7 @@ def explanation_members(name: str, explanation: Explanation, judgement: Judgemen
         "breaks": [_break_members(each) for each in broken],
         "not_there": list(explanation.unread),
         "holds": None if verdict is None else verdict.ok,
-        "grade": None if verdict is None or verdict.grade is None else verdict.grade.text,
+        "grade": None if judgement.grade is None else judgement.grade.text,
         "errors": [] if verdict is None else [error_members(error) for error in verdict.errors],
         "not_judged_because": judgement.why_not or None,
         "trust": None if judgement.trust is None else trust_members(judgement.trust),

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+from perdure_anchor.rivals_verdict import RivalsVerdict
+
 from perdure_cli.inspecting.judging import Judgement
 from perdure_cli.inspecting.parts import Break, Explanation, Fact, Part
 from perdure_cli.output import LABEL_WIDTH, line, row
@@ -10,6 +12,7 @@ from perdure_cli.verifying.as_text import trust_text
 
 _KINDS = {
     "evidence": "evidence",
+    "rivals": "a proof of two histories",
     "trust": "a trust file",
     "header": "a block's header",
     "bundle": "a courier bundle",
@@ -44,15 +47,20 @@ def _judged(judgement: Judgement) -> Iterator[str]:
     if verdict is None:
         yield row("nothing judged", judgement.why_not)
         return
-    grade = "nothing" if verdict.grade is None else verdict.grade.text
-    yield row(
-        "verification", f"{'yes' if verdict.ok else 'no'}, shown is {grade}, under the trust file below"
-    )
+    yield row("verification", f"{_shown(judgement)}, under the trust file below")
     for error in verdict.errors:
         yield row("because", f"{type(error).__name__}: {error}")
     yield row("false only by", verdict.who_must_have_lied)
     for note in verdict.notes:
         yield row("note", note)
+
+
+def _shown(judgement: Judgement) -> str:
+    verdict = judgement.verdict
+    if isinstance(verdict, RivalsVerdict):
+        return f"yes, {verdict.origin.text} has signed two histories" if verdict.ok else "no"
+    grade = "nothing" if judgement.grade is None else judgement.grade.text
+    return f"{'yes' if verdict is not None and verdict.ok else 'no'}, shown is {grade}"
 
 
 def _part(part: Part, judgement: Judgement, depth: int, verbose: bool) -> Iterator[str]:
@@ -70,7 +78,7 @@ def _part(part: Part, judgement: Judgement, depth: int, verbose: bool) -> Iterat
 def _steps(part: Part, judgement: Judgement, depth: int) -> Iterator[str]:
     if judgement.verdict is None and part.steps:
         steps = f"step{'s' * (len(part.steps) > 1)} {', '.join(map(str, part.steps))}"
-        yield _row("judged by", f"{steps} of verification: SPEC.md, section 9.2", depth)
+        yield _row("judged by", f"{steps} of verification: SPEC.md, section {judgement.section}", depth)
         return
     for number, (step, answer, fault) in enumerate(judgement.steps_of(part)):
         told = f"step {step}: {answer.value}"

@@ -30,6 +30,8 @@ _KEYS = ("size", "root", "sealed_at", "signature", "index", "path")
 class CheckpointRead:
     """What could be read of a checkpoint; ``digest`` and ``signer`` are under the registry that the evidence names."""
 
+    size: int | None = None
+    root: Hash32 | None = None
     checkpoint: Checkpoint | None = None
     digest: Hash32 | None = None
     signer: Address | None = None
@@ -57,22 +59,34 @@ def explain_checkpoint(
         signed.say("checkpoint", "none: the record is not sealed yet, or the evidence was given out before")
         return [signed], read
     members = take_members(signed, value, _KEYS, is_whole=is_whole)
-    size = _taken(signed, members, "size", lambda each, what: take_integer(each, what, MAX_TREE_SIZE))
-    root = _taken(signed, members, "root", parse_hash32)
-    sealed_at = _taken(signed, members, "sealed_at", take_integer)
+    say_checkpoint(signed, read, members, origin, domain)
+    return [signed, _explain_path(members, leaf, read.size, read.root)], read
+
+
+def say_checkpoint(
+    part: Part,
+    read: CheckpointRead,
+    members: dict[str, JsonValue],
+    origin: Origin | None,
+    domain: RegistryDomain | None,
+) -> None:
+    """Size, root, sealing time and signer, as far as they can be read; each place is named after the part."""
+    size = _taken(part, members, "size", lambda each, what: take_integer(each, what, MAX_TREE_SIZE))
+    root = _taken(part, members, "root", parse_hash32)
+    sealed_at = _taken(part, members, "sealed_at", take_integer)
     signature = _taken(
-        signed, members, "signature", lambda each, what: parse_base64(each, what, exactly=SIGNATURE_SIZE)
+        part, members, "signature", lambda each, what: parse_base64(each, what, exactly=SIGNATURE_SIZE)
     )
+    read.size, read.root = size, root
     if size is not None:
-        signed.say("size", counted(size, "record"))
+        part.say("size", counted(size, "record"))
     if root is not None:
-        signed.say("root", root.hex())
+        part.say("root", root.hex())
     if sealed_at is not None:
-        signed.say("sealed at", f"{time_text(sealed_at)}, as the site claims")
+        part.say("sealed at", f"{time_text(sealed_at)}, as the site claims")
     if origin is not None and size is not None and root is not None and sealed_at is not None:
         read.checkpoint = Checkpoint(origin.site, size, root, sealed_at)
-    _say_signer(signed, read, domain, signature)
-    return [signed, _explain_path(members, leaf, size, root)], read
+    _say_signer(part, read, domain, signature)
 
 
 def _taken(
@@ -80,7 +94,9 @@ def _taken(
 ) -> T | None:
     if key not in members:
         return None
-    return part.read(f"checkpoint.{key}", partial(take, members[key], f"checkpoint {key}"))
+    return part.read(
+        f"{part.name.removesuffix('.path')}.{key}", partial(take, members[key], f"checkpoint {key}")
+    )
 
 
 def _say_signer(
@@ -89,7 +105,7 @@ def _say_signer(
     if read.checkpoint is None or domain is None:
         return
     read.digest = checkpoint_digest(domain, read.checkpoint)
-    part.say("digest", f"{to_hex(read.digest)} (EIP-712, for the registry that the evidence names)")
+    part.say("digest", f"{to_hex(read.digest)} (EIP-712, for the registry that the file names)")
     if signature is None:
         return
     try:

@@ -60,7 +60,7 @@ def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
     parts: list[Part] = []
     if "format" in members:
         parts.append(_explain_format(members["format"]))
-    domain, origin = _explain_names(parts, members, is_whole=is_whole)
+    domain, origin = explain_names(parts, members, is_whole=is_whole)
     leaf: Hash32 | None = None
     values: dict[str, JsonValue] = {}
     if "slots" in members:
@@ -72,9 +72,9 @@ def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
         more, signed = explain_checkpoint(members["checkpoint"], origin, domain, leaf, is_whole=is_whole)
         parts += more
     if "hops" in members:
-        parts.append(_explain_hops(members["hops"], budget, is_whole=is_whole))
+        parts.append(explain_hops(members["hops"], budget, is_whole=is_whole))
     if "anchor" in members:
-        parts += _explain_anchor(members["anchor"], domain, signed, budget, is_whole=is_whole)
+        parts += explain_anchor(members["anchor"], domain, signed, budget, is_whole=is_whole)
     if "not_before" in members:
         parts.append(
             _explain_not_before(members["not_before"], values.get("after"), budget, is_whole=is_whole)
@@ -92,9 +92,10 @@ def _explain_format(value: JsonValue) -> Part:
     return part
 
 
-def _explain_names(
+def explain_names(
     parts: list[Part], members: dict[str, JsonValue], *, is_whole: bool
 ) -> tuple[RegistryDomain | None, Origin | None]:
+    """The parts about registry and site, put behind ``parts``."""
     domain, origin = None, None
     if "registry" in members:
         part = Part(
@@ -133,7 +134,8 @@ def _explain_registry(part: Part, value: JsonValue, *, is_whole: bool) -> Regist
     return None if chain_id is None or address is None else RegistryDomain(chain_id, Address(address))
 
 
-def _explain_hops(value: JsonValue, budget: SealBudget, *, is_whole: bool) -> Part:
+def explain_hops(value: JsonValue, budget: SealBudget, *, is_whole: bool) -> Part:
+    """The part about changes of the validators."""
     part = Part(
         "hops",
         "changes of the validators",
@@ -167,7 +169,7 @@ def _all_sealers(headers: Part) -> list[str]:
 _ANCHOR_KEYS = ("receipt_index", "receipt_nodes", "log_position", "headers")
 
 
-def _explain_anchor(
+def explain_anchor(
     value: JsonValue,
     domain: RegistryDomain | None,
     signed: CheckpointRead,
@@ -175,6 +177,7 @@ def _explain_anchor(
     *,
     is_whole: bool,
 ) -> list[Part]:
+    """The parts about an anchor: its headers, and the registry's event."""
     headers = Part(
         "anchor.headers",
         "the anchor's block, and those after it",

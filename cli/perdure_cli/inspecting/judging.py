@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from perdure_anchor.errors import PerdureError
+from perdure_anchor.errors import EncodingError, PerdureError
 from perdure_anchor.evidence import Evidence, parse_evidence
 from perdure_anchor.findings import GradeTooLow
-from perdure_anchor.verdict import Verdict
+from perdure_anchor.rivals import parse_rivals
+from perdure_anchor.rivals_verdict import RivalsVerdict
+from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import verify
+from perdure_anchor.verify_rivals import verify_rivals
 
 from perdure_cli.inspecting.parts import Part
 from perdure_cli.trust_store import TrustSource, TrustStore, no_trust_file
@@ -29,13 +32,21 @@ class Answer(Enum):
 class Judgement:
     """``verdict`` and ``trust`` are None where nothing is judged, and ``why_not`` says why.
 
-    ``last_step`` is the last one for which the evidence has something.
+    ``last_step`` is the last one for which the evidence has something, ``goes_on`` are those whose fault does not end verification,
+    and ``section`` is where SPEC.md numbers them.
     """
 
-    verdict: Verdict | None = None
+    verdict: Verdict | RivalsVerdict | None = None
     trust: TrustSource | None = None
     why_not: str = ""
     last_step: int = 10
+    goes_on: tuple[int, ...] = _GOES_ON
+    section: str = "9.2"
+
+    @property
+    def grade(self) -> Grade | None:
+        """The grade that is shown; a proof of two histories has none."""
+        return self.verdict.grade if isinstance(self.verdict, Verdict) else None
 
     def of(self, step: int) -> tuple[Answer, PerdureError | None]:
         """The step's answer, and its fault where it refused."""
@@ -47,7 +58,7 @@ class Judgement:
             for fault in self.verdict.faults
             if not isinstance(fault.error, GradeTooLow)
         }
-        ended = min((step for step in faults if step not in _GOES_ON), default=None)
+        ended = min((step for step in faults if step not in self.goes_on), default=None)
         if step in faults:
             return Answer.REFUSED, faults[step]
         if step > (self.last_step if ended is None else ended):
@@ -76,12 +87,29 @@ def judge(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement
     return Judgement(verify(evidence, source.trust), source, last_step=_last_step(evidence))
 
 
+def judge_rivals(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement:
+    """As `judge`, of a proof of two histories."""
+    section = "14.3"
+    try:
+        rivals = parse_rivals(raw)
+        source = named or store.find(rivals.domain)
+    except EncodingError as error:
+        return no_evidence(error, section)
+    except PerdureError as error:
+        return Judgement(why_not=str(error), section=section)
+    if source is None:
+        return Judgement(why_not=str(no_trust_file(rivals.domain)), section=section)
+    return Judgement(verify_rivals(rivals, source.trust), source, last_step=5, goes_on=(4,), section=section)
+
+
 def _last_step(evidence: Evidence) -> int:
     if evidence.checkpoint is None:
         return 3
     return 4 if evidence.anchor is None else 10
 
 
-def no_evidence(error: PerdureError) -> Judgement:
+def no_evidence(error: PerdureError, section: str = "9.2") -> Judgement:
     """Of a file that is not in the form of evidence nothing is judged: verification answers no, and gives no grade."""
-    return Judgement(why_not=f"the file is no evidence that verification reads: {type(error).__name__}")
+    return Judgement(
+        why_not=f"the file is no evidence that verification reads: {type(error).__name__}", section=section
+    )

@@ -1,4 +1,4 @@
-"""What a file is, found out from its bytes: evidence, a trust file, a header or a bundle, in JSON or not, broken or not."""
+"""What a file is, found out from its bytes: evidence, a proof of two histories, a trust file, a header or a bundle, in JSON or not, broken or not."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,8 +10,8 @@ from perdure_anchor.strict_json import JsonValue
 from perdure_cli.inspecting.encodings import Octets, read_octets, recognise_octets
 from perdure_cli.inspecting.json_reading import Reading, read_json
 
-EVIDENCE, TRUST, HEADER, BUNDLE = "evidence", "trust", "header", "bundle"
-KINDS: Final = (EVIDENCE, TRUST, HEADER)
+EVIDENCE, RIVALS, TRUST, HEADER, BUNDLE = "evidence", "rivals", "trust", "header", "bundle"
+KINDS: Final = (EVIDENCE, RIVALS, TRUST, HEADER)
 # of each but bundles; what is longer is read so far, and its reader says that it is too long
 MAX_SIZE: Final = MAX_EVIDENCE_SIZE
 # how bundles begin, and how long one can be with what encryption adds: written here too, so that evidence and trust files are
@@ -20,11 +20,12 @@ AGE_MAGIC: Final = b"age-encryption.org/v1\n"
 BUNDLE_NAME: Final = b"perdure-bundle/"
 MAX_BUNDLE_SIZE: Final = 64 * 1024 * 1024 + (1 << 24) * 33
 
-_WHAT: Final = {EVIDENCE: "evidence", TRUST: "trust file", HEADER: "header"}
+_WHAT: Final = {EVIDENCE: "evidence", RIVALS: "rivals", TRUST: "trust file", HEADER: "header"}
 _ANY: Final = "file"
-_FORMATS: Final = {"perdure-evidence": EVIDENCE, "perdure-trust": TRUST}
+_FORMATS: Final = {"perdure-evidence": EVIDENCE, "perdure-rivals": RIVALS, "perdure-trust": TRUST}
 # members that only one of the kinds has, for files that do not say what they are
 _MEMBERS: Final = {
+    RIVALS: ("checkpoints", "nodes"),
     EVIDENCE: ("slots", "checkpoint", "origin", "not_before"),
     TRUST: ("epochs", "genesis_hash", "partners"),
     HEADER: ("parentHash", "extraData", "result"),
@@ -52,7 +53,7 @@ def recognise(raw: bytes, kind: str | None) -> Recognised:
     """What the file is; ``kind`` if the user says so. Raises `UnknownKind`."""
     if _looks_like_json(raw):
         return _recognise_json(raw, kind)
-    if kind in (EVIDENCE, TRUST):
+    if kind in (EVIDENCE, RIVALS, TRUST):
         return Recognised(kind, read_json(raw, _WHAT[kind]))
     octets = read_octets(raw) if kind == HEADER else recognise_octets(raw)
     if octets is None:
@@ -68,7 +69,9 @@ def _recognise_json(raw: bytes, kind: str | None) -> Recognised:
     reading = read_json(raw, _ANY)
     found = kind or _kind_of(reading.value)
     if found is None:
-        raise _unknown("JSON, but with no member by which evidence, trust files or headers are known")
+        raise _unknown(
+            "JSON, but with no member by which evidence, proofs of two histories, trust files or headers are known"
+        )
     return Recognised(found, _renamed(reading, _WHAT[found]))
 
 
@@ -93,5 +96,5 @@ def _kind_of(value: JsonValue) -> str | None:
 def _unknown(what_it_is: str) -> UnknownKind:
     return UnknownKind(
         f"cannot tell what the file is: it is {what_it_is}",
-        hint="say what it should be: --as evidence, --as trust, --as header or --as bundle",
+        hint="say what it should be: --as evidence, --as rivals, --as trust, --as header or --as bundle",
     )

@@ -14,10 +14,18 @@ from perdure_anchor.errors import PerdureError
 from perdure_cli.exit_codes import ANSWER_IS_NO
 from perdure_cli.output import json_line
 from perdure_cli.progress import Progress
+from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.as_text import outcome_line, outcome_text, trust_text
 from perdure_cli.verifying.matching import Case, Documents, match, no_evidence
 from perdure_cli.verifying.outcome import Outcome, Question
+from perdure_cli.verifying.rivals import (
+    RivalsOutcome,
+    rivals_line,
+    rivals_members,
+    rivals_outcome,
+    rivals_text,
+)
 from perdure_cli.verifying.sorting import DocumentFile, EvidenceFile, SortedFiles
 from perdure_cli.verifying.workers import Workers
 
@@ -85,10 +93,16 @@ class Form:
             return Answer(outcome.ok, outcome.exit_code, lines)
         if alone or self.verbose:
             return Answer(outcome.ok, outcome.exit_code, outcome_text(outcome))
-        return Answer(outcome.ok, outcome.exit_code, outcome_line(outcome), self._believing(outcome))
+        return Answer(outcome.ok, outcome.exit_code, outcome_line(outcome), self._believing(outcome.trust))
 
-    def _believing(self, outcome: Outcome) -> str:
-        source = outcome.trust
+    def answer_rivals(self, outcome: RivalsOutcome, *, alone: bool) -> Answer:
+        if self.as_json:
+            return Answer(outcome.ok, outcome.exit_code, json_line(rivals_members(outcome)))
+        if alone or self.verbose:
+            return Answer(outcome.ok, outcome.exit_code, rivals_text(outcome))
+        return Answer(outcome.ok, outcome.exit_code, rivals_line(outcome), self._believing(outcome.trust))
+
+    def _believing(self, source: TrustSource | None) -> str:
         if source is None:
             return ""
         if source.raw not in self._trust_texts:
@@ -109,7 +123,7 @@ class _Look(NamedTuple):
 def answers(
     found: SortedFiles, question: Question, form: Form, workers: Workers, progress: Progress
 ) -> Iterator[Answer]:
-    """An answer for each piece of evidence, then for each file that none is about or that could not be read.
+    """An answer for each piece of evidence, then for each proof of two histories, then for each file that no evidence is about or that could not be read.
 
     What is found out about ``found.evidence`` is kept in it.
     """
@@ -125,6 +139,8 @@ def answers(
     left = workers.map(_answerer(question, form, alone=len(cases) == 1), cases[answered:])
     for _, answer in _told(left, len(cases) - answered, progress):
         yield answer
+    for file in found.rivals:
+        yield form.answer_rivals(rivals_outcome(file, question), alone=len(cases) + len(found.rivals) == 1)
     for outcome in _without_evidence(found, lonely):
         yield form.answer(outcome, question, alone=True)
 

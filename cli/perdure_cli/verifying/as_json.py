@@ -49,10 +49,10 @@ def _verdict_members(verdict: Verdict) -> dict[str, object]:
         "not_before": _time_text(verdict.not_before),
         "not_after": _time_text(verdict.not_after),
         "time": {
-            "not_before": _time_members(verdict.not_before),
-            "not_after": _time_members(verdict.not_after),
+            "not_before": time_members(verdict.not_before),
+            "not_after": time_members(verdict.not_after),
         },
-        "anchor": None if verdict.anchor is None else _anchor_members(verdict.anchor),
+        "anchor": None if verdict.anchor is None else anchor_members(verdict.anchor),
         "validator_changes": list(verdict.validator_changes),
         "key": verdict.key.value,
         "key_doubt": verdict.key_doubt,
@@ -110,7 +110,8 @@ def _time_text(bound: TimeBound | None) -> str | None:
     return None if bound is None else format_seconds(bound.seconds)
 
 
-def _time_members(bound: TimeBound | None) -> dict[str, object] | None:
+def time_members(bound: TimeBound | None) -> dict[str, object] | None:
+    """A bound of time, and who must have lied for it to be false."""
     if bound is None:
         return None
     return {
@@ -124,7 +125,8 @@ def _time_members(bound: TimeBound | None) -> dict[str, object] | None:
     }
 
 
-def _anchor_members(anchor: AnchorFacts) -> dict[str, object]:
+def anchor_members(anchor: AnchorFacts) -> dict[str, object]:
+    """The block in which the registry spoke."""
     return {
         "block_number": anchor.block_number,
         "block_hash": "0x" + anchor.block_hash.hex(),

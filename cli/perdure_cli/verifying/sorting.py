@@ -1,6 +1,6 @@
-"""Which of the files that a user names are evidence, and which are documents.
+"""Which of the files that a user names are evidence or proofs of two histories, and which are documents.
 
-A file that says our format is evidence, whatever its name; so is what carries the name of evidence and cannot be read as
+A file that says one of our formats is of that kind, whatever its name; so is what carries the name of one and cannot be read as
 such, since a broken proof must be reported as one. All other files are documents, each of which must be proven by some
 evidence. Only in a folder are files left out, and named: trust files, and what `perdure` itself writes beside evidence.
 """
@@ -19,6 +19,8 @@ from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, pa
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.plain_disclosures import read_disclosure
 from perdure_anchor.record import SLOTS
+from perdure_anchor.rivals import FILE_SUFFIX as RIVALS_SUFFIX
+from perdure_anchor.rivals import MAX_RIVALS_SIZE
 from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 
 from perdure_cli.exit_codes import FileUnreadable, NotAFile
@@ -30,9 +32,10 @@ from perdure_cli.verifying.workers import Workers
 # written by `perdure prove --all` beside the evidence
 INDEX_NAME = "index.csv"
 
-_FORMAT_FAMILY = "perdure-evidence/"
+_EVIDENCE_FAMILY, _RIVALS_FAMILY = "perdure-evidence/", "perdure-rivals/"
+_SUFFIXES: Final = {FILE_SUFFIX: _EVIDENCE_FAMILY, RIVALS_SUFFIX: _RIVALS_FAMILY}
 _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"' + _FORMAT_FAMILY.encode())
+_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals)/)')
 _DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
 
 
@@ -56,6 +59,18 @@ class EvidenceFile:
         """The same file, of which is known now what it says that it is about; raises what a disclosure does."""
         document = _disclosed_document(evidence)
         return EvidenceFile(self.name, self.raw, document, hides_document=document is None)
+
+
+@dataclass(frozen=True, slots=True)
+class RivalsFile:
+    """A proof of two histories: its name as given, and its bytes if it can be read only once."""
+
+    name: str
+    raw: bytes | None = None
+
+    def read(self) -> bytes:
+        """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
+        return read_bounded(self.name, MAX_RIVALS_SIZE) if self.raw is None else self.raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +106,7 @@ class Unreadable:
     error: FileUnreadable | NotAFile
 
 
-Sorted = EvidenceFile | DocumentFile | LeftOut | Unreadable
+Sorted = EvidenceFile | RivalsFile | DocumentFile | LeftOut | Unreadable
 
 
 @dataclass(slots=True)
@@ -99,6 +114,7 @@ class SortedFiles:
     """What was found; ``left_out`` are files of folders that were not looked at."""
 
     evidence: list[EvidenceFile] = field(default_factory=list)
+    rivals: list[RivalsFile] = field(default_factory=list)
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, FileUnreadable | NotAFile]] = field(default_factory=list)
@@ -107,6 +123,8 @@ class SortedFiles:
         match item:
             case EvidenceFile():
                 self.evidence.append(item)
+            case RivalsFile():
+                self.rivals.append(item)
             case DocumentFile():
                 self.documents.append(item)
             case LeftOut():
@@ -124,7 +142,9 @@ def sort_files(
     for item in _sorted(found.files, workers, progress):
         sorted_files.take(item)
     if STANDARD_INPUT in arguments:
-        sorted_files.evidence.append(EvidenceFile(STANDARD_INPUT, read_standard_input()))
+        raw = read_standard_input()
+        is_rivals = _kind_of_json(raw) == _RIVALS_FAMILY
+        sorted_files.take((RivalsFile if is_rivals else EvidenceFile)(STANDARD_INPUT, raw))
     return sorted_files
 
 
@@ -155,8 +175,10 @@ def sort_file(file: FoundFile) -> Sorted:
             fault = NotAFile if file.is_argument else FileUnreadable
             return Unreadable(file.name, fault(f"{file.name}: not a regular file"))
         kind = _kind(path)
-        if kind == _FORMAT_FAMILY:
+        if kind == _EVIDENCE_FAMILY:
             return EvidenceFile(file.name)
+        if kind == _RIVALS_FAMILY:
+            return RivalsFile(file.name)
         if file.is_argument or not (kind == TRUST_FORMAT or path.name == INDEX_NAME):
             return DocumentFile(file.name, *digest_file(path))
         return LeftOut(file.name)
@@ -180,9 +202,10 @@ def _disclosed_document(evidence: Evidence) -> Hash32 | None:
 
 
 def _kind(path: Path) -> str | None:
-    """`_FORMAT_FAMILY` for evidence, the trust file's format for one, None for anything else."""
-    if path.name.endswith(FILE_SUFFIX):
-        return _FORMAT_FAMILY
+    """The format's family for evidence and proofs of two histories, the trust file's format for one, None for anything else."""
+    for suffix, family in _SUFFIXES.items():
+        if path.name.endswith(suffix):
+            return family
     with open_regular(path) as stream:
         head = stream.read(1024)
         if not _OPENS_OBJECT.match(head):
@@ -194,8 +217,9 @@ def _kind_of_json(raw: bytes) -> str | None:
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):
-        return _FORMAT_FAMILY if _SAYS_FORMAT.search(raw) else None
+        said = _SAYS_FORMAT.search(raw)
+        return None if said is None else said[1].decode()
     kind = value.get("format") if isinstance(value, dict) else None
     if not isinstance(kind, str):
         return None
-    return _FORMAT_FAMILY if kind.startswith(_FORMAT_FAMILY) else kind
+    return next((family for family in _SUFFIXES.values() if kind.startswith(family)), kind)

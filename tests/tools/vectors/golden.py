@@ -18,8 +18,10 @@ from perdure_anchor.checkpoint import (
 )
 from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint, Slot, encode_evidence
 from perdure_anchor.hashes import Address, Hash32, to_hex
-from perdure_anchor.log import leaf_hash
+from perdure_anchor.key_rotation import KeyRotation, SignedRotation, sign_key_rotation
+from perdure_anchor.log import MemoryLog, leaf_hash
 from perdure_anchor.record import SLOTS, disclosure_digest, disclosures, leaf, make_record, salts_from_seed
+from perdure_anchor.rivals import RivalCheckpoint, encode_rivals, make_rivals
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, TrustFile
 from perdure_anchor.trust_file import encode_trust_file
@@ -124,6 +126,32 @@ def _evidence(shown: frozenset[str], parts: int) -> bytes:
     )
 
 
+def _rivals() -> bytes:
+    """Of a log of 5 and one of 7 leaves; the longer one has an anchor. Headers and nodes of the chain are any bytes."""
+    anchor = AnchorProof(1, (b"root node", b"", b"\xff" * 40), 2, (b"header 5", b"header 6 and more"))
+    shorter, longer = (
+        MemoryLog(map(leaf_hash, (b"%s %d" % (name, at) for at in range(size))))
+        for name, size in ((b"a", 5), (b"b", 7))
+    )
+    rotation = KeyRotation(ORIGIN.site, Address(bytes(20)), 3600, 1)
+    return encode_rivals(
+        make_rivals(
+            DOMAIN,
+            ORIGIN,
+            (_rival(shorter, None), _rival(longer, anchor)),
+            longer.node_at,
+            rotations=(SignedRotation(rotation, sign_key_rotation(DOMAIN, rotation, PRIVATE_KEY)),),
+            hops=((b"hop 1", b"hop 1, next"), (b"hop 2",)),
+        )
+    )
+
+
+def _rival(log: MemoryLog, anchor: AnchorProof | None) -> RivalCheckpoint:
+    checkpoint = Checkpoint(ORIGIN.site, log.size, log.root(), 1_767_225_600 + log.size)
+    signature = sign_checkpoint(DOMAIN, checkpoint, PRIVATE_KEY)
+    return RivalCheckpoint(checkpoint.size, checkpoint.root, checkpoint.sealed_at, signature, anchor)
+
+
 def _trust() -> bytes:
     def address(number: int) -> Address:
         return Address(bytes((number,)) * 20)
@@ -174,6 +202,7 @@ def golden_files() -> Mapping[str, bytes]:
         "anchored.evidence.json": _evidence(everything - {"extra"}, 2),
         "whole.evidence.json": _evidence(everything, 3),
         "consortium.json": _trust(),
+        "two-histories.rivals.json": _rivals(),
         "outgoing.bundle": pieces_of(outgoing()),
         "return.bundle": pieces_of(returning()),
     }  # fmt: skip

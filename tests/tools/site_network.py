@@ -18,6 +18,7 @@ from perdure_anchor.hashes import sha256
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import parse_trust_file
 from perdure_contracts.chain import ChainClient
+from perdure_contracts.endpoint import parse_endpoint
 from perdure_contracts.rpc import JsonRpc, RpcUnreachable
 from perdure_devnet.chain import Chain
 from perdure_devnet.committee import Committee
@@ -127,8 +128,13 @@ class SiteNetwork:
 class _InProcess:
     """In the place of `HttpTransport`: the node's answers, or a test's instead."""
 
+    endpoint = parse_endpoint("http://127.0.0.1:1")
+
     def __init__(self, network: SiteNetwork) -> None:
         self._network = network
+
+    def shown(self, text: str) -> str:
+        return text
 
     def exchange(self, document: Any, *, repeatable: bool) -> Any:
         if isinstance(document, list):

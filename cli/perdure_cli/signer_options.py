@@ -5,7 +5,6 @@ no passphrase.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,18 +14,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import click
 from perdure_anchor.hashes import Address, HexError, parse_hex
 
-from perdure_cli.site import NoPassphrase, ask_passphrase, read_passphrase_file
+from perdure_cli.site import ask_passphrase, read_passphrase_file
 
 if TYPE_CHECKING:
+    from perdure_contracts.access import EndpointAccess
     from perdure_contracts.signer import Signer
 
 F = TypeVar("F", bound=Callable[..., object])
 
 KEYSTORE_VARIABLE: Final = "PERDURE_KEYSTORE_PASSPHRASE"
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-# RFC 6750, section 2.1
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
-_MAX_TOKEN_FILE = 8192
 
 
 class AccountType(click.ParamType[Address]):
@@ -104,11 +101,10 @@ class SignerChoice:
             raise click.UsageError("--keystore holds the key of another account than --account says")
         return signer
 
-    def _access(self, url: str) -> Any:
-        from perdure_contracts.web3signer import Web3SignerAccess
+    def _access(self, url: str) -> "EndpointAccess":
+        from perdure_contracts.access import EndpointAccess
 
-        token = None if self.token_file is None else _read_token(self.token_file)
-        return Web3SignerAccess(url, token, self.authorities, self.client_certificate)
+        return EndpointAccess(url, self.token_file, self.authorities, self.client_certificate)
 
     def _check(self) -> None:
         if self.keystore is not None and self.web3signer is not None:
@@ -130,17 +126,6 @@ def keystore_passphrase(file: Path | None, environ: Mapping[str, str]) -> str:
     return ask_passphrase(
         "Passphrase of the keystore", hint=f"use --passphrase-file FILE, or set {KEYSTORE_VARIABLE}"
     )
-
-
-def _read_token(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            token = stream.readline(_MAX_TOKEN_FILE).decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NoPassphrase(f"{file}: the token cannot be read from it") from error
-    if not _TOKEN.fullmatch(token):
-        raise NoPassphrase(f"{file}: want a bearer token in its first line")
-    return token
 
 
 _OPTIONS = (

@@ -6,6 +6,7 @@ only scheme, host and port ever reach a message.
 
 import ipaddress
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -27,15 +28,21 @@ class RpcEndpoint:
     origin: str
     is_loopback: bool
     secrets: tuple[str, ...] = field(repr=False)
+    has_user: bool = False
 
     def __str__(self) -> str:
         return self.origin
 
     def without_secrets(self, text: str) -> str:
         """Text from the node or from a library, with every part of the URL that may be a credential masked."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
+        return masked(text, self.secrets)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text with stars in each secret's place."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def parse_endpoint(url: str, what: str = "rpc url") -> RpcEndpoint:
@@ -52,7 +59,7 @@ def parse_endpoint(url: str, what: str = "rpc url") -> RpcEndpoint:
         raise EndpointError(f"{what}: no usable host name in it", hint=hint)
     shown_host = f"[{host}]" if ":" in host else host
     origin = f"{parts.scheme}://{shown_host}" + (f":{port}" if port is not None else "")
-    return RpcEndpoint(url, origin, _is_loopback(host), _secrets(parts))
+    return RpcEndpoint(url, origin, _is_loopback(host), _secrets(parts), bool(parts.username))
 
 
 def _is_host(host: str) -> bool:

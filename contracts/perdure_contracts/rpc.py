@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from perdure_contracts.access import EndpointAccess
 from perdure_contracts.closing import Closing
-from perdure_contracts.endpoint import parse_endpoint
 from perdure_contracts.json_text import Json
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcRefused, RpcTimeout, RpcUnreachable, quoted
 
@@ -68,13 +68,14 @@ class Request:
 class JsonRpc(Closing):
     """One node's methods, over connections that are reused; to be closed, or used as a context manager.
 
+    ``node`` is its URL, or that with a token or certificates. Raises `EndpointError`, and what `perdure_contracts.access` does.
     ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable request is sent at most,
     ``patience`` how many seconds a node that stays silent can hold up one call or round trip, repetitions included.
     """
 
     def __init__(
         self,
-        url: str,
+        node: str | EndpointAccess,
         *,
         timeout: float = 10.0,
         attempts: int = 3,
@@ -86,17 +87,18 @@ class JsonRpc(Closing):
         # httpx takes a fifth of a second to load: who never asks a node need not wait for it
         from perdure_contracts.transport import HttpTransport
 
-        self.endpoint = parse_endpoint(url)
+        access = EndpointAccess(node) if isinstance(node, str) else node
         self._batch_limit = batch_limit
         self._ids = itertools.count(1)
         self._transport = HttpTransport(
-            self.endpoint,
+            access,
             timeout=timeout,
             attempts=attempts,
             patience=patience,
             sleep=sleep,
             max_answer_size=max_answer_size,
         )
+        self.endpoint = self._transport.endpoint
 
     def __repr__(self) -> str:
         return f"JsonRpc({self.endpoint})"
@@ -173,7 +175,7 @@ class JsonRpc(Closing):
         reason = error.get("message") if isinstance(error, dict) else None
         if not isinstance(error, dict) or type(code) is not int or not isinstance(reason, str):
             self._raise_nonsense(f"{what}: an error without code and message")
-        shown = quoted(self.endpoint.without_secrets(reason))
+        shown = quoted(self._transport.shown(reason))
         message = f"{what} refused by {self.endpoint}: {shown} (code {code})"
         return RpcRefused(message, code=code, reason=shown, error_payload=error.get("data"))
 

@@ -19,12 +19,20 @@ class RpcUnreachable(ChainError):
         self.sent = sent
 
 
+class RpcTlsFailed(RpcUnreachable):
+    """The node does not show that it is the one meant, or does not take the certificate that we show."""
+
+
 class RpcTimeout(ChainError):
     """The node was silent for too long, or its answer did not end in time."""
 
 
 class RpcBadAnswer(ChainError):
     """An answer that is not JSON-RPC 2.0, not ours, too large, or not of the shape that the method promises."""
+
+
+class RpcDenied(RpcBadAnswer):
+    """The node, or a proxy before it, does not let us in."""
 
 
 class RpcRefused(ChainError):

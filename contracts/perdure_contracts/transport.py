@@ -14,9 +14,17 @@ from typing import NoReturn
 import httpx
 from perdure_anchor.json_nesting import nests_deeper
 
-from perdure_contracts.endpoint import EndpointError, RpcEndpoint
+from perdure_contracts.access import EndpointAccess
+from perdure_contracts.connection import DENIED, TLS_HINT, ServerConnection, is_tls_failure
 from perdure_contracts.json_text import MAX_NESTING, Json
-from perdure_contracts.rpc_errors import RpcBadAnswer, RpcTimeout, RpcUnreachable, quoted
+from perdure_contracts.rpc_errors import (
+    RpcBadAnswer,
+    RpcDenied,
+    RpcTimeout,
+    RpcTlsFailed,
+    RpcUnreachable,
+    quoted,
+)
 
 # an answer may come in many pieces, each within the timeout: all of it has to come within this many timeouts
 WHOLE_ANSWER_TIMEOUTS = 6
@@ -25,13 +33,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 SHORTEST_REPETITION = 0.5
 
 _TEMPORARY_STATUS = frozenset({429, 502, 503, 504})
-_DENIED_STATUS = frozenset({401, 403})
-_HEADERS = {
-    "content-type": "application/json",
-    "accept": "application/json",
-    # a compressed answer could unfold to any size between two looks at its length
-    "accept-encoding": "identity",
-}
+_HEADERS = {"content-type": "application/json", "accept": "application/json"}
 _TOO_SLOW = "try again later, or ask another node of the chain"
 _NOT_JSON_RPC = "is this the JSON-RPC url of a chain's node?"
 
@@ -40,12 +42,12 @@ class HttpTransport:
     """Connections to one endpoint, reused between exchanges.
 
     ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable document is sent at most, and
-    ``patience`` how many seconds a node that stays silent can hold up one exchange, repetitions included. Proxies of the environment are not used for this machine's own addresses.
+    ``patience`` how many seconds a node that stays silent can hold up one exchange, repetitions included.
     """
 
     def __init__(
         self,
-        endpoint: RpcEndpoint,
+        access: EndpointAccess,
         *,
         timeout: float,
         attempts: int,
@@ -54,24 +56,22 @@ class HttpTransport:
         clock: Callable[[], float] = time.monotonic,
         max_answer_size: int,
     ) -> None:
-        self._endpoint = endpoint
         self._timeout = min(timeout, patience)
         self._attempts = attempts
         self._patience = patience
         self._sleep = sleep
         self._clock = clock
         self._max_answer_size = max_answer_size
-        try:
-            self._url = httpx.URL(endpoint.url)
-        except httpx.InvalidURL as error:
-            raise EndpointError("rpc url: cannot be read", hint="give it as http://HOST:PORT") from error
-        self._http = httpx.Client(
-            timeout=self._timeout, trust_env=not endpoint.is_loopback, follow_redirects=False
-        )
+        self._server = ServerConnection(access, timeout=self._timeout, headers=_HEADERS)
+        self.endpoint = self._server.endpoint
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._server.close()
+
+    def shown(self, text: str) -> str:
+        """Text from the node or from a library, without our credentials."""
+        return self._server.shown(text)
 
     def exchange(self, document: Json, *, repeatable: bool) -> Json:
         """The answer to a document; after a failure it is sent again if it is repeatable, or never left.
@@ -83,6 +83,8 @@ class HttpTransport:
         for _ in range(self._attempts - 1):
             try:
                 return self._parse(*self._post(body, timeout))
+            except RpcTlsFailed:
+                raise  # the same certificates would be shown again
             except (RpcUnreachable, RpcTimeout) as error:
                 never_left = isinstance(error, RpcUnreachable) and not error.sent
                 timeout = min(self._timeout, begun + self._patience - self._clock() - pause)
@@ -94,25 +96,32 @@ class HttpTransport:
 
     def _post(self, body: bytes, timeout: float) -> tuple[int, bytes]:
         """HTTP status and body of the answer."""
-        hint = "is the node running, and is the url right?"
         try:
-            with self._http.stream(
-                "POST", self._url, content=body, headers=_HEADERS, timeout=timeout
-            ) as response:
+            with self._server.stream("POST", self._server.url, content=body, timeout=timeout) as response:
                 return response.status_code, self._read(response)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            reason = quoted(self._endpoint.without_secrets(str(error)))
-            raise RpcUnreachable(
-                f"no connection to {self._endpoint}: {reason}", sent=False, hint=hint
-            ) from error
         except httpx.TimeoutException as error:
-            message = f"no answer from {self._endpoint} within {round(timeout, 1):g} s"
+            if isinstance(error, httpx.ConnectTimeout):
+                raise self._unreachable(error) from error
+            message = f"no answer from {self.endpoint} within {round(timeout, 1):g} s"
             raise RpcTimeout(message, hint=_TOO_SLOW) from error
         except httpx.TransportError as error:
-            message = f"the connection to {self._endpoint} broke before the answer was whole"
-            raise RpcUnreachable(message, hint=hint) from error
+            raise self._unreachable(error) from error
         except httpx.DecodingError as error:
-            raise RpcBadAnswer(f"answer of {self._endpoint}: its compression cannot be undone") from error
+            raise RpcBadAnswer(f"answer of {self.endpoint}: its compression cannot be undone") from error
+
+    def _unreachable(self, error: httpx.TransportError) -> RpcUnreachable:
+        reason = quoted(self.shown(str(error)))
+        never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+        if is_tls_failure(error):
+            return RpcTlsFailed(
+                f"no secure connection to {self.endpoint}: {reason}", sent=not never_left, hint=TLS_HINT
+            )
+        hint = "is the node running, and is the url right?"
+        if never_left:
+            return RpcUnreachable(f"no connection to {self.endpoint}: {reason}", sent=False, hint=hint)
+        return RpcUnreachable(
+            f"the connection to {self.endpoint} broke before the answer was whole", hint=hint
+        )
 
     def _read(self, response: httpx.Response) -> bytes:
         deadline = self._clock() + WHOLE_ANSWER_TIMEOUTS * self._timeout
@@ -122,27 +131,27 @@ class HttpTransport:
             size += len(piece)
             if size > self._max_answer_size:
                 raise RpcBadAnswer(
-                    f"answer of {self._endpoint}: longer than {self._max_answer_size} bytes",
+                    f"answer of {self.endpoint}: longer than {self._max_answer_size} bytes",
                     hint="ask for less at once",
                 )
             if self._clock() > deadline:
-                raise RpcTimeout(f"the answer of {self._endpoint} did not end in time", hint=_TOO_SLOW)
+                raise RpcTimeout(f"the answer of {self.endpoint} did not end in time", hint=_TOO_SLOW)
             pieces.append(piece)
         return b"".join(pieces)
 
     def _parse(self, status: int, body: bytes) -> Json:
         if status in _TEMPORARY_STATUS:
             raise RpcUnreachable(
-                f"{self._endpoint} is not available now: http status {status}", hint="try again later"
+                f"{self.endpoint} is not available now: http status {status}", hint="try again later"
             )
         if nests_deeper(body, MAX_NESTING):
-            raise RpcBadAnswer(f"answer of {self._endpoint}: nested too deep", hint=_NOT_JSON_RPC)
+            raise RpcBadAnswer(f"answer of {self.endpoint}: nested too deep", hint=_NOT_JSON_RPC)
         try:
             answer: Json = json.loads(body, parse_constant=_refuse_constant)
         except ValueError as error:
             if status != httpx.codes.OK:
                 raise self._bad_status(status) from error
-            raise RpcBadAnswer(f"answer of {self._endpoint}: not JSON", hint=_NOT_JSON_RPC) from error
+            raise RpcBadAnswer(f"answer of {self.endpoint}: not JSON", hint=_NOT_JSON_RPC) from error
         # some nodes send their error objects with status 400 or 500: those are answers
         if status != httpx.codes.OK and not (
             isinstance(answer, dict) and isinstance(answer.get("error"), dict)
@@ -151,8 +160,10 @@ class HttpTransport:
         return answer
 
     def _bad_status(self, status: int) -> RpcBadAnswer:
-        hint = "check the credentials in the url" if status in _DENIED_STATUS else _NOT_JSON_RPC
-        return RpcBadAnswer(f"answer of {self._endpoint}: http status {status}", hint=hint)
+        message = f"answer of {self.endpoint}: http status {status}"
+        if status in DENIED:
+            return RpcDenied(message, hint="check the token, our certificate, or the credentials in the url")
+        return RpcBadAnswer(message, hint=_NOT_JSON_RPC)
 
 
 def _refuse_constant(name: str) -> NoReturn:

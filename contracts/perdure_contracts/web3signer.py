@@ -9,11 +9,8 @@ client certificates, or by a proxy before it that asks for a password (in the UR
 """
 
 import json
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -21,8 +18,9 @@ from perdure_anchor.errors import ChainError, ConfigError, PerdureError
 from perdure_anchor.hashes import Address, checksum_address, keccak256, parse_hex, to_hex
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 
+from perdure_contracts.access import EndpointAccess
 from perdure_contracts.closing import Closing
-from perdure_contracts.endpoint import RpcEndpoint, parse_endpoint
+from perdure_contracts.connection import TLS_HINT, ServerConnection, is_tls_failure
 from perdure_contracts.rpc_errors import quoted
 from perdure_contracts.unsigned_transaction import from_members, signer_of, signing_payload, with_signature
 
@@ -52,50 +50,23 @@ class SignedByAnother(SignerBadAnswer):
     """The signature is another key's, or over something else: nothing with it may be sent."""
 
 
-class SignerSetupError(ConfigError):
-    """A token or certificate for the signing server cannot be used."""
+class Web3Signer(Closing):
+    """Signs transactions of one account by a Web3Signer; to be closed, or used as a context manager.
 
-
-@dataclass(frozen=True, slots=True)
-class Web3SignerAccess:
-    """Where the server is and how it lets us in; ``url`` may hold a user name and a password.
-
-    ``authorities`` is a file of the certificates that vouch for the server, ``client_certificate`` one of our own certificate with
-    its key behind it: both in PEM.
+    Raises `EndpointError`, and what `perdure_contracts.access` does. ``timeout`` is in seconds.
     """
 
-    url: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    authorities: Path | None = None
-    client_certificate: Path | None = None
-    timeout: float = DEFAULT_TIMEOUT
-
-
-class Web3Signer(Closing):
-    """Signs transactions of one account by a Web3Signer; to be closed, or used as a context manager."""
-
-    def __init__(self, access: Web3SignerAccess, address: Address) -> None:
+    def __init__(self, access: EndpointAccess, address: Address, *, timeout: float = DEFAULT_TIMEOUT) -> None:
         self.address = address
-        self._endpoint: RpcEndpoint = parse_endpoint(access.url, "web3signer url")
         self._identifier: str | None = None
-        headers = {"accept": "application/json, text/plain", "accept-encoding": "identity"}
-        if access.token is not None:
-            headers["authorization"] = f"Bearer {access.token}"
-        try:
-            self._http = httpx.Client(
-                base_url=access.url,
-                headers=headers,
-                timeout=access.timeout,
-                verify=_tls(access),
-                trust_env=not self._endpoint.is_loopback,
-                follow_redirects=False,
-            )
-        except (httpx.InvalidURL, ValueError) as error:
-            raise SignerSetupError("the web3signer's url or token cannot be used") from error
+        self._server = ServerConnection(
+            access, timeout=timeout, headers={"accept": "application/json, text/plain"}, what="web3signer url"
+        )
+        self._endpoint = self._server.endpoint
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._server.close()
 
     def check(self) -> None:
         """Raise unless the server is up and has the account's key; signs nothing."""
@@ -154,17 +125,17 @@ class Web3Signer(Closing):
 
     def _ask(self, method: str, path: str, document: Mapping[str, str] | None = None) -> bytes:
         try:
-            with self._http.stream(method, path.removeprefix("/"), json=document) as response:
+            with self._server.stream(method, path.removeprefix("/"), json=document) as response:
                 body = self._read(response)
         except httpx.TimeoutException as error:
             raise SignerUnreachable(
                 f"no answer from the web3signer at {self._endpoint}", hint="try again later"
             ) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
-            reason = quoted(self._endpoint.without_secrets(str(error)))
+            reason = quoted(self._server.shown(str(error)))
             raise SignerUnreachable(
                 f"no connection to the web3signer at {self._endpoint}: {reason}",
-                hint="is it running, is the url right, and is its certificate vouched for?",
+                hint=TLS_HINT if is_tls_failure(error) else "is it running, and is the url right?",
             ) from error
         if response.status_code != HTTPStatus.OK:
             raise self._refusal(response.status_code, body)
@@ -179,7 +150,7 @@ class Web3Signer(Closing):
         return body
 
     def _refusal(self, status: int, body: bytes) -> PerdureError:
-        said = quoted(self._endpoint.without_secrets(body[:300].decode("utf-8", "replace")).strip())
+        said = quoted(self._server.shown(body[:300].decode("utf-8", "replace")).strip())
         message = f"the web3signer at {self._endpoint} refuses: http status {status}" + (
             f": {said}" if said else ""
         )
@@ -195,17 +166,3 @@ class Web3Signer(Closing):
             case HTTPStatus.BAD_REQUEST:
                 return SignerRefused(message)
         return SignerUnreachable(message, hint="try again later")
-
-
-def _tls(access: Web3SignerAccess) -> ssl.SSLContext:
-    """The system's certificates, or those of a file; raises `SignerSetupError`."""
-    try:
-        context = ssl.create_default_context(cafile=access.authorities)
-        if access.client_certificate is not None:
-            # without an answer: an encrypted key would be asked for on the terminal, in the middle of anything
-            context.load_cert_chain(access.client_certificate, password=lambda: b"")
-    except (OSError, ssl.SSLError, ValueError) as error:
-        raise SignerSetupError(
-            "the certificates for the web3signer cannot be used", hint="want PEM files, the key not encrypted"
-        ) from error
-    return context

@@ -1,11 +1,11 @@
 """Signing by a Web3Signer: what it signs, what is not believed, and each way in which it fails."""
 
 import json
-import ssl
 
 import pytest
 from perdure_anchor.hashes import Address, keccak256, to_hex
 from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_contracts.access import CertificateFileError, EndpointAccess
 from perdure_contracts.endpoint import EndpointError
 from perdure_contracts.fees import LegacyFee, MarketFee
 from perdure_contracts.signer import LocalSigner
@@ -14,12 +14,10 @@ from perdure_contracts.web3signer import (
     SignedByAnother,
     SignerBadAnswer,
     SignerRefused,
-    SignerSetupError,
     SignerUnreachable,
     Web3Signer,
-    Web3SignerAccess,
 )
-from tools.certificates import self_signed
+from tools.certificates import self_signed, server_tls
 from tools.web3signer import running_web3signer
 
 KEY, OTHER_KEY = keccak256(b"a partner's key in a test"), keccak256(b"another key")
@@ -30,7 +28,7 @@ LEGACY = to_members(UnsignedTransaction(20241, 7, 90_000, LegacyFee(0), CALL))
 
 
 def signed(server, members=MARKET, *, url=None, account=ACCOUNT, **access):
-    with Web3Signer(Web3SignerAccess(url or server.url, timeout=5, **access), account) as signer:
+    with Web3Signer(EndpointAccess(url or server.url, **access), account, timeout=5) as signer:
         return signer.sign_transaction(members)
 
 
@@ -41,7 +39,7 @@ def test_the_same_transaction_as_with_the_key_at_hand(members):
 
 
 def test_what_is_asked():
-    with running_web3signer(KEY) as server, Web3Signer(Web3SignerAccess(server.url), ACCOUNT) as signer:
+    with running_web3signer(KEY) as server, Web3Signer(EndpointAccess(server.url), ACCOUNT) as signer:
         signer.check()
         signer.sign_transaction(MARKET)
         signer.sign_transaction(MARKET)
@@ -115,11 +113,31 @@ def test_password_in_the_url():
         assert "wrongsecret" not in str(caught.value)
 
 
-def test_token():
+def test_token(tmp_path):
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("abc.def\n")
     with running_web3signer(KEY, authorization="Bearer abc.def") as server:
-        assert signed(server, token="abc.def")
+        assert signed(server, token_file=token)
         with pytest.raises(SignerRefused):
             signed(server)
+        server.authorization = "Bearer another"
+        with pytest.raises(SignerRefused):
+            signed(server, token_file=token)
+
+
+def test_a_token_that_is_replaced_while_we_run(tmp_path):
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("the-first")
+    with (
+        running_web3signer(KEY, authorization="Bearer the-first") as server,
+        Web3Signer(EndpointAccess(server.url, token), ACCOUNT) as signer,
+    ):
+        signer.sign_transaction(MARKET)
+        server.authorization = "Bearer the-second"
+        token.write_text("the-second")
+        assert signer.sign_transaction(MARKET) == LocalSigner(KEY).sign_transaction(MARKET)
 
 
 def test_behind_a_path():
@@ -132,9 +150,7 @@ def test_behind_a_path():
 
 def test_certificates(tmp_path):
     certificate = self_signed(tmp_path, "127.0.0.1")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with running_web3signer(KEY, tls=context) as server:
+    with running_web3signer(KEY, tls=server_tls(certificate)) as server:
         assert signed(server, authorities=certificate)
         with pytest.raises(SignerUnreachable, match="no connection"):
             signed(server)
@@ -142,11 +158,7 @@ def test_certificates(tmp_path):
 
 def test_a_client_certificate(tmp_path):
     certificate = self_signed(tmp_path, "127.0.0.1")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    context.load_verify_locations(certificate)
-    context.verify_mode = ssl.CERT_REQUIRED
-    with running_web3signer(KEY, tls=context) as server:
+    with running_web3signer(KEY, tls=server_tls(certificate, clients=certificate)) as server:
         assert signed(server, authorities=certificate, client_certificate=certificate)
         with pytest.raises(SignerUnreachable):
             signed(server, authorities=certificate)
@@ -155,20 +167,19 @@ def test_a_client_certificate(tmp_path):
 @pytest.mark.parametrize("member", ["authorities", "client_certificate"])
 def test_certificates_that_are_none(tmp_path, member):
     path = tmp_path / "empty.pem"
+    path.touch(mode=0o600)
     path.write_text("nothing")
-    with pytest.raises(SignerSetupError):
-        Web3Signer(Web3SignerAccess("https://127.0.0.1:1", **{member: path}), ACCOUNT)
+    with pytest.raises(CertificateFileError):
+        Web3Signer(EndpointAccess("https://127.0.0.1:1", **{member: path}), ACCOUNT)
 
 
 def test_no_url():
     with pytest.raises(EndpointError, match="web3signer url: want the scheme"):
-        Web3Signer(Web3SignerAccess("ftp://somewhere"), ACCOUNT)
+        Web3Signer(EndpointAccess("ftp://somewhere"), ACCOUNT)
 
 
 def test_secrets_are_not_shown():
-    access = Web3SignerAccess("http://user:secretsecret@127.0.0.1:1", token="sesame")
-    assert "secret" not in repr(access)
-    assert "sesame" not in repr(access)
+    assert "secret" not in repr(EndpointAccess("http://user:secretsecret@127.0.0.1:1"))
 
 
 def test_ether_is_never_sent():

@@ -1,6 +1,8 @@
 """A node on loopback whose every answer a test writes down: sound, late, cut off, endless, or nonsense."""
 
 import json
+import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,15 +53,21 @@ class Exchange(BaseHTTPRequestHandler):
 class ScriptedServer(ThreadingHTTPServer):
     daemon_threads = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that breaks the handshake is what a test wants to see at the other end."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
     def __init__(self, answers: list[Answer]) -> None:
         super().__init__(("127.0.0.1", 0), Exchange)
         self.answers = answers
         self.documents: list[Any] = []
         self.ports: set[int] = set()
+        self.scheme = "http"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
 
     def methods(self) -> list[str]:
         """What was asked for, batches laid flat."""
@@ -70,9 +78,13 @@ class ScriptedServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def scripted_node(*answers: Answer) -> Iterator[ScriptedServer]:
+def scripted_node(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
     """A server that gives the answers one after the other, and the last one for ever."""
     server = ScriptedServer(list(answers))
+    if tls is not None:
+        # the handshake is the exchange's affair: one that fails shall not stop the server
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.scheme = "https"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -165,8 +165,9 @@ def create_gateway(folder: Path, new: NewGateway, *, randomness: Randomness) -> 
 
 
 def remote_signer(settings: RelaySettings, folder: Path) -> "Web3Signer":
-    """The Web3Signer that the settings in a folder name; asks it nothing yet. Raises `SettingsError` or `SignerSetupError`."""
-    from perdure_contracts.web3signer import Web3Signer, Web3SignerAccess
+    """The Web3Signer that the settings in a folder name; asks it nothing yet. Raises `SettingsError`, or a `ConfigError` about its files."""
+    from perdure_contracts.access import EndpointAccess
+    from perdure_contracts.web3signer import Web3Signer
 
     try:
         account = Address(parse_hex(settings.account, 20, "account"))
@@ -174,10 +175,9 @@ def remote_signer(settings: RelaySettings, folder: Path) -> "Web3Signer":
         raise SettingsError(
             f"{SETTINGS_FILE}: relay: {error}", hint="account is that whose key the signer has"
         ) from error
-    token = folder / settings.signer_token_file if settings.signer_token_file else None
-    access = Web3SignerAccess(
+    access = EndpointAccess(
         settings.signer_url,
-        None if token is None else _read(token).decode("ascii", "replace").strip(),
+        folder / settings.signer_token_file if settings.signer_token_file else None,
         folder / settings.signer_ca if settings.signer_ca else None,
         folder / settings.signer_certificate if settings.signer_certificate else None,
     )

@@ -264,6 +264,13 @@ class ChainClient:
         """The newest block's time, in seconds since 1970."""
         return read_integer(self._fetch_block("latest").get("timestamp"), "timestamp")
 
+    def newest_block(self) -> tuple[int, int]:
+        """The newest block's number, and its time in seconds since 1970."""
+        block = self._fetch_block("latest")
+        return read_integer(block.get("number"), "block number"), read_integer(
+            block.get("timestamp"), "timestamp"
+        )
+
     def gas_price(self) -> int:
         """What the node suggests to pay for a unit of gas, in wei."""
         return read_integer(self.rpc.call("eth_gasPrice"), "gas price", 256)

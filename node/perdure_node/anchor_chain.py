@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 
+from perdure_anchor.errors import ConfigError
 from perdure_anchor.hashes import checksum_address, keccak256, to_hex
 from perdure_anchor.trust import ContractPin, TrustFile
+from perdure_contracts.access import EndpointAccess
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.closing import Closing
 from perdure_contracts.registry import RegistryContract
@@ -74,11 +76,23 @@ def connect(vault: Vault, *, rpc_url: str | None = None, wait: float = math.inf)
     return connect_to(vault.trust, rpc_url or vault.config.rpc_url, vault.config.other_rpc_urls, wait)
 
 
-def connect_to(trust: TrustFile, rpc_url: str, other_rpc_urls: Sequence[str], wait: float) -> AnchorChain:
-    """The pinned chain through the node at a URL, and others for copies; nothing is asked yet. Raises `EndpointError`.
+def connect_to(
+    trust: TrustFile, node: str | EndpointAccess, others: Sequence[str | EndpointAccess], wait: float
+) -> AnchorChain:
+    """The pinned chain through one node, and others for copies; nothing is asked yet. Raises as `client_of` does."""
+    clients: list[ChainClient] = []
+    try:
+        clients.extend(client_of(each, wait) for each in (node, *others))
+    except ConfigError:
+        for client in clients:
+            client.rpc.close()
+        raise
+    return AnchorChain(clients[0], trust, clients[1:])
+
+
+def client_of(node: str | EndpointAccess, wait: float) -> ChainClient:
+    """A node's client, by its URL or with what lets us in; raises `EndpointError`, and what `perdure_contracts.access` does.
 
     ``wait`` is how many seconds a node that is silent is waited for at most; less than `SHORTEST_WAIT` counts as that.
     """
-    patience = max(wait, SHORTEST_WAIT)
-    client, *others = [ChainClient(JsonRpc(url, patience=patience)) for url in (rpc_url, *other_rpc_urls)]
-    return AnchorChain(client, trust, others)
+    return ChainClient(JsonRpc(node, patience=max(wait, SHORTEST_WAIT)))

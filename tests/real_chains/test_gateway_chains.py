@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from perdure_anchor.hashes import Address, keccak256, to_hex
+from perdure_anchor.hashes import Address, Hash32, keccak256, to_hex
 from perdure_anchor.trust import Epoch, TrustFile
 from perdure_anchor.trust_file import encode_trust_file
 from perdure_contracts.chain import ChainClient
@@ -208,3 +208,62 @@ def test_anchors_that_a_reorganisation_takes_back(on_anvil: RealGateway) -> None
     ask(on_anvil.url, "anvil_reorg", head - first + 1, [])
     assert not on_anvil.anchored(sites)
     drain(on_anvil, sites)
+
+
+def later_clock(url: str, seconds: float) -> Clock:
+    """As `mining_clock`, some time later by the calendar."""
+    mining = mining_clock(url)
+    return Clock(lambda: time.time() + seconds, time.monotonic, mining.sleep)
+
+
+def test_transactions_that_the_market_left_behind_are_replaced(on_anvil: RealGateway) -> None:
+    sites = stopped(on_anvil, 3)
+    with on_anvil.chain() as chain:
+        base_fee = chain.client.base_fee()
+        assert base_fee is not None
+        ask(on_anvil.url, "anvil_setNextBlockBaseFeePerGas", hex(20 * base_fee))
+        ask(on_anvil.url, "evm_mine")
+        assert chain.client.base_fee() == 20 * base_fee
+    database = on_anvil.gateway.database
+    assert len(open_transactions(database)) == 3
+    drain_late(on_anvil, sites)
+    rows = database.rows("SELECT nonce, outcome FROM relay_transaction ORDER BY number")
+    assert rows == [*((n, "replaced") for n in range(3)), *((n, "mined") for n in range(3))]
+
+
+def drain_late(made: RealGateway, sites: Sequence[LightSite]) -> None:
+    """As `drain`, a few minutes later."""
+    assert kinds(made.deliver([], clock=later_clock(made.url, 300))) <= {AnchorNotVerified, BlocksNotVerified}
+    assert made.anchored(sites)
+    assert made.sent() == len(sites)
+    assert open_transactions(made.gateway.database) == []
+
+
+def test_clique_takes_back_what_was_anchored_and_at_home(tmp_path: Path) -> None:
+    (tmp_path / "geth").mkdir()
+    with running_geth(tmp_path / "geth", GethRules(signers=1)) as network:
+        partner, relay, _ = network.accounts
+        rule = ("geth", "clique", "header", "floor(n/2)+1", "secp256k1")
+        trust = founded_trust(
+            network.url, RealAccounts(partner, relay), [Epoch(0, None, *rule, network.signers)]
+        )
+        made = RealGateway(tmp_path / "gateway", network.url, trust, partner, relay)
+        sites = made.sites(4)
+        with made.chain() as chain:
+            before = chain.client.head_number()
+        assert made.deliver(sites).unfinished == ()
+        database = made.gateway.database
+        kept = database.rows("SELECT digest FROM anchor")
+        assert len(kept) == 4
+        ask(network.url, "miner_stop")
+        ask(network.url, "debug_setHead", hex(before))
+        assert not made.anchored(sites)
+        ask(network.url, "miner_start")
+        assert made.deliver([]).unfinished == ()
+        assert made.anchored(sites)
+        with made.chain() as chain:
+            for digest, number in database.rows("SELECT digest, block_number FROM anchor"):
+                status = chain.registry.anchor_status(Hash32(digest))
+                assert status is not None
+                assert status.block_number == number
+        made.gateway.close()

@@ -32,12 +32,12 @@ def node() -> None:
 @json_option
 def run(gateway_folder: Path | None, passphrase_file: Path | None, as_json: bool) -> None:
     """Serve the folder until Ctrl-C or SIGTERM. Whatever ends it, the next run goes on where it was."""
+    from perdure_node.service.logging import logging_to
     from perdure_node.service.running import run_node
 
     with open_named_gateway(gateway_folder) as opened:
-        folder = opened.folder
-        named = opened.settings.relay.passphrase_file
-    file = passphrase_file or _passphrase_file(folder, named)
+        folder, settings = opened.folder, opened.settings
+    file = passphrase_file or _passphrase_file(folder, settings.relay.passphrase_file)
 
     def ready(url: str) -> None:
         if as_json:
@@ -46,7 +46,8 @@ def run(gateway_folder: Path | None, passphrase_file: Path | None, as_json: bool
             print_line(f"node {folder} serves {url}", style="bold")
             tell_next(f"curl {url}/ready, or open {url} in a browser; Ctrl-C ends it")
 
-    run_node(folder, lambda: gateway_passphrase(file), clock=system_clock(), on_ready=ready)
+    with logging_to(None, settings.log):
+        run_node(folder, lambda: gateway_passphrase(file), clock=system_clock(), on_ready=ready)
 
 
 def _passphrase_file(folder: Path, named: str) -> Path | None:

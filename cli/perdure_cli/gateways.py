@@ -32,10 +32,13 @@ gateway_passphrase_option = click.option(
 
 def open_named_gateway(folder: Path | None) -> Gateway:
     """The gateway that ``--gateway`` names, else the one in this folder; raises `VaultNotFound`."""
+    return open_gateway(named_gateway_folder(folder))
+
+
+def named_gateway_folder(folder: Path | None) -> Path:
+    """The folder that ``--gateway`` names, else this one if a gateway is in it, else the one that is made in it."""
     here = Path.cwd()
-    if folder is None and (here / DATABASE_FILE).is_file():
-        return open_gateway(here)
-    return open_gateway(new_gateway_folder(folder))
+    return here if folder is None and (here / DATABASE_FILE).is_file() else new_gateway_folder(folder)
 
 
 def new_gateway_folder(folder: Path | None) -> Path:

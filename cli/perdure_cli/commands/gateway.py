@@ -56,7 +56,7 @@ def init(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a gateway, and pin the trust file for this user.
+    """Make the folder of a gateway, which a node serves too, and pin the trust file for this user.
 
     On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and an account of the gateway's own, from which
     nobody else sends: --relay-keystore, or --web3signer with --account.
@@ -97,7 +97,7 @@ def init(
     print_row("recipient", str(members["recipient"]))
     print_row("trust file", f"{pinned.trust.name}, version {pinned.trust.version}, pinned for this user")
     print_row("fingerprint", pinned.fingerprint)
-    tell_next("perdure courier deliver FILE, with what a site has packed")
+    tell_next("perdure node run, or perdure courier deliver FILE, with what a site has packed")
 
 
 def _absolute(file: Path | None) -> str:

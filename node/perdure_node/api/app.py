@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from perdure_node.api.context import NodeContext
 from perdure_node.api.health import health
+from perdure_node.api.metrics import install_metrics
 from perdure_node.api.problems import install_problems
 from perdure_node.api.reading import reading
 from perdure_node.api.submitting import submitting
@@ -24,4 +25,5 @@ def create_app(context: NodeContext) -> FastAPI:
     app.include_router(submitting(context), prefix="/v1")
     app.include_router(reading(context), prefix="/v1")
     app.include_router(health(context))
+    install_metrics(app, context)
     return app

@@ -120,8 +120,21 @@ class GatewayKeys(Closing):
         return self._signer
 
     def _local_signer(self) -> LocalSigner:
-        wrapped = bytes.fromhex(_read(self._folder / RELAY_KEY_FILE).decode("ascii", "replace").strip())
-        return LocalSigner(unwrap(wrapped, self.identity(), _RELAY_KEY_INFO))
+        return _local_signer(self._folder, self.identity())
+
+
+def relay_address(folder: Path, passphrase: str) -> Address:
+    """The account of the key in a folder; raises `WrongPassphrase`, `IdentityUnreadable` or `VaultDamaged`."""
+    return _local_signer(folder, decrypt_identity(folder / IDENTITY_FILE, passphrase)).address
+
+
+def _local_signer(folder: Path, identity: PrivateKey) -> LocalSigner:
+    path = folder / RELAY_KEY_FILE
+    try:
+        wrapped = bytes.fromhex(_read(path).decode("ascii", "replace").strip())
+    except ValueError as error:
+        raise VaultDamaged(f"{path}: is not what was written", hint="restore the gateway's folder") from error
+    return LocalSigner(unwrap(wrapped, identity, _RELAY_KEY_INFO))
 
 
 @dataclass(frozen=True, slots=True)

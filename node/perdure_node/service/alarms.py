@@ -1,9 +1,12 @@
 """Alarms: what the operator has to know before he finds out otherwise. Each has a runbook and a Prometheus alert of its name."""
 
 import enum
+import logging
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+
+_log = logging.getLogger("perdure.alarms")
 
 
 class AlarmName(enum.Enum):
@@ -50,12 +53,18 @@ class AlarmBoard:
             before = self._raised.get((name, subject))
             since = int(self._now()) if before is None else before.since
             self._raised[name, subject] = Alarm(name, subject, since, message, remedy)
+        if before is None:
+            told = {"alarm": name.value, "subject": subject, "remedy": remedy}
+            _log.warning("alarm %s: %s", name.value, message, extra=told)
         return before is None
 
     def clear(self, name: AlarmName, subject: str = "") -> bool:
         """Take an alarm back; True if it was raised."""
         with self._lock:
-            return self._raised.pop((name, subject), None) is not None
+            before = self._raised.pop((name, subject), None)
+        if before is not None:
+            _log.info("alarm %s is over", name.value, extra={"alarm": name.value, "subject": subject})
+        return before is not None
 
     def set(
         self,
@@ -71,9 +80,9 @@ class AlarmBoard:
 
     def keep_only(self, name: AlarmName, subjects: Collection[str]) -> None:
         """Clear the alarms of this name about all other subjects."""
-        with self._lock:
-            for other in [each for each in self._raised if each[0] is name and each[1] not in subjects]:
-                del self._raised[other]
+        for other in self.raised():
+            if other.name is name and other.subject not in subjects:
+                self.clear(name, other.subject)
 
     def raised(self) -> list[Alarm]:
         """The oldest first."""

@@ -48,10 +48,15 @@ def listen(settings: ListenSettings) -> socket.socket:
 def url_of(listener: socket.socket, settings: ListenSettings) -> str:
     """Where clients on this machine find the server."""
     address, port = listener.getsockname()[:2]
+    return local_url(address, port, is_tls=bool(settings.certificate))
+
+
+def local_url(address: str, port: int, *, is_tls: bool) -> str:
+    """Where clients on this machine find a server that listens on an address, which may stand for all of them."""
     if ipaddress.ip_address(address).is_unspecified:
         address = "::1" if ":" in address else "127.0.0.1"
     host = f"[{address}]" if ":" in address else address
-    return f"{'https' if settings.certificate else 'http'}://{host}:{port}"
+    return f"{'https' if is_tls else 'http'}://{host}:{port}"
 
 
 @contextlib.contextmanager

@@ -18,9 +18,11 @@ from perdure_node.api.context import NodeContext
 from perdure_node.clock import Clock
 from perdure_node.gateway.folder import Gateway, GatewayKeys, open_gateway
 from perdure_node.locks import node_lock
+from perdure_node.service.keeping import Keeper
 from perdure_node.service.listening import ServerEnded, listen, serving, url_of
 from perdure_node.service.relaying import RelayWorker
 from perdure_node.service.state import NodeState, new_state
+from perdure_node.service.supervisor import Supervisor
 from perdure_node.service.workers import WorkerPlan, Workers
 
 _log = logging.getLogger("perdure.node")
@@ -47,15 +49,17 @@ def run_node(
         _check_keys(gateway, passphrase)
         event = stack.enter_context(_signals_caught(stopping))
         fault = _Fault(event)
-        state = new_state(clock)
-        workers = Workers(_plans(folder, passphrase, state, clock), state, fault)
+        state, supervisor = new_state(clock), Supervisor(os.environ)
+        workers = Workers(_plans(folder, passphrase, state, clock, supervisor), state, fault)
         context = NodeContext(folder, settings, state, clock, os.urandom, workers.wake)
         listener = stack.enter_context(listen(settings.listen))
         server = stack.enter_context(serving(create_app(context), listener, settings.listen, folder))
         stack.enter_context(workers.running())
         on_ready(url_of(listener, settings.listen))
+        supervisor.ready()
         _log.info("node serves", extra={"folder": str(folder), "url": url_of(listener, settings.listen)})
         _wait(event, server)
+        supervisor.stopping()
         _log.info("node stops")
     fault.raise_if_any()
 
@@ -66,12 +70,17 @@ def _check_keys(gateway: Gateway, passphrase: str) -> None:
         keys.relay()
 
 
-def _plans(folder: Path, passphrase: str, state: NodeState, clock: Clock) -> list[WorkerPlan]:
+def _plans(
+    folder: Path, passphrase: str, state: NodeState, clock: Clock, supervisor: Supervisor
+) -> list[WorkerPlan]:
     def relay() -> RelayWorker:
         gateway = open_gateway(folder)
         return RelayWorker(gateway, GatewayKeys(gateway, lambda: passphrase), state, clock)
 
-    return [WorkerPlan("relay", relay)]
+    def keeper() -> Keeper:
+        return Keeper(open_gateway(folder), state, clock, supervisor)
+
+    return [WorkerPlan("relay", relay), WorkerPlan("keeper", keeper)]
 
 
 class _Fault:

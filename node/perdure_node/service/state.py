@@ -12,13 +12,22 @@ from perdure_node.service.alarms import AlarmBoard
 
 @dataclass(frozen=True, slots=True)
 class ChainView:
-    """The chain as last seen: the endpoint's newest block and its time, and the validators that are in force; None before."""
+    """The chain as last seen: the endpoint's newest block and its time, up to where it is followed, and the validators that are in force.
+
+    None before anything was seen; ``seen_at`` is when ``head`` and ``head_time`` were asked for.
+    """
 
     endpoint: str | None = None
     head: int | None = None
     head_time: int | None = None
     seen_at: float | None = None
     validators: tuple[Address, ...] = ()
+    followed: int | None = None
+
+    @property
+    def lag(self) -> int | None:
+        """How many blocks are not followed yet; None if one of both is not known."""
+        return None if self.head is None or self.followed is None else max(self.head - self.followed, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,15 @@ class WorkerView:
     name: str
     last_step_at: float | None = None
     failures: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """A node of the chain, by what of its URL may be shown; ``error`` None: it answered when it was asked last."""
+
+    endpoint: str
+    head: int | None = None
     error: str | None = None
 
 
@@ -41,6 +59,8 @@ class NodeState:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _chain: ChainView = field(default_factory=ChainView)
     _workers: dict[str, WorkerView] = field(default_factory=dict)
+    _endpoints: dict[str, EndpointView] = field(default_factory=dict)
+    _beats: dict[str, float] = field(default_factory=dict)
 
     @property
     def chain(self) -> ChainView:
@@ -60,6 +80,31 @@ class NodeState:
         """Replace what is known of a worker."""
         with self._lock:
             self._workers[view.name] = view
+
+    @property
+    def endpoints(self) -> list[EndpointView]:
+        with self._lock:
+            return [*self._endpoints.values()]
+
+    def note_endpoint(self, view: EndpointView) -> None:
+        """Replace what is known of an endpoint."""
+        with self._lock:
+            self._endpoints[view.endpoint] = view
+
+    def beat(self, worker: str, pause: float = 0.0) -> None:
+        """Note that a worker goes on, or pauses for so many seconds; a step that takes minutes calls it now and then."""
+        with self._lock:
+            self._beats[worker] = self.clock.monotonic() + pause
+
+    def stop_beating(self, worker: str) -> None:
+        """Note that a worker has ended."""
+        with self._lock:
+            self._beats.pop(worker, None)
+
+    def hanging_workers(self, monotonic: float, patience: float) -> list[str]:
+        """Those that have been in one step for longer than ``patience``, in seconds."""
+        with self._lock:
+            return sorted(name for name, until in self._beats.items() if monotonic - until > patience)
 
 
 def new_state(clock: Clock) -> NodeState:

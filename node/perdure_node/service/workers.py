@@ -96,6 +96,7 @@ class Workers:
         try:
             while not self._stopping.is_set():
                 self._wakes[plan.name].clear()
+                self._state.beat(plan.name)
                 try:
                     step = step or plan.open()
                     pause = step.step()
@@ -104,8 +105,10 @@ class Workers:
                     view = self._failed(view, error)
                     pause = min(FIRST_PAUSE * 2 ** (view.failures - 1), LONGEST_PAUSE)
                 self._note(view)
+                self._state.beat(plan.name, pause)
                 self._wakes[plan.name].wait(pause)
         finally:
+            self._state.stop_beating(plan.name)
             if step is not None:
                 step.close()
 

@@ -1,0 +1,115 @@
+"""Each request observed once, around all else: counted, timed and logged, with an id that its answer carries too.
+
+Labels are the routes' templates and known methods, never what a client wrote: nobody can make Prometheus, or us, keep more series. The
+log has the template too, so that no query, and no secret in one, gets into it.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from perdure_node.clock import Randomness
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+REQUEST_ID_HEADER: Final = b"x-request-id"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NO_ROUTE: Final = "none"
+# of these, supervisors and Prometheus ask every few seconds
+_QUIET_ROUTES: Final = frozenset({"/health", "/ready", "/metrics"})
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SHOWN_ID: Final = 64
+_FAULT: Final = 500
+_log = logging.getLogger("perdure.requests")
+
+
+class RequestMetrics:
+    """How many requests were answered how, and how long it took."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._answered = Counter(
+            "perdure_http_requests",
+            "Requests by method, route and status of the answer.",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "perdure_http_request_seconds",
+            "How long a request took until its answer was sent.",
+            ("method", "route"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._answered.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+
+class ObserveRequests:
+    """An ASGI middleware; an answer that has a request id keeps it, others get one."""
+
+    def __init__(self, app: Application, metrics: RequestMetrics, randomness: Randomness) -> None:
+        self._app, self._metrics, self._randomness = app, metrics, randomness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and note it once it is over, in whatever way."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send, self._randomness(8).hex())
+        begun = time.perf_counter()
+        try:
+            await self._app(scope, receive, answer.send)
+        finally:
+            self._note(scope, answer, time.perf_counter() - begun)
+
+    def _note(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = _template(scope)
+        self._metrics.note(method, route, answer.status, seconds)
+        level = logging.DEBUG if route in _QUIET_ROUTES and answer.status < _FAULT else logging.INFO
+        told = {
+            "request_id": answer.request_id,
+            "method": method,
+            "route": route,
+            "status": answer.status,
+            "ms": round(seconds * 1000, 1),
+        }
+        _log.log(level, "%s %s %d", method, route, answer.status, extra=told)
+
+
+def _template(scope: Scope) -> str:
+    """The route's path with its parameters' names; of a router that is included with a prefix, FastAPI knows the whole of it apart."""
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    found = getattr(included, "path", None) or getattr(scope.get("route"), "path", None)
+    return found if isinstance(found, str) else _NO_ROUTE
+
+
+class _Answer:
+    """What is known of an answer while it is sent; 500 until it begins."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.status = _FAULT
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            given = [value for name, value in headers if name.lower() == REQUEST_ID_HEADER]
+            if given:
+                self.request_id = given[0].decode("latin-1")[:_SHOWN_ID]
+            else:
+                headers.append((REQUEST_ID_HEADER, self.request_id.encode()))
+            message = {**message, "headers": headers}
+        await self._send(message)

@@ -51,6 +51,30 @@ class VaultConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """A vault's nodes and the files that go with them, as in `VaultConfig`."""
+
+    urls: tuple[str, ...] = ()
+    token_file: str = ""
+    authorities: str = ""
+    certificate: str = ""
+
+
+NO_NODES: Final = NodeSettings()
+
+
+def config_with(config: VaultConfig, nodes: NodeSettings) -> VaultConfig:
+    """The settings with these nodes."""
+    return replace(
+        config,
+        node_urls=nodes.urls,
+        node_token_file=nodes.token_file,
+        node_ca=nodes.authorities,
+        node_certificate=nodes.certificate,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One key: what stands above it in the file, what TOML value a text on the command line means, and what it sets."""
 

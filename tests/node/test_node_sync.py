@@ -47,7 +47,7 @@ def sync(vault: Vault, *urls: str, wait: float = PATIENCE, sealing: bool | None 
 
 
 def sizes(result: NodeSyncResult) -> Sequence[int]:
-    return [anchor.size for anchor in result.anchored]
+    return [anchor.size for anchor in result.done.anchored]
 
 
 def is_proved(vault: Vault, number: int) -> bool:

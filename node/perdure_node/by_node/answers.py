@@ -24,6 +24,8 @@ from perdure_node.by_node.errors import (
 
 _MAX_NESTING: Final = 16
 _PROBLEM: Final = "urn:perdure:problem:"
+# a token that is known, and not for this
+_WRONG_SCOPE: Final = "TokenOutOfScope"
 _BUSY: Final = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -79,10 +81,10 @@ def parse_standing(node: object, answered: Answered) -> Standing:
 
 def check_consortium(node: object, answered: Answered, trust: TrustFile) -> None:
     """Raise `OtherConsortium` if the node says that it works for another registry; one that says nothing is found out later."""
-    members = _object(node, answered.body)
-    chain_id, registry = members.get("chain_id"), members.get("registry")
-    if chain_id is None or registry is None:
+    told = _object(node, answered.body).get("registry")
+    if not isinstance(told, dict):
         return
+    chain_id, registry = told.get("chain_id"), told.get("address")
     try:
         address = parse_hex(registry, 20, "registry")
     except PerdureError:
@@ -103,7 +105,9 @@ def problem_of(node: object, answered: Answered) -> PerdureError:
         return BundleRefusedAsTooLarge(says, kind=kind, hint=hint)
     if answered.status in _BUSY:
         return NodeBusy(says, retry_after=_seconds(answered.retry_after), hint=hint or "try again later")
-    if answered.status == HTTPStatus.UNAUTHORIZED or (answered.status == HTTPStatus.FORBIDDEN and not kind):
+    if answered.status == HTTPStatus.UNAUTHORIZED or (
+        answered.status == HTTPStatus.FORBIDDEN and kind in ("", _WRONG_SCOPE)
+    ):
         return NodeDenied(
             says,
             hint="ask the partner for a token or certificate: the settings node_token_file, node_certificate",

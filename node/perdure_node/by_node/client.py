@@ -37,6 +37,8 @@ _MAX_JSON: Final = 4 * 1024 * 1024
 # what is still slower after the grace period only keeps us busy: bytes a second, and seconds
 _SLOWEST: Final = 1024
 _GRACE: Final = 60.0
+# a site's token need not be for reading: then what the node returns says of which registry it is
+_NOT_TOLD: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _HEADERS: Final = {
     "content-type": "application/octet-stream",
     "accept": "application/json, application/problem+json, application/octet-stream",
@@ -70,7 +72,7 @@ class NodeClient(Closing):
         answered = self._exchange("GET", "/v1/status", limit=_MAX_JSON)
         if answered.status == HTTPStatus.OK:
             check_consortium(self, answered, trust)
-        elif answered.status != HTTPStatus.NOT_FOUND:
+        elif answered.status not in _NOT_TOLD:
             raise problem_of(self, answered)
 
     def is_ready(self) -> bool:

@@ -13,7 +13,7 @@ from perdure_anchor.hashes import Address, Hash32, checksum_address, to_hex
 from perdure_anchor.key_rotation import SignedRotation
 
 from perdure_node.adoption import Adopted
-from perdure_node.anchors import StoredAnchor, anchors_with_open_run, first_anchor_over
+from perdure_node.anchors import anchors_with_open_run, first_anchor_over
 from perdure_node.by_node.answers import Standing
 from perdure_node.by_node.client import NodeClient
 from perdure_node.by_node.contacts import note_handed
@@ -43,9 +43,10 @@ from perdure_node.reconciliation import open_reconciliation
 from perdure_node.records import anchored_size, registered_size
 from perdure_node.sealing import Sealed, seal
 from perdure_node.signing_keys import newest_site_key, site_keys
-from perdure_node.site_keys import RegistryKeys, last_known_keys, rotations_under_way
+from perdure_node.site_keys import last_known_keys, rotations_under_way
 from perdure_node.site_log import newest_checkpoint
 from perdure_node.sync_plan import seals_at_sync
+from perdure_node.sync_result import SyncResult
 from perdure_node.vault import Vault
 
 T = TypeVar("T")
@@ -57,23 +58,15 @@ _LONGEST_PAUSE: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class NodeSyncResult:
-    """What one sync did; the fields are those of `perdure_node.sync.SyncResult`, and more.
+    """What one sync by a node did; ``node`` answered last, ``handed_in`` says whether one was given a bundle.
 
-    ``node`` answered last; ``handed_in`` says whether it was given a bundle. ``doubted`` is what of its answers was not believed, and
-    ``troubles`` why other nodes were passed over. ``adopted`` and ``reconciled``: see `perdure_node.courier.receiving.Received`.
-    ``known_block`` None: none is known yet.
+    ``doubted`` is what of the last answer was not believed, and ``troubles`` why other nodes were passed over. ``adopted`` and
+    ``reconciled``: see `perdure_node.courier.receiving.Received`.
     """
 
+    done: SyncResult
     node: str
     handed_in: bool
-    sealed: Sealed | None
-    anchored: tuple[StoredAnchor, ...]
-    time_runs_open: int
-    known_block: int | None
-    waiting: int
-    registry_keys: RegistryKeys | None
-    rotated: tuple[Address, ...]
-    forgotten: tuple[Address, ...]
     adopted: Adopted | None
     reconciled: bool
     doubted: tuple[PerdureError, ...]
@@ -337,24 +330,28 @@ def _result(
     going: _Sync, sealed: Sealed | None, to_rotate: list[SignedRotation], held: set[Address]
 ) -> NodeSyncResult:
     database, received = going.vault.database, going.received
-    sizes = sorted({size for each in received for size in each.anchored})
-    block, keys = newest_known_block(database), last_known_keys(database)
+    keys = last_known_keys(database)
+    assert keys is not None, "the first answer told"
     new_keys = [each.rotation.new_key for each in to_rotate]
-    heard = new_keys[: new_keys.index(keys.key) + 1] if keys is not None and keys.key in new_keys else []
+    heard = new_keys[: new_keys.index(keys.key) + 1] if keys.key in new_keys else []
+    sizes = sorted({size for each in received for size in each.anchored})
     found = (first_anchor_over(database, size - 1) for size in sizes)
-    return NodeSyncResult(
-        node=going.node,
-        handed_in=bool(going.handed_to),
+    done = SyncResult(
         sealed=sealed,
         anchored=tuple(anchor for anchor in found if anchor is not None),
         time_runs_open=len(anchors_with_open_run(database)),
-        known_block=None if block is None else block.number,
+        known_block=newest_known_block(database),
         waiting=waiting_records(database),
         registry_keys=keys,
         rotated=tuple(heard),
         forgotten=tuple(sorted(held - _held(going.vault))),
+    )
+    return NodeSyncResult(
+        done=done,
+        node=going.node,
+        handed_in=bool(going.handed_to),
         adopted=next((each.adopted for each in reversed(received) if each.adopted is not None), None),
         reconciled=any(each.reconciled for each in received),
-        doubted=tuple(doubt for each in received[-1:] for doubt in each.doubted),
+        doubted=received[-1].doubted,
         troubles=tuple(going.nodes.troubles),
     )

@@ -60,15 +60,15 @@ def test_a_site_anchors_by_a_node(devnet: tuple[Path, str], registered: Vault, t
     with served(tmp_path / "node") as node:
         url = str(node.base_url)
         first = sync(registered, url)
-        assert (first.handed_in, first.anchored, first.sealed) == (True, (), None)
-        assert first.known_block is not None
+        assert (first.handed_in, first.done.anchored, first.done.sealed) == (True, (), None)
+        assert first.done.known_block is not None
         add_numbers(registered, 1, 2, 3)
         assert sizes(sync(registered, url)) == [3]
         add_numbers(registered, 4)
         second = sync(registered, url)
         assert sizes(second) == [4]
         third = sync(registered, url)
-        assert (third.handed_in, third.anchored, third.waiting) == (False, (), 0)
+        assert (third.handed_in, third.done.anchored, third.done.waiting) == (False, (), 0)
     assert is_proved(registered, 2)
     assert is_proved(registered, 4)
     assert bundles_out(registered.database) == []
@@ -86,7 +86,7 @@ def test_what_was_handed_in_comes_home_later(
             sync(registered, str(node.base_url), wait=0)
         assert registered.log_size == 1
         result = sync(registered, str(node.base_url))
-        assert (sizes(result), result.sealed, result.handed_in) == ([1], None, False)
+        assert (sizes(result), result.done.sealed, result.handed_in) == ([1], None, False)
 
 
 def test_the_partner_is_told_what_to_run(devnet: tuple[Path, str], tmp_path: Path) -> None:

@@ -126,7 +126,9 @@ def real_network(chain: RealChain) -> Network:
     from perdure_node.keystore import read_keystore
 
     if chain.trust_file is None or chain.rpc_url is None or chain.relay_keystore is None:
-        raise click.UsageError("want either --devnet DIR, or all of --trust, --rpc and --relay-keystore")
+        raise click.UsageError(
+            "want either --devnet DIR, or --trust and --node, or all of --trust, --rpc and --relay-keystore"
+        )
     trust = read_trust_file(chain.trust_file, user_store(os.environ))
     if chain.relay_passphrase_file is not None:
         passphrase = read_passphrase_file(chain.relay_passphrase_file)

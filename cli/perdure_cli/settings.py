@@ -85,7 +85,7 @@ class ConfigFile:
         """One of its keys; raises `SettingsError`."""
         value: Value = toml_value(parse_config(self.raw), key)
         source = Source.FILE if key in written_keys(self.raw) else Source.DEFAULT
-        if key not in ("rpc_url", "other_rpc_urls") or reveal:
+        if key not in ("rpc_url", "other_rpc_urls", "node_urls") or reveal:
             return Shown(key, value, source)
         masked: Value = [*map(masked_url, value)] if isinstance(value, list) else masked_url(str(value))
         return Shown(key, masked, source, masked=masked != value)

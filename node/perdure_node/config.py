@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from perdure_anchor.checkpoint import Origin, parse_origin
@@ -31,7 +32,8 @@ class VaultConfig:
     """The settings of one vault.
 
     ``other_rpc_urls`` are asked for copies of blocks only; ``recorded_by`` None leaves the slot empty; ``wait`` is in seconds; ``disclose`` and ``hide`` are names of slots, the first
-    may hold ``all``; ``seal`` says when waiting records are sealed.
+    may hold ``all``; ``seal`` says when waiting records are sealed. ``node_urls`` are Perdure nodes that anchor for the site, the files
+    that go with them are named relative to the vault's folder.
     """
 
     origin: Origin
@@ -42,6 +44,34 @@ class VaultConfig:
     disclose: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     seal: SealPolicy = DEFAULT_POLICY
+    node_urls: tuple[str, ...] = ()
+    node_token_file: str = ""
+    node_ca: str = ""
+    node_certificate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """A vault's nodes and the files that go with them, as in `VaultConfig`."""
+
+    urls: tuple[str, ...] = ()
+    token_file: str = ""
+    authorities: str = ""
+    certificate: str = ""
+
+
+NO_NODES: Final = NodeSettings()
+
+
+def config_with(config: VaultConfig, nodes: NodeSettings) -> VaultConfig:
+    """The settings with these nodes."""
+    return replace(
+        config,
+        node_urls=nodes.urls,
+        node_token_file=nodes.token_file,
+        node_ca=nodes.authorities,
+        node_certificate=nodes.certificate,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +144,30 @@ def _url_in(text: str) -> object:
     return parse_endpoint(text).url
 
 
+def _node_urls(value: object) -> tuple[str, ...]:
+    return tuple(map(node_url, _urls(value)))
+
+
+def node_url(text: str) -> str:
+    """The URL of a Perdure node, to which paths are added; raises `EndpointError`, or `SettingsError`, which do not repeat it."""
+    from perdure_contracts.endpoint import parse_endpoint
+
+    if "?" in text or "#" in text:
+        raise SettingsError(
+            "node url: has a query or a fragment", hint="give it as https://HOST or https://HOST/PATH"
+        )
+    return parse_endpoint(text, "node url").url.rstrip("/")
+
+
+def _node_urls_in(text: str) -> object:
+    return [node_url(url.strip()) for url in text.split(",") if url.strip()]
+
+
+def _path_in(text: str) -> object:
+    # where the command is run says nothing to the next one
+    return str(Path(text).absolute()) if text else ""
+
+
 def _urls_in(text: str) -> object:
     return [_url_in(url.strip()) for url in text.split(",") if url.strip()]
 
@@ -147,6 +201,28 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "More nodes of the chain, asked for seals that the first one lacks. They learn which blocks this site looks at.",
         _urls_in,
         _urls,
+    ),
+    "node_urls": Setting(
+        "Perdure nodes that anchor for this site, so that it needs no chain: the first that answers is used, the others when it does not. "
+        "They learn how many records there are and when, and can withhold; nothing that they say is believed without proof.",
+        _node_urls_in,
+        _node_urls,
+    ),
+    "node_token_file": Setting(
+        "The file whose first line the nodes want as a token. Each of them gets it, and whoever reads it can ask them as this site does.",
+        _path_in,
+        _string,
+    ),
+    "node_ca": Setting(
+        "The certificates (PEM) that vouch for the nodes, in place of the system's. Who holds their keys can read what goes over, and "
+        "hold it back.",
+        _path_in,
+        _string,
+    ),
+    "node_certificate": Setting(
+        "The file (PEM) of this site's certificate for the nodes, with its key: whoever has it can ask them as this site does.",
+        _path_in,
+        _string,
     ),
     "recorded_by": Setting(
         "Who records, unless a record says otherwise: goes into each record's slot recorded_by, as a claim. Empty: nobody.",

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.log import Gaps
+from perdure_contracts.endpoint import parse_endpoint
 
 from perdure_node.backup.history import Remembered, last_backup, records_ever
+from perdure_node.by_node.contacts import Contact, contacts
 from perdure_node.clock import Clock, system_clock
 from perdure_node.clock_doubts import ClockNote, Doubt, clock_doubts, clock_notes, count_clock_notes
 from perdure_node.courier.out import RegistryView, bundles_out, registry_view
@@ -32,6 +34,14 @@ from perdure_node.vault import Vault
 
 # the newest notes on the clock that are told of; there may be more
 MOST_NOTES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node of the settings by what may be shown of its URL, and what is known of it; ``contact`` None: it was never asked."""
+
+    node: str
+    contact: Contact | None
 
 
 class NextStep(enum.Enum):
@@ -117,6 +127,7 @@ class Status:
     last_backup: Remembered | None
     records_since_backup: int
     losses: Losses
+    nodes: tuple[NodeView, ...]
 
     @property
     def total(self) -> int:
@@ -138,7 +149,7 @@ class Status:
 
     def _step_of_the_log(self) -> NextStep:
         """What to do with what waits for a sync, with what is sealed, and with what is anchored."""
-        has_couriers = self.courier.out or self.registry is not None
+        has_couriers = self.courier.out or (self.registry is not None and not self.nodes)
         if self.waiting and self.seal_policy.on_sync:
             return NextStep.PACK if has_couriers else NextStep.SYNC
         if self.sealed and self.courier.out:
@@ -202,7 +213,14 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
             now=int(clock.now()),
         ),
         losses=_losses(database, log_size),
+        nodes=_nodes(vault),
     )
+
+
+def _nodes(vault: Vault) -> tuple[NodeView, ...]:
+    known = contacts(vault.database)
+    names = dict.fromkeys(str(parse_endpoint(url, "node url")) for url in vault.config.node_urls)
+    return tuple(NodeView(name, known.get(name)) for name in names)
 
 
 def _losses(database: Database, log_size: int) -> Losses:

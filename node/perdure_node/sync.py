@@ -4,8 +4,6 @@ Each step leaves the vault so that the same steps, begun again after a kill, go 
 was signed is sent again, what is anchored is found by its digest, and what is at home is not asked for again.
 """
 
-from dataclasses import dataclass
-
 from perdure_anchor.hashes import Address
 from perdure_anchor.key_rotation import SignedRotation
 from perdure_contracts.registry import Head
@@ -31,12 +29,13 @@ from perdure_node.records import anchored_size, registered_size
 from perdure_node.registry_keys import bring_rotations, learn_site_keys, submit_signed
 from perdure_node.relay_transactions import open_transaction, submitted_sizes
 from perdure_node.rotating import forget_replaced_keys
-from perdure_node.sealing import Sealed, seal_locked
+from perdure_node.sealing import seal_locked
 from perdure_node.site_keys import RegistryKeys, last_known_keys, rotations_under_way
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, newest_checkpoint
 from perdure_node.submission import check_head, close_ended_transaction, settle_open_transaction, submit
 from perdure_node.successors import check_nothing_left, successor_of
 from perdure_node.sync_plan import seals_at_sync
+from perdure_node.sync_result import SyncResult
 from perdure_node.vault import Vault
 from perdure_node.vault_anchors import VaultAnchors, complete_time_runs
 from perdure_node.waiting import Waiting, wait_for
@@ -44,25 +43,6 @@ from perdure_node.waiting import Waiting, wait_for
 __all__ = ["AnchorChain", "SyncResult", "connect", "sync"]
 
 DEFAULT_WAIT = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class SyncResult:
-    """What one sync did: what it sealed, the anchors that it brought home, and how many time runs stay open.
-
-    ``registry_keys`` is what the registry says of the site's keys, ``rotated`` the keys that it was told of, ``forgotten`` those
-    whose private halves are not needed any more, and were destroyed.
-    ``waiting`` counts the records that it left unsealed, as the policy or whoever called it wanted.
-    """
-
-    sealed: Sealed | None
-    anchored: tuple[StoredAnchor, ...]
-    time_runs_open: int
-    known_block: KnownBlock
-    waiting: int
-    registry_keys: RegistryKeys
-    rotated: tuple[Address, ...] = ()
-    forgotten: tuple[Address, ...] = ()
 
 
 def sync(

@@ -26,7 +26,7 @@ from perdure_anchor.trust_file import parse_trust_file
 from perdure_contracts.closing import Closing
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.config import VaultConfig, encode_config, parse_config
+from perdure_node.config import NO_NODES, NodeSettings, VaultConfig, config_with, encode_config, parse_config
 from perdure_node.data_keys import OWNER, CurrentDataKey, add_recipient, store_lookup_key, store_secret_key
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey, new_private_key, public_key_of
@@ -162,6 +162,7 @@ class NewVault:
     # of a site that there was before: the key that signs for it
     site_private_key: bytes | None = field(default=None, repr=False)
     kdf: KdfCost = DEFAULT_COST
+    nodes: NodeSettings = NO_NODES
 
 
 def create_vault(folder: Path, new: NewVault, *, clock: Clock, randomness: Randomness) -> Vault:
@@ -175,7 +176,7 @@ def create_vault(folder: Path, new: NewVault, *, clock: Clock, randomness: Rando
     identity, lookup_key = new_private_key(randomness), randomness(KEY_SIZE)
     contents = {
         TRUST_FILE: new.trust_raw,
-        CONFIG_FILE: encode_config(VaultConfig(new.origin, new.rpc_url)),
+        CONFIG_FILE: encode_config(config_with(VaultConfig(new.origin, new.rpc_url), new.nodes)),
         IDENTITY_FILE: encrypt_identity(identity, new.passphrase, randomness, new.kdf),
         LOOKUP_KEY_FILE: lookup_key.hex().encode() + b"\n",
     }

@@ -18,12 +18,12 @@ class Waiting:
     deadline: float
     progress: Progress
 
-    def pause(self) -> bool:
-        """Sleep a little; False, at once, when the time is over."""
+    def pause(self, seconds: float = PAUSE) -> bool:
+        """Sleep a little, so many ``seconds`` at most; False, at once, when the time is over."""
         left = self.deadline - self.clock.monotonic()
         if left <= 0:
             return False
-        self.clock.sleep(min(PAUSE, left))
+        self.clock.sleep(min(seconds, left))
         return True
 
 

@@ -12,7 +12,9 @@ import click
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import ChainError
 from perdure_anchor.hashes import checksum_address
+from perdure_contracts.endpoint import parse_endpoint
 from perdure_node.clock import system_clock
+from perdure_node.config import NodeSettings, config_with
 from perdure_node.encryption.hybrid import new_private_key, public_key_of
 from perdure_node.encryption.recovery import format_recovery_key
 from perdure_node.errors import VaultExists, VaultNotFound
@@ -21,6 +23,8 @@ from perdure_node.vault import NewVault, Vault, create_vault, find_vault, open_v
 from perdure_cli.chain_options import chain_options
 from perdure_cli.networks import Network, RealChain, devnet_network, real_network
 from perdure_cli.new_files import check_new_file
+from perdure_cli.nodes.making import network_by_nodes
+from perdure_cli.nodes.options import node_options
 from perdure_cli.options import OriginType, json_option, passphrase_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.recovery import wanted_recovery_file, write_recovery_key
@@ -32,6 +36,7 @@ from perdure_cli.trust_store import TrustSource, user_store
 @click.command(short_help="Make a site's vault and register the site.")
 @click.argument("origin", type=OriginType())
 @chain_options
+@node_options
 @click.option(
     "--vault",
     "vault_folder",
@@ -54,6 +59,7 @@ def init(
     origin: Origin,
     devnet: Path | None,
     real: RealChain,
+    nodes: NodeSettings,
     vault_folder: Path | None,
     recovery_file: Path | None,
     no_recovery_key: bool,
@@ -62,18 +68,18 @@ def init(
 ) -> None:
     """Make the vault of the site ORIGIN (partner/name), pin the trust file, and register the site.
 
-    On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and --relay-keystore; the command
-    then says what the partner has to run.
+    On a devnet, --devnet DIR is all that is needed. On a real chain give --trust and --node: the URL of a Perdure node of the consortium,
+    which anchors for the site; or --trust, --rpc and --relay-keystore. The command then says what the partner has to run.
 
     What you record is encrypted: adding needs no passphrase, reading does. There is no way around a passphrase that is lost, but
     the recovery key: a page to print and to keep where the vault is not.
     """
     if recovery_file is not None and no_recovery_key:
         raise click.UsageError("want --recovery-key FILE or --no-recovery-key, not both")
-    network = real_network(real) if devnet is None else devnet_network(devnet, origin)
+    network = _network(origin, devnet, real, nodes)
     folder = new_vault_folder(vault_folder)
     was_there = folder.exists()
-    chosen = _Chosen(passphrase_file, recovery_file, no_recovery_key)
+    chosen = _Chosen(passphrase_file, recovery_file, no_recovery_key, nodes)
     vault, new_recovery_file = _vault(folder, origin, network, chosen)
     with vault:
         block = None
@@ -102,6 +108,7 @@ class _Chosen:
     passphrase_file: Path | None
     recovery_file: Path | None
     no_recovery_key: bool
+    nodes: NodeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +124,28 @@ class _Made:
             self.recovery_file.unlink()
 
 
+def _network(origin: Origin, devnet: Path | None, real: RealChain, nodes: NodeSettings) -> Network:
+    if nodes.urls:
+        return network_by_nodes(origin, devnet, real, nodes)
+    return real_network(real) if devnet is None else devnet_network(devnet, origin)
+
+
 def _vault(folder: Path, origin: Origin, network: Network, chosen: _Chosen) -> tuple[Vault, Path | None]:
     """The vault, new or from a run that was broken off, and the file of its recovery key, if one was made."""
     try:
         vault = open_vault(find_vault(Path.cwd(), explicit=folder))
     except VaultNotFound:
         return _new_vault(folder, origin, network, chosen)
-    if vault.origin == origin and vault.trust_raw == network.trust.raw:
+    is_same = vault.origin == origin and vault.trust_raw == network.trust.raw
+    if is_same and vault.config == config_with(vault.config, chosen.nodes):
         tell(f"{folder}: is there already, going on with it")
         return vault, None
     vault.close()
+    if is_same:
+        raise VaultExists(
+            f"{folder}: is there already, with other nodes or none",
+            hint="set them: `perdure config set node_urls URL`",
+        )
     raise VaultExists(
         f"{folder}: is a vault already, of {vault.origin.text}",
         hint="make the other one elsewhere: --vault DIR",
@@ -147,6 +166,7 @@ def _new_vault(folder: Path, origin: Origin, network: Network, chosen: _Chosen) 
         passphrase=passphrase,
         relay_private_key=network.relay_key,
         recovery=None if recovery is None else public_key_of(recovery),
+        nodes=chosen.nodes,
     )
     # first, so that no vault is told to have a recovery key that nobody has
     if recovery_file is not None and recovery is not None:
@@ -201,13 +221,16 @@ def _request_registration(vault: Vault, as_json: bool) -> dict[str, object]:
     from perdure_node.registration import registration_request
 
     request = registration_request(vault)
+    key = checksum_address(request.key)
     members: dict[str, object] = {
         "registered": False,
         "request": request_members(request),
     }
     if not as_json:
         print_request(request)
-    _learn_a_block(vault)
+        print_row("or runs", f"perdure consortium register-site {vault.origin.text} {key}")
+    if not vault.config.node_urls:
+        _learn_a_block(vault)
     if not as_json:
         tell_next("perdure add FILE; perdure sync works once the site is registered")
     return members
@@ -230,7 +253,10 @@ def _learn_a_block(vault: Vault) -> None:
 def _print_vault(vault: Vault, pinned: TrustSource) -> None:
     print_line(f"{vault.origin.text}, vault {vault.folder}", style="bold")
     print_row("site key", checksum_address(vault.site_address))
-    print_row("relay", checksum_address(vault.relay_address))
+    for url in vault.config.node_urls:
+        print_row("node", str(parse_endpoint(url, "node url")))
+    if not vault.config.node_urls:
+        print_row("relay", checksum_address(vault.relay_address))
     print_row("trust file", f"{pinned.trust.name}, version {pinned.trust.version}, pinned for this user")
     print_row("fingerprint", pinned.fingerprint)
 
@@ -243,4 +269,5 @@ def _vault_members(vault: Vault, pinned: TrustSource) -> dict[str, object]:
         "key": checksum_address(vault.site_address),
         "relay": checksum_address(vault.relay_address),
         "fingerprint": pinned.fingerprint,
+        "nodes": [str(parse_endpoint(url, "node url")) for url in vault.config.node_urls],
     }

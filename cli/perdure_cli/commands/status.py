@@ -10,6 +10,7 @@ from perdure_node.seal_policy import DEFAULT_POLICY, Due
 from perdure_node.status import Losses, Status, read_status
 
 from perdure_cli.courier_texts import outlook_members, print_outlook
+from perdure_cli.nodes.texts import node_members, node_text
 from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell_next, tell_warning
 from perdure_cli.record_texts import plural, time_text
@@ -95,6 +96,8 @@ def _print_chain(found: Status) -> None:
         print_row("time", f"by one proposer's word so far for {plural(found.time_runs_open, 'anchor')}")
     if found.open_transaction is not None:
         print_row("on its way", f"transaction 0x{found.open_transaction.hash.hex()}")
+    for each in found.nodes:
+        print_row("node", node_text(each, found.log_size if found.sealed else None))
     print_outlook(found.courier, found.registry)
     _print_keys(found)
     print_row("last sync", time_text(found.last_sync_at) or "never")
@@ -244,6 +247,7 @@ def _members(found: Status) -> dict[str, object]:
         "last_sync_at": time_text(found.last_sync_at),
         "known_block": None if block is None else block.number,
         "reconciliation": None if found.reconciliation is None else found.reconciliation.reason.value,
+        "nodes": [node_members(each) for each in found.nodes],
         **outlook_members(found.courier, found.registry),
         "last_backup_at": None if last is None else time_text(last.taken_at),
         "last_backup_folder": None if last is None else last.folder,

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import click
 from perdure_anchor.hashes import checksum_address, to_hex
 from perdure_contracts.endpoint import parse_endpoint
-from perdure_node.clock import system_clock
+from perdure_node.clock import Clock, system_clock
 from perdure_node.sync_plan import plan_sync
 
 from perdure_cli.clock_doubt import warn_of_clock
+from perdure_cli.nodes.syncing import print_news, print_node_plan, sync_with_nodes
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
@@ -18,8 +19,10 @@ from perdure_cli.site import key_ring, open_site
 from perdure_cli.site_key_texts import concerns, registry_members
 
 if TYPE_CHECKING:
-    from perdure_node.sync import SyncResult
+    from perdure_node.by_node.syncing import NodeSyncResult
+    from perdure_node.keyring import KeyRing
     from perdure_node.sync_plan import SyncPlan
+    from perdure_node.sync_result import SyncResult
     from perdure_node.vault import Vault
 
 
@@ -40,7 +43,17 @@ if TYPE_CHECKING:
     help="Seal what waits, or seal nothing; by default as the setting seal says.",
 )
 @click.option(
-    "--rpc", "rpc_url", metavar="URL", help="Ask this endpoint, not the one in the vault's config.toml."
+    "--rpc",
+    "rpc_url",
+    metavar="URL",
+    help="Ask this endpoint of a chain, not what the vault's config.toml names.",
+)
+@click.option(
+    "--node",
+    "node_urls",
+    multiple=True,
+    metavar="URL",
+    help="Hand it to this Perdure node, not to what the vault's config.toml names; repeatable.",
 )
 @passphrase_option
 @vault_option
@@ -50,6 +63,7 @@ def sync(
     dry_run: bool,
     sealing: bool | None,
     rpc_url: str | None,
+    node_urls: tuple[str, ...],
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -57,29 +71,48 @@ def sync(
     """Seal what waits, if the setting seal says so, submit the newest checkpoint, wait until it is final, and bring the evidence home.
 
     Whatever stops it, nothing is lost: the next `perdure sync` goes on. What leaves this machine says nothing of what was recorded:
-    --dry-run shows it.
+    --dry-run shows it. A vault whose setting node_urls names Perdure nodes needs no chain: a node anchors for it, and what it returns
+    is verified here.
     """
-    from perdure_node.sync import connect
-    from perdure_node.sync import sync as sync_vault
-
+    if rpc_url is not None and node_urls:
+        raise click.UsageError("want --rpc URL or --node URL, not both")
     clock = system_clock()
     with open_site(vault_folder) as vault:
+        by_node = rpc_url is None and bool(node_urls or vault.config.node_urls)
         if dry_run:
-            _print_plan(vault, plan_sync(vault, clock, sealing), rpc_url, as_json)
+            plan = plan_sync(vault, clock, sealing)
+            if by_node:
+                print_node_plan(vault, plan, node_urls, as_json)
+            else:
+                _print_plan(vault, plan, rpc_url, as_json)
             return
         told = warn_of_clock(vault, clock)
         patience = vault.config.wait if wait is None else wait
         keys = key_ring(vault, passphrase_file)
-        with connect(vault, rpc_url=rpc_url, wait=patience) as chain, TerminalProgress() as progress:
-            result = sync_vault(
-                vault, chain, keys, clock=clock, wait=patience, sealing=sealing, progress=progress
-            )
+        by = None
+        if by_node:
+            by = sync_with_nodes(vault, keys, node_urls, clock=clock, wait=patience, sealing=sealing)
+            result = by.done
+        else:
+            result = _sync_with_chain(vault, keys, rpc_url, clock=clock, wait=patience, sealing=sealing)
         # by now the chain's time is known
         warn_of_clock(vault, clock, told)
     if as_json:
-        print_json(_members(result))
-    else:
-        _print_result(result)
+        print_json(_members(result, by))
+        return
+    if by is not None:
+        print_news(by)
+    _print_result(result)
+
+
+def _sync_with_chain(
+    vault: "Vault", keys: "KeyRing", rpc_url: str | None, *, clock: Clock, wait: float, sealing: bool | None
+) -> "SyncResult":
+    from perdure_node.sync import connect
+    from perdure_node.sync import sync as sync_vault
+
+    with connect(vault, rpc_url=rpc_url, wait=wait) as chain, TerminalProgress() as progress:
+        return sync_vault(vault, chain, keys, clock=clock, wait=wait, sealing=sealing, progress=progress)
 
 
 def _print_plan(vault: "Vault", plan: "SyncPlan", rpc_url: str | None, as_json: bool) -> None:
@@ -91,6 +124,7 @@ def _print_plan(vault: "Vault", plan: "SyncPlan", rpc_url: str | None, as_json: 
                 "ok": True,
                 "dry_run": True,
                 "endpoint": endpoint,
+                "nodes": [],
                 "to_seal": plan.to_seal,
                 "size": plan.size,
                 "to_anchor": plan.to_anchor,
@@ -155,9 +189,10 @@ def _print_result(result: "SyncResult") -> None:
         tell_next("perdure prove FILE" if result.anchored else "perdure status")
 
 
-def _members(result: "SyncResult") -> dict[str, object]:
+def _members(result: "SyncResult", by: "NodeSyncResult | None") -> dict[str, object]:
     return {
         "ok": True,
+        "node": None if by is None else by.node,
         "sealed": sealed_members(result.sealed),
         "anchored": [
             {
@@ -169,7 +204,7 @@ def _members(result: "SyncResult") -> dict[str, object]:
             for anchored in result.anchored
         ],
         "time_runs_open": result.time_runs_open,
-        "known_block": result.known_block.number,
+        "known_block": None if result.known_block is None else result.known_block.number,
         "rotated": [checksum_address(key) for key in result.rotated],
         "forgotten": [checksum_address(key) for key in result.forgotten],
         "registry_keys": registry_members(result.registry_keys),

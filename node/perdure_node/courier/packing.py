@@ -64,26 +64,40 @@ def pack(
     answer_to: PublicKey | None = None,
     keys: KeyRing | None = None,
 ) -> Packed:
-    """A bundle of all that the registry, or the gateway, may lack; durable as out when this returns.
+    """As `compose_bundle`, for a stick: durable as out when this returns."""
+    packed = compose_bundle(
+        vault, clock=clock, randomness=randomness, leaves_from=leaves_from, answer_to=answer_to, keys=keys
+    )
+    head = packed.head
+    size = 0 if head.newest is None else head.newest.size
+    begin = head.leaves.begin if head.leaves.count else size
+    with vault.database.transaction():
+        store_out(vault.database, BundleOut(packed.id, head.made_at, label, size, begin))
+    return packed
+
+
+def compose_bundle(
+    vault: Vault,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    leaves_from: int | None = None,
+    answer_to: PublicKey | None = None,
+    keys: KeyRing | None = None,
+) -> Packed:
+    """A bundle of all that the registry, or the gateway, may lack.
 
     ``leaves_from`` is where its leaf hashes begin, by default where the gateway's mirror is known to end. The answer is encrypted
     ``answer_to``: to be given where the bundle will be encrypted too. Seals nothing. ``keys`` sign anew what the
     registry, as last told, would not take. Raises `VaultDamaged`, and with ``keys`` as `sign_for_registry`.
     """
-    database = vault.database
     if keys is not None:
         sign_for_registry(vault, keys, _to_carry(vault), clock)
     try:
         head = _head(vault, int(clock.now()), randomness(ID_SIZE), leaves_from, answer_to)
     except PerdureError as error:
         raise log_fault(error) from error
-    size = 0 if head.newest is None else head.newest.size
-    out = BundleOut(
-        bundle_id(head), head.made_at, label, size, head.leaves.begin if head.leaves.count else size
-    )
-    with database.transaction():
-        store_out(database, out)
-    return Packed(head, out.id, encode_bundle(head, _leaf_pages(database, head.leaves)))
+    return Packed(head, bundle_id(head), encode_bundle(head, _leaf_pages(vault.database, head.leaves)))
 
 
 def _head(

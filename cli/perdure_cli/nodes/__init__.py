@@ -1,0 +1,1 @@
+"""A site and the nodes that anchor for it, on the command line."""

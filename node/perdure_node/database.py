@@ -35,12 +35,22 @@ _STORAGE_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.S
 
 
 class Database:
-    """One connection, used from one thread. Where the folder cannot be written to, it can be read all the same."""
+    """One connection, used from one thread. Where the folder cannot be written to, it can be read all the same.
+
+    With ``outlives_thread`` another thread may close it, once the one that used it has ended.
+    """
 
     def __init__(
-        self, path: Path, schema: Schema = VAULT, *, create: bool = False, clock: Clock | None = None
+        self,
+        path: Path,
+        schema: Schema = VAULT,
+        *,
+        create: bool = False,
+        clock: Clock | None = None,
+        outlives_thread: bool = False,
     ) -> None:
         self._path = path
+        self._one_thread = not outlives_thread
         self._schema = schema
         self.is_writable = create or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         with self._faults():
@@ -188,7 +198,13 @@ class Database:
         if not self.is_writable:
             # without a log nothing is newer than the file; with one, SQLite says what is missing to read it
             mode = "ro" if self._log.exists() else "ro&immutable=1"
-        return sqlite3.connect(f"{uri}?mode={mode}", uri=True, isolation_level=None, timeout=PATIENCE)
+        return sqlite3.connect(
+            f"{uri}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=PATIENCE,
+            check_same_thread=self._one_thread,
+        )
 
     @property
     def _log(self) -> Path:

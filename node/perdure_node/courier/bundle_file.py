@@ -112,16 +112,22 @@ def load_bundle(path: Path, identities: Callable[[], Iterable[PrivateKey]] = tup
     """
     try:
         with open_regular(path) as stream:
-            beginning = stream.read(MAX_FIRST_LINE)
-            if is_encrypted(beginning):
-                stream.seek(0)
-                octets = decrypted(stream, identities())
-            else:
-                check_length(places_of(beginning), os.fstat(stream.fileno()).st_size)
-                stream.seek(0)
-                octets = stream.read()
+            return load_stream(stream, identities)
     except OSError as error:
         raise BundleError(f"{path.name}: {(error.strerror or 'cannot be read').lower()}") from error
+
+
+def load_stream(stream: IO[bytes], identities: Callable[[], Iterable[PrivateKey]] = tuple) -> Bundle:
+    """As `load_bundle`, from the beginning of an open file; raises `OSError` too."""
+    stream.seek(0)
+    beginning = stream.read(MAX_FIRST_LINE)
+    if is_encrypted(beginning):
+        stream.seek(0)
+        octets = decrypted(stream, identities())
+    else:
+        check_length(places_of(beginning), os.fstat(stream.fileno()).st_size)
+        stream.seek(0)
+        octets = stream.read()
     return read_bundle(octets)
 
 

@@ -111,10 +111,12 @@ def parse_head(raw: bytes) -> BundleHead:
         made_at=take_integer(top["made_at"], "made_at"),
         leaves=_parse_leaves(top["leaves"]),
         checkpoints=tuple(
-            _parse_checkpoint(each, origin)
+            parse_carried_checkpoint(each, origin)
             for each in take_list(top["checkpoints"], "checkpoints", MAX_CHECKPOINTS)
         ),
-        append_proofs=tuple(map(_parse_proof, take_list(top["append_proofs"], "append_proofs", MAX_PROOFS))),
+        append_proofs=tuple(
+            map(parse_carried_proof, take_list(top["append_proofs"], "append_proofs", MAX_PROOFS))
+        ),
         rotations=tuple(
             _parse_rotation(each, origin) for each in take_list(top["rotations"], "rotations", MAX_ROTATIONS)
         ),
@@ -222,7 +224,8 @@ def _encode_checkpoint(carried: CarriedCheckpoint) -> JsonValue:
     }
 
 
-def _parse_checkpoint(value: JsonValue, origin: Origin) -> CarriedCheckpoint:
+def parse_carried_checkpoint(value: JsonValue, origin: Origin) -> CarriedCheckpoint:
+    """A member of ``checkpoints``; raises `EncodingError`."""
     keys = ("size", "root", "sealed_at", "signature", "last_slot_digests", "last_path")
     members = take_object(value, "checkpoint", keys)
     digests = parse_hashes(members["last_slot_digests"], "last_slot_digests", len(SLOTS))
@@ -241,7 +244,8 @@ def _parse_checkpoint(value: JsonValue, origin: Origin) -> CarriedCheckpoint:
     )
 
 
-def _parse_proof(value: JsonValue) -> CarriedProof:
+def parse_carried_proof(value: JsonValue) -> CarriedProof:
+    """A member of ``append_proofs``; raises `EncodingError`."""
     members = take_object(value, "append proof", ("old_size", "hashes"))
     return CarriedProof(
         parse_size(members["old_size"], "old_size"),

@@ -61,12 +61,12 @@ _RELAY_KEY_INFO = b"perdure gateway relay key\nv1"
 class Gateway(Closing):
     """An open gateway; to be closed, or used as a context manager. Use one from one thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, outlives_thread: bool = False) -> None:
         self.folder = folder
         self.settings: NodeSettings = parse_settings(_read(folder / SETTINGS_FILE))
         self.trust: TrustFile = parse_trust_file(_read(folder / TRUST_FILE))
         self.public_key: PublicKey = public_key_in(folder / IDENTITY_FILE)
-        self.database = Database(folder / DATABASE_FILE, GATEWAY)
+        self.database = Database(folder / DATABASE_FILE, GATEWAY, outlives_thread=outlives_thread)
 
     def __repr__(self) -> str:
         return f"Gateway({self.folder})"
@@ -200,11 +200,11 @@ def remote_signer(settings: RelaySettings, folder: Path) -> "Web3Signer":
     return Web3Signer(access, account)
 
 
-def open_gateway(folder: Path) -> Gateway:
-    """Open a gateway; raises `VaultNotFound`, `NewerVault`, `VaultDamaged`, `SettingsError` or `TrustFileError`."""
+def open_gateway(folder: Path, *, outlives_thread: bool = False) -> Gateway:
+    """Open a gateway, ``outlives_thread`` as `Database` has it; raises `VaultNotFound`, `NewerVault`, `VaultDamaged`, `SettingsError` or `TrustFileError`."""
     if not (folder / DATABASE_FILE).is_file():
         raise VaultNotFound(f"no gateway in {folder}", hint="`perdure gateway init DIR` makes one")
-    return Gateway(folder)
+    return Gateway(folder, outlives_thread=outlives_thread)
 
 
 def _read(path: Path) -> bytes:

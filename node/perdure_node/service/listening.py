@@ -12,6 +12,7 @@ import uvicorn
 from perdure_anchor.errors import ConfigError
 
 from perdure_node.gateway.settings import ListenSettings
+from perdure_node.service.connections import MAX_HEADER_SIZE, BoundedConnection
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -73,6 +74,10 @@ def serving(
             lifespan="off",
             ws="none",
             loop="asyncio",
+            http=BoundedConnection,
+            h11_max_incomplete_event_size=MAX_HEADER_SIZE,
+            # whom a proxy speaks for is judged by the settings, in perdure_node.api.clients, and not by what uvicorn takes for granted
+            proxy_headers=False,
             timeout_graceful_shutdown=_SECONDS_TO_FINISH,
             **_tls(settings, folder),
         )

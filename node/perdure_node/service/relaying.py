@@ -2,12 +2,14 @@
 
 import contextlib
 import math
+from typing import Final
 
 from perdure_node.clock import Clock
 from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import Gateway, GatewayKeys
 from perdure_node.service.state import NodeState
 
+WORKER_NAME: Final = "relay"
 # seconds between looks at what others may have done
 IDLE_PAUSE = 5.0
 # a round waits for a block or two, and lets others at the folder in between

@@ -16,11 +16,13 @@ from perdure_anchor.errors import PerdureError
 from perdure_node.api.app import create_app
 from perdure_node.api.context import NodeContext
 from perdure_node.clock import Clock
+from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.gateway.folder import Gateway, GatewayKeys, open_gateway
 from perdure_node.locks import node_lock
 from perdure_node.service.keeping import Keeper
 from perdure_node.service.listening import ServerEnded, listen, serving, url_of
-from perdure_node.service.relaying import RelayWorker
+from perdure_node.service.placing import PlacingWorker
+from perdure_node.service.relaying import WORKER_NAME, RelayWorker
 from perdure_node.service.state import NodeState, new_state
 from perdure_node.service.supervisor import Supervisor
 from perdure_node.service.workers import WorkerPlan, Workers
@@ -46,12 +48,15 @@ def run_node(
         stack.enter_context(node_lock(folder, clock))
         gateway = stack.enter_context(open_gateway(folder))
         settings, passphrase = gateway.settings, ask_passphrase()
-        _check_keys(gateway, passphrase)
+        identity = _checked_identity(gateway, passphrase)
         event = stack.enter_context(_signals_caught(stopping))
         fault = _Fault(event)
         state, supervisor = new_state(clock), Supervisor(os.environ)
         workers = Workers(_plans(folder, passphrase, state, clock, supervisor), state, fault)
-        context = NodeContext(folder, settings, state, clock, os.urandom, workers.wake)
+        context = NodeContext(
+            folder, settings, state, clock, os.urandom, workers.wake, identities=lambda: (identity,)
+        )
+        stack.callback(context.close)
         listener = stack.enter_context(listen(settings.listen))
         server = stack.enter_context(serving(create_app(context), listener, settings.listen, folder))
         stack.enter_context(workers.running())
@@ -64,10 +69,11 @@ def run_node(
     fault.raise_if_any()
 
 
-def _check_keys(gateway: Gateway, passphrase: str) -> None:
-    """Whoever starts a node at night shall not find in the morning that its passphrase was wrong."""
+def _checked_identity(gateway: Gateway, passphrase: str) -> PrivateKey:
+    """The key that reads bundles. Whoever starts a node at night shall not find in the morning that its passphrase was wrong."""
     with GatewayKeys(gateway, lambda: passphrase) as keys:
         keys.relay()
+        return keys.identity()
 
 
 def _plans(
@@ -80,7 +86,11 @@ def _plans(
     def keeper() -> Keeper:
         return Keeper(open_gateway(folder), state, clock, supervisor)
 
-    return [WorkerPlan("relay", relay), WorkerPlan("keeper", keeper)]
+    return [
+        WorkerPlan(WORKER_NAME, relay),
+        WorkerPlan("keeper", keeper),
+        WorkerPlan("leaf-places", lambda: PlacingWorker(open_gateway(folder))),
+    ]
 
 
 class _Fault:

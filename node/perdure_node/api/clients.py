@@ -1,0 +1,74 @@
+"""Who asks: the address that counts, behind reverse proxies that the settings name, and nobody's word else."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perdure_node.errors import SettingsError
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# a household or a company has a /64 at least: each address of it would be a client of its own
+_IPV6_PREFIX = 64
+_MAX_HOPS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """``address`` is whom the rate is counted for; ``by_proxy`` says that a trusted proxy brought the request."""
+
+    address: str
+    by_proxy: bool
+
+
+class Proxies:
+    """The reverse proxies that are believed."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._networks = tuple(map(_network, addresses))
+
+    def client(self, peer: str | None, forwarded_for: str | None) -> Client:
+        """Who asks, by the connection's other end and the header X-Forwarded-For.
+
+        A client can write into that header whatever he likes, a proxy puts the address that it sees at its end: so it is read from
+        there, as long as proxies are named that are believed.
+        """
+        address = _address(peer)
+        if address is None or not self._trusts(address):
+            return Client(_counted(address, peer), by_proxy=False)
+        for text in reversed((forwarded_for or "").split(",")[-_MAX_HOPS:]):
+            before = _address(text.strip())
+            if before is None:
+                break
+            address = before
+            if not self._trusts(address):
+                break
+        return Client(_counted(address, peer), by_proxy=True)
+
+    def _trusts(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _network(text: str) -> _Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"node.toml: access: proxy_addresses: got {text[:60]!a}, want addresses or networks, as 10.0.0.5 or 10.0.0.0/24"
+        ) from error
+
+
+def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text or "")
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _counted(address: ipaddress.IPv4Address | ipaddress.IPv6Address | None, peer: str | None) -> str:
+    if address is None:
+        return peer or "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
+    return str(address)

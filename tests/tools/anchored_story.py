@@ -169,6 +169,15 @@ class StoryNode:
 
     def __init__(self, story: AnchoredStory, *, most_blocks: int = 10**9, raw_headers: bool = True) -> None:
         self.story, self.most_blocks, self.raw_headers = story, most_blocks, raw_headers
+        self._methods: dict[str, Callable[..., Any]] = {
+            "eth_chainId": self._chain_id,
+            "eth_blockNumber": self._block_number,
+            "eth_getCode": self._code,
+            "eth_getBlockByNumber": self._block_by_number,
+            "debug_getRawHeader": self._raw_header,
+            "eth_getBlockReceipts": self._block_receipts,
+            "eth_getLogs": self._logs,
+        }
         self.pruned = False
         self.faults: dict[str, Fault] = {}
         self.calls: list[tuple[str, Any]] = []
@@ -199,7 +208,7 @@ class StoryNode:
         pass
 
     def _answer(self, document: Message) -> Message:
-        method = getattr(self, document["method"], None)
+        method = self._methods.get(document["method"])
         if method is None:
             error = {"code": -32601, "message": "the method does not exist/is not available"}
             return {"jsonrpc": "2.0", "id": document["id"], "error": error}
@@ -209,30 +218,30 @@ class StoryNode:
 
     # the methods
 
-    def eth_chainId(self) -> str:
+    def _chain_id(self) -> str:
         return hex(CHAIN_ID)
 
-    def eth_blockNumber(self) -> str:
+    def _block_number(self) -> str:
         return hex(self.story.head)
 
-    def eth_getCode(self, address: str, _block: str) -> str:
+    def _code(self, address: str, _block: str) -> str:
         return to_hex(CODES.get(Address(bytes.fromhex(address[2:])), b""))
 
-    def eth_getBlockByNumber(self, number: str, _full: bool) -> Message | None:
+    def _block_by_number(self, number: str, _full: bool) -> Message | None:
         block = self._block(number)
         return None if block is None else block_json(block)
 
-    def debug_getRawHeader(self, number: str) -> str | Message | None:
+    def _raw_header(self, number: str) -> str | Message | None:
         if not self.raw_headers:
             return {"code": -32601, "message": "no"}
         block = self._block(number)
         return None if block is None else to_hex(encode_header(block.header))
 
-    def eth_getBlockReceipts(self, number: str) -> list[Message] | None:
+    def _block_receipts(self, number: str) -> list[Message] | None:
         block = self._block(number)
         return None if block is None or self.pruned else block_receipts(block)
 
-    def eth_getLogs(self, wanted: Message) -> list[Message] | Message:
+    def _logs(self, wanted: Message) -> list[Message] | Message:
         begin, end = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
         if end - begin + 1 > self.most_blocks:
             return {"code": -32005, "message": f"query exceeds {self.most_blocks} blocks"}

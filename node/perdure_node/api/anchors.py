@@ -19,11 +19,11 @@ from perdure_node.api.problems import NotHere
 from perdure_node.api.shapes import AnchorsBody, EvidencePartsBody
 from perdure_node.api.sites import anchor_members
 
-_CURSOR: Final = re.compile(r"(\d{1,15})-([0-9a-f]{64})", re.ASCII)
+_CURSOR: Final = re.compile(r"([0-9]{1,15})-([0-9a-f]{64})", re.ASCII)
 AfterAnchor = Annotated[
     str,
     Query(
-        pattern=r"^(\d{1,15}-[0-9a-f]{64})?$",
+        pattern=r"^([0-9]{1,15}-[0-9a-f]{64})?$",
         description="Begin behind this one: the block's number and the digest; a page says it in `next`",
         examples=["1200-" + "3f" * 32],
     ),

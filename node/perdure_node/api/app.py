@@ -9,6 +9,7 @@ from perdure_node.api.health import health
 from perdure_node.api.problems import install_problems
 from perdure_node.api.reading import reading
 from perdure_node.api.submitting import submitting
+from perdure_node.pages.routes import install_pages
 
 _ABOUT = """What a consortium partner's node takes in and answers. Nothing that it says has to be believed: evidence is verified under a pinned
 trust file, by `perdure verify`."""
@@ -24,4 +25,5 @@ def create_app(context: NodeContext) -> FastAPI:
     app.include_router(submitting(context), prefix="/v1")
     app.include_router(reading(context), prefix="/v1")
     app.include_router(health(context))
+    install_pages(app, context)
     return app

@@ -21,6 +21,7 @@ from pathlib import Path
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import FILE_SUFFIX, Evidence, encode_evidence
 from perdure_anchor.record import SLOTS, parse_disclosure
+from perdure_anchor.visible_text import visible
 from perdure_node.anchors import StoredAnchor
 from perdure_node.errors import NotAnchoredYet
 from perdure_node.keyring import KeyRing
@@ -32,7 +33,6 @@ from perdure_node.vault import Vault
 
 from perdure_cli.export_state import ExportState, load_state, store_state
 from perdure_cli.files import write_whole
-from perdure_cli.output import visible
 from perdure_cli.progress import Progress
 
 COLUMNS = ("file", "index", "document_sha256", "leaf_hash", "block_number", "document_name")

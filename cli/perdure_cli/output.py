@@ -9,26 +9,17 @@ line or hide in it is shown as an escape instead. Colour is for terminals only, 
 
 import json
 import os
-import re
 import sys
-import unicodedata
 from collections.abc import Mapping
 from contextvars import ContextVar
 from enum import Enum, auto
-from typing import Final
 
 import click
+from perdure_anchor.visible_text import visible
 
 from perdure_cli.status_line import LINE
 
 LABEL_WIDTH = 16
-
-# marks that are put on one letter; scripts in use need three, a column of them would cover the lines above
-_MOST_MARKS: Final = 4
-# printable by their category, but nothing is seen of them (Unicode's Default_Ignorable_Code_Point)
-_UNSEEN: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
 
 
 class Verbosity(Enum):
@@ -55,19 +46,6 @@ def is_quiet() -> bool:
 def is_verbose() -> bool:
     """Whether the user wants details; `tell_detail` asks it itself."""
     return _verbosity.get() is Verbosity.VERBOSE
-
-
-def visible(text: str) -> str:
-    r"""The text on one line, with everything as an escape such as ``\x1b`` that moves, reorders, covers or is not seen."""
-    if text.isascii() and text.isprintable():
-        return text
-    shown: list[str] = []
-    marks = 0
-    for character in text:
-        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
-        plain = character.isprintable() and marks <= _MOST_MARKS and not _UNSEEN.match(character)
-        shown.append(character if plain else character.encode("unicode_escape").decode())
-    return "".join(shown)
 
 
 def line(text: str = "", *, style: str | None = None) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol
 
+from perdure_anchor.visible_text import visible
+
 from perdure_cli import output, status_line
 from perdure_cli.status_line import LINE
 
@@ -63,7 +65,7 @@ class TerminalProgress:
 
     def stage(self, name: str, total: int | None, unit: str = "") -> None:
         self.close()
-        self._stage, self._done = Stage(output.visible(name), total, unit), 0
+        self._stage, self._done = Stage(visible(name), total, unit), 0
         self._began = time.monotonic()
         self._due = self._began + _SECONDS_BEFORE_A_BAR
         self._shown = not output.is_quiet() and status_line.can_be_shown()

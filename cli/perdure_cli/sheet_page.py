@@ -11,10 +11,10 @@ from typing import Final
 
 from perdure_anchor.hashes import checksum_address, sha256, to_hex
 from perdure_anchor.timestamp import format_seconds
+from perdure_anchor.visible_text import visible
 from perdure_node.recovery_sheet.rows import code_texts, encode_rows, printed_row
 from perdure_node.recovery_sheet.sheet import NoKey, Sheet, ToRecoveryKey, encode_sheet
 
-from perdure_cli.output import visible
 from perdure_cli.qr_codes import drawn_code
 from perdure_cli.record_texts import plural
 

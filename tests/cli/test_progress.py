@@ -10,6 +10,7 @@ from contextlib import redirect_stderr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from perdure_anchor.visible_text import visible
 from perdure_cli import output, progress, status_line
 from perdure_cli.output import Verbosity
 from perdure_cli.progress import Stage, TerminalProgress, amount, duration, ended_line, stage_line
@@ -125,7 +126,7 @@ def test_drawn_ten_times_a_second_at_most(terminal: _Tty, monkeypatch: pytest.Mo
     st.integers(0, 120),
 )
 def test_a_line_never_wraps(name: str, total: int | None, done: int, seconds: float, width: int) -> None:
-    line = stage_line(Stage(output.visible(name), total, "records"), done, seconds, width)
+    line = stage_line(Stage(visible(name), total, "records"), done, seconds, width)
     taken = sum(
         0
         if unicodedata.category(each) in ("Mn", "Me")

@@ -13,8 +13,8 @@ from typing import Final
 from perdure_anchor.epoch_words import epoch_headline
 from perdure_anchor.hashes import checksum_address, sha256
 from perdure_anchor.trust import TrustFile
+from perdure_anchor.visible_text import visible
 
-from perdure_cli.output import visible
 from perdure_cli.qr_codes import drawn_code
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.trusting.as_text import fingerprint_rows

@@ -1,27 +1,15 @@
 """An outcome for people: what was shown, what is only claimed, between which times, and who must have lied."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from perdure_anchor.coalitions import text_of
-from perdure_anchor.hashes import checksum_address
-from perdure_anchor.strict_json import JsonValue
-from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import format_seconds
-from perdure_anchor.verdict import DocumentMatch, Grade, KeyStatus, Verdict
+from perdure_anchor.verdict import Verdict
+from perdure_anchor.verdict_words import Words, claimed_words, grade_words, shown_words
 
 from perdure_cli.exit_codes import ANSWER_IS_NO
 from perdure_cli.output import line, row
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.outcome import Outcome
-
-_KEYS = {
-    KeyStatus.PINNED: "the site's, pinned in the trust file",
-    KeyStatus.BY_REGISTRY: "the site's, by the registry's word",
-    KeyStatus.UNKNOWN: "nobody vouches for it",
-}
-# shown as what they prove, not as what somebody claims
-_SHOWN_ELSEWHERE = ("document_sha256", "document_size", "after", "signed_at", "recorded_at")
 
 
 def outcome_text(outcome: Outcome) -> str:
@@ -67,11 +55,13 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
 
 
 def _grade(outcome: Outcome) -> str:
-    """The grade, with the one circumstance that takes all its worth away."""
     assert outcome.verdict is not None
+    return grade_words(outcome.verdict, devnet=_on_devnet(outcome))
+
+
+def _on_devnet(outcome: Outcome) -> bool:
     assert outcome.trust is not None
-    grade = "nothing" if outcome.verdict.grade is None else outcome.verdict.grade.text
-    return f"{grade}, on a devnet" if outcome.trust.trust.devnet else grade
+    return outcome.trust.trust.devnet
 
 
 def _in_short(outcome: Outcome) -> str:
@@ -91,74 +81,27 @@ def _in_short(outcome: Outcome) -> str:
 
 def _shown(outcome: Outcome, verdict: Verdict) -> Iterator[str]:
     yield line(" shown")
-    yield row("grade", _grade(outcome))
-    yield row("false only by", verdict.who_must_have_lied)
-    yield row("document", _document(outcome, verdict))
-    if verdict.leaf_hash is not None:
-        yield row("leaf hash", verdict.leaf_hash.hex())
-    if verdict.grade is not None and verdict.grade >= Grade.SIGNED:
-        yield row("log", f"entry {verdict.index} of {verdict.size} in the log of {verdict.origin.text}")
-        yield row("key", _KEYS[verdict.key])
-        if verdict.key_doubt is not None:
-            yield row("key in doubt", verdict.key_doubt)
-    if verdict.anchor is not None:
-        yield row("anchored", f"in block {verdict.anchor.block_number}, 0x{verdict.anchor.block_hash.hex()}")
-        yield from _time("not before", verdict.not_before, outcome.clock_allowance)
-        yield from _time("not after", verdict.not_after, outcome.clock_allowance)
-
-
-def _document(outcome: Outcome, verdict: Verdict) -> str:
-    digest = verdict.disclosed.get("document_sha256")
-    recorded = f"SHA-256 {digest}"
-    match verdict.document:
-        case DocumentMatch.MATCHED:
-            return f"{', '.join(outcome.documents)} is the recorded one, {recorded}"
-        case DocumentMatch.DIFFERENT:
-            return f"{', '.join(outcome.documents)} is another one, recorded is {recorded}"
-    return "not checked: its digest is hidden" if digest is None else f"not checked, recorded is {recorded}"
-
-
-def _time(label: str, bound: TimeBound | None, allowance: int) -> Iterator[str]:
-    if bound is None:
-        yield row(label, "no bound is shown")
-        return
-    yield row(label, f"{format_seconds(bound.seconds)}, with {allowance} s allowed for clocks")
-    names = ", ".join(map(checksum_address, bound.proposers)) or "whoever proposed the block"
-    if bound.complete:
-        yield row("", f"false only if these {len(bound.proposers)} validators lied: {names}")
-    else:
-        yield row("", f"by one proposer's word: {names}")
-    yield row("", f"or if whoever can invent the blocks did, of the validators {text_of(bound.forgers)}")
+    yield from _rows(
+        shown_words(
+            verdict,
+            outcome.documents,
+            devnet=_on_devnet(outcome),
+            clock_allowance=outcome.clock_allowance,
+        )
+    )
 
 
 def _claimed(verdict: Verdict) -> Iterator[str]:
-    claims = {
-        "signed_at": verdict.claims.signed_at,
-        "recorded_at": verdict.claims.recorded_at,
-        "sealed_at": verdict.claims.sealed_at,
-    }
-    others = {name: value for name, value in verdict.disclosed.items() if name not in _SHOWN_ELSEWHERE}
-    claimed = {name: value for name, value in {**others, **claims}.items() if value is not None}
     yield line(f" claimed by {verdict.origin.text}, shown by nobody")
-    for name, value in claimed.items():
-        yield row(name, _claim(value))
-    if verdict.hidden:
-        yield row("hidden", ", ".join(verdict.hidden))
+    yield from _rows(claimed_words(verdict))
 
 
-def _claim(value: JsonValue) -> str:
-    """A slot's value: text as it is, signers by name and id, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(signer, dict) and "name" in signer for signer in value):
-        return "; ".join(_signer(signer) for signer in value if isinstance(signer, dict))
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _signer(signer: dict[str, JsonValue]) -> str:
-    others = ", ".join(str(part) for key, part in signer.items() if key not in ("name", "id"))
-    text = f"{signer['name']} <{signer['id']}>" if "id" in signer else str(signer["name"])
-    return f"{text}, {others}" if others else text
+def _rows(all_words: Iterable[Words]) -> Iterator[str]:
+    for words in all_words:
+        label = words.label
+        for text in words.lines:
+            yield row(label, text)
+            label = ""
 
 
 def _trust(source: TrustSource) -> Iterator[str]:

@@ -16,6 +16,7 @@ from perdure_node.api.problems import install_problems
 from perdure_node.api.proofs import proofs
 from perdure_node.api.sites import sites
 from perdure_node.api.submitting import submitting
+from perdure_node.pages.routes import install_pages
 
 
 def create_app(context: NodeContext) -> FastAPI:
@@ -26,6 +27,7 @@ def create_app(context: NodeContext) -> FastAPI:
     for routes in (submitting, about, sites, anchors, proofs):
         app.include_router(routes(context), prefix="/v1")
     app.include_router(health(context))
+    install_pages(app, context)
     install_documentation(app, version("perdure"))
     listen = context.settings.listen
     over_tls = bool(listen.certificate) or listen.public_url.startswith("https://")

@@ -64,7 +64,8 @@ class Gateway(Closing):
     def __init__(self, folder: Path, *, outlives_thread: bool = False) -> None:
         self.folder = folder
         self.settings: NodeSettings = parse_settings(_read(folder / SETTINGS_FILE))
-        self.trust: TrustFile = parse_trust_file(_read(folder / TRUST_FILE))
+        self.trust_raw = _read(folder / TRUST_FILE)
+        self.trust: TrustFile = parse_trust_file(self.trust_raw)
         self.public_key: PublicKey = public_key_in(folder / IDENTITY_FILE)
         self.database = Database(folder / DATABASE_FILE, GATEWAY, outlives_thread=outlives_thread)
 

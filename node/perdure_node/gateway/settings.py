@@ -177,6 +177,11 @@ class LimitSettings:
         "The largest bundle. Each million of leaf hashes is 32 MB of disk until it is anchored.",
         256 << 20,
     )
+    document_bytes: int = key(
+        whole(1024, 1 << 40),
+        "The largest document that the auditor's page hashes. It is never stored; larger ones cost time on one processor.",
+        1 << 30,
+    )
     requests_a_minute: int = key(
         whole(1, 1_000_000),
         "How many requests one client may make in a minute. Too many, and one client keeps others out.",

@@ -1,0 +1,113 @@
+"""A verdict in words for people, as labels with lines: what was shown, and what is only claimed. Nothing here judges evidence.
+
+The command and a node's page for auditors show the same words. Values of slots are untrusted text: whoever shows a line escapes it.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from perdure_anchor.coalitions import text_of
+from perdure_anchor.hashes import checksum_address
+from perdure_anchor.strict_json import JsonValue
+from perdure_anchor.time_bounds import TimeBound
+from perdure_anchor.timestamp import format_seconds
+from perdure_anchor.verdict import DocumentMatch, Grade, KeyStatus, Verdict
+
+_KEYS = {
+    KeyStatus.PINNED: "the site's, pinned in the trust file",
+    KeyStatus.BY_REGISTRY: "the site's, by the registry's word",
+    KeyStatus.UNKNOWN: "nobody vouches for it",
+}
+# shown as what they prove, not as what somebody claims
+_SHOWN_ELSEWHERE = ("document_sha256", "document_size", "after", "signed_at", "recorded_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A label and what belongs to it, in one line or several."""
+
+    label: str
+    lines: tuple[str, ...]
+
+
+def grade_words(verdict: Verdict, *, devnet: bool) -> str:
+    """The grade, with the one circumstance that takes all its worth away."""
+    grade = "nothing" if verdict.grade is None else verdict.grade.text
+    return f"{grade}, on a devnet" if devnet else grade
+
+
+def document_words(verdict: Verdict, names: Sequence[str]) -> str:
+    """Whether the document at hand, of these names, is the recorded one."""
+    digest = verdict.disclosed.get("document_sha256")
+    recorded = f"SHA-256 {digest}"
+    match verdict.document:
+        case DocumentMatch.MATCHED:
+            return f"{', '.join(names)} is the recorded one, {recorded}"
+        case DocumentMatch.DIFFERENT:
+            return f"{', '.join(names)} is another one, recorded is {recorded}"
+    return "not checked: its digest is hidden" if digest is None else f"not checked, recorded is {recorded}"
+
+
+def shown_words(
+    verdict: Verdict, names: Sequence[str], *, devnet: bool, clock_allowance: int
+) -> Iterator[Words]:
+    """What the evidence shows, and who must have lied for it to be false; ``clock_allowance`` in seconds."""
+    yield Words("grade", (grade_words(verdict, devnet=devnet),))
+    yield Words("false only by", (verdict.who_must_have_lied,))
+    yield Words("document", (document_words(verdict, names),))
+    if verdict.leaf_hash is not None:
+        yield Words("leaf hash", (verdict.leaf_hash.hex(),))
+    if verdict.grade is not None and verdict.grade >= Grade.SIGNED:
+        yield Words("log", (f"entry {verdict.index} of {verdict.size} in the log of {verdict.origin.text}",))
+        yield Words("key", (_KEYS[verdict.key],))
+        if verdict.key_doubt is not None:
+            yield Words("key in doubt", (verdict.key_doubt,))
+    if verdict.anchor is not None:
+        place = f"in block {verdict.anchor.block_number}, 0x{verdict.anchor.block_hash.hex()}"
+        yield Words("anchored", (place,))
+        yield Words("not before", tuple(_time_lines(verdict.not_before, clock_allowance)))
+        yield Words("not after", tuple(_time_lines(verdict.not_after, clock_allowance)))
+
+
+def claimed_words(verdict: Verdict) -> Iterator[Words]:
+    """What the site claims, and nobody shows; last the names of the slots that stay hidden."""
+    claims = {
+        "signed_at": verdict.claims.signed_at,
+        "recorded_at": verdict.claims.recorded_at,
+        "sealed_at": verdict.claims.sealed_at,
+    }
+    others = {name: value for name, value in verdict.disclosed.items() if name not in _SHOWN_ELSEWHERE}
+    for name, value in {**others, **claims}.items():
+        if value is not None:
+            yield Words(name, (_claim(value),))
+    if verdict.hidden:
+        yield Words("hidden", (", ".join(verdict.hidden),))
+
+
+def _time_lines(bound: TimeBound | None, allowance: int) -> Iterator[str]:
+    if bound is None:
+        yield "no bound is shown"
+        return
+    yield f"{format_seconds(bound.seconds)}, with {allowance} s allowed for clocks"
+    names = ", ".join(map(checksum_address, bound.proposers)) or "whoever proposed the block"
+    if bound.complete:
+        yield f"false only if these {len(bound.proposers)} validators lied: {names}"
+    else:
+        yield f"by one proposer's word: {names}"
+    yield f"or if whoever can invent the blocks did, of the validators {text_of(bound.forgers)}"
+
+
+def _claim(value: JsonValue) -> str:
+    """A slot's value: text as it is, signers by name and id, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(signer, dict) and "name" in signer for signer in value):
+        return "; ".join(_signer(signer) for signer in value if isinstance(signer, dict))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _signer(signer: dict[str, JsonValue]) -> str:
+    others = ", ".join(str(part) for key, part in signer.items() if key not in ("name", "id"))
+    text = f"{signer['name']} <{signer['id']}>" if "id" in signer else str(signer["name"])
+    return f"{text}, {others}" if others else text

@@ -1,0 +1,1 @@
+"""The node's pages: rendered on the server, without scripts, with nothing from third parties."""

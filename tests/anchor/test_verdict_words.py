@@ -1,0 +1,134 @@
+"""A verdict in words: each circumstance that a reader must not miss is among them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from perdure_anchor.coalitions import Coalition
+from perdure_anchor.evidence import Evidence, parse_evidence
+from perdure_anchor.hashes import Address
+from perdure_anchor.strict_json import JsonValue
+from perdure_anchor.time_bounds import TimeBound
+from perdure_anchor.trust_file import parse_trust_file
+from perdure_anchor.verdict import Claims, DocumentMatch, KeyStatus, Verdict
+from perdure_anchor.verdict_words import claimed_words, document_words, grade_words, shown_words
+from perdure_anchor.verify import verify
+from tools.story import CONTRACT_EVIDENCE, STORY, TRUST
+from tools.verdicts import without_anchor, without_checkpoint
+
+VALIDATOR = Address(bytes(range(20)))
+
+
+def changed(change: Callable[[Evidence], Evidence] = lambda evidence: evidence) -> Verdict:
+    trust = parse_trust_file((STORY / TRUST).read_bytes())
+    return verify(change(parse_evidence((STORY / CONTRACT_EVIDENCE).read_bytes())), trust)
+
+
+WHOLE, SIGNED, RECORDED = changed(), changed(without_anchor), changed(without_checkpoint)
+
+
+def shown(verdict: Verdict, *names: str) -> dict[str, tuple[str, ...]]:
+    return {
+        words.label: words.lines for words in shown_words(verdict, names, devnet=False, clock_allowance=1)
+    }
+
+
+def claimed(verdict: Verdict) -> dict[str, tuple[str, ...]]:
+    return {words.label: words.lines for words in claimed_words(verdict)}
+
+
+def test_whole_evidence() -> None:
+    verdict = WHOLE
+    rows = shown(verdict)
+    assert list(rows) == [
+        "grade",
+        "false only by",
+        "document",
+        "leaf hash",
+        "log",
+        "key",
+        "anchored",
+        "not before",
+        "not after",
+    ]
+    assert rows["grade"] == ("final",)
+    assert rows["false only by"] == (verdict.who_must_have_lied,)
+    assert all("1 s allowed for clocks" in rows[label][0] for label in ("not before", "not after"))
+    assert all("of the validators" in rows[label][-1] for label in ("not before", "not after"))
+
+
+def test_what_is_not_shown_has_no_row() -> None:
+    assert list(shown(RECORDED)) == ["grade", "false only by", "document", "leaf hash"]
+    bare = replace(RECORDED, leaf_hash=None, grade=None)
+    assert shown(bare)["grade"] == ("nothing",)
+    assert "leaf hash" not in shown(bare)
+    assert "anchored" not in shown(SIGNED)
+    assert shown(replace(WHOLE, not_before=None))["not before"] == ("no bound is shown",)
+
+
+def test_a_devnet_takes_all_worth_away() -> None:
+    assert grade_words(WHOLE, devnet=True) == "final, on a devnet"
+
+
+@pytest.mark.parametrize(
+    ("match", "words"),
+    [
+        (DocumentMatch.MATCHED, "a.pdf, b.pdf is the recorded one, SHA-256 00"),
+        (DocumentMatch.DIFFERENT, "a.pdf, b.pdf is another one, recorded is SHA-256 00"),
+        (DocumentMatch.NOT_CHECKED, "not checked, recorded is SHA-256 00"),
+    ],
+)
+def test_the_document(match: DocumentMatch, words: str) -> None:
+    verdict = replace(WHOLE, document=match, disclosed={"document_sha256": "00"})
+    assert document_words(verdict, ("a.pdf", "b.pdf")) == words
+
+
+def test_a_hidden_document() -> None:
+    assert document_words(replace(WHOLE, disclosed={}), ()) == "not checked: its digest is hidden"
+
+
+@pytest.mark.parametrize("key", KeyStatus)
+def test_who_vouches_for_the_key(key: KeyStatus) -> None:
+    assert shown(replace(WHOLE, key=key))["key"] != ("",)
+
+
+def test_a_key_in_doubt() -> None:
+    assert shown(replace(WHOLE, key_doubt="stolen"))["key in doubt"] == ("stolen",)
+
+
+def bound(*proposers: Address) -> TimeBound:
+    return TimeBound(0, proposers, 2, 7, 9, (Coalition(3, 4),))
+
+
+def test_one_proposers_word() -> None:
+    by_one = shown(replace(WHOLE, not_after=bound(VALIDATOR)))["not after"]
+    assert by_one[1].startswith("by one proposer's word: 0x00")
+    by_nobody = shown(replace(WHOLE, not_after=bound()))["not after"]
+    assert by_nobody[1] == "by one proposer's word: whoever proposed the block"
+    by_two = shown(replace(WHOLE, not_after=bound(VALIDATOR, VALIDATOR)))["not after"]
+    assert by_two[1].startswith("false only if these 2 validators lied: 0x00")
+    assert by_two[2] == "or if whoever can invent the blocks did, of the validators 3 of 4"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("letter", "letter"),
+        (
+            [{"name": "Ada", "id": "ada@example.org", "organization": "Acme"}, {"name": "Bo"}],
+            "Ada <ada@example.org>, Acme; Bo",
+        ),
+        ([1, "two"], '[1, "two"]'),
+        ({"a": None}, '{"a": null}'),
+    ],
+)
+def test_claims_are_texts(value: JsonValue, text: str) -> None:
+    verdict = replace(
+        WHOLE, disclosed={"extra": value, "after": "0x00"}, claims=Claims(None, None, None), hidden=("late",)
+    )
+    assert claimed(verdict) == {"extra": (text,), "hidden": ("late",)}
+
+
+def test_claimed_times_come_with_the_claims() -> None:
+    verdict = replace(WHOLE, disclosed={}, claims=Claims("a", None, "c"), hidden=())
+    assert claimed(verdict) == {"signed_at": ("a",), "sealed_at": ("c",)}

@@ -13,6 +13,7 @@ from perdure_anchor.errors import (
     ConfigError,
     EncodingError,
     PerdureError,
+    Refused,
     VaultError,
     VerificationError,
 )
@@ -21,6 +22,7 @@ from starlette.exceptions import HTTPException
 from perdure_node.api.request_ids import current_request_id
 from perdure_node.courier.errors import BundleTooLarge, NotSignedBySite, SiteNotRegistered, SiteUnknown
 from perdure_node.errors import VaultBusy, VaultStorageFailed
+from perdure_node.gateway.allowance import TooManyCheckpoints
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:perdure:problem:"
@@ -35,6 +37,8 @@ class NotHere(VerificationError):
 
 _STATUS: Final[tuple[tuple[type[PerdureError], HTTPStatus], ...]] = (
     (NotHere, HTTPStatus.NOT_FOUND),
+    (TooManyCheckpoints, HTTPStatus.TOO_MANY_REQUESTS),
+    (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (SiteUnknown, HTTPStatus.NOT_FOUND),
     (SiteNotRegistered, HTTPStatus.FORBIDDEN),
     (NotSignedBySite, HTTPStatus.FORBIDDEN),
@@ -47,7 +51,9 @@ _STATUS: Final[tuple[tuple[type[PerdureError], HTTPStatus], ...]] = (
     (ChainError, HTTPStatus.SERVICE_UNAVAILABLE),
     (ConfigError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-_LATER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INSUFFICIENT_STORAGE})
+_LATER: Final = frozenset(
+    {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INSUFFICIENT_STORAGE}
+)
 
 
 def problem(
@@ -88,7 +94,8 @@ def status_of(error: PerdureError) -> HTTPStatus:
 def problem_of(error: PerdureError) -> Response:
     """An error of ours as a problem."""
     status = status_of(error)
-    headers = {"Retry-After": str(RETRY_AFTER)} if status in _LATER else None
+    later = error.retry_after if isinstance(error, TooManyCheckpoints) else RETRY_AFTER
+    headers = {"Retry-After": str(later)} if status in _LATER else None
     return problem(status, type(error).__name__, str(error), error.hint, headers)
 
 

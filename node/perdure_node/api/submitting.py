@@ -15,6 +15,7 @@ from perdure_node.api.spooling import spooled
 from perdure_node.courier.bundle_file import Bundle, load_stream
 from perdure_node.courier.single_checkpoint import bundle_of_checkpoint
 from perdure_node.gateway.intake import take_in
+from perdure_node.service.passing import WORKER_NAME as PASSING
 from perdure_node.service.relaying import WORKER_NAME
 
 # a bundle is in memory while it is taken in, maybe twice: one of the large ones at a time
@@ -38,8 +39,16 @@ def submitting(context: NodeContext) -> APIRouter:
 
     def keep(bundle: Bundle) -> Response:
         with context.chain() as chain:
-            taken = take_in(context.gateway(), chain, bundle, context.clock)
+            taken = take_in(
+                context.gateway(),
+                chain,
+                bundle,
+                context.clock,
+                per_hour=context.settings.relay.checkpoints_an_hour,
+                to_pass=bool(context.settings.pair.url),
+            )
         context.wake(WORKER_NAME)
+        context.wake(PASSING)
         where = f"/v1/sites/{taken.origin.text}/standing" + (f"?size={taken.size}" if taken.size else "")
         members = {
             "id": to_hex(taken.id),

@@ -19,13 +19,12 @@ from perdure_node.clock import Clock
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.gateway.folder import Gateway, GatewayKeys, open_gateway
 from perdure_node.locks import node_lock
-from perdure_node.service.keeping import Keeper
+from perdure_node.service.endpoints import open_pool
 from perdure_node.service.listening import ServerEnded, listen, serving, url_of
-from perdure_node.service.placing import PlacingWorker
-from perdure_node.service.relaying import WORKER_NAME, RelayWorker
-from perdure_node.service.state import NodeState, new_state
+from perdure_node.service.plans import WorkPlace, worker_plans
+from perdure_node.service.state import new_state
 from perdure_node.service.supervisor import Supervisor
-from perdure_node.service.workers import WorkerPlan, Workers
+from perdure_node.service.workers import Workers
 
 _log = logging.getLogger("perdure.node")
 _LOOK = 1.0
@@ -52,9 +51,11 @@ def run_node(
         event = stack.enter_context(_signals_caught(stopping))
         fault = _Fault(event)
         state, supervisor = new_state(clock), Supervisor(os.environ)
-        workers = Workers(_plans(folder, passphrase, state, clock, supervisor), state, fault)
+        pool = stack.enter_context(open_pool(gateway, clock))
+        place = WorkPlace(folder, settings, passphrase, pool, state, clock, supervisor)
+        workers = Workers(worker_plans(place), state, fault)
         context = NodeContext(
-            folder, settings, state, clock, os.urandom, workers.wake, identities=lambda: (identity,)
+            folder, settings, state, clock, os.urandom, workers.wake, pool, identities=lambda: (identity,)
         )
         stack.callback(context.close)
         listener = stack.enter_context(listen(settings.listen))
@@ -74,23 +75,6 @@ def _checked_identity(gateway: Gateway, passphrase: str) -> PrivateKey:
     with GatewayKeys(gateway, lambda: passphrase) as keys:
         keys.relay()
         return keys.identity()
-
-
-def _plans(
-    folder: Path, passphrase: str, state: NodeState, clock: Clock, supervisor: Supervisor
-) -> list[WorkerPlan]:
-    def relay() -> RelayWorker:
-        gateway = open_gateway(folder)
-        return RelayWorker(gateway, GatewayKeys(gateway, lambda: passphrase), state, clock)
-
-    def keeper() -> Keeper:
-        return Keeper(open_gateway(folder), state, clock, supervisor)
-
-    return [
-        WorkerPlan(WORKER_NAME, relay),
-        WorkerPlan("keeper", keeper),
-        WorkerPlan("leaf-places", lambda: PlacingWorker(open_gateway(folder))),
-    ]
 
 
 class _Fault:

@@ -7,6 +7,7 @@ from typing import Any
 from perdure_anchor.hashes import Address
 
 from perdure_node.clock import Clock
+from perdure_node.gateway.rounds import RelayState
 from perdure_node.service.alarms import AlarmBoard
 
 
@@ -60,6 +61,7 @@ class NodeState:
     _chain: ChainView = field(default_factory=ChainView)
     _workers: dict[str, WorkerView] = field(default_factory=dict)
     _endpoints: dict[str, EndpointView] = field(default_factory=dict)
+    _relay: RelayState | None = None
     _beats: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -70,6 +72,16 @@ class NodeState:
         """Note what was seen of the chain, as fields of `ChainView`."""
         with self._lock:
             self._chain = replace(self._chain, **changes)
+
+    @property
+    def relay(self) -> RelayState | None:
+        """How the relay stood after its newest round."""
+        return self._relay
+
+    def saw_relay(self, relay: RelayState) -> None:
+        """Note how the relay stands."""
+        with self._lock:
+            self._relay = relay
 
     @property
     def workers(self) -> list[WorkerView]:

@@ -18,10 +18,11 @@ from perdure_node.api.tokens import Scope, new_token
 from perdure_node.clock import Clock
 from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, store_anchor, store_checkpoint
-from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
+from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.leaf_places import place_leaves
 from perdure_node.gateway.settings import AccessSettings, ListenSettings, NodeSettings, settings_for
 from perdure_node.gateway.sites import KnownSite, add_site, extended_mirror, site_by_number, store_mirror
+from perdure_node.service.endpoints import open_pool
 from perdure_node.service.listening import listen, serving, url_of
 from perdure_node.service.state import NodeState, new_state
 from perdure_node.site_log import StoredCheckpoint
@@ -79,11 +80,14 @@ def api_desk(
     clock = Clock(lambda: time[0], lambda: time[0], lambda seconds: None)
     woken: list[str] = []
     state: NodeState = new_state(clock)
-    context = NodeContext(folder, settings, state, clock, counted_bytes(b"context"), woken.append)
+    with open_gateway(folder) as gateway:
+        pool = open_pool(gateway, clock)
+    context = NodeContext(folder, settings, state, clock, counted_bytes(b"context"), woken.append, pool)
     try:
         yield ApiDesk(folder, context, time, woken)
     finally:
         context.close()
+        pool.close()
 
 
 def reading_by(reading: str, **more: Any) -> Callable[[NodeSettings], NodeSettings]:

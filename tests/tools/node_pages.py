@@ -11,6 +11,7 @@ from perdure_node.api.app import create_app
 from perdure_node.api.context import NodeContext
 from perdure_node.clock import Clock
 from perdure_node.gateway.folder import Gateway
+from perdure_node.service.endpoints import open_pool
 from perdure_node.service.state import new_state
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -20,11 +21,13 @@ VOID = {"meta", "link", "input", "br", "path", "circle"}
 @contextmanager
 def paged(gateway: Gateway, clock: Clock) -> Iterator[tuple[httpx.Client, NodeContext]]:
     """A client for the gateway's pages as a browser asks for them, and what the handlers share."""
+    pool = open_pool(gateway, clock)
     context = NodeContext(
-        gateway.folder, gateway.settings, new_state(clock), clock, bytes, lambda _name: None
+        gateway.folder, gateway.settings, new_state(clock), clock, bytes, lambda _name: None, pool
     )
     transport = _InProcess(create_app(context))
-    with httpx.Client(transport=transport, base_url="http://node", headers={"accept": BROWSER}) as client:
+    client = httpx.Client(transport=transport, base_url="http://node", headers={"accept": BROWSER})
+    with pool, client:
         yield client, context
 
 

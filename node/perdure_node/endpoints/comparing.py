@@ -43,11 +43,14 @@ class Disagreement:
         """Whether nothing may be asked of any node: the trust file decides which chain is meant, but not who lies about it."""
         return self.matter != CHAIN
 
-    def __str__(self) -> str:
+    @property
+    def subject(self) -> str:
         name, number = self.matter
-        what = name if number is None else f"{name} {number}"
+        return name if number is None else f"{name} {number}"
+
+    def __str__(self) -> str:
         said = "; ".join(f"{label}: {text}" for label, text in sorted(self.answers.items()))
-        return f"the chain's nodes disagree on the {what}: {said}"
+        return f"the chain's nodes disagree on the {self.subject}: {said}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,20 +71,21 @@ class EndpointPool(Closing):
         self._pinned: int | None = None
         self._lock = threading.RLock()
         self._of_thread = threading.local()
-        self._all_connections: list[Connections] = []
+        self._all_connections: list[tuple[threading.Thread, Connections]] = []
         self._checking = CrossChecking(trust, self._labels, limits.silence, limits.clock_allowance)
         self._check_lock = threading.Lock()
         self._last_check: CrossCheck | None = None
         # of its own, so that a round is never disturbed by a comparison
-        self._for_checks = self._new_connections()
+        self._for_checks = Connections(trust, self._endpoints, limits.wait, open_client)
         self._read_files()
 
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:
-            for connections in self._all_connections:
+            for _, connections in self._all_connections:
                 connections.close()
             self._all_connections.clear()
+            self._for_checks.close()
 
     def _read_files(self) -> None:
         """What is wrong with tokens and certificates is told at once, and not when another node has failed."""
@@ -248,14 +249,19 @@ class EndpointPool(Closing):
     def _connections(self) -> Connections:
         found: Connections | None = getattr(self._of_thread, "connections", None)
         if found is None:
-            found = self._of_thread.connections = self._new_connections()
+            found = Connections(self._trust, self._endpoints, self._limits.wait, self._open_client)
+            self._of_thread.connections = found
+            with self._lock:
+                self._close_those_of_ended_threads()
+                self._all_connections.append((threading.current_thread(), found))
         return found
 
-    def _new_connections(self) -> Connections:
-        made = Connections(self._trust, self._endpoints, self._limits.wait, self._open_client)
-        with self._lock:
-            self._all_connections.append(made)
-        return made
+    def _close_those_of_ended_threads(self) -> None:
+        """A server's threads come and go; what they had open would stay open for ever."""
+        for thread, connections in self._all_connections:
+            if not thread.is_alive():
+                connections.close()
+        self._all_connections = [each for each in self._all_connections if each[0].is_alive()]
 
 
 def _labels(endpoints: Sequence[EndpointAccess]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from perdure_anchor.hashes import Address, HexError, parse_hex
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import parse_trust_file
+from perdure_contracts.access import EndpointAccess
 from perdure_contracts.closing import Closing
 from perdure_contracts.signer import LocalSigner, Signer
 
@@ -78,8 +79,20 @@ class Gateway(Closing):
 
     def connect(self, *, rpc_url: str | None = None, wait: float = math.inf) -> AnchorChain:
         """The chain by the settings' first endpoint, or another one, as `connect_to` does it."""
-        first, *others = (each.url for each in self.settings.endpoint)
+        first, *others = self.endpoints()
         return connect_to(self.trust, rpc_url or first, others, wait)
+
+    def endpoints(self) -> tuple[EndpointAccess, ...]:
+        """The chain's nodes as the settings name them, the preferred one first; none of their files is read here."""
+        return tuple(
+            EndpointAccess(
+                each.url,
+                _path(self.folder, each.token_file),
+                _path(self.folder, each.ca),
+                _path(self.folder, each.certificate),
+            )
+            for each in self.settings.endpoint
+        )
 
 
 class GatewayKeys(Closing):
@@ -183,7 +196,6 @@ def remote_signer(settings: RelaySettings, folder: Path) -> "Web3Signer":
 
     Raises `SettingsError`, or another `ConfigError` about its files.
     """
-    from perdure_contracts.access import EndpointAccess
     from perdure_contracts.web3signer import Web3Signer
 
     try:
@@ -194,9 +206,9 @@ def remote_signer(settings: RelaySettings, folder: Path) -> "Web3Signer":
         ) from error
     access = EndpointAccess(
         settings.signer_url,
-        folder / settings.signer_token_file if settings.signer_token_file else None,
-        folder / settings.signer_ca if settings.signer_ca else None,
-        folder / settings.signer_certificate if settings.signer_certificate else None,
+        _path(folder, settings.signer_token_file),
+        _path(folder, settings.signer_ca),
+        _path(folder, settings.signer_certificate),
     )
     return Web3Signer(access, account)
 
@@ -206,6 +218,11 @@ def open_gateway(folder: Path, *, outlives_thread: bool = False) -> Gateway:
     if not (folder / DATABASE_FILE).is_file():
         raise VaultNotFound(f"no gateway in {folder}", hint="`perdure gateway init DIR` makes one")
     return Gateway(folder, outlives_thread=outlives_thread)
+
+
+def _path(folder: Path, text: str) -> Path | None:
+    """A file that the settings name; None where they name none."""
+    return folder / text if text else None
 
 
 def _read(path: Path) -> bytes:

@@ -5,6 +5,7 @@ import math
 from typing import Final
 
 from perdure_node.clock import Clock
+from perdure_node.endpoints.pool import EndpointPool
 from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import Gateway, GatewayKeys
 from perdure_node.service.state import NodeState
@@ -19,12 +20,15 @@ ROUND_PATIENCE = 15.0
 class RelayWorker:
     """A step is one round over all that waits."""
 
-    def __init__(self, gateway: Gateway, keys: GatewayKeys, state: NodeState, clock: Clock) -> None:
-        self._gateway, self._keys, self._state, self._clock = gateway, keys, state, clock
+    def __init__(
+        self, gateway: Gateway, keys: GatewayKeys, pool: EndpointPool, state: NodeState, clock: Clock
+    ) -> None:
+        self._gateway, self._keys, self._pool = gateway, keys, pool
+        self._state, self._clock = state, clock
 
     def step(self) -> float:
         """One round; what the chain keeps back is raised, and tried again."""
-        with self._gateway.connect(wait=min(self._gateway.settings.chain.wait, ROUND_PATIENCE)) as chain:
+        with self._pool.pinned() as chain:
             head = chain.client.head_number()
             self._state.saw_chain(
                 endpoint=str(chain.client.rpc.endpoint),
@@ -36,8 +40,9 @@ class RelayWorker:
             delivered = deliver(
                 self._gateway, chain, self._keys, (), clock=self._clock, wait=min(ROUND_PATIENCE, math.inf)
             )
-        if delivered.unfinished:
-            raise delivered.unfinished[0]
+            # within the round, so that the pool learns of a node's faults
+            if delivered.unfinished:
+                raise delivered.unfinished[0]
         return IDLE_PAUSE
 
     def close(self) -> None:

@@ -17,8 +17,10 @@ from perdure_node.api.app import create_app
 from perdure_node.api.context import NodeContext
 from perdure_node.clock import Clock
 from perdure_node.encryption.hybrid import PrivateKey
+from perdure_node.endpoints.pool import EndpointPool
 from perdure_node.gateway.folder import Gateway, GatewayKeys, open_gateway
 from perdure_node.locks import node_lock
+from perdure_node.service.endpoints import EndpointsWorker, open_pool
 from perdure_node.service.keeping import Keeper
 from perdure_node.service.listening import ServerEnded, listen, serving, url_of
 from perdure_node.service.placing import PlacingWorker
@@ -52,9 +54,14 @@ def run_node(
         event = stack.enter_context(_signals_caught(stopping))
         fault = _Fault(event)
         state, supervisor = new_state(clock), Supervisor(os.environ)
-        workers = Workers(_plans(folder, passphrase, state, clock, supervisor), state, fault)
+        pool = stack.enter_context(open_pool(gateway, clock))
+        plans = [
+            *_plans(folder, passphrase, pool, state, clock, supervisor),
+            WorkerPlan("endpoints", lambda: EndpointsWorker(pool, state, settings.alarms.lag_blocks)),
+        ]
+        workers = Workers(plans, state, fault)
         context = NodeContext(
-            folder, settings, state, clock, os.urandom, workers.wake, identities=lambda: (identity,)
+            folder, settings, state, clock, os.urandom, workers.wake, pool, identities=lambda: (identity,)
         )
         stack.callback(context.close)
         listener = stack.enter_context(listen(settings.listen))
@@ -77,11 +84,16 @@ def _checked_identity(gateway: Gateway, passphrase: str) -> PrivateKey:
 
 
 def _plans(
-    folder: Path, passphrase: str, state: NodeState, clock: Clock, supervisor: Supervisor
+    folder: Path,
+    passphrase: str,
+    pool: EndpointPool,
+    state: NodeState,
+    clock: Clock,
+    supervisor: Supervisor,
 ) -> list[WorkerPlan]:
     def relay() -> RelayWorker:
         gateway = open_gateway(folder)
-        return RelayWorker(gateway, GatewayKeys(gateway, lambda: passphrase), state, clock)
+        return RelayWorker(gateway, GatewayKeys(gateway, lambda: passphrase), pool, state, clock)
 
     def keeper() -> Keeper:
         return Keeper(open_gateway(folder), state, clock, supervisor)

@@ -97,6 +97,7 @@ class JsonRpc(Closing):
         from perdure_contracts.transport import HttpTransport
 
         access = EndpointAccess(node) if isinstance(node, str) else node
+        self.endpoint = access.endpoint()
         self._batch_limit = batch_limit
         self._ids = itertools.count(1)
         self._transport = HttpTransport(
@@ -107,7 +108,6 @@ class JsonRpc(Closing):
             sleep=sleep,
             max_answer_size=max_answer_size,
         )
-        self.endpoint = self._transport.endpoint
 
     def __repr__(self) -> str:
         return f"JsonRpc({self.endpoint})"

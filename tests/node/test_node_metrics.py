@@ -59,6 +59,7 @@ def made(folder: Path, metrics: bool = True) -> Iterator[Served]:
     state = new_state(CLOCK)
     context = NodeContext(folder, settings, state, CLOCK, counted_bytes(b"requests"), lambda _: None, pool)
     with (
+        pool,
         listen(settings.listen) as listener,
         serving(create_app(context), listener, settings.listen, folder),
         httpx.Client(base_url=url_of(listener, settings.listen)) as client,

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ from perdure_node.courier.bundle_file import read_bundle
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.errors import VaultBusy, WrongPassphrase
+from perdure_node.gateway.settings import EndpointSettings, NodeSettings
 from perdure_node.proving import prove
 from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
@@ -42,12 +44,15 @@ def handed_in(node: httpx.Client, vault: Vault) -> dict[str, object]:
 def brought_home(node: httpx.Client, vault: Vault, size: int) -> Received:
     """What the node returns once the log of this size has its evidence there."""
     deadline = time.monotonic() + PATIENCE
-    while node.get(f"/v1/sites/{vault.origin.text}/standing").json()["anchored"] < size:
+    while True:
+        # the registry has the checkpoint before its block is final, and the evidence is at hand
+        answer = node.get(f"/v1/sites/{vault.origin.text}/return")
+        assert answer.status_code == 200, answer.text
+        received = receive(vault, read_bundle(answer.content), clock=system_clock())
+        if size in received.anchored:
+            return received
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    answer = node.get(f"/v1/sites/{vault.origin.text}/return")
-    assert answer.status_code == 200, answer.text
-    return receive(vault, read_bundle(answer.content), clock=system_clock())
 
 
 def test_what_a_site_hands_in_comes_back_as_evidence(devnet: tuple[Path, str], tmp_path: Path) -> None:
@@ -63,6 +68,20 @@ def test_what_a_site_hands_in_comes_back_as_evidence(devnet: tuple[Path, str], t
     evidence = prove(vault, keys_of(vault), parse_selector(document(2).sha256.hex())).evidence
     assert verdict_on(evidence, vault.trust, 2).ok
     vault.close()
+
+
+def test_the_preferred_endpoint_is_dead(devnet: tuple[Path, str], tmp_path: Path) -> None:
+    def two_endpoints(settings: NodeSettings) -> NodeSettings:
+        return replace(settings, endpoint=(EndpointSettings("http://127.0.0.1:1"), *settings.endpoint))
+
+    directory, url = devnet
+    make_node(directory, url, tmp_path / "node", two_endpoints)
+    with registered_vault(directory, url, tmp_path / "site", "acme/leiden") as vault:
+        add_numbers(vault, 1, 2)
+        seal(vault, keys_of(vault), system_clock())
+        with served(tmp_path / "node") as node:
+            handed_in(node, vault)
+            assert brought_home(node, vault, 2).anchored == (2,)
 
 
 def test_only_one_process_serves_a_folder(devnet: tuple[Path, str], tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from perdure_node.anchors import StoredAnchor
 from perdure_node.api.app import create_app
 from perdure_node.api.context import NodeContext
 from perdure_node.api.tokens import Scope, new_token
-from perdure_node.clock import Clock, system_clock
+from perdure_node.clock import Clock
 from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, store_anchor, store_checkpoint
-from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
+from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.leaf_places import place_leaves
 from perdure_node.gateway.settings import AccessSettings, ListenSettings, NodeSettings, settings_for
 from perdure_node.gateway.sites import KnownSite, add_site, extended_mirror, site_by_number, store_mirror
@@ -75,17 +75,19 @@ def api_desk(
     """A node's folder without any site."""
     settings = change(settings_for("http://127.0.0.1:1"))
     new = NewGateway(TRUST.read_bytes(), settings, PASSPHRASE, b"\1" * 32, CHEAP)
-    with create_gateway(folder, new, randomness=counted_bytes(b"api")) as made:
-        pool = open_pool(made, system_clock())
+    create_gateway(folder, new, randomness=counted_bytes(b"api")).close()
     time = [float(NOW)]
     clock = Clock(lambda: time[0], lambda: time[0], lambda seconds: None)
     woken: list[str] = []
     state: NodeState = new_state(clock)
+    with open_gateway(folder) as gateway:
+        pool = open_pool(gateway, clock)
     context = NodeContext(folder, settings, state, clock, counted_bytes(b"context"), woken.append, pool)
     try:
         yield ApiDesk(folder, context, time, woken)
     finally:
         context.close()
+        pool.close()
 
 
 def reading_by(reading: str, **more: Any) -> Callable[[NodeSettings], NodeSettings]:

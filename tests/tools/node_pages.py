@@ -21,17 +21,13 @@ VOID = {"meta", "link", "input", "br", "path", "circle"}
 @contextmanager
 def paged(gateway: Gateway, clock: Clock) -> Iterator[tuple[httpx.Client, NodeContext]]:
     """A client for the gateway's pages as a browser asks for them, and what the handlers share."""
+    pool = open_pool(gateway, clock)
     context = NodeContext(
-        gateway.folder,
-        gateway.settings,
-        new_state(clock),
-        clock,
-        bytes,
-        lambda _name: None,
-        open_pool(gateway, clock),
+        gateway.folder, gateway.settings, new_state(clock), clock, bytes, lambda _name: None, pool
     )
     transport = _InProcess(create_app(context))
-    with httpx.Client(transport=transport, base_url="http://node", headers={"accept": BROWSER}) as client:
+    client = httpx.Client(transport=transport, base_url="http://node", headers={"accept": BROWSER})
+    with pool, client:
         yield client, context
 
 

@@ -5,9 +5,10 @@ from typing import Final
 
 from perdure_node.clock import Clock
 from perdure_node.endpoints.pool import EndpointLimits, EndpointPool
-from perdure_node.endpoints.status import CrossCheck
+from perdure_node.endpoints.status import CrossCheck, EndpointStatus
 from perdure_node.gateway.folder import Gateway
-from perdure_node.service.alarms import AlarmBoard, AlarmName
+from perdure_node.service.alarms import AlarmName
+from perdure_node.service.state import EndpointView, NodeState
 
 # seconds: a site waits for the answer
 ENDPOINT_PATIENCE: Final = 10.0
@@ -33,38 +34,44 @@ def open_pool(gateway: Gateway, clock: Clock) -> EndpointPool:
 class EndpointsWorker:
     """A step is one comparison; ``lag_blocks`` is how far a node may be behind the others until that is told."""
 
-    def __init__(self, pool: EndpointPool, alarms: AlarmBoard, lag_blocks: int) -> None:
-        self._pool, self._alarms, self._lag_blocks = pool, alarms, lag_blocks
+    def __init__(self, pool: EndpointPool, state: NodeState, lag_blocks: int) -> None:
+        self._pool, self._state, self._lag_blocks = pool, state, lag_blocks
+        self._disputed: set[str] = set()
 
     def step(self) -> float:
         """Compare, and raise or clear the alarms about endpoints."""
         check = self._pool.cross_check()
         self._tell_of_disagreements(check)
         for status in check.endpoints:
-            fault = status.fault
-            strange, failing = fault is not None and fault.is_stranger, status.failures >= FAILURES_TO_ALARM
-            text, hint = (None, None) if fault is None else (fault.text, fault.hint)
-            late = f"{status.lag} blocks behind the other endpoints" if self._is_late(status.lag) else None
-            set_alarm = self._alarms.set
-            set_alarm(AlarmName.WRONG_CHAIN, text if strange else None, status.label, hint)
-            set_alarm(
-                AlarmName.ENDPOINT_UNREACHABLE, text if failing and not strange else None, status.label, hint
-            )
-            set_alarm(AlarmName.LAG, late, status.label, "see whether the chain client is syncing")
+            error = None if status.fault is None else status.fault.text
+            self._state.note_endpoint(EndpointView(status.label, status.head, error))
+            self._tell_of(status)
         return PAUSE
 
     def close(self) -> None:
         """The pool is everybody's, and stays open."""
 
-    def _is_late(self, lag: int | None) -> bool:
-        return lag is not None and lag > self._lag_blocks
+    def _tell_of(self, status: EndpointStatus) -> None:
+        fault, lag, set_alarm = status.fault, status.lag, self._state.alarms.set
+        text, hint = (None, None) if fault is None else (fault.text, fault.hint)
+        strange, failing = fault is not None and fault.is_stranger, status.failures >= FAILURES_TO_ALARM
+        set_alarm(AlarmName.WRONG_CHAIN, text if strange else None, status.label, hint)
+        set_alarm(
+            AlarmName.ENDPOINT_UNREACHABLE, text if failing and not strange else None, status.label, hint
+        )
+        late = None
+        if lag is not None and lag > self._lag_blocks:
+            late = f"{status.label} is {lag} blocks behind the other endpoints"
+        set_alarm(AlarmName.LAG, late, status.label, "see whether the chain client is syncing")
 
     def _tell_of_disagreements(self, check: CrossCheck) -> None:
-        """The others stand until all parties agree; one about which chain is meant is told as the stranger's."""
+        """Each stands until all parties agree. One about which chain is meant is told as the stranger's."""
         told = {each.subject: str(each) for each in check.disagreements if each.stops_rounds}
         for subject, message in told.items():
             remedy = (
                 "find out which endpoint is wrong, and take it out of node.toml; until then none is asked"
             )
-            self._alarms.raise_(AlarmName.DISAGREEMENT, message, subject, remedy)
-        self._alarms.keep_only(AlarmName.DISAGREEMENT, told)
+            self._state.alarms.raise_(AlarmName.DISAGREEMENT, message, subject, remedy)
+        for subject in self._disputed - told.keys():
+            self._state.alarms.clear(AlarmName.DISAGREEMENT, subject)
+        self._disputed = set(told)

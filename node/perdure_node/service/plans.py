@@ -45,9 +45,7 @@ def worker_plans(place: WorkPlace) -> list[WorkerPlan]:
     """All workers of the node."""
     opened: dict[str, Callable[[], Step]] = {
         RELAY: lambda: _relay(place),
-        "endpoints": lambda: EndpointsWorker(
-            place.pool, place.state.alarms, place.settings.alarms.lag_blocks
-        ),
+        "endpoints": lambda: EndpointsWorker(place.pool, place.state, place.settings.alarms.lag_blocks),
         FOLLOWER: lambda: FollowerWorker(place.gateway(), place.pool, place.state, place.clock),
         "keeper": lambda: Keeper(place.gateway(), place.state, place.clock, place.supervisor),
         "leaf-places": lambda: PlacingWorker(place.gateway()),

@@ -35,14 +35,14 @@ class NodeProcess:
     """One node; ``ways`` are its two ways to the chain, ``disk`` a file system of its own, where one could be mounted."""
 
     def __init__(
-        self, name: str, folder: Path, port: int, ways: list[FaultyProxy], disk: Path | None
+        self, name: str, folder: Path, port: int, ways: list[FaultyProxy], disk: Path | None, log: Path
     ) -> None:
         self.name, self.folder, self.ways, self.disk = name, folder, ways, disk
         self.url = f"http://127.0.0.1:{port}"
         self.memory: list[int] = []
         self.kills = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = folder.parent / f"{name}.log"
+        self._log = log
 
     def start(self) -> None:
         self.launch()
@@ -116,7 +116,7 @@ def soak_nodes(folder: Path, chain: SoakChain) -> Iterator[list[NodeProcess]]:
             home = (disk or folder) / f"node-{number}"
             others = [f"http://127.0.0.1:{each}" for each in ports if each != port]
             _make(home, chain, relay, port, ways, others, number)
-            nodes.append(NodeProcess(f"node-{number}", home, port, ways, disk))
+            nodes.append(NodeProcess(f"node-{number}", home, port, ways, disk, folder / f"node-{number}.log"))
         yield nodes
 
 

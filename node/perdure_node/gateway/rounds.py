@@ -203,7 +203,7 @@ class RelayRounds:
             return 0
         paused = paused_sites(self._database, self._clock.now())
         chooser = Chooser(self._gateway, chain, self._signer.address, None, self._may_be_sent)
-        calls = chooser.calls([each for each in waiting if each.site.number not in paused])
+        calls = chooser.calls([each for each in waiting if each.site.number not in paused], terms.block_time)
         room = max(0, AT_ONCE - len({each.nonce for each in pending}))
         first = list(islice(calls, min(1, room)))
         if not first:

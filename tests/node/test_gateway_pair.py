@@ -178,6 +178,26 @@ def test_if_one_is_dead_the_other_takes_over(
     assert topics(network).count(ANCHORED_TOPIC) == 8
 
 
+def test_a_halt_makes_nobody_take_over_from_one_who_has_sent(
+    network: SiteNetwork, pair: tuple[Node, Node]
+) -> None:
+    first, second = pair
+    sites = sites_of(network, 6)
+    for site in sites:
+        site.seal(2)
+        first.relay.take_in(site, to_pass=True)
+    network.makes_blocks = False
+    for _ in range(30):
+        for node in pair:
+            node.work()
+        network.pass_time(PATIENCE / 5)
+    network.makes_blocks = True
+    network.pass_time(2)
+    run(pair, all_home(pair, sites))
+    assert sent(first.desk) + sent(second.desk) == 6
+    assert topics(network).count(ANCHORED_TOPIC) == 6
+
+
 class Killed(BaseException):
     """Nothing in the node catches this, as nothing catches a kill."""
 

@@ -3,6 +3,8 @@
 Nobody seals anvil's blocks, so evidence does not come home there: what the registry has is what counts.
 """
 
+import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, TransactionNotMined, transact
+from perdure_contracts.unsigned_transaction import parse_signed
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import AnchorNotVerified, BlocksNotVerified
 from perdure_node.clock import Clock, system_clock
@@ -25,6 +28,7 @@ from perdure_node.gateway.settings import settings_for
 from perdure_node.gateway.sites import all_sites
 from perdure_node.gateway.transactions import open_transactions
 from tools.anvil import FUNDED_KEY, running_anvil
+from tools.delivery_worker import work_late
 from tools.geth import GethRules, ask, running_geth
 from tools.light_site import LightSite, register_all
 from tools.real_site import PATIENCE, RealAccounts, founded_trust
@@ -231,9 +235,39 @@ def test_transactions_that_the_market_left_behind_are_replaced(on_anvil: RealGat
     assert rows == [*((n, "replaced") for n in range(3)), *((n, "mined") for n in range(3))]
 
 
-def drain_late(made: RealGateway, sites: Sequence[LightSite]) -> None:
-    """As `drain`, a few minutes later."""
-    assert kinds(made.deliver([], clock=later_clock(made.url, 300))) <= {AnchorNotVerified, BlocksNotVerified}
+def test_nonces_keep_their_calls_whenever_the_relay_is_killed_while_it_replaces(
+    on_anvil: RealGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    sites = stopped(on_anvil, 3)
+    database, folder = on_anvil.gateway.database, on_anvil.gateway.folder
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tools.delivery_worker"])
+    for number in (1, 3, 4, 6):
+        with on_anvil.chain() as chain:
+            base_fee = chain.client.base_fee()
+        assert base_fee is not None
+        ask(on_anvil.url, "anvil_setNextBlockBaseFeePerGas", hex(4 * base_fee))
+        ask(on_anvil.url, "evm_mine")
+        # the check takes five round trips, and what follows up to the sending of new versions a few more
+        arguments = (folder, on_anvil.url, 6 + number, 300.0 * number)
+        process = context.Process(target=work_late, args=arguments)
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    raws = [bytes(row[0]) for row in database.rows("SELECT raw FROM relay_transaction")]
+    assert len(raws) > 3
+    signed = [parse_signed(raw).transaction for raw in raws]
+    assert len({each.nonce for each in signed}) == len({(each.nonce, each.call) for each in signed}) == 3
+    drain_late(on_anvil, sites, 4000)
+
+
+def drain_late(made: RealGateway, sites: Sequence[LightSite], seconds: float = 300) -> None:
+    """As `drain`, some time later."""
+    assert kinds(made.deliver([], clock=later_clock(made.url, seconds))) <= {
+        AnchorNotVerified,
+        BlocksNotVerified,
+    }
     assert made.anchored(sites)
     assert made.sent() == len(sites)
     assert open_transactions(made.gateway.database) == []

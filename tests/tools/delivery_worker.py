@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
 from perdure_node.anchor_chain import AnchorChain
+from perdure_node.clock import Clock
 from perdure_node.courier.bundle_file import load_bundle
 from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import Gateway, GatewayKeys, open_gateway
@@ -73,3 +75,12 @@ def work(folder: Path, url: str, sticks: Path, seed: int) -> None:
     except PerdureError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         os._exit(1)
+
+
+def work_late(folder: Path, url: str, trips: int, seconds: float) -> None:
+    """A process that delivers some time later, until it kills itself a moment after so many round trips."""
+    with open_gateway(folder) as gateway:
+        keys = GatewayKeys(gateway, lambda: PASSPHRASE)
+        clock = Clock(lambda: time.time() + seconds, time.monotonic, time.sleep)
+        with AnchorChain(ChainClient(Doomed(url, [trips], 0.0)), gateway.trust) as chain:
+            deliver(gateway, chain, keys, [], clock=clock, wait=60)

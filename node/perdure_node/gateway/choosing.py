@@ -30,7 +30,7 @@ from perdure_node.gateway.mirroring import nodes_of_log
 from perdure_node.gateway.planning import SitePlan, Standing, plan_site
 from perdure_node.gateway.sending import Call
 from perdure_node.gateway.sites import KnownSite, site_by_number
-from perdure_node.gateway.transactions import has_reverted
+from perdure_node.gateway.transactions import reverted_checkpoints
 
 # an anchor takes 150,000 units of gas at 10^6 leaves, and about 1,500 more for each hash of its proof; a gas limit that is not used
 # costs nothing, and asking the node for each anchor would take longer than all the rest
@@ -58,12 +58,17 @@ class Chooser:
         self._gateway, self._chain, self._account = gateway, chain, account
         self._database = gateway.database
         self._may_be_sent = may_be_sent
+        self._reverted: frozenset[Hash32] = frozenset()
 
-    def calls(self, waiting: Sequence[WaitingSite]) -> Iterator[Call]:
-        """What the registry would take now, site by site; raises what the chain client raises."""
+    def calls(self, waiting: Sequence[WaitingSite], block_time: int) -> Iterator[Call]:
+        """What the registry would take now, site by site; raises what the chain client raises.
+
+        ``block_time`` is the newest block's, in seconds since 1970.
+        """
+        version = self._database.version()
         rotations = waiting_rotations(self._database)
-        for each, standing in zip(waiting, self._standings(waiting), strict=True):
-            version = self._database.version()
+        self._reverted = reverted_checkpoints(self._database)
+        for each, standing in zip(waiting, self._standings(waiting, block_time), strict=True):
             turns = rotations.get(each.site.number, ())
             plan = self._plan(standing, each.checkpoints, turns)
             if plan.checkpoint is not None and not self._may_be_sent(each, plan.checkpoint):
@@ -78,14 +83,13 @@ class Chooser:
     ) -> SitePlan:
         return plan_site(self._gateway.trust.domain, standing, checkpoints, rotations, self._find_proof)
 
-    def _standings(self, waiting: Sequence[WaitingSite]) -> list[Standing]:
+    def _standings(self, waiting: Sequence[WaitingSite], block_time: int) -> list[Standing]:
         if not waiting:
             return []
         states = self._states_of([each.site.origin.site for each in waiting])
         active = self._active_partners(states)
-        now = self._chain.client.newest_timestamp()
         return [
-            Standing(each.head, state, state is not None and state.partner in active, now)
+            Standing(each.head, state, state is not None and state.partner in active, block_time)
             for each, state in zip(waiting, states, strict=True)
         ]
 
@@ -159,7 +163,7 @@ class Chooser:
         stored = checkpoint.stored
         call = self._chain.registry.anchor_call(stored.checkpoint, plan.proof, stored.signature)
         gas = ANCHOR_GAS + _GAS_A_HASH * len(plan.proof)
-        if not plan.rotations and has_reverted(self._database, checkpoint.digest):
+        if not plan.rotations and checkpoint.digest in self._reverted:
             client = self._chain.client
             try:
                 gas = client.estimate_gas(self._account, call.to, call.calldata) * _MARGIN // 100

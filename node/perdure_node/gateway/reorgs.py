@@ -6,7 +6,9 @@ still go on without that block. What `verify` found final is never asked about a
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
+from perdure_anchor.engines import Engine
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.header import parse_header
 from perdure_anchor.trust import TrustFile
@@ -72,14 +74,15 @@ def _kept(database: Database, trust: TrustFile, sql: str, *parameters: int) -> l
     for site, digest, number, headers, *_ in database.rows(sql, *parameters):
         epoch = trust.epoch_of(number)
         if epoch is not None and not epoch.is_final:
-            name = _block_hash(trust, decode_list(headers)[0])
+            name = _block_hash(trust.engine_at(number), decode_list(headers)[0])
             found.append(_Kept(site, Hash32(digest), number, name))
     return found
 
 
-def _block_hash(trust: TrustFile, raw: bytes) -> Hash32:
-    header = parse_header(raw)
-    return trust.engine_at(header.number)(header).hash
+@lru_cache(64)
+def _block_hash(engine: Engine, raw: bytes) -> Hash32:
+    """Many anchors stand in the same few blocks."""
+    return engine(parse_header(raw)).hash
 
 
 def _vanished(chain: AnchorChain, kept: Iterable[_Kept]) -> list[tuple[_Kept, bool]]:

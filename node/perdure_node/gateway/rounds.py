@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Final
 
 from perdure_anchor.errors import ChainError
+from perdure_anchor.hashes import Address
 from perdure_contracts.fees import PRICE_CEILING
 from perdure_contracts.refused import SendRefused
 from perdure_contracts.sending_terms import SendingTerms, fetch_sending_terms
@@ -31,7 +32,7 @@ from perdure_node.gateway.choosing import Chooser
 from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.homecoming import Homecoming
 from perdure_node.gateway.learning import WaitingSite, count_waiting, learn
-from perdure_node.gateway.pair import ALONE, Pair
+from perdure_node.gateway.pair import ALONE, BUSY_FACTOR, Pair
 from perdure_node.gateway.pausing import end_pauses, note_failure, pause_after, paused_sites
 from perdure_node.gateway.relay import AT_ONCE, confirmations
 from perdure_node.gateway.reorgs import forget_vanished
@@ -118,6 +119,7 @@ class RelayRounds:
         self._refusal: SendRefused | None = None
         self._refusals, self._refused_until = 0, clock.monotonic()
         self._held = 0
+        self._submitting: dict[Address, bool] = {}
 
     def run(self, chain: AnchorChain) -> RelayState:
         """One round, through one node; another one may be given to the next round.
@@ -198,12 +200,12 @@ class RelayRounds:
         """Sign and send what the registry would take now; how many transactions were signed."""
         waiting = learn(self._database, chain)
         self._judge_ended(sender, waiting)
-        self._held = 0
+        self._held, self._submitting = 0, {}
         if quiet or self._is_halted() or self._clock.monotonic() < self._refused_until:
             return 0
         paused = paused_sites(self._database, self._clock.now())
         chooser = Chooser(self._gateway, chain, self._signer.address, None, self._may_be_sent)
-        calls = chooser.calls([each for each in waiting if each.site.number not in paused])
+        calls = chooser.calls([each for each in waiting if each.site.number not in paused], terms.block_time)
         room = max(0, AT_ONCE - len({each.nonce for each in pending}))
         first = list(islice(calls, min(1, room)))
         if not first:
@@ -215,13 +217,25 @@ class RelayRounds:
 
     def _may_be_sent(self, waiting: WaitingSite, checkpoint: GatewayCheckpoint) -> bool:
         """Whether our turn has come among the relays of a pair: by what has waited longest, whatever came after it."""
-        wait = self._terms.pair.wait_of(checkpoint.digest, self._signer.address)
-        now = self._clock.now()
+        pair, account = self._terms.pair, self._signer.address
+        wait = pair.wait_of(checkpoint.digest, account)
+        waited = self._clock.now() - waiting.since
         # a clock that was set back does not make anybody wait for ever
-        if not wait or not 0 <= now - waiting.since < wait:
+        if not 0 <= waited < wait * BUSY_FACTOR:
+            return True
+        if waited >= wait and not any(map(self._is_submitting, pair.before(checkpoint.digest, account))):
             return True
         self._held += 1
         return False
+
+    def _is_submitting(self, account: Address) -> bool:
+        """Whether transactions of another relay wait in the node's pool; asked once a round."""
+        if account not in self._submitting:
+            assert self._chain is not None, "it comes with the sender"
+            client = self._chain.client
+            pending = client.transaction_count(account, "pending")
+            self._submitting[account] = pending > client.transaction_count(account)
+        return self._submitting[account]
 
     def _judge_ended(self, sender: Sender, waiting: Sequence[WaitingSite]) -> None:
         """Pauses for sites whose transactions the registry has turned down, and whose checkpoints wait all the same."""

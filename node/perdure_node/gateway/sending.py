@@ -41,8 +41,8 @@ HOPELESS = frozenset({SendFault.NO_FUNDS, SendFault.PRICE_NOT_ACCEPTED})
 _LATER = frozenset({SendFault.POOL_FULL, SendFault.NONCE_TOO_LOW})
 # what has changed since a transaction was taken: it may wait in other pools, so that its nonce is bound to its call
 _KEPT = HOPELESS | {SendFault.UNDERPRICED}
-# while the node takes so many, as many more are signed
-_SIGNED_AT_ONCE = 25
+# while the node takes so many, the next ones are signed; few at first, so that it begins soon, and then as many as are sent at once
+_FIRST_SIGNED, _SIGNED_AT_ONCE = 15, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Sender:
         count_signed = 0
         with ThreadPoolExecutor(1) as beside:
             some = iter(calls)
-            while chunk := list(islice(some, _SIGNED_AT_ONCE)):
+            while chunk := list(islice(some, _SIGNED_AT_ONCE if count_signed else _FIRST_SIGNED)):
                 sending = beside.submit(client.send_transactions, [each.raw for each in ready])
                 signed = self._sign_chunk(chunk, signing)
                 self._note_sent(ready, sending.result())

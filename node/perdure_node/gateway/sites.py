@@ -15,6 +15,8 @@ from perdure_node.stored_lists import split_hashes
 
 TILE_WIDTH = 256
 _HASH_SIZE = 32
+# of more sites than that, all are read at once
+_FEW = 8
 
 Tiles = dict[tuple[int, int], bytes]
 """A log's tiles by level and index."""
@@ -44,7 +46,11 @@ def site_by_number(database: Database, number: int) -> KnownSite:
 
 def sites_by_number(database: Database, numbers: Iterable[int]) -> dict[int, KnownSite]:
     """Sites that are there, by their numbers."""
-    return {number: site_by_number(database, number) for number in sorted(numbers)}
+    wanted = set(numbers)
+    if len(wanted) <= _FEW:
+        return {number: site_by_number(database, number) for number in sorted(wanted)}
+    rows = database.rows("SELECT number, origin, mirrored FROM site ORDER BY number")
+    return {row[0]: KnownSite(row[0], parse_origin(row[1]), row[2]) for row in rows if row[0] in wanted}
 
 
 def all_sites(database: Database) -> list[KnownSite]:

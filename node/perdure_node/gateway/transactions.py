@@ -124,12 +124,13 @@ def unmined_since(database: Database) -> int | None:
     return None if row is None else row[0]
 
 
-def has_reverted(database: Database, digest: Hash32) -> bool:
-    """Whether the registry turned down a transaction with this checkpoint."""
-    return (
-        database.row("SELECT 1 FROM relay_transaction WHERE digest = ? AND outcome = 'reverted'", digest)
-        is not None
+def reverted_checkpoints(database: Database) -> frozenset[Hash32]:
+    """The checkpoints that wait, by their digests, of which the registry has turned down a transaction."""
+    rows = database.rows(
+        "SELECT DISTINCT digest FROM relay_transaction JOIN checkpoint USING (digest) "
+        "WHERE outcome = 'reverted' AND state = 'waiting'"
     )
+    return frozenset(Hash32(row[0]) for row in rows)
 
 
 def sites_of_transactions(

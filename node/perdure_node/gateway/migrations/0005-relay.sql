@@ -3,6 +3,7 @@
 ALTER TABLE relay_transaction ADD COLUMN account BLOB CHECK (account IS NULL OR length(account) = 20);
 -- Several transactions may have one nonce: the same call, each time at a higher price. At most one of them gets into a block.
 CREATE INDEX relay_transaction_nonce ON relay_transaction (nonce);
+CREATE INDEX relay_transaction_reverted ON relay_transaction (digest) WHERE outcome = 'reverted';
 
 -- Sites whose checkpoints failed again and again: nothing is tried for them before ``until``.
 CREATE TABLE site_pause (

@@ -134,7 +134,9 @@ def by_web3(url: str, trust: TrustFile) -> float:
 
 def measured(run: Run) -> tuple[float, float]:
     """Events a second by catching up and by fetching, each the best of some rounds in turns."""
-    pairs: Sequence[tuple[float, float]] = [(seconds(run.catch_up), seconds(run.fetch)) for _ in range(ROUNDS)]
+    pairs: Sequence[tuple[float, float]] = [
+        (seconds(run.catch_up), seconds(run.fetch)) for _ in range(ROUNDS)
+    ]
     caught, fetched = (EVENTS / min(column) for column in zip(*pairs, strict=True))
     return caught, fetched
 
@@ -150,6 +152,18 @@ def rows() -> Iterator[Row]:
         quick, ready = measured(Run(f"{url}/ready", trust, folder, check_seals=False))
     stage = f"catch up with {EVENTS:,} anchors"
     yield Row(stage, f"{caught:,.0f}/s", f"web3.py get_logs {peer:,.0f}/s", caught / peer, 30)
-    yield Row("  beside fetching the same answers", f"{caught:,.0f}/s", f"bytes only {fetched:,.0f}/s", caught / fetched, 0.5)
-    yield Row(f"  with seals, {A_BLOCK} anchors a block", f"{sealed:,.0f}/s", f"web3.py {peer:,.0f}/s", sealed / peer, 5)
+    yield Row(
+        "  beside fetching the same answers",
+        f"{caught:,.0f}/s",
+        f"bytes only {fetched:,.0f}/s",
+        caught / fetched,
+        0.5,
+    )
+    yield Row(
+        f"  with seals, {A_BLOCK} anchors a block",
+        f"{sealed:,.0f}/s",
+        f"web3.py {peer:,.0f}/s",
+        sealed / peer,
+        5,
+    )
     yield Row("  of answers that lie ready", f"{quick:,.0f}/s", f"bytes only {ready:,.0f}/s", quick / ready)

@@ -21,7 +21,7 @@ from perdure_anchor.registry_event import ANCHORED_TOPIC
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from simulated_chain import (  # noqa: E402 - from the tests
+from simulated_chain import (
     CHAIN_ID,
     REGISTRY,
     START,
@@ -29,8 +29,8 @@ from simulated_chain import (  # noqa: E402 - from the tests
     anchored_log,
     with_field,
 )
-from tools.accounts import accounts  # noqa: E402 - from the tests
-from tools.anchored_story import CODES, LOGS_BLOOM, event  # noqa: E402 - from the tests
+from tools.accounts import accounts
+from tools.anchored_story import CODES, LOGS_BLOOM, event
 
 A_BLOCK = 20
 SITES = 100
@@ -147,7 +147,10 @@ class Handler(BaseHTTPRequestHandler):
         return b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (document["id"], result)
 
     def logs(self, wanted: dict[str, Any]) -> bytes:
-        begin, end = int(wanted["fromBlock"], 16), min(int(wanted["toBlock"], 16), len(self.chain.headers) - 1)
+        begin, end = (
+            int(wanted["fromBlock"], 16),
+            min(int(wanted["toBlock"], 16), len(self.chain.headers) - 1),
+        )
         first = wanted["topics"][0]
         topics = {first} if isinstance(first, str) else set(first)
         if topics == {to_hex(ANCHORED_TOPIC)} and self.path == "/ready":
@@ -169,7 +172,9 @@ def main(events: int) -> None:
     Handler.chain = Chain(events)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    print(f"http://127.0.0.1:{server.server_address[1]}", to_hex(Handler.chain.chain.blocks[0].name), flush=True)
+    print(
+        f"http://127.0.0.1:{server.server_address[1]}", to_hex(Handler.chain.chain.blocks[0].name), flush=True
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()
 

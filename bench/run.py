@@ -12,7 +12,20 @@ from importlib import import_module
 
 from measure import Row
 
-PARTS = ("log", "records", "proofs", "vault", "queue", "prove", "verify", "devnet", "gas", "relay", "courier", "follow")
+PARTS = (
+    "log",
+    "records",
+    "proofs",
+    "vault",
+    "queue",
+    "prove",
+    "verify",
+    "devnet",
+    "gas",
+    "relay",
+    "courier",
+    "follow",
+)
 LAYOUT = "{:<42} {:>17}   {:<33} {:>6} {:>9}  {}"
 USAGE = 2
 

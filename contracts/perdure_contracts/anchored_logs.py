@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from operator import itemgetter
 from struct import unpack
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, cast
 
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import Address, Hash32, to_hex
@@ -87,15 +86,17 @@ def read_anchored(answer: bytes, request_id: int, registry: Address) -> Anchored
     begin, end = head.end(), len(answer.rstrip())
     first = _FIRST.match(answer, begin)
     reader = first and _reader_for(first[0], registry)
-    if not reader or answer[end - 2 : end] != b"]}" or answer.count(b"}]", begin, end) != 1:
+    if not reader or answer[end - 2 : end] != b"]}":
         return None
-    rows = reader.pattern.findall(answer, begin, end - 1)
     # each match ends with a comma, the last one with the bracket: together they are all there is, if they are as long as all
-    free = sum([sum(map(len, map(itemgetter(at), rows))) for at in reader.free])
-    if reader.fixed * len(rows) + free != end - 1 - begin:
+    by_group = list(zip(*reader.pattern.findall(answer, begin, end - 1), strict=True))
+    if not by_group:
+        return None
+    free = sum([len(b"".join(by_group[at])) for at in reader.free])
+    if reader.fixed * len(by_group[0]) + free != end - 1 - begin:
         return None
     try:
-        return _from_rows(reader, rows)
+        return _from_groups(reader, by_group)
     except ValueError:  # no hexadecimal, or not the size that it should have
         return None
 
@@ -154,8 +155,6 @@ def _check_distinct(places: Sequence[int]) -> None:
         raise RpcBadAnswer("answer of the node: two events stand in one place of the chain")
 
 
-# the pattern's groups, by the names under which they are read
-_Row: TypeAlias = tuple[bytes, ...]
 # a topic or word that is a number of at most 64 bits, and one that is an address
 _NUMBER, _ACCOUNT = rb"0{48}(.{16})", rb"0{24}(.{40})"
 _MEMBERS: Final = {
@@ -218,7 +217,7 @@ def _reader(keys: tuple[str, ...], registry: Address) -> _Reader:
             of_key = _MEMBERS.get(key, (_OTHER, (f"other {key}",)))
         parts.append(b'"' + key.encode() + b'":' + of_key[0])
         names += of_key[1]
-    pattern = re.compile(rb"\{" + b",".join(parts) + rb"\}[,\]]")
+    pattern = re.compile(rb"\{" + b",".join(parts) + rb"\}(?:,|\]\Z)")
     free = tuple(at for at, name in enumerate(names) if name in _FREE or name.startswith("other "))
     return _Reader(pattern, {name: at for at, name in enumerate(names)}, free, _fixed_size(keys))
 
@@ -231,11 +230,10 @@ def _fixed_size(keys: Sequence[str]) -> int:
     return sum(len(key) + 3 + sizes.get(key, 2) for key in keys) + len(keys) - 1 + 3
 
 
-def _from_rows(reader: _Reader, rows: Sequence[_Row]) -> AnchoredLogs | None:
+def _from_groups(reader: _Reader, by_group: Sequence[Sequence[bytes]]) -> AnchoredLogs | None:
     """None where events are out of order, or their numbers out of bounds; raises `ValueError` for what is not hexadecimal."""
-    by_group = list(zip(*rows, strict=True))
 
-    def column(name: str) -> tuple[bytes, ...]:
+    def column(name: str) -> Sequence[bytes]:
         return by_group[reader.groups[name]]
 
     blocks, logs = _numbers(column("blockNumber")), _numbers(column("logIndex"))

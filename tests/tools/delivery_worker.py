@@ -35,15 +35,16 @@ class Doomed(JsonRpc):
 
     def __init__(self, url: str, trips: list[int], moment: float) -> None:
         super().__init__(url)
-        exchange = self._transport.exchange
+        # `exchange` goes through it as well
+        exchange = self._transport.exchange_text
 
-        def counted(document: Any, *, repeatable: bool) -> Any:
+        def counted(document: Any, *, repeatable: bool) -> bytes:
             trips[0] -= 1
             if not trips[0]:
                 threading.Timer(moment, os.kill, (os.getpid(), signal.SIGKILL)).start()
             return exchange(document, repeatable=repeatable)
 
-        self._transport.exchange = counted  # type: ignore[method-assign]
+        self._transport.exchange_text = counted  # type: ignore[method-assign]
 
 
 def chain_of(gateway: Gateway, url: str) -> AnchorChain:

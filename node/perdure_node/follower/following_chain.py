@@ -44,6 +44,8 @@ from perdure_node.follower.storing import (
 )
 from perdure_node.follower.time_runs import OpenRun
 
+# of about 2,500 anchors each, at most: a second's work or two, after which the worker may be asked to stop
+RANGES_A_STEP: Final = 16
 # blocks behind the head from which on ranges are asked for, and not one header after the other
 NEAR_HEAD: Final = 64
 # the newest headers, which stay whether anything needs them or not: so deep a block can be taken back on a chain without finality
@@ -108,7 +110,7 @@ class Follower(Closing):
         self._ranges.close()
 
     def step(self) -> FollowStep:
-        """One bounded piece of work, stored durably when this returns.
+        """One bounded piece of work, stored with how far it came when this returns.
 
         Raises `WrongChain`, `WithoutContracts`, `BlocksNotVerified`, `BlocksReplaced` or `EventsNotVerified` for a node that is not to be
         believed, and what the chain client and the database raise; nothing of the step is stored then, and the next one checks the chain
@@ -143,6 +145,18 @@ class Follower(Closing):
     # far from the head
 
     def _catch_up(self, begin: int, head: int) -> FollowStep:
+        """Some ranges: what a power cut takes of them is followed again, since how far it came goes with it."""
+        anchors = 0
+        with self._home.database.in_bulk():
+            for _ in range(RANGES_A_STEP):
+                if begin + NEAR_HEAD > head:
+                    break
+                found = self._caught_up(begin, head)
+                begin, anchors = found.end + 1, anchors + len(found.anchored)
+        self._forget_run()
+        return FollowStep(Doing.CATCHING_UP, begin, head, anchors)
+
+    def _caught_up(self, begin: int, head: int) -> EventRange:
         found = self._ranges.fetch(begin, head - NEAR_HEAD // 2)
         blocks = self._judged_blocks(found, head) if self._check_seals else []
         carrying = found.anchored.block_hashes
@@ -153,8 +167,7 @@ class Follower(Closing):
                 [seen.notice for seen in found.notices],
                 [(block, True, RECEIPTS_UNASKED if block.number in carrying else None) for block in blocks],
             )
-        self._forget_run()
-        return FollowStep(Doing.CATCHING_UP, found.end + 1, head, len(found.anchored))
+        return found
 
     def _judged_blocks(self, found: EventRange, head: int) -> list[Block]:
         """The blocks of the range that carry events, and its last one; raises unless they are final and can have the events."""

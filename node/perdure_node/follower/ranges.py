@@ -19,10 +19,10 @@ from perdure_contracts.rpc import AnswerText, RpcBadAnswer, RpcRefused, RpcTimeo
 from perdure_node.follower.errors import EventsNotVerified
 from perdure_node.follower.notices import SeenNotice, notice_topics, notices_in
 
-FIRST_WIDTH: Final = 2_000
+FIRST_WIDTH: Final = 256
 WIDEST: Final = 1_000_000
-# bytes of an answer: about ten thousand anchors, of which a few such answers fit into memory easily
-WANTED_ANSWER: Final = 8 * 1024 * 1024
+# bytes of an answer, about 2,500 anchors: while they are read and stored, the node writes the next such answer
+WANTED_ANSWER: Final = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class EventRanges(Closing):
         self, client: ChainClient, trust: TrustFile, *, ahead: bool = True, width: int = FIRST_WIDTH
     ) -> None:
         self._client, self._trust = client, trust
-        self.width = width
+        self.width = min(width, WIDEST)
         self._growth = 2.0
         self._pool = ThreadPoolExecutor(1, "follower") if ahead else None
         self._coming: Future[_Answers] | None = None

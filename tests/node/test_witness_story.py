@@ -3,18 +3,20 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 from perdure_cli.main import main
 from perdure_node.gateway.checkpoints import State
+from perdure_node.gateway.settings import PeerSettings
 from perdure_node.gateway.sites import site_of
 from perdure_node.service.alarms import AlarmName
 from perdure_node.service.state import new_state
 from perdure_node.service.witnessing import BUSY_PAUSE, IDLE_PAUSE, WitnessWorker
 from perdure_node.witness.copying import Outcome, compare_signed, copy_log
-from perdure_node.witness.peers import HttpPeer, PeerTalksTooLong, PeerUnreachable
+from perdure_node.witness.peers import HttpPeer, PeerTalksTooLong, PeerUnreachable, connect_to_peers
 from perdure_node.witness.proofs import kept_proof, kept_proofs
 from tools.gateway_desk import GatewayDesk
 from tools.light_site import LightSite
@@ -169,6 +171,44 @@ def test_a_site_that_is_not_known_here_is_copied_whole(
 
 
 # --- HTTP
+
+
+def test_tiles_are_kept_for_ever_and_checkpoints_asked_for_again(
+    network: SiteNetwork, gateway: GatewayDesk, http: httpx.Client
+) -> None:
+    (site,) = sites_of(network, 1)
+    site.seal(300)
+    gateway.deliver_bundles(site.bundle())
+    with served(gateway.gateway.folder) as url:
+        tile, checkpoint, absent = (
+            http.get(f"{url}/logs/{site.origin.text}/{path}")
+            for path in ("tile/0/001.p/44", "checkpoint", "tile/0/001")
+        )
+    assert (tile.status_code, len(tile.content)) == (200, 44 * 32)
+    assert tile.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert checkpoint.headers["cache-control"] == "no-cache"
+    assert checkpoint.headers["content-type"] == "application/vnd.perdure.evidence+json"
+    assert checkpoint.headers["etag"]
+    assert absent.status_code == 404
+    assert absent.headers["content-type"] == "application/problem+json"
+
+
+def test_the_peers_of_the_settings_are_asked(
+    network: SiteNetwork, gateway: GatewayDesk, south: GatewayDesk
+) -> None:
+    (site,) = sites_of(network, 1)
+    site.seal(1)
+    south.deliver_bundles(site.bundle())
+    site.seal(299)
+    gateway.deliver_bundles(site.bundle())
+    state = new_state(network.clock)
+    with served(gateway.gateway.folder) as url, ExitStack() as stack:
+        settings = [PeerSettings(url.removesuffix("/v1")), PeerSettings("http://127.0.0.1:1/")]
+        peers = connect_to_peers(settings, south.gateway.folder, stack)
+        WitnessWorker(south.gateway, peers, state, network.clock).step()
+    assert is_home(south, site)
+    [alarm] = state.alarms.raised()
+    assert (alarm.name, alarm.subject) == (AlarmName.PEER_UNREACHABLE, "http://127.0.0.1:1")
 
 
 def answering(*pieces: bytes, ends: bool = True) -> tuple[str, threading.Event]:

@@ -1,24 +1,25 @@
 """Nodes that watch each other: gateways under the trust file of `simulated_chain`, peers that tell the truth or lie, and a server."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from perdure_anchor.checkpoint import Checkpoint, parse_origin, sign_checkpoint
+from perdure_anchor.checkpoint import Checkpoint, sign_checkpoint
 from perdure_anchor.evidence import Evidence, encode_evidence
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import MemoryLog, append_to_tiles, leaf_hash
 from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.trust_file import encode_trust_file
+from perdure_node.api.app import create_app
+from perdure_node.api.context import NodeContext
 from perdure_node.clock import Clock
 from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway, open_gateway
-from perdure_node.gateway.settings import settings_for
+from perdure_node.gateway.settings import ListenSettings, settings_for
 from perdure_node.gateway.sites import KnownSite, add_site, extended_mirror, site_of, store_mirror
-from perdure_node.witness.serving import serve
+from perdure_node.service.listening import listen, serving, url_of
+from perdure_node.service.state import new_state
 from perdure_node.witness.signed import SignedBySomebody
 from perdure_node.witness.tile_paths import TilePathError, parse_tile_path
 from simulated_chain import DOMAIN, ORIGIN, SITE_KEY, START, Story, tell
@@ -107,45 +108,15 @@ class LogPeer:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """A gateway's folder over HTTP, below ``/v1/logs/``; its URL."""
-    server = _LogServer(folder)
-    thread = threading.Thread(target=server.work)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class _LogServer(HTTPServer):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.folder = folder
-
-    def work(self) -> None:
-        """In a thread of its own, to which the database belongs."""
-        self.gateway = open_gateway(self.folder)
-        self.serve_forever(poll_interval=0.01)
-        self.gateway.close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _LogServer
-
-    def do_GET(self) -> None:
-        partner, name, path = self.path.removeprefix("/v1/logs/").split("/", 2)
-        gateway = self.server.gateway
-        found = serve(gateway.database, gateway.trust, parse_origin(f"{partner}/{name}"), path)
-        self.send_response(404 if found is None else 200)
-        if found is not None:
-            self.send_header("Content-Type", found.media_type)
-            self.send_header("Content-Length", str(len(found.octets)))
-            for key, value in found.headers.items():
-                self.send_header(key, value)
-        self.end_headers()
-        self.wfile.write(b"" if found is None else found.octets)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+    """A gateway's folder over HTTP, by the node's own application; the URL of its API."""
+    with open_gateway(folder) as gateway:
+        settings = replace(gateway.settings, listen=ListenSettings(port=0))
+    context = NodeContext(
+        folder, settings, new_state(CLOCK), CLOCK, counted_bytes(b"requests"), lambda _: None
+    )
+    with (
+        listen(settings.listen) as listener,
+        serving(create_app(context), listener, settings.listen, folder),
+    ):
+        yield f"{url_of(listener, settings.listen)}/v1"
+    context.close()

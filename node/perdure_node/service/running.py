@@ -25,6 +25,7 @@ from perdure_node.service.placing import PlacingWorker
 from perdure_node.service.relaying import WORKER_NAME, RelayWorker
 from perdure_node.service.state import NodeState, new_state
 from perdure_node.service.supervisor import Supervisor
+from perdure_node.service.witnessing import open_witness
 from perdure_node.service.workers import WorkerPlan, Workers
 
 _log = logging.getLogger("perdure.node")
@@ -89,6 +90,7 @@ def _plans(
     return [
         WorkerPlan(WORKER_NAME, relay),
         WorkerPlan("keeper", keeper),
+        WorkerPlan("witness", lambda: open_witness(folder, state, clock)),
         WorkerPlan("leaf-places", lambda: PlacingWorker(open_gateway(folder))),
     ]
 

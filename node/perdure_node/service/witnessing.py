@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Clock
-from perdure_node.gateway.folder import Gateway
+from perdure_node.gateway.folder import Gateway, open_gateway
 from perdure_node.gateway.sites import all_sites
 from perdure_node.service.alarms import AlarmName
 from perdure_node.service.state import NodeState
 from perdure_node.witness.copying import Outcome, compare_signed, copy_log
-from perdure_node.witness.peers import Peer, PeerUnreachable
+from perdure_node.witness.peers import Peer, PeerUnreachable, connect_to_peers
 from perdure_node.witness.proofs import prove_what_waits, sites_with_two_histories
 
 _log = logging.getLogger("perdure.node")
@@ -31,7 +33,9 @@ class WitnessWorker:
         state: NodeState,
         clock: Clock,
         more_origins: Callable[[], Sequence[Origin]] = lambda: (),
+        stack: ExitStack | None = None,
     ) -> None:
+        self._stack = stack or ExitStack()
         self._gateway, self._peers, self._state, self._clock = gateway, peers, state, clock
         self._more_origins = more_origins
 
@@ -79,5 +83,13 @@ class WitnessWorker:
             )
 
     def close(self) -> None:
-        """Close the folder."""
-        self._gateway.close()
+        """Close what came in ``stack``: the folder, and the connections."""
+        self._stack.close()
+
+
+def open_witness(folder: Path, state: NodeState, clock: Clock) -> WitnessWorker:
+    """The worker over a node's folder and the peers in its settings; raises `ConfigError` for a peer's files."""
+    with ExitStack() as stack:
+        gateway = stack.enter_context(open_gateway(folder))
+        peers = connect_to_peers(gateway.settings.peer, folder, stack)
+        return WitnessWorker(gateway, peers, state, clock, stack=stack.pop_all())

@@ -339,7 +339,7 @@ def _store(gateway: Gateway, copy: _Copy, evidence: Evidence, verdict: Verdict, 
             tiles = extended_mirror(database, site, page)
             store_mirror(database, site, tiles, site.mirrored + len(page) // HASH_SIZE)
             site = site_by_number(database, site.number)
-        judge_mirrored(database, site)
+        judge_mirrored(database, site, site.mirrored)
         database.execute(
             "DELETE FROM waiting_leaves WHERE digest IN (SELECT digest FROM checkpoint WHERE site = ? AND size <= ?)",
             site.number,

@@ -4,15 +4,23 @@ No redirect is followed: a peer names no other hosts.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import httpx
 from perdure_anchor.errors import ChainError, EncodingError
+from perdure_contracts.access import EndpointAccess
+from perdure_contracts.connection import ServerConnection
+
+from perdure_node.gateway.settings import PeerSettings
 
 # seconds for one answer in all, however slowly it drips
 PATIENCE: Final = 30.0
+# seconds in which nothing comes
+_TIMEOUT: Final = 10.0
 _FOUND, _ABSENT = 200, 404
 
 
@@ -38,14 +46,19 @@ class Peer(Protocol):
         ...
 
 
+class Connection(Protocol):
+    """`ServerConnection`, or an `httpx.Client`: it has certificates, token and time-outs, and follows no redirects."""
+
+    def stream(self, method: str, url: str, **options: Any) -> AbstractContextManager[httpx.Response]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class HttpPeer:
-    """A peer by the URL of its API, such as ``https://node.globex.example/v1``; ``client`` has its certificates and time-outs."""
+    """A peer by the URL of its API, such as ``https://node.globex.example/v1``."""
 
     name: str
     url: str
-    client: httpx.Client
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    connection: Connection
     patience: float = PATIENCE
     now: Callable[[], float] = time.monotonic
 
@@ -53,9 +66,7 @@ class HttpPeer:
         deadline = self.now() + self.patience
         url = f"{self.url.rstrip('/')}/logs/{path}"
         try:
-            with self.client.stream(
-                "GET", url, headers={**self.headers, "Accept-Encoding": "identity"}, follow_redirects=False
-            ) as response:
+            with self.connection.stream("GET", url) as response:
                 if response.status_code == _ABSENT:
                     return None
                 if response.status_code != _FOUND:
@@ -74,3 +85,24 @@ class HttpPeer:
             if self.now() > deadline:
                 raise PeerUnreachable(f"{self.name}: no whole answer in {self.patience:.0f} s")
         return bytes(read)
+
+
+def connect_to_peers(settings: Sequence[PeerSettings], folder: Path, stack: ExitStack) -> list[HttpPeer]:
+    """The peers of a node's settings, whose connections ``stack`` closes; files are named from the node's folder.
+
+    Each is called by its address. Raises `ConfigError`s of `perdure_contracts.access`.
+    """
+    peers = []
+    for each in settings:
+        access = EndpointAccess(
+            each.url, _file(folder, each.token_file), _file(folder, each.ca), _file(folder, each.certificate)
+        )
+        connection = stack.enter_context(
+            ServerConnection(access, timeout=_TIMEOUT, headers={}, what="peer url")
+        )
+        peers.append(HttpPeer(connection.endpoint.origin, f"{each.url.rstrip('/')}/v1", connection))
+    return peers
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    return folder / name if name else None

@@ -160,7 +160,7 @@ def _judged(
     faults = [error for error in verdict.errors if not isinstance(error, TooFewSeals)]
     if faults or not verdict.ok or verdict.not_after is None:
         return None, faults
-    return replace(anchor, time_run_open=_may_improve(verdict.not_after, trust, proof)), []
+    return replace(anchor, time_run_open=may_improve(verdict.not_after, trust, proof)), []
 
 
 def _not_verified(stored: StoredCheckpoint, fault: PerdureError) -> AnchorNotVerified:
@@ -189,7 +189,7 @@ def _verdict(home: AnchorHome, trust: TrustFile, stored: StoredCheckpoint, ancho
     return verify(evidence, home.trust, require=Grade.ANCHORED if weak else Grade.FINAL)
 
 
-def _may_improve(bound: TimeBound, trust: TrustFile, proof: AnchorProof) -> bool:
+def may_improve(bound: TimeBound, trust: TrustFile, proof: AnchorProof) -> bool:
     """Whether a longer run could bound the time better: proposers are known, and the validators have not changed since."""
     if bound.complete or len(proof.headers) >= MAX_RUN:
         return False

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from perdure_anchor.rivals import encode_rivals
 from perdure_anchor.trust_file import encode_trust_file
-from simulated_chain import Story, tell
+from perdure_node.gateway.sites import site_of
+from perdure_node.witness.copying import copy_log
+from perdure_node.witness.proofs import prove
+from simulated_chain import ORIGIN, Story, tell
 from tools.commands import Run, RunJson
 from tools.two_histories import anchored, between, leaves
+from tools.witness_desk import CLOCK, LogPeer, anchored_log, new_gateway, signed_by_site
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +150,28 @@ def test_members_of_another_type_break_it(run_json: RunJson) -> None:
             code, (line,) = run_json("inspect", "x.rivals.json", "--as", "rivals")
             assert code == 1
             assert line["breaks"]
+
+
+def test_a_gateway_hands_out_what_it_has_caught(run: Run, run_json: RunJson, tmp_path: Path) -> None:
+    folder = tmp_path / "gateway"
+    with new_gateway(folder) as node:
+        assert run("gateway", "rivals", "--gateway", str(folder))[1] == (
+            "no site is known to have signed two histories\n"
+        )
+        peer = LogPeer(*anchored_log(9))
+        assert copy_log(node, peer, ORIGIN, CLOCK).mirrored == 9
+        site = site_of(node.database, ORIGIN)
+        assert site is not None
+        assert prove(node, site, signed_by_site(leaves(8, parts_at=2)), "globex", 1_767_225_600) is not None
+    code, out, err = run("gateway", "rivals", "--gateway", str(folder))
+    assert code == 0
+    [file] = Path().glob("acme-rotterdam-*.rivals.json")
+    assert f"wrote {file}" in out
+    assert "by globex" in out
+    assert f"perdure verify {file}" in err
+    assert run("verify", str(file), *TRUSTING)[0] == 0
+    code, (line,) = run_json("gateway", "rivals", "--gateway", str(folder))
+    assert (code, line["site"], line["file"]) == (0, "acme/rotterdam", str(file))
+    file.write_bytes(b"something else")
+    assert run("gateway", "rivals", "--gateway", str(folder))[0] == 2
+    assert file.read_bytes() == b"something else"

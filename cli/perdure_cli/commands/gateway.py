@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.hashes import Address, checksum_address
+from perdure_anchor.rivals import FILE_SUFFIX
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_node.encryption.age import recipient_text
 from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
@@ -27,6 +28,8 @@ from perdure_cli.record_texts import plural, time_text
 from perdure_cli.signer_options import web3signer_options
 from perdure_cli.site import new_passphrase
 from perdure_cli.trust_store import user_store
+
+_NAME_DIGITS = 8
 
 
 @click.group(short_help="Relay for sites without a network.")
@@ -193,3 +196,54 @@ def mirror(origin: Origin, folder: Path, gateway_folder: Path | None, as_json: b
     print_line(f"wrote {file}")
     print_row("leaf hashes", str(head.leaves.count))
     tell_next(f"at the site: perdure recover --bundle {file.name}")
+
+
+@gateway.command(short_help="Write the proofs that sites signed two histories.")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".")
+@gateway_option
+@json_option
+def rivals(folder: Path, gateway_folder: Path | None, as_json: bool) -> None:
+    """Write into FOLDER what proves that a site has signed two histories, a file each; none, if none is known.
+
+    Such a file convinces anybody who has the consortium's trust file: `perdure verify FILE`. Show it to the site's partner first: a backup
+    that was restored and signed too early does the same as a fraud. The partner can revoke the key, and close the log.
+    """
+    from perdure_node.gateway.sites import all_sites
+    from perdure_node.witness.proofs import kept_proof, kept_proofs
+
+    from perdure_cli.new_files import write_new
+
+    written = []
+    with open_named_gateway(gateway_folder) as opened:
+        for site in all_sites(opened.database):
+            for proof in kept_proofs(opened.database, site):
+                raw = kept_proof(opened.database, site, proof.digest)
+                assert raw is not None, "the list is of those that are kept"
+                file = folder / rivals_name(site.origin, proof.digest)
+                if not file.is_file() or file.read_bytes() != raw:
+                    write_new(file, raw)
+                written.append((site.origin, file, proof))
+    for origin, file, proof in written:
+        found_at = time_text(proof.found_at)
+        if as_json:
+            print_json(
+                {
+                    "ok": True,
+                    "site": origin.text,
+                    "file": str(file),
+                    "found_at": found_at,
+                    "shown_by": proof.source,
+                }
+            )
+        else:
+            print_line(f"wrote {file}")
+            print_row("site", f"{origin.text}, caught at {found_at} by {proof.source}")
+    if not written and not as_json:
+        print_line("no site is known to have signed two histories")
+    if written and not as_json:
+        tell_next(f"perdure verify {written[0][1]}")
+
+
+def rivals_name(origin: Origin, digest: bytes) -> str:
+    """The file's name: the site, and the beginning of the proof's SHA-256."""
+    return f"{origin.partner}-{origin.name}-{digest.hex()[:_NAME_DIGITS]}{FILE_SUFFIX}"

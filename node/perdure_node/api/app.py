@@ -11,6 +11,7 @@ from perdure_node.api.documented import install_documentation
 from perdure_node.api.frame import Frame
 from perdure_node.api.guard import Guard
 from perdure_node.api.health import health
+from perdure_node.api.logs import logs
 from perdure_node.api.metrics import install_metrics
 from perdure_node.api.problems import install_problems
 from perdure_node.api.proofs import proofs
@@ -24,7 +25,7 @@ def create_app(context: NodeContext) -> FastAPI:
     # the pages that FastAPI has for its documentation load scripts of third parties
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
     install_problems(app)
-    for routes in (submitting, about, sites, anchors, proofs):
+    for routes in (submitting, about, sites, anchors, proofs, logs):
         app.include_router(routes(context), prefix="/v1")
     app.include_router(health(context))
     install_pages(app, context)

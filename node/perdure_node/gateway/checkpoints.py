@@ -166,11 +166,16 @@ def stored_proof(database: Database, digest: Hash32, old_size: int) -> tuple[Has
 def store_anchor(database: Database, digest: Hash32, anchor: StoredAnchor) -> None:
     """Keep an anchor, in place of one with a shorter run, durably."""
     with database.transaction():
-        database.execute(
-            f"INSERT OR REPLACE INTO anchor (digest, {ANCHOR_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # constants
-            digest,
-            *anchor_values(anchor),
-        )
+        insert_anchor(database, digest, anchor)
+
+
+def insert_anchor(database: Database, digest: Hash32, anchor: StoredAnchor) -> None:
+    """As `store_anchor`, inside a transaction of the caller's."""
+    database.execute(
+        f"INSERT OR REPLACE INTO anchor (digest, {ANCHOR_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # constants
+        digest,
+        *anchor_values(anchor),
+    )
 
 
 def stored_anchor(database: Database, digest: Hash32) -> StoredAnchor | None:
@@ -249,10 +254,10 @@ def last_record_evidence(
     trust: TrustFile,
     site: KnownSite,
     checkpoint: GatewayCheckpoint,
-    anchor: StoredAnchor,
+    anchor: StoredAnchor | None,
     hops: tuple[tuple[bytes, ...], ...],
 ) -> Evidence:
-    """Evidence of the checkpoint's last record, of which nothing is shown."""
+    """Evidence of the checkpoint's last record, of which nothing is shown; without an anchor of what is only signed."""
     stored = checkpoint.stored
     signed = SignedCheckpoint(
         stored.size,
@@ -263,7 +268,9 @@ def last_record_evidence(
         checkpoint.last_path,
     )
     slots = tuple(Slot(None, digest) for digest in stored.last_slot_digests)
-    return Evidence(trust.domain, site.origin, slots, signed, anchor.proof, None, hops)
+    return Evidence(
+        trust.domain, site.origin, slots, signed, None if anchor is None else anchor.proof, None, hops
+    )
 
 
 def _select(database: Database, site: KnownSite, condition: str, *parameters: Any) -> list[GatewayCheckpoint]:

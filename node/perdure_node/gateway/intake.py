@@ -38,6 +38,7 @@ from perdure_node.gateway.signatures import has_several, keep_signature, let_sig
 from perdure_node.gateway.sites import KnownSite, Tiles, add_site, common_prefix, mirror_nodes, site_of
 from perdure_node.gateway.waiting_leaves import WaitingLeaves, hashed_on_mirror, store_waiting_leaves
 from perdure_node.site_log import StoredCheckpoint
+from perdure_node.witness.from_bundles import prove_rivals_in
 
 _HASH_SIZE = 32
 # of a site that is not known yet there is nothing
@@ -111,6 +112,7 @@ def take_in(
         )
         if to_pass and not was_there:
             queue_to_pass(database, bundle, now)
+    prove_rivals_in(gateway, site, bundle, kept, now)
     return TakenIn(head.origin, bundle.id, size, was_there)
 
 

@@ -46,6 +46,10 @@ def _extended(database: Database, site: KnownSite) -> KnownSite | None:
         if tiles is None:
             continue
         with database.transaction():
+            now = site_by_number(database, site.number)
+            if now.mirrored != site.mirrored:
+                # a copy from another node came in between (`perdure_node.witness`): these tiles are not those that follow on it
+                return now
             database.execute(
                 "DELETE FROM waiting_leaves WHERE digest IN (SELECT digest FROM checkpoint WHERE site = ? AND size <= ?)",
                 site.number,

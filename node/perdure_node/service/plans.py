@@ -21,6 +21,7 @@ from perdure_node.service.relaying import WORKER_NAME as RELAY
 from perdure_node.service.relaying import RelayWorker
 from perdure_node.service.state import NodeState
 from perdure_node.service.supervisor import Supervisor
+from perdure_node.service.witnessing import open_witness
 from perdure_node.service.workers import Step, WorkerPlan
 
 
@@ -48,6 +49,7 @@ def worker_plans(place: WorkPlace) -> list[WorkerPlan]:
         "endpoints": lambda: EndpointsWorker(place.pool, place.state, place.settings.alarms.lag_blocks),
         FOLLOWER: lambda: FollowerWorker(place.gateway(), place.pool, place.state, place.clock),
         "keeper": lambda: Keeper(place.gateway(), place.state, place.clock, place.supervisor),
+        "witness": lambda: open_witness(place.folder, place.state, place.clock),
         "leaf-places": lambda: PlacingWorker(place.gateway()),
     }
     if place.settings.pair.url:

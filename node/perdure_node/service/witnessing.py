@@ -1,0 +1,95 @@
+"""The witness worker: copies sites' logs from other nodes, compares, and tells the operator of peers and sites that disagree."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from perdure_anchor.checkpoint import Origin
+from perdure_anchor.errors import EncodingError, VerificationError
+from perdure_anchor.timestamp import format_seconds
+
+from perdure_node.clock import Clock
+from perdure_node.gateway.folder import Gateway, open_gateway
+from perdure_node.gateway.sites import all_sites
+from perdure_node.service.alarms import AlarmName
+from perdure_node.service.state import NodeState
+from perdure_node.witness.copying import Outcome, compare_signed, copy_log
+from perdure_node.witness.peers import Peer, PeerUnreachable, connect_to_peers
+from perdure_node.witness.proofs import prove_what_waits, sites_with_two_histories
+
+_log = logging.getLogger("perdure.node")
+# seconds between looks at peers; while a copy is under way the next look comes at once
+IDLE_PAUSE, BUSY_PAUSE = 60.0, 0.0
+
+
+class WitnessWorker:
+    """A step looks once at each peer's copy of each site's log. ``more_origins`` are sites that are not known here, to be copied too."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        peers: Sequence[Peer],
+        state: NodeState,
+        clock: Clock,
+        more_origins: Callable[[], Sequence[Origin]] = lambda: (),
+        stack: ExitStack | None = None,
+    ) -> None:
+        self._stack = stack or ExitStack()
+        self._gateway, self._peers, self._state, self._clock = gateway, peers, state, clock
+        self._more_origins = more_origins
+
+    def step(self) -> float:
+        """One look at all peers; what a peer cannot or will not show is an alarm about it, and stops nothing else."""
+        known = [site.origin for site in all_sites(self._gateway.database)]
+        origins = list(dict.fromkeys([*known, *self._more_origins()]))
+        is_busy = [self._look(peer, origins) for peer in self._peers]
+        for site in all_sites(self._gateway.database):
+            prove_what_waits(self._gateway, site, int(self._clock.now()))
+        self.tell_two_histories()
+        return BUSY_PAUSE if any(is_busy) else IDLE_PAUSE
+
+    def _look(self, peer: Peer, origins: Sequence[Origin]) -> bool:
+        """Look at a peer's logs until it does not answer; whether some copy is under way."""
+        alarms, is_busy = self._state.alarms, False
+        for origin in origins:
+            subject = f"{peer.name}: {origin.text}"
+            try:
+                is_busy |= copy_log(self._gateway, peer, origin, self._clock).outcome is Outcome.UNDER_WAY
+                compare_signed(self._gateway, peer, origin, self._clock)
+                alarms.clear(AlarmName.DISAGREEMENT, subject)
+            except PeerUnreachable as error:
+                alarms.raise_(AlarmName.PEER_UNREACHABLE, str(error), peer.name)
+                return is_busy
+            except (EncodingError, VerificationError) as error:
+                _log.warning("witness: %s", error, extra={"peer": peer.name, "error": type(error).__name__})
+                alarms.raise_(
+                    AlarmName.DISAGREEMENT,
+                    str(error),
+                    subject,
+                    "ask who runs that node what it has of the site",
+                )
+        alarms.clear(AlarmName.PEER_UNREACHABLE, peer.name)
+        return is_busy
+
+    def tell_two_histories(self) -> None:
+        """Raise the alarm for each site against which there is a proof; it stays, as the proof does."""
+        for origin, found_at in sites_with_two_histories(self._gateway.database).items():
+            self._state.alarms.raise_(
+                AlarmName.TWO_HISTORIES,
+                f"{origin.text} has signed two histories, known since {format_seconds(found_at)}",
+                origin.text,
+                "show the proof to its partner, and ask for its key to be revoked: `perdure verify` says what it shows",
+            )
+
+    def close(self) -> None:
+        """Close what came in ``stack``: the folder, and the connections."""
+        self._stack.close()
+
+
+def open_witness(folder: Path, state: NodeState, clock: Clock) -> WitnessWorker:
+    """The worker over a node's folder and the peers in its settings; raises `ConfigError` for a peer's files."""
+    with ExitStack() as stack:
+        gateway = stack.enter_context(open_gateway(folder))
+        peers = connect_to_peers(gateway.settings.peer, folder, stack)
+        return WitnessWorker(gateway, peers, state, clock, stack=stack.pop_all())

@@ -16,14 +16,15 @@ from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import checksum_address
 from perdure_node.api.problems import problem, status_of
-from perdure_node.api.reading import standing_body
 from perdure_node.by_node.access import open_nodes
 from perdure_node.by_node.syncing import NodeSyncResult, sync_by_node
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle import Request
 from perdure_node.courier.bundle_file import read_bundle
 from perdure_node.gateway.answering import answer, known_site
+from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.intake import take_in
+from perdure_node.gateway.sites import KnownSite
 from perdure_node.gateway.standing import site_standing
 from perdure_node.waiting import wait_for
 from tools.gateway_desk import GatewayDesk
@@ -86,7 +87,7 @@ class WireNode:
             *_, partner, name, what = path.split("/")
             site = known_site(gateway, parse_origin(f"{partner}/{name}"))
             if what == "standing":
-                return httpx.Response(200, json=standing_body(site_standing(gateway, site)).model_dump())
+                return httpx.Response(200, json=standing_members(gateway, site))
             _, pieces = answer(
                 gateway,
                 chain,
@@ -100,7 +101,17 @@ class WireNode:
 
 def status_of_trust(network: SiteNetwork) -> dict[str, object]:
     trust = network.trust
-    return {"registry": {"chain_id": trust.chain_id, "address": checksum_address(trust.registry.address)}}
+    return {"chain": {"chain_id": trust.chain_id, "registry": checksum_address(trust.registry.address)}}
+
+
+def standing_members(gateway: Gateway, site: KnownSite) -> dict[str, object]:
+    standing = site_standing(gateway, site)
+    return {
+        "anchored": standing.anchored,
+        "mirrored": standing.mirrored,
+        "waiting": standing.waiting,
+        "set_aside": [{"size": each.size, "reason": each.reason} for each in standing.set_aside],
+    }
 
 
 def _request(params: httpx.QueryParams) -> Request:

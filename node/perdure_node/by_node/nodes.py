@@ -33,6 +33,7 @@ class Nodes(Closing):
     ) -> None:
         assert clients, "whoever has no node is told so before"
         self._clients = list(clients)
+        self._opened = tuple(clients)
         self._trust = trust
         self._database = database
         self.waiting = waiting
@@ -42,11 +43,8 @@ class Nodes(Closing):
 
     def close(self) -> None:
         """Close the connections."""
-        for client in self._clients:
+        for client in self._opened:
             client.close()
-
-    def __str__(self) -> str:
-        return ", ".join(map(str, self._clients))
 
     @property
     def troubles(self) -> list[PerdureError]:
@@ -73,6 +71,14 @@ class Nodes(Closing):
             if not self._wait(failures, pause):
                 raise _together(failures)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def pass_over(self, node: str, error: PerdureError) -> None:
+        """Ask this one no more, since what it says is not believed; raises the error if no other is left."""
+        self._failures[node] = error
+        self._answered.discard(node)
+        self._clients = [client for client in self._clients if str(client) != node]
+        if not self._clients:
+            raise error
 
     def note(self) -> None:
         """Keep when each was last heard of."""

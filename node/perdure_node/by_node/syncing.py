@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from perdure_anchor.errors import EncodingError, PerdureError, VerificationError
 from perdure_anchor.hashes import Address, Hash32, checksum_address, to_hex
 from perdure_anchor.key_rotation import SignedRotation
+from perdure_contracts.rpc_errors import quoted
 
 from perdure_node.adoption import Adopted
 from perdure_node.anchors import anchors_with_open_run, first_anchor_over
@@ -132,17 +133,21 @@ def sync_by_node(
 def _catch_up(going: _Sync) -> None:
     """Take in what the node has, before anything is sealed: an old copy of the vault must not sign a rival log."""
     going.progress.stage("asking the node", None)
-    _bring_home(going)
-    if going.is_behind:
-        # the first answer told which leaf hashes are lacking
+    while True:
         _bring_home(going)
-    if going.received[-1].is_rival:
-        told = going.received[-1].answer.head_size
-        doubts = "".join(f"; {each}" for each in going.received[-1].doubted[:1])
-        raise RivalLog(
-            f"the registry has another log of {going.vault.origin.text}, over {told} records, as {going.node} says{doubts}",
+        if going.is_behind:
+            # the first answer told which leaf hashes are lacking
+            _bring_home(going)
+        newest = going.received[-1]
+        if not newest.is_rival:
+            return
+        doubts = "".join(f"; {each}" for each in newest.doubted[:1])
+        rival = RivalLog(
+            f"the registry has another log of {going.vault.origin.text}, over {newest.answer.head_size} records, "
+            f"as {going.node} says{doubts}",
             hint="sync again, or with another node; nothing was sealed. See `perdure help recovery`",
         )
+        going.nodes.pass_over(going.node, rival)
 
 
 def _anchor(going: _Sync, to_rotate: list[SignedRotation]) -> None:
@@ -153,14 +158,34 @@ def _anchor(going: _Sync, to_rotate: list[SignedRotation]) -> None:
         if to_rotate and rotations_under_way(vault.database):
             _bring_rotations(going)
         return
-    standing = _anchored_or_aside(going, newest.size)
-    _bring_home(going, newest.size if standing.anchored >= newest.size else None)
-    if anchored_size(vault.database) >= newest.size:
-        return
-    reason = next((each.reason for each in going.received[-1].set_aside if each.size == newest.size), None)
-    raise CheckpointSetAside(
-        f"{going.node} has set the checkpoint over {newest.size} records aside: "
-        f"{reason or standing.set_aside.get(newest.size) or 'it does not say why'}",
+    while anchored_size(vault.database) < newest.size:
+        standing = _anchored_or_aside(going, newest.size)
+        node = going.node
+        _bring_home(going)
+        if anchored_size(vault.database) >= newest.size:
+            return
+        if standing.anchored < newest.size:
+            raise _set_aside(going, newest.size, standing)
+        if going.node == node:
+            # another one has to be given the checkpoint, too
+            going.nodes.pass_over(node, _not_believed(going))
+        elif not going.nodes.waiting.pause():
+            raise _not_believed(going)
+
+
+def _not_believed(going: _Sync) -> NodeBadAnswer:
+    doubted = going.received[-1].doubted
+    return NodeBadAnswer(
+        f"what {going.node} returned was not believed: {doubted[0] if doubted else 'there is no evidence of the anchor in it'}",
+        hint="ask another node; an old trust file can be the reason, too: `perdure trust check FILE`",
+    )
+
+
+def _set_aside(going: _Sync, size: int, standing: Standing) -> CheckpointSetAside:
+    reason = next((each.reason for each in going.received[-1].set_aside if each.size == size), None)
+    return CheckpointSetAside(
+        f"{going.node} has set the checkpoint over {size} records aside: "
+        f"{quoted(reason or standing.set_aside.get(size) or 'it does not say why')}",
         hint="nothing is lost; `perdure status` says what is known of the site's key and log",
     )
 
@@ -251,27 +276,20 @@ def _bring_rotations(going: _Sync) -> None:
         _bring_home(going)
 
 
-def _bring_home(going: _Sync, size: int | None = None) -> None:
-    """Take in what a node returns; of one that should have evidence of a ``size`` and shows none that is believed, another is asked."""
-    going.received.append(_ask(going, lambda node: _returned(going, node, size)))
+def _bring_home(going: _Sync) -> None:
+    """Take in what a node returns."""
+    going.received.append(_ask(going, lambda node: _returned(going, node)))
 
 
-def _returned(going: _Sync, node: NodeClient, size: int | None) -> Received:
+def _returned(going: _Sync, node: NodeClient) -> Received:
     vault = going.vault
     octets = _fetched(going, node)
     try:
-        received = receive(vault, read_bundle(octets), clock=going.clock)
+        return receive(vault, read_bundle(octets), clock=going.clock)
     except OtherRegistry as error:
         raise OtherConsortium(f"what {node} returned was refused: {error}") from error
     except (EncodingError, VerificationError) as error:
         raise NodeBadAnswer(f"what {node} returned was refused: {error}", hint="ask another node") from error
-    if size is not None and anchored_size(vault.database) < size:
-        why = received.doubted[0] if received.doubted else "there is no evidence of the anchor in it"
-        raise NodeBadAnswer(
-            f"what {node} returned was not believed: {why}",
-            hint="ask another node; an old trust file can be the reason, too: `perdure help trust`",
-        )
-    return received
 
 
 def _fetched(going: _Sync, node: NodeClient) -> bytes:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from perdure_anchor.checkpoint import Origin
+from perdure_anchor.checkpoint import Origin, parse_origin
 from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Clock
+from perdure_node.database import Database
+from perdure_node.follower.reading import followed_sites
 from perdure_node.gateway.folder import Gateway, open_gateway
 from perdure_node.gateway.sites import all_sites
 from perdure_node.service.alarms import AlarmName
@@ -21,6 +23,7 @@ from perdure_node.witness.proofs import prove_what_waits, sites_with_two_histori
 _log = logging.getLogger("perdure.node")
 # seconds between looks at peers; while a copy is under way the next look comes at once
 IDLE_PAUSE, BUSY_PAUSE = 60.0, 0.0
+_SITES_AT_ONCE = 1000
 
 
 class WitnessWorker:
@@ -92,4 +95,16 @@ def open_witness(folder: Path, state: NodeState, clock: Clock) -> WitnessWorker:
     with ExitStack() as stack:
         gateway = stack.enter_context(open_gateway(folder))
         peers = connect_to_peers(gateway.settings.peer, folder, stack)
-        return WitnessWorker(gateway, peers, state, clock, stack=stack.pop_all())
+        return WitnessWorker(
+            gateway, peers, state, clock, lambda: registered_origins(gateway.database), stack=stack.pop_all()
+        )
+
+
+def registered_origins(database: Database) -> list[Origin]:
+    """All sites that the registry knows, as far as the chain was followed: of each of them a peer may have the log."""
+    found: list[Origin] = []
+    after = ""
+    while page := followed_sites(database, _SITES_AT_ONCE, after):
+        found += [parse_origin(each.origin) for each in page]
+        after = page[-1].origin
+    return found

@@ -24,6 +24,7 @@ PARTS = (
     "gas",
     "relay",
     "courier",
+    "soak",
     "follow",
 )
 LAYOUT = "{:<42} {:>17}   {:<33} {:>6} {:>9}  {}"

@@ -416,6 +416,13 @@ class TestStrangers:
             ]
             assert check.endpoints[0].lag is None
 
+    def test_nobody_is_behind_a_stranger(self, network):
+        network.nodes[2].head = 100
+        with network.pool() as pool:
+            assert pool.cross_check().endpoints[0].lag == 80
+            network.nodes[2].chain_id = 1
+            assert pool.cross_check().endpoints[0].lag == 0
+
     def test_its_blocks_are_not_compared(self, network):
         network.nodes[0].chain_id, network.nodes[0].forged_from = 1, 1
         network.nodes[0].codes[to_hex(REGISTRY)] = b""

@@ -15,8 +15,9 @@ from perdure_anchor.verify_rivals import verify_rivals
 from perdure_node.gateway.checkpoints import State, checkpoints_of, stored_anchor
 from perdure_node.gateway.folder import Gateway, open_gateway
 from perdure_node.gateway.sites import mirrored_leaves, site_of
-from perdure_node.witness import copying
-from perdure_node.witness.copying import Copied, Outcome, PeerDisagrees, compare_signed, copy_log
+from perdure_node.witness import copied_tiles, copying
+from perdure_node.witness.copied_tiles import PeerDisagrees
+from perdure_node.witness.copying import Copied, Outcome, compare_signed, copy_log
 from perdure_node.witness.peers import PeerUnreachable
 from perdure_node.witness.proofs import kept_proofs, prove_what_waits
 from perdure_node.witness.serving import serve
@@ -145,7 +146,7 @@ def test_a_copy_goes_on_where_it_was(
         look(node, peer)
     peer.lies.clear()
     peer.asked.clear()
-    monkeypatch.setattr(copying, "TILES_AT_ONCE", 1)
+    monkeypatch.setattr(copied_tiles, "TILES_AT_ONCE", 1)
     with open_gateway(gateway_folder) as restarted:
         assert look(restarted, peer) == Copied(Outcome.UNDER_WAY, 0)
         assert look(restarted, peer) == Copied(Outcome.EXTENDED, 600)

@@ -127,7 +127,6 @@ def test_a_copy_shows_what_was_taken_for_true(
     assert (alarm.name, alarm.subject) == (AlarmName.TWO_HISTORIES, site.origin.text)
     [proof] = proofs_at(south, site)
     assert is_accepted(proof, network, tmp_path)
-    assert BUSY_PAUSE < IDLE_PAUSE
 
 
 def is_home_at(desk: GatewayDesk, site: LightSite) -> bool:
@@ -170,6 +169,32 @@ def test_a_site_that_is_not_known_here_is_copied_whole(
     assert is_home(south, site)
 
 
+def test_a_peer_that_lies_is_an_alarm_and_is_left_alone_for_a_while(
+    network: SiteNetwork, gateway: GatewayDesk
+) -> None:
+    (site,) = sites_of(network, 1)
+    site.seal(300)
+    gateway.deliver_bundles(site.bundle())
+    asked = []
+
+    class Liar:
+        name = "globex"
+
+        def get(self, path: str, at_most: int) -> bytes | None:
+            asked.append(path)
+            return b"{}"
+
+    state = new_state(network.clock)
+    worker = WitnessWorker(gateway.gateway, [Liar()], state, network.clock)
+    assert [worker.step() for _ in range(3)] == [IDLE_PAUSE] * 3
+    [alarm] = state.alarms.raised()
+    assert (alarm.name, alarm.subject) == (AlarmName.DISAGREEMENT, f"globex: {site.origin.text}")
+    assert len(asked) == 1
+    network.idle(3601)
+    worker.step()
+    assert len(asked) == 2
+
+
 # --- HTTP
 
 
@@ -205,7 +230,9 @@ def test_the_peers_of_the_settings_are_asked(
     with served(gateway.gateway.folder) as url, ExitStack() as stack:
         settings = [PeerSettings(url.removesuffix("/v1")), PeerSettings("http://127.0.0.1:1/")]
         peers = connect_to_peers(settings, south.gateway.folder, stack)
-        WitnessWorker(south.gateway, peers, state, network.clock).step()
+        worker = WitnessWorker(south.gateway, peers, state, network.clock)
+        assert worker.step() == BUSY_PAUSE
+        assert worker.step() == IDLE_PAUSE
     assert is_home(south, site)
     [alarm] = state.alarms.raised()
     assert (alarm.name, alarm.subject) == (AlarmName.PEER_UNREACHABLE, "http://127.0.0.1:1")

@@ -1,6 +1,8 @@
 """The witness worker: copies sites' logs from other nodes, compares, and tells the operator of peers and sites that disagree."""
 
 import logging
+import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,11 +25,16 @@ from perdure_node.witness.proofs import prove_what_waits, sites_with_two_histori
 _log = logging.getLogger("perdure.node")
 # seconds between looks at peers; while a copy is under way the next look comes at once
 IDLE_PAUSE, BUSY_PAUSE = 60.0, 0.0
+# seconds for which a peer is not asked again about a site of which it showed what does not hold: it could have us fetch without end
+DISAGREEMENT_PAUSE = 3600.0
 _SITES_AT_ONCE = 1000
 
 
 class WitnessWorker:
-    """A step looks once at each peer's copy of each site's log. ``more_origins`` are sites that are not known here, to be copied too."""
+    """A round looks once at each peer's copy of each site's log, one a step.
+
+    ``more_origins`` are sites that are not known here, to be copied too; what is in ``stack`` is closed with the worker.
+    """
 
     def __init__(
         self,
@@ -41,39 +48,47 @@ class WitnessWorker:
         self._stack = stack or ExitStack()
         self._gateway, self._peers, self._state, self._clock = gateway, peers, state, clock
         self._more_origins = more_origins
+        self._left: deque[tuple[Peer, Origin]] = deque()
+        self._is_busy = False
+        self._not_before: dict[str, float] = {}
 
     def step(self) -> float:
-        """One look at all peers; what a peer cannot or will not show is an alarm about it, and stops nothing else."""
-        known = [site.origin for site in all_sites(self._gateway.database)]
-        origins = list(dict.fromkeys([*known, *self._more_origins()]))
-        is_busy = [self._look(peer, origins) for peer in self._peers]
+        """One look at one peer's copy of one site's log, so that whoever stops the node does not wait for more."""
+        if not self._left:
+            self._left.extend((peer, origin) for origin in self._origins() for peer in self._peers)
+            self._is_busy = False
+        if self._left:
+            self._look(*self._left.popleft())
+        if self._left:
+            return BUSY_PAUSE
         for site in all_sites(self._gateway.database):
             prove_what_waits(self._gateway, site, int(self._clock.now()))
         self.tell_two_histories()
-        return BUSY_PAUSE if any(is_busy) else IDLE_PAUSE
+        return BUSY_PAUSE if self._is_busy else IDLE_PAUSE
 
-    def _look(self, peer: Peer, origins: Sequence[Origin]) -> bool:
-        """Look at a peer's logs until it does not answer; whether some copy is under way."""
-        alarms, is_busy = self._state.alarms, False
-        for origin in origins:
-            subject = f"{peer.name}: {origin.text}"
-            try:
-                is_busy |= copy_log(self._gateway, peer, origin, self._clock).outcome is Outcome.UNDER_WAY
-                compare_signed(self._gateway, peer, origin, self._clock)
-                alarms.clear(AlarmName.DISAGREEMENT, subject)
-            except PeerUnreachable as error:
-                alarms.raise_(AlarmName.PEER_UNREACHABLE, str(error), peer.name)
-                return is_busy
-            except (EncodingError, VerificationError) as error:
-                _log.warning("witness: %s", error, extra={"peer": peer.name, "error": type(error).__name__})
-                alarms.raise_(
-                    AlarmName.DISAGREEMENT,
-                    str(error),
-                    subject,
-                    "ask who runs that node what it has of the site",
-                )
-        alarms.clear(AlarmName.PEER_UNREACHABLE, peer.name)
-        return is_busy
+    def _origins(self) -> list[Origin]:
+        known = [site.origin for site in all_sites(self._gateway.database)]
+        return list(dict.fromkeys([*known, *self._more_origins()]))
+
+    def _look(self, peer: Peer, origin: Origin) -> None:
+        """Look at a peer's log; what it cannot or will not show is an alarm about it, and stops nothing else."""
+        alarms, subject = self._state.alarms, f"{peer.name}: {origin.text}"
+        if self._clock.monotonic() < self._not_before.get(subject, -math.inf):
+            return
+        try:
+            self._is_busy |= copy_log(self._gateway, peer, origin, self._clock).outcome is Outcome.UNDER_WAY
+            compare_signed(self._gateway, peer, origin, self._clock)
+            alarms.clear(AlarmName.DISAGREEMENT, subject)
+            alarms.clear(AlarmName.PEER_UNREACHABLE, peer.name)
+        except PeerUnreachable as error:
+            alarms.raise_(AlarmName.PEER_UNREACHABLE, str(error), peer.name)
+            self._left = deque(each for each in self._left if each[0] is not peer)
+        except (EncodingError, VerificationError) as error:
+            self._not_before[subject] = self._clock.monotonic() + DISAGREEMENT_PAUSE
+            _log.warning("witness: %s", error, extra={"peer": peer.name, "error": type(error).__name__})
+            alarms.raise_(
+                AlarmName.DISAGREEMENT, str(error), subject, "ask who runs that node what it has of the site"
+            )
 
     def tell_two_histories(self) -> None:
         """Raise the alarm for each site against which there is a proof; it stays, as the proof does."""

@@ -7,19 +7,16 @@ hashed here.
 """
 
 import enum
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from perdure_anchor.checkpoint import Checkpoint, Origin, checkpoint_digest
-from perdure_anchor.errors import VerificationError
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE, Evidence, parse_evidence
 from perdure_anchor.finality import parse_headers
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.header import parse_header
-from perdure_anchor.log import CompactRange, NodeAt, decomposition, root_at
+from perdure_anchor.log import CompactRange, decomposition, root_at
 from perdure_anchor.log.hashing import HASH_SIZE
-from perdure_anchor.log.tile import TILE_WIDTH
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.validator_changes import follow_hops
 from perdure_anchor.verdict import Grade, Verdict
@@ -45,15 +42,22 @@ from perdure_node.gateway.sites import (
     add_site,
     extended_mirror,
     mirror_nodes,
-    mirrored_leaves,
     site_by_number,
     site_of,
     store_mirror,
 )
 from perdure_node.hops import Hop, store_hop
 from perdure_node.site_log import StoredCheckpoint
-from perdure_node.stored_lists import split_hashes
-from perdure_node.witness.from_bundles import nodes_of
+from perdure_node.witness.copied_tiles import (
+    Copy,
+    PeerDisagrees,
+    copied_pages,
+    drop_tiles,
+    fetch_tiles,
+    grown_by,
+    nodes_parted_at,
+    starts_alike,
+)
 from perdure_node.witness.peers import Peer
 from perdure_node.witness.proofs import prove, prove_what_waits
 from perdure_node.witness.signed import (
@@ -62,20 +66,9 @@ from perdure_node.witness.signed import (
     keep_shown,
     parse_signed,
 )
-from perdure_node.witness.tile_paths import encode_tile_path, leaf_tiles_between
 
 # they are hashed in one transaction, for which other writers wait; sites that are further ahead come by bundles
 MAX_LEAVES: Final = 1 << 22
-# fetched in one call, so that a worker's step stays short; 8 MiB of leaf hashes
-TILES_AT_ONCE: Final = 1024
-# seconds: a peer that drips keeps nobody longer
-FETCH_PATIENCE: Final = 60.0
-# hashed at a time: whole tiles, 2 MiB
-_LEAVES_AT_ONCE: Final = 1 << 16
-
-
-class PeerDisagrees(VerificationError):
-    """A peer shows what is not the site's log as this node knows it, or what does not hold by itself."""
 
 
 class Outcome(enum.Enum):
@@ -197,24 +190,6 @@ def _keep_for_later(
             keep_shown(gateway.database, site, each.digest(gateway.trust.domain), each, peer.name, now)
 
 
-# --- fetching
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """A copy under way: leaf hashes of the log of ``size``, from the tile in which ``begin`` is, under an anchored checkpoint."""
-
-    site: KnownSite
-    peer: str
-    digest: Hash32
-    begin: int
-    size: int
-
-    @property
-    def first_leaf(self) -> int:
-        return self.begin // TILE_WIDTH * TILE_WIDTH
-
-
 def _copy(
     gateway: Gateway, peer: Peer, site: KnownSite, evidence: Evidence, verdict: Verdict, clock: Clock
 ) -> Copied:
@@ -224,15 +199,15 @@ def _copy(
             f"{peer.name}: its log of {site.origin.text} is {shown.size - site.mirrored} records ahead, "
             f"and at most {MAX_LEAVES} are copied: bring them by a bundle"
         )
-    copy = _Copy(
+    copy = Copy(
         site, peer.name, checkpoint_digest(gateway.trust.domain, shown.checkpoint), site.mirrored, shown.size
     )
-    _drop(gateway.database, copy, all_others=True)
-    if not _fetch(gateway.database, peer, copy, clock):
+    drop_tiles(gateway.database, copy, all_others=True)
+    if not fetch_tiles(gateway.database, peer, copy, clock):
         return Copied(Outcome.UNDER_WAY, site.mirrored)
     database = gateway.database
     before = CompactRange(0, site.mirrored, _peaks(database, site, site.mirrored))
-    if _starts_alike(database, copy) and _grown(database, copy, before).root == shown.checkpoint.root:
+    if starts_alike(database, copy) and grown_by(database, copy, before).root == shown.checkpoint.root:
         _store(gateway, copy, evidence, verdict, int(clock.now()))
         mirrored = _mirrored(gateway, site.origin)
         return Copied(Outcome.EXTENDED, mirrored)
@@ -244,84 +219,7 @@ def _peaks(database: Database, site: KnownSite, size: int) -> tuple[Hash32, ...]
     return tuple(nodes(level, index) for level, index in decomposition(0, size))
 
 
-def _fetch(database: Database, peer: Peer, copy: _Copy, clock: Clock) -> bool:
-    """Fetch tiles that are not here; whether all are."""
-    fetched, deadline = 0, clock.monotonic() + FETCH_PATIENCE
-    for place in leaf_tiles_between(copy.begin, copy.size):
-        if _copied_tile(database, copy, place.index) is not None:
-            continue
-        if fetched == TILES_AT_ONCE or clock.monotonic() > deadline:
-            return False
-        wanted = place.width * HASH_SIZE
-        octets = peer.get(f"{copy.site.origin.text}/{encode_tile_path(place)}", wanted)
-        if octets is None or len(octets) != wanted:
-            got = "nothing" if octets is None else f"{len(octets)} bytes"
-            raise PeerDisagrees(
-                f"{peer.name}: gives {got} for {encode_tile_path(place)} of {copy.site.origin.text}, want {wanted} bytes"
-            )
-        with database.transaction():
-            database.execute(
-                "INSERT OR REPLACE INTO copied_tile (site, peer, digest, tile_index, octets) VALUES (?, ?, ?, ?, ?)",
-                copy.site.number,
-                copy.peer,
-                copy.digest,
-                place.index,
-                octets,
-            )
-        fetched += 1
-    return True
-
-
-def _copied_tile(database: Database, copy: _Copy, index: int) -> bytes | None:
-    row = database.row(
-        "SELECT octets FROM copied_tile WHERE site = ? AND peer = ? AND digest = ? AND tile_index = ?",
-        copy.site.number,
-        copy.peer,
-        copy.digest,
-        index,
-    )
-    return None if row is None else bytes(row[0])
-
-
-def _pages(database: Database, copy: _Copy, begin: int, end: int) -> Iterator[bytes]:
-    """The copied leaf hashes [begin, end), some tiles at a time."""
-    for start in range(begin, end, _LEAVES_AT_ONCE):
-        stop = min(start + _LEAVES_AT_ONCE, end)
-        parts = []
-        for index in range(start // TILE_WIDTH, -(-stop // TILE_WIDTH)):
-            octets, first = _copied_tile(database, copy, index), index * TILE_WIDTH
-            assert octets is not None, "all tiles were fetched"
-            parts.append(octets[max(start - first, 0) * HASH_SIZE : (stop - first) * HASH_SIZE])
-        yield b"".join(parts)
-
-
-def _starts_alike(database: Database, copy: _Copy) -> bool:
-    """Whether the copy's first tile has the mirror's leaf hashes, as far as the mirror goes."""
-    begin, end = copy.first_leaf, copy.begin
-    return b"".join(_pages(database, copy, begin, end)) == mirrored_leaves(database, copy.site, begin, end)
-
-
-def _grown(database: Database, copy: _Copy, before: CompactRange, end: int | None = None) -> CompactRange:
-    for page in _pages(database, copy, before.end, copy.size if end is None else end):
-        before = before.extended(split_hashes(page))
-    return before
-
-
-def _drop(database: Database, copy: _Copy, *, all_others: bool = False) -> None:
-    """Forget what was copied; or what was, from this peer, under other checkpoints."""
-    with database.transaction():
-        database.execute(
-            f"DELETE FROM copied_tile WHERE site = ? AND peer = ? AND digest {'<>' if all_others else '='} ?",  # noqa: S608  # constants
-            copy.site.number,
-            copy.peer,
-            copy.digest,
-        )
-
-
-# --- what came
-
-
-def _store(gateway: Gateway, copy: _Copy, evidence: Evidence, verdict: Verdict, now: int) -> None:
+def _store(gateway: Gateway, copy: Copy, evidence: Evidence, verdict: Verdict, now: int) -> None:
     """Let the mirror grow to the copied log, and keep its checkpoint with its anchor: all of it, or nothing."""
     database, site = gateway.database, copy.site
     checkpoint = _checkpoint_of(copy, evidence)
@@ -335,7 +233,7 @@ def _store(gateway: Gateway, copy: _Copy, evidence: Evidence, verdict: Verdict, 
         keep_signature(database, copy.digest, checkpoint.stored.signature)
         if stored_anchor(database, copy.digest) is None:
             insert_anchor(database, copy.digest, _anchor_of(gateway.trust, copy.size, evidence, verdict))
-        for page in _pages(database, copy, site.mirrored, copy.size):
+        for page in copied_pages(database, copy, site.mirrored, copy.size):
             tiles = extended_mirror(database, site, page)
             store_mirror(database, site, tiles, site.mirrored + len(page) // HASH_SIZE)
             site = site_by_number(database, site.number)
@@ -349,7 +247,7 @@ def _store(gateway: Gateway, copy: _Copy, evidence: Evidence, verdict: Verdict, 
     prove_what_waits(gateway, site, now)
 
 
-def _checkpoint_of(copy: _Copy, evidence: Evidence) -> GatewayCheckpoint:
+def _checkpoint_of(copy: Copy, evidence: Evidence) -> GatewayCheckpoint:
     signed = evidence.checkpoint
     assert signed is not None
     shown = _shown(copy.site.origin, evidence)
@@ -376,18 +274,18 @@ def _store_hops(database: Database, trust: TrustFile, evidence: Evidence) -> Non
         store_hop(database, Hop(change.before.validators, change.after.validators, first, by_block[first]))
 
 
-def _rival_or_lie(gateway: Gateway, peer: Peer, copy: _Copy, shown: SignedBySomebody, clock: Clock) -> Copied:
+def _rival_or_lie(gateway: Gateway, peer: Peer, copy: Copy, shown: SignedBySomebody, clock: Clock) -> Copied:
     """Leaf hashes that do not continue the mirror to the anchored root.
 
     Either the peer gives wrong ones, or the registry has taken another history than the mirror's: which, the peer's whole log tells.
     """
     database, site = gateway.database, copy.site
-    whole = _Copy(site, copy.peer, copy.digest, 0, copy.size)
+    whole = Copy(site, copy.peer, copy.digest, 0, copy.size)
     if site.mirrored and copy.size <= MAX_LEAVES:
-        if not _fetch(database, peer, whole, clock):
+        if not fetch_tiles(database, peer, whole, clock):
             return Copied(Outcome.UNDER_WAY, site.mirrored)
-        before = _grown(database, whole, CompactRange.empty(), site.mirrored)
-        behind = _grown(database, whole, CompactRange.empty(site.mirrored))
+        before = grown_by(database, whole, CompactRange.empty(), site.mirrored)
+        behind = grown_by(database, whole, CompactRange.empty(site.mirrored))
         if before.merged(behind).root == shown.checkpoint.root:
             proof = prove(
                 gateway,
@@ -395,17 +293,12 @@ def _rival_or_lie(gateway: Gateway, peer: Peer, copy: _Copy, shown: SignedBySome
                 shown,
                 peer.name,
                 int(clock.now()),
-                nodes_for=lambda size: _nodes_at(database, whole, size),
+                nodes_for=lambda size: nodes_parted_at(database, whole, size),
             )
-            _drop(database, copy)
+            drop_tiles(database, copy)
             if proof is not None:
                 return Copied(Outcome.TWO_HISTORIES, site.mirrored, proof)
-    _drop(database, copy)
+    drop_tiles(database, copy)
     raise PeerDisagrees(
         f"{peer.name}: the leaf hashes that it gives of {site.origin.text} are not those of the anchored log of {copy.size} records"
     )
-
-
-def _nodes_at(database: Database, whole: _Copy, size: int) -> NodeAt:
-    before = _grown(database, whole, CompactRange.empty(), size)
-    return nodes_of(before, _grown(database, whole, CompactRange.empty(size)))

@@ -18,9 +18,9 @@ from perdure_contracts.connection import ServerConnection
 from perdure_node.gateway.settings import PeerSettings
 
 # seconds for one answer in all, however slowly it drips
-PATIENCE: Final = 30.0
+PATIENCE: Final = 15.0
 # seconds in which nothing comes
-_TIMEOUT: Final = 10.0
+_TIMEOUT: Final = 5.0
 _FOUND, _ABSENT = 200, 404
 
 

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from perdure_node.api.request_ids import current_request_id
 from perdure_node.courier.errors import BundleTooLarge, NotSignedBySite, SiteNotRegistered, SiteUnknown
 from perdure_node.errors import VaultBusy, VaultStorageFailed
+from perdure_node.follower.errors import NotFollowed, PartsNotKept
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:perdure:problem:"
@@ -36,6 +37,8 @@ class NotHere(VerificationError):
 _STATUS: Final[tuple[tuple[type[PerdureError], HTTPStatus], ...]] = (
     (NotHere, HTTPStatus.NOT_FOUND),
     (SiteUnknown, HTTPStatus.NOT_FOUND),
+    (NotFollowed, HTTPStatus.NOT_FOUND),
+    (PartsNotKept, HTTPStatus.NOT_FOUND),
     (SiteNotRegistered, HTTPStatus.FORBIDDEN),
     (NotSignedBySite, HTTPStatus.FORBIDDEN),
     (BundleTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),

@@ -1,6 +1,7 @@
 """Options that several commands share, so that they are named and explained once."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -11,6 +12,8 @@ from perdure_anchor.errors import PerdureError
 
 if TYPE_CHECKING:
     from perdure_node.encryption.hybrid import PublicKey
+
+_DAY = 86_400
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -93,3 +96,18 @@ class OriginType(click.ParamType[Origin]):
             return parse_origin(value)
         except PerdureError as error:
             self.fail(f"{error}; {error.hint}", param, ctx)
+
+
+class Duration(click.ParamType[int]):
+    """A number of seconds, or of days, hours or minutes: 30d, 12h, 90m, 45s."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
+        """Seconds."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d{1,9})([dhms]?)", value, re.ASCII)
+        if match is None:
+            self.fail(f"got {value!a}, want a duration such as 30d, 12h, 90m or 45s", param, context)
+        return int(match[1]) * {"d": _DAY, "h": 3600, "m": 60, "s": 1, "": 1}[match[2]]

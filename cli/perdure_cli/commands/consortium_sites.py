@@ -11,28 +11,11 @@ from perdure_anchor.hashes import Address
 
 from perdure_cli.consortium.options import StepOptions, step_options
 from perdure_cli.consortium.performing import Planned, finish, perform
-from perdure_cli.options import OriginType
+from perdure_cli.options import Duration, OriginType
 from perdure_cli.signer_options import AccountType
 
 if TYPE_CHECKING:
     from perdure_node.anchor_chain import AnchorChain
-
-_DAY = 86_400
-
-
-class Duration(click.ParamType[int]):
-    """A number of seconds, or of days, hours or minutes: 30d, 12h, 90m, 45s."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
-        """Seconds."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d{1,9})([dhms]?)", value, re.ASCII)
-        if match is None:
-            self.fail(f"got {value!a}, want a duration such as 30d, 12h, 90m or 45s", param, context)
-        return int(match[1]) * {"d": _DAY, "h": 3600, "m": 60, "s": 1, "": 1}[match[2]]
 
 
 class Moment(click.ParamType[int]):

@@ -9,6 +9,7 @@ import click
 from perdure_node.clock import system_clock
 
 from perdure_cli.commands.gateway import init
+from perdure_cli.commands.node_token import token
 from perdure_cli.exit_codes import DONE, USAGE
 from perdure_cli.gateways import (
     UNLOCK_VARIABLE,
@@ -37,6 +38,7 @@ def node() -> None:
 
 # a gateway is a node that nobody serves: its folder is made in one way
 node.add_command(init)
+node.add_command(token)
 
 
 @node.command(short_help="Serve a node's folder.")

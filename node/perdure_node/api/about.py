@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from perdure_anchor.base64_text import encode_base64
 from perdure_anchor.hashes import checksum_address, to_hex
-from perdure_anchor.header import encode_header
+from perdure_anchor.header import BlockHeader, encode_header, parse_header
 from perdure_anchor.sealed_header import sealed_genesis
 from perdure_anchor.strict_json import MAX_INTEGER
 from perdure_anchor.trust import TrustFile
@@ -17,8 +17,10 @@ from perdure_contracts.chain import BlockNotFound
 from perdure_node.api.answers import answered, prepared
 from perdure_node.api.context import NodeContext
 from perdure_node.api.documented import not_found, reads
+from perdure_node.api.parts import registry_member
 from perdure_node.api.problems import NotHere
 from perdure_node.api.shapes import ConsortiumBody, HeaderBody, StatusBody
+from perdure_node.follower.reading import header_of
 from perdure_node.gateway.folder import TRUST_FILE
 from perdure_node.gateway.overviews import totals
 
@@ -54,16 +56,14 @@ def about(context: NodeContext) -> APIRouter:
 
     @router.get(
         "/headers/{number}",
-        summary="A block's header, from the node's chain client",
+        summary="A block's header, as it was followed, else from the chain client",
         **reads(HeaderBody, not_found("The chain has no such block yet")),
     )
     def header(request: Request, number: BlockNumber) -> Response:
-        with context.chain() as chain:
-            try:
-                found = chain.client.fetch_header(number)
-            except BlockNotFound as error:
-                raise NotHere(f"the chain has no block {number} yet") from error
-            read = sealed_genesis if number == 0 else chain.trust.engine_at(number)
+        gateway = context.gateway()
+        kept = header_of(gateway.database, number)
+        found = _fetched(context, number) if kept is None else parse_header(kept)
+        read = sealed_genesis if number == 0 else gateway.trust.engine_at(number)
         members = {
             "number": number,
             "hash": to_hex(read(found).hash),
@@ -75,6 +75,14 @@ def about(context: NodeContext) -> APIRouter:
     return router
 
 
+def _fetched(context: NodeContext, number: int) -> BlockHeader:
+    with context.chain() as chain:
+        try:
+            return chain.client.fetch_header(number)
+        except BlockNotFound as error:
+            raise NotHere(f"the chain has no block {number} yet") from error
+
+
 def _status(context: NodeContext) -> dict[str, Any]:
     gateway, seen = context.gateway(), context.state.chain
     counted = totals(gateway.database)
@@ -82,9 +90,8 @@ def _status(context: NodeContext) -> dict[str, Any]:
         "version": version("perdure"),
         "started_at": int(context.state.started_at),
         "now": int(context.clock.now()),
+        "registry": registry_member(gateway.trust),
         "chain": {
-            "chain_id": gateway.trust.chain_id,
-            "registry": checksum_address(gateway.trust.registry.address),
             "head": seen.head,
             "head_time": seen.head_time,
             "seen_at": None if seen.seen_at is None else int(seen.seen_at),

@@ -1,11 +1,10 @@
-"""What every answer has, whichever route made it: a request id, headers for browsers, no traceback, and a line in the log.
+"""What every answer has, whichever route made it: a request id, headers for browsers, and no traceback.
 
-It is the outermost layer of the application. HEAD is answered as GET; whoever serves leaves the content out.
+Only `perdure_node.metrics.requests`, which observes, is around it. HEAD is answered as GET; whoever serves leaves the content out.
 """
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -16,7 +15,6 @@ from perdure_node.api.problems import fault, problem_of
 from perdure_node.api.request_ids import HEADER, current_request_id, request_id_for
 
 _log = logging.getLogger("perdure.api")
-_SERVER_ERROR = 500
 _MAX_PATH_SHOWN = 200
 
 _Header = tuple[bytes, bytes]
@@ -53,7 +51,6 @@ class Frame:
         request_id = request_id_for(given, self._randomness)
         current_request_id.set(request_id)
         sender = _Framed(send, request_id, self._always)
-        before = time.monotonic()
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         try:
             await self._app(inner, receive, sender)
@@ -61,7 +58,9 @@ class Frame:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is: the client gets a problem, the operator the reason
             await _answer(error, scope, receive, sender)
-        _note(scope, request_id, sender.status, time.monotonic() - before)
+        if inner is not scope:
+            # which route it was, for who observes requests
+            scope.update({name: inner[name] for name in ("route", "fastapi") if name in inner})
 
 
 class _Framed:
@@ -91,19 +90,6 @@ async def _answer(error: Exception, scope: Scope, receive: Receive, sender: _Fra
     # of an answer that has begun, nothing can be taken back: the connection is closed under it
     if not sender.status:
         await answer(scope, receive, sender)
-
-
-def _note(scope: Scope, request_id: str, status: int, seconds: float) -> None:
-    level = logging.WARNING if status >= _SERVER_ERROR else logging.DEBUG
-    if _log.isEnabledFor(level):
-        _log.log(
-            level,
-            "%s %s: %d",
-            scope["method"],
-            ascii(scope["path"])[:_MAX_PATH_SHOWN],
-            status,
-            extra={"request_id": request_id, "seconds": round(seconds, 4)},
-        )
 
 
 def _extra() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""GET /metrics, in Prometheus's text format, if the settings let it be read."""
+"""GET /metrics, in Prometheus's text format, for all, or for tokens with the scope `metrics`: `perdure_node.api.guard` asks for them."""
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
@@ -16,8 +16,6 @@ def install_metrics(app: FastAPI, context: NodeContext) -> None:
     )
     registry = new_registry(collector)
     app.add_middleware(ObserveRequests, metrics=RequestMetrics(registry), randomness=context.randomness)
-    if not context.settings.access.metrics:
-        return
     router = APIRouter(tags=["health"])
 
     @router.get("/metrics", summary="What Prometheus asks for", response_class=Response)

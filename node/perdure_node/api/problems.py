@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from perdure_node.api.request_ids import current_request_id
 from perdure_node.courier.errors import BundleTooLarge, NotSignedBySite, SiteNotRegistered, SiteUnknown
 from perdure_node.errors import VaultBusy, VaultStorageFailed
+from perdure_node.follower.errors import NotFollowed, PartsNotKept
 from perdure_node.gateway.allowance import TooManyCheckpoints
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -40,6 +41,8 @@ _STATUS: Final[tuple[tuple[type[PerdureError], HTTPStatus], ...]] = (
     (TooManyCheckpoints, HTTPStatus.TOO_MANY_REQUESTS),
     (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (SiteUnknown, HTTPStatus.NOT_FOUND),
+    (NotFollowed, HTTPStatus.NOT_FOUND),
+    (PartsNotKept, HTTPStatus.NOT_FOUND),
     (SiteNotRegistered, HTTPStatus.FORBIDDEN),
     (NotSignedBySite, HTTPStatus.FORBIDDEN),
     (BundleTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),

@@ -170,7 +170,10 @@ class SitesBody(Shape):
 
 
 class AnchorBody(Shape):
-    """An anchored checkpoint whose evidence is here. ``digest`` is its EIP-712 digest; ``block_time`` is the proposer's word."""
+    """An anchored checkpoint. ``digest`` is its EIP-712 digest; ``block_time`` is the proposer's word, null where it was not kept.
+
+    ``evidence`` says whether its parts of evidence are here.
+    """
 
     model_config = _like(
         site="acme/rotterdam",
@@ -180,6 +183,7 @@ class AnchorBody(Shape):
         digest=_HASH_TEXT,
         block_number=1200,
         block_time=1_790_000_012,
+        evidence=True,
     )
 
     site: OriginText
@@ -188,7 +192,8 @@ class AnchorBody(Shape):
     sealed_at: Number
     digest: HashText
     block_number: Number
-    block_time: Number
+    block_time: Number | None
+    evidence: bool
 
 
 class AnchorsBody(Shape):
@@ -221,6 +226,15 @@ class CheckpointBody(Shape):
     root: Base64Text
     sealed_at: Number
     signature: Base64Text
+
+
+class ToldCheckpointBody(Shape):
+    """A checkpoint as it was signed, or as the registry told of it."""
+
+    size: Size
+    root: Base64Text
+    sealed_at: int
+    signature: Base64Text | None
 
 
 class PlacedCheckpointBody(CheckpointBody):
@@ -261,7 +275,7 @@ class _UnderAnchor(Shape):
 
 
 class EvidencePartsBody(_UnderAnchor):
-    """The parts of evidence under one anchor."""
+    """The parts of evidence under one anchor; ``signature`` null: the checkpoint came by another node, and the chain does not have it."""
 
     model_config = _like(
         digest=_HASH_TEXT,
@@ -274,7 +288,7 @@ class EvidencePartsBody(_UnderAnchor):
     digest: HashText
     registry: RegistryBody
     origin: OriginText
-    checkpoint: CheckpointBody
+    checkpoint: ToldCheckpointBody
 
 
 class ProofBody(_UnderAnchor):
@@ -365,8 +379,6 @@ class AlarmBody(Shape):
 class ChainBody(Shape):
     """The chain as it was last seen; null before."""
 
-    chain_id: Number
-    registry: AddressText
     head: Number | None
     head_time: Number | None
     seen_at: Number | None
@@ -380,9 +392,8 @@ class StatusBody(Shape):
         version="0.1.0",
         started_at=1_790_000_000,
         now=1_790_000_100,
+        registry=_REGISTRY_EXAMPLE,
         chain={
-            "chain_id": 2026,
-            "registry": _ADDRESS_TEXT,
             "head": 1212,
             "head_time": 1_790_000_098,
             "seen_at": 1_790_000_099,
@@ -400,6 +411,7 @@ class StatusBody(Shape):
     version: str
     started_at: Number
     now: Number
+    registry: RegistryBody
     chain: ChainBody
     sites: Number
     records: Number

@@ -203,4 +203,5 @@ def anchor_members(anchor: AnchorOverview) -> dict[str, Any]:
         "digest": to_hex(anchor.digest),
         "block_number": anchor.block_number,
         "block_time": anchor.block_time,
+        "evidence": True,
     }

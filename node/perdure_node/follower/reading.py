@@ -114,6 +114,16 @@ def newest_anchors(
     return [_anchor(row, domain) for row in rows]
 
 
+def anchors_after(
+    database: Database, domain: RegistryDomain, place: int, at_most: int
+) -> list[FollowedAnchor]:
+    """All sites' anchors behind a place, in the chain's order."""
+    rows = database.rows(
+        _ANCHOR.format("followed_anchor a") + "WHERE a.place > ? ORDER BY a.place LIMIT ?", place, at_most
+    )
+    return [_anchor(row, domain) for row in rows]
+
+
 def anchors_of_site(
     database: Database, domain: RegistryDomain, origin: str, limit: int, before: int | None = None
 ) -> list[FollowedAnchor]:

@@ -54,7 +54,9 @@ _SITE: Final = (
     "SELECT number, origin, added_at, mirrored, "
     "(SELECT c.size FROM checkpoint AS c WHERE c.site = number AND EXISTS (SELECT 1 FROM anchor WHERE digest = c.digest) "
     "ORDER BY c.size DESC LIMIT 1), "
-    "(SELECT size FROM checkpoint WHERE site = number AND state = 'waiting' ORDER BY size DESC LIMIT 1), "
+    # one that the registry has waits as well, as long as its evidence is not here
+    "(SELECT c.size FROM checkpoint AS c WHERE c.site = number AND (c.state = 'waiting' OR c.state = 'anchored' "
+    "AND NOT EXISTS (SELECT 1 FROM anchor WHERE digest = c.digest)) ORDER BY c.size DESC LIMIT 1), "
     "(SELECT count(*) FROM relay_transaction AS t JOIN checkpoint AS c ON c.digest = t.digest "
     "WHERE t.outcome IS NULL AND c.site = number), "
     "(SELECT count(*) FROM checkpoint WHERE site = number AND state = 'aside'), "
@@ -83,16 +85,6 @@ def anchors_of_site(database: Database, number: int, above: int, limit: int) -> 
     """A site's anchors of logs longer than ``above``, the shortest log first."""
     rows = database.rows(
         _ANCHOR + "WHERE c.site = ? AND c.size > ? ORDER BY c.size LIMIT ?", number, above, limit
-    )
-    return [_anchor(row) for row in rows]
-
-
-def anchor_page(database: Database, after: tuple[int, bytes], limit: int) -> list[AnchorOverview]:
-    """All anchors by block, from behind (block number, digest) on."""
-    rows = database.rows(
-        _ANCHOR + "WHERE (block_number, anchor.digest) > (?, ?) ORDER BY block_number, anchor.digest LIMIT ?",
-        *after,
-        limit,
     )
     return [_anchor(row) for row in rows]
 

@@ -21,6 +21,5 @@ CREATE TABLE leaf_place (
 -- Up to which index a mirror's leaves have places: what is beyond is looked for in the mirror.
 ALTER TABLE site ADD COLUMN placed INTEGER NOT NULL DEFAULT 0;
 
--- For the lists that the node answers with.
+-- For the list of sites.
 CREATE INDEX bundle_site ON bundle (site, taken_at);
-CREATE INDEX anchor_block ON anchor (block_number, digest);

@@ -253,7 +253,7 @@ def test_the_keyboard_reaches_everything_in_its_order(opened: Callable[..., Watc
     page = opened(path).page
     found = walk(page)
     wanted = page.evaluate(
-        """() => [...document.querySelectorAll("a, input, select, button")]
+        """() => [...document.querySelectorAll("a, input, select, button, summary")]
           .map(each => `${each.tagName} ${each.getAttribute("href") ?? each.id} true`)"""
     )
     # what is a link twice (a site in two tables) is walked over twice

@@ -52,6 +52,15 @@ def store_history(database: Database, origin: Origin, history: History) -> Known
             "time_run_open) VALUES (?, ?, ?, ?, 0, x'c0', 0, x'c0', 0)",
             ((digest, size, block, time) for digest, size, time, block in rows),
         )
+        _, size, time, _ = rows[-1]
+        database.execute("UPDATE site SET mirrored = ? WHERE number = ?", size, site.number)
+        database.execute(
+            "INSERT INTO bundle (id, site, made_at, taken_at) VALUES (?, ?, ?, ?)",
+            sha256(origin.text.encode())[:16],
+            site.number,
+            time - 30,
+            time - 10,
+        )
     return site
 
 

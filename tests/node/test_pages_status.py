@@ -49,7 +49,7 @@ def test_sites_with_their_lag(network: SiteNetwork, gateway: GatewayDesk) -> Non
         page = read(client, "/")
     assert f"{home.origin.text} all anchored 1,234 1,234 2 hours ago" in page.text
     assert f"{waiting.origin.text} 5 records waiting 1,234 1,234 2 hours ago" in page.text
-    assert "1 checkpoint of 1 site wait for the registry." in page.text
+    assert "1 checkpoint of 1 site waits for the registry." in page.text
     assert "a checkpoint over 1,239 records" in page.text
 
 
@@ -69,8 +69,8 @@ def test_what_the_workers_know(network: SiteNetwork, gateway: GatewayDesk) -> No
     assert "https://chain.example" in page.text
     assert "1 minute ago" in page.text
     assert "relay works 3 seconds ago" in page.text
-    assert "follower failed 4 times no connection never" in page.text
-    assert "Alarm Lag: acme/rotterdam 300 blocks behind Remedy: look at the follower" in page.text
+    assert "follower failed 4 times No connection. never" in page.text
+    assert "Alarm Lag: acme/rotterdam 300 blocks behind. What to do: Look at the follower." in page.text
     assert "docs/runbooks.md, section lag" in page.text
     assert "1 alarm, status" in page.text
 

@@ -22,7 +22,7 @@ def described(view: SiteView) -> str:
             f"Not anchored yet: {waiting:,}, up to {max(each.size for each in view.moments):,} records."
         )
     if parts:
-        parts.append("The table below has the figures.")
+        parts.append("The table below the figure has the numbers.")
     return " ".join(parts)
 
 

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perdure_node.api.problems import MEDIA_TYPE
-from perdure_node.pages.rendering import HEADERS, render
+from perdure_node.pages.rendering import HEADERS, render, sentence
 
 # for programs, whatever they accept
 _FOR_PROGRAMS: Final = ("/v1/", "/health", "/ready", "/metrics", "/openapi.json")
@@ -63,15 +63,10 @@ def problem_page(problem: dict[str, Any]) -> str:
     return render(
         "problem.html",
         title=problem["title"],
-        detail=_sentence(problem["detail"]),
-        hint=_sentence(problem.get("hint") or ""),
+        detail=sentence(problem["detail"]),
+        hint=sentence(problem.get("hint") or ""),
         status=problem["status"],
     )
-
-
-def _sentence(text: str) -> str:
-    """A message of ours is in lower case and without a full stop."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') or not text else '.'}"
 
 
 def _is_problem(start: Message) -> bool:

@@ -13,7 +13,7 @@ from perdure_anchor.errors import EncodingError
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.verify import Document
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class _Reading:
         }
         try:
             self._parser = MultipartParser(boundary, callbacks)
-        except MultipartParseError as error:
+        except FormParserError as error:
             raise FormError(f"the request's form cannot be read: {str(error).lower()}") from error
         self._parts: dict[str, _Part] = {}
         self._part: _Part | None = None
@@ -125,7 +125,7 @@ class _Reading:
     def take(self, piece: bytes) -> None:
         try:
             self._parser.write(piece)
-        except MultipartParseError as error:
+        except FormParserError as error:
             raise FormError("the request's form cannot be read: its parts are not in order") from error
 
     def form(self) -> Form:

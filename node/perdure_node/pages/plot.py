@@ -35,12 +35,13 @@ class Shape:
     left: int
     most_dates: int
     most_sizes: int
-    right: int = 16
+    # half of the last date
+    right: int = 42
     top: int = 14
     bottom: int = 44
 
 
-WIDE: Final = Shape("wide", 720, 300, left=72, most_dates=6, most_sizes=5)
+WIDE: Final = Shape("wide", 880, 320, left=72, most_dates=7, most_sizes=5)
 NARROW: Final = Shape("narrow", 320, 260, left=58, most_dates=3, most_sizes=4)
 
 

@@ -59,6 +59,7 @@ def _environment() -> Environment:
         with_times=with_times,
         fingerprint_rows=fingerprint_rows,
         address=checksum_address,
+        sentence=sentence,
     )
     environment.globals["version"] = version("perdure")
     return environment
@@ -89,6 +90,11 @@ def age(seconds: int | float) -> str:
 def number(value: int) -> str:
     """A whole number, its thousands apart."""
     return f"{value:,}"
+
+
+def sentence(text: str) -> str:
+    """A message as it stands by itself: those of this house begin in lower case and have no full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) or not text else '.'}"
 
 
 def with_times(text: str) -> Markup:

@@ -20,6 +20,7 @@ from perdure_node.follower.receipts import ProvedEvents, fetch_proved_events
 from perdure_node.follower.sealed_blocks import Home, SealedBlocks
 from perdure_node.follower.storing import RECEIPTS_GONE, RECEIPTS_KEPT, store_headers, store_parts
 from perdure_node.follower.time_runs import is_complete
+from perdure_node.gateway.checkpoints import stored_anchor
 from perdure_node.hops import hop_table
 from perdure_node.stored_lists import decode_list
 
@@ -44,6 +45,10 @@ def parts_of(home: Home, digest: Hash32) -> AnchorParts:
             "no anchor of this digest has been followed",
             hint="it may be too new: see how many blocks the node is behind",
         )
+    hops = hop_table(database, home.trust).leading_through(anchor.block_number)
+    captured = stored_anchor(database, digest)
+    if captured is not None and captured.block_number == anchor.block_number:
+        return AnchorParts(anchor, captured.proof, hops)
     row = database.row(
         "SELECT receipt_index, log_position, nodes FROM followed_part WHERE place = ?", anchor.place
     )
@@ -55,7 +60,6 @@ def parts_of(home: Home, digest: Hash32) -> AnchorParts:
             hint="ask the site's own gateway, or another node",
         )
     run = _run_of(home, headers)
-    hops = hop_table(database, home.trust).leading_through(anchor.block_number)
     return AnchorParts(
         anchor, AnchorProof(row[0], decode_list(row[2]), row[1], headers[: len(run.blocks)]), hops
     )

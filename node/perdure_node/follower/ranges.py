@@ -135,9 +135,9 @@ class EventRanges(Closing):
 
 
 def _checked_refusals(client: ChainClient, answers: _Answers) -> _Answers:
-    """Raise `RpcRefused` if one of the answers is one, which a short text would say."""
+    """Raise `RpcRefused` if one of the answers is one, as its beginning shows."""
     for answer in (answers.anchored, answers.notices):
-        if len(answer.text) < 4096:
+        if b'"error"' in answer.text[:256] or len(answer.text) < 1024:
             client.rpc.result_of(answer)
     return answers
 

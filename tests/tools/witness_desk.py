@@ -18,6 +18,7 @@ from perdure_node.clock import Clock
 from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.settings import ListenSettings, settings_for
 from perdure_node.gateway.sites import KnownSite, add_site, extended_mirror, site_of, store_mirror
+from perdure_node.service.endpoints import open_pool
 from perdure_node.service.listening import listen, serving, url_of
 from perdure_node.service.state import new_state
 from perdure_node.witness.signed import SignedBySomebody
@@ -110,11 +111,11 @@ class LogPeer:
 def served(folder: Path) -> Iterator[str]:
     """A gateway's folder over HTTP, by the node's own application; the URL of its API."""
     with open_gateway(folder) as gateway:
-        settings = replace(gateway.settings, listen=ListenSettings(port=0))
-    context = NodeContext(
-        folder, settings, new_state(CLOCK), CLOCK, counted_bytes(b"requests"), lambda _: None
-    )
+        settings, pool = replace(gateway.settings, listen=ListenSettings(port=0)), open_pool(gateway, CLOCK)
+    requests = counted_bytes(b"requests")
+    context = NodeContext(folder, settings, new_state(CLOCK), CLOCK, requests, lambda _: None, pool)
     with (
+        pool,
         listen(settings.listen) as listener,
         serving(create_app(context), listener, settings.listen, folder),
     ):

@@ -97,7 +97,7 @@ class WitnessWorker:
                 AlarmName.TWO_HISTORIES,
                 f"{origin.text} has signed two histories, known since {format_seconds(found_at)}",
                 origin.text,
-                "show the proof to its partner, and ask for its key to be revoked: `perdure verify` says what it shows",
+                "`perdure gateway rivals` writes the proof: show it to the partner, who can revoke the site's key",
             )
 
     def close(self) -> None:

@@ -169,6 +169,30 @@ def test_a_refusal_that_is_true_of_everything_is_tried_with_growing_pauses(
     assert all(is_home(relay.desk, site) for site in sites)
 
 
+def test_a_relay_that_becomes_poor_while_transactions_wait_keeps_them(
+    network: SiteNetwork, relay: RelayDesk
+) -> None:
+    """Their nonces stay bound to their calls: another pool may have them. The same bytes are sent once there are funds."""
+    sites = taken(relay, 2)
+    network.makes_blocks = False
+    assert relay.round(10).signed == 2
+    database = relay.desk.gateway.database
+    stored = [each.raw for each in open_transactions(database)]
+    network.faults["eth_sendRawTransaction"] = with_refusal("insufficient funds for gas * price + value")
+    network.calls.clear()
+    for _ in range(100):
+        state = relay.round(3)
+    assert state.refusal is not None
+    assert state.refusal.fault is SendFault.NO_FUNDS
+    assert network.calls.count("eth_sendRawTransaction") <= 7 * 2
+    assert [each.raw for each in open_transactions(database)] == stored
+    network.faults.clear()
+    network.idle(300)
+    relay.drain()
+    assert all(is_home(relay.desk, site) for site in sites)
+    assert sent(relay.desk) == 2
+
+
 def test_a_site_that_fails_again_and_again_pauses_and_the_others_go_on(
     network: SiteNetwork, relay: RelayDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,23 +152,27 @@ class RelayRounds:
         faults: list[ChainError] = []
         signed, home = 0, 0
         pending: Sequence[GatewayTransaction] = ()
+        refused: SendRefused | None = None
         try:
-            pending = sender.step()
+            pending = sender.look() if self._is_resting() else sender.step()
         except SendRefused as error:
-            faults.append(error)
+            if error.fault in HOPELESS:
+                refused = error
+            else:
+                faults.append(error)
         terms = fetch_sending_terms(chain.client, self._signer.address)
         grown = self._note_block(terms)
         # a node may show a receipt a moment before it answers from its block
         if terms.block_number >= sender.newest_block:
             self._look_for_reorgs(chain)
             try:
-                signed = self._send(chain, sender, terms, pending, quiet=bool(faults))
+                signed = self._send(chain, sender, terms, pending, quiet=bool(faults or refused))
             except ChainError as error:
                 faults.append(error)
             homecoming = self._bring_home(chain, sender, began, grown)
             faults += [error for error in homecoming[1] if not isinstance(error, _NOT_YET)]
             home = homecoming[0]
-        refusal = self._note_refusal(sender.take_refusal(), signed)
+        refusal = self._note_refusal(refused or sender.take_refusal(), signed)
         if sender.price_fault is not None:
             faults.append(sender.price_fault)
         return self._state(terms, signed, home, refusal, faults)
@@ -201,7 +205,7 @@ class RelayRounds:
         waiting = learn(self._database, chain)
         self._judge_ended(sender, waiting)
         self._held, self._submitting = 0, {}
-        if quiet or self._is_halted() or self._clock.monotonic() < self._refused_until:
+        if quiet or self._is_halted() or self._is_resting():
             return 0
         paused = paused_sites(self._database, self._clock.now())
         chooser = Chooser(self._gateway, chain, self._signer.address, None, self._may_be_sent)
@@ -264,6 +268,10 @@ class RelayRounds:
             and self._clock.now() - since >= patience
             and self._clock.monotonic() - self._block_at >= patience
         )
+
+    def _is_resting(self) -> bool:
+        """Whether nothing is sent for a while, after the node has refused what would be true of each transaction."""
+        return self._clock.monotonic() < self._refused_until
 
     def _note_refusal(self, refusal: SendRefused | None, signed: int) -> SendRefused | None:
         """Growing pauses after what the node would say of each transaction."""

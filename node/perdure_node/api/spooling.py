@@ -1,5 +1,6 @@
 """A content that is too large for memory while it comes: kept in a nameless file of the node's folder, which goes with the process."""
 
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,7 +26,9 @@ async def spooled(pieces: AsyncIterator[bytes], folder: Path) -> IO[bytes]:
                 kept.clear()
         await run_in_threadpool(_write, stream, bytes(kept), folder)
     except BaseException:
-        stream.close()
+        # what a full disk did not take is tried once more, and may go
+        with contextlib.suppress(OSError):
+            stream.close()
         raise
     return stream
 

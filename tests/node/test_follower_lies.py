@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node.test_follower import CLOCK, SITES, busy, check_all, followed
 from perdure_anchor import qbft
 from perdure_anchor.checkpoint import Checkpoint, RegistryDomain, parse_origin
 from perdure_anchor.errors import ChainError, ConfigError, PerdureError
@@ -27,6 +26,7 @@ from simulated_chain import DOMAIN, REGISTRY, with_extra
 from tools.accounts import accounts
 from tools.anchored_answers import log_of
 from tools.anchored_story import AnchoredStory, Fault, Home, Message, StoryNode, home_in
+from tools.followed_checks import CLOCK, SITES, busy, check_all, followed
 
 Edit = Callable[[list[dict[str, Any]]], Any]
 

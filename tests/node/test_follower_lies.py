@@ -278,6 +278,21 @@ def test_a_quorums_blocks_are_never_replaced(story: AnchoredStory, home: Home) -
     assert anchor_count(home.database) == count
 
 
+def test_each_new_block_is_linked_to_the_one_before(story: AnchoredStory, home: Home) -> None:
+    """Also between two looks at whether it is the pinned chain."""
+    node = StoryNode(story)
+    with node.chain() as chain, Follower(home, chain, CLOCK, ahead=False) as follower:
+        while follower.step().doing is not Doing.WAITING:
+            pass
+        count = anchor_count(home.database)
+        story.reorganise(1)
+        story.anchor(SITES[1])
+        story.block(3)
+        with pytest.raises(BlocksReplaced, match="go on"):
+            follower.step()
+        assert anchor_count(home.database) == count
+
+
 WRONG: dict[str, tuple[dict[str, Any], type[ConfigError] | type[ChainError]]] = {
     "chain id": ({"eth_chainId": "0x1"}, WrongChain),
     "code": ({"eth_getCode": to_hex(b"other code")}, WithoutContracts),

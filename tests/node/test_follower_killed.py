@@ -6,9 +6,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from node.test_follower import SITES, busy, check_all, check_proof
 from perdure_node.follower.parts import parts_of
 from tools.anchored_story import AnchoredStory, StoryNode, home_in
+from tools.followed_checks import SITES, busy, check_all, check_proof
 from tools.follower_worker import work
 from tools.scripted_node import Exchange, scripted_node
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node.test_follower import CLOCK, SITES, busy, check_all, followed
 from perdure_anchor import qbft
 from perdure_anchor.checkpoint import Checkpoint, RegistryDomain, parse_origin
 from perdure_anchor.errors import ChainError, ConfigError, PerdureError
@@ -27,6 +26,7 @@ from simulated_chain import DOMAIN, REGISTRY, with_extra
 from tools.accounts import accounts
 from tools.anchored_answers import log_of
 from tools.anchored_story import AnchoredStory, Fault, Home, Message, StoryNode, home_in
+from tools.followed_checks import CLOCK, SITES, busy, check_all, followed
 
 Edit = Callable[[list[dict[str, Any]]], Any]
 
@@ -276,6 +276,21 @@ def test_a_quorums_blocks_are_never_replaced(story: AnchoredStory, home: Home) -
             with pytest.raises(BlocksReplaced):
                 follower.step()
     assert anchor_count(home.database) == count
+
+
+def test_each_new_block_is_linked_to_the_one_before(story: AnchoredStory, home: Home) -> None:
+    """Also between two looks at whether it is the pinned chain."""
+    node = StoryNode(story)
+    with node.chain() as chain, Follower(home, chain, CLOCK, ahead=False) as follower:
+        while follower.step().doing is not Doing.WAITING:
+            pass
+        count = anchor_count(home.database)
+        story.reorganise(1)
+        story.anchor(SITES[1])
+        story.block(3)
+        with pytest.raises(BlocksReplaced, match="go on"):
+            follower.step()
+        assert anchor_count(home.database) == count
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[ConfigError] | type[ChainError]]] = {

@@ -185,7 +185,7 @@ def test_head_is_get_without_content(client: httpx.Client) -> None:
         ("GET", "/v1/sites/%F0%9F%92%A9/x", 422),
         ("GET", "/v1/proofs/xyz", 422),
         ("GET", "/v1/proofs/" + "f" * 63, 422),
-        ("GET", "/v1/proofs/" + "f" * 64 + "%0a", 422),
+        ("GET", "/v1/proofs/" + "f" * 64 + "%0a", 404),
         ("GET", "/v1/headers/-1", 422),
         ("GET", "/v1/headers/99999999999999999999999999", 422),
         ("GET", "/v1/sites?limit=0", 422),

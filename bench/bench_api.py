@@ -2,7 +2,7 @@
 
 Both servers run in processes of their own, and are asked over kept connections by one client process, which writes requests and reads
 answers as they are, without an HTTP library: it costs both the same. Each proof is asked for once, so that nothing is kept from a
-question before; the constant is what the first one was.
+question before; the constant is what the first one was. The node logs warnings only: the constant logs nothing.
 """
 
 import asyncio
@@ -187,13 +187,17 @@ def _serve_node(folder: str) -> None:
     from perdure_node.api.context import NodeContext
     from perdure_node.clock import system_clock
     from perdure_node.gateway.folder import open_gateway
-    from perdure_node.gateway.settings import LimitSettings
+    from perdure_node.gateway.settings import LimitSettings, LogSettings
     from perdure_node.service.logging import logging_to
     from perdure_node.service.state import new_state
 
     clock = system_clock()
     with open_gateway(Path(folder)) as gateway:
-        settings = replace(gateway.settings, limits=LimitSettings(requests_a_minute=1_000_000))
+        settings = replace(
+            gateway.settings,
+            limits=LimitSettings(requests_a_minute=1_000_000),
+            log=LogSettings(level="warning"),
+        )
     context = NodeContext(Path(folder), settings, new_state(clock), clock, os.urandom, lambda _name: None)
     with logging_to(Path(os.devnull).open("w", encoding="utf-8"), settings.log):  # as long as the process
         _serve(create_app(context))

@@ -6,6 +6,7 @@ longer, and has a thread.
 """
 
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Final
 
 import orjson
@@ -49,11 +50,12 @@ def proof_route(context: NodeContext) -> Route:
     answer = _answerer(context)
 
     async def proof(request: Request) -> Response:
-        request.scope["route"] = route
+        # by the name that it has in the documentation
+        request.scope["route"] = shown
         return await answer(request, request.path_params["leaf_hash"])
 
-    route = Route(f"/v1{_PATH.replace('}', ':leaf_hash}')}", proof, methods=["GET"], include_in_schema=False)
-    return route
+    shown = SimpleNamespace(path=f"/v1{_PATH}")
+    return Route(f"/v1{_PATH.replace('}', ':leaf_hash}')}", proof, methods=["GET"], include_in_schema=False)
 
 
 class _LeafHash(Convertor[str]):

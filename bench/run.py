@@ -26,6 +26,7 @@ PARTS = (
     "courier",
     "soak",
     "follow",
+    "api",
 )
 LAYOUT = "{:<42} {:>17}   {:<33} {:>6} {:>9}  {}"
 USAGE = 2

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from perdure_anchor.checkpoint import parse_origin
+from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, parse_origin
 from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.log import verify_inclusion
 from perdure_anchor.trust_file import fingerprint
+from perdure_contracts.anchored_logs import place_of
 from perdure_node.api.request_ids import request_id_for
 from perdure_node.gateway.leaf_places import place_leaves, places_beyond_table, places_in_table
 from perdure_node.gateway.sites import add_site
@@ -118,6 +119,45 @@ def test_anchors_come_in_pages(client: httpx.Client) -> None:
     assert rest["next"] is None
 
 
+def test_everybodys_anchors_come_in_the_chains_order(tmp_path: Path) -> None:
+    with api_desk(tmp_path / "node") as desk, desk.client() as client:
+        digests = [follow_anchor(desk, place_of(100 + number, number), number + 1) for number in range(5)]
+        seen, path = [], "/v1/anchors?limit=2"
+        while path:
+            members = client.get(path).json()
+            seen += [(each["digest"], each["block_number"], each["size"]) for each in members["anchors"]]
+            path = members["next"]
+        assert seen == [(to_hex(digest), 100 + number, number + 1) for number, digest in enumerate(digests)]
+        assert not members["anchors"][0]["evidence"]
+        answer = client.get(f"/v1/anchors/{to_hex(digests[0])}")
+        assert problem_of(answer)["type"] == "urn:perdure:problem:PartsNotKept"
+
+
+def follow_anchor(desk: ApiDesk, place: int, size: int) -> Hash32:
+    """An anchor as the follower stores it, of a site that never handed in anything here."""
+    origin = parse_origin("globex/elsewhere")
+    checkpoint = Checkpoint(origin.site, size, leaf("root", size), NOW)
+    digest = checkpoint_digest(desk.context.gateway().trust.domain, checkpoint)
+    start = int.from_bytes(digest[:8], "big") >> 1
+    with desk.database.transaction():
+        desk.database.execute(
+            "INSERT OR IGNORE INTO followed_site (number, site, origin) VALUES (1, ?, ?)",
+            origin.site,
+            origin.text,
+        )
+        desk.database.execute(
+            "INSERT INTO followed_anchor (place, site, size, root, sealed_at, signer, transaction_index, before, digest_start) "
+            "VALUES (?, 1, ?, ?, ?, ?, 0, 0, ?)",
+            place,
+            size,
+            checkpoint.root,
+            NOW,
+            bytes(20),
+            start,
+        )
+    return digest
+
+
 def test_an_anchor_gives_the_parts_of_evidence(client: httpx.Client) -> None:
     listed = client.get("/v1/sites/acme/rotterdam/anchors").json()["anchors"][1]
     parts = client.get(f"/v1/anchors/{listed['digest']}").json()
@@ -185,7 +225,7 @@ def test_head_is_get_without_content(client: httpx.Client) -> None:
         ("GET", "/v1/sites/%F0%9F%92%A9/x", 422),
         ("GET", "/v1/proofs/xyz", 422),
         ("GET", "/v1/proofs/" + "f" * 63, 422),
-        ("GET", "/v1/proofs/" + "f" * 64 + "%0a", 422),
+        ("GET", "/v1/proofs/" + "f" * 64 + "%0a", 404),
         ("GET", "/v1/headers/-1", 422),
         ("GET", "/v1/headers/99999999999999999999999999", 422),
         ("GET", "/v1/sites?limit=0", 422),

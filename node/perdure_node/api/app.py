@@ -14,7 +14,7 @@ from perdure_node.api.health import health
 from perdure_node.api.logs import logs
 from perdure_node.api.metrics import install_metrics
 from perdure_node.api.problems import install_problems
-from perdure_node.api.proofs import proofs
+from perdure_node.api.proofs import proof_route, proofs
 from perdure_node.api.sites import sites
 from perdure_node.api.submitting import submitting
 from perdure_node.pages.routes import install_pages
@@ -25,6 +25,8 @@ def create_app(context: NodeContext) -> FastAPI:
     # the pages that FastAPI has for its documentation load scripts of third parties
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
     install_problems(app)
+    # what is asked most is looked for first
+    app.router.routes.insert(0, proof_route(context))
     for routes in (submitting, about, sites, anchors, proofs, logs):
         app.include_router(routes(context), prefix="/v1")
     app.include_router(health(context))

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Path, Query
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from perdure_node.api import shapes
 from perdure_node.api.problems import MEDIA_TYPE
 from perdure_node.api.scopes import OPEN_PATHS
 from perdure_node.api.shapes import HASH_PATTERN, Problem
@@ -33,6 +34,14 @@ _EVERYWHERE: Final = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "A fault of the node",
     HTTPStatus.SERVICE_UNAVAILABLE: "The node or its chain client is busy or away; Retry-After says when to come again",
     HTTPStatus.INSUFFICIENT_STORAGE: "The node's disk is full: nothing was kept",
+}
+API_TAGS: Final = {
+    "submit": "What sites hand in",
+    "sites": "The sites of this node",
+    "evidence": "Proofs, and parts of evidence",
+    "node": "The node, its chain and its consortium",
+    "health": "For supervisors",
+    "logs": "Mirrored logs",
 }
 _ABOUT: Final = """What a consortium partner's node takes in and answers. Nothing that it says has to be believed: evidence is verified under a pinned
 trust file, by `perdure verify`."""
@@ -93,6 +102,10 @@ def _documentation(app: FastAPI, version: str) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = Problem.model_json_schema()
+    for name, schema in schemas.items():
+        # as they were written: FastAPI leaves nulls out of them
+        if "examples" in schema:
+            schema["examples"] = getattr(shapes, name).model_config["json_schema_extra"]["examples"]
     made["components"]["securitySchemes"] = {
         "token": {
             "type": "http",
@@ -100,6 +113,7 @@ def _documentation(app: FastAPI, version: str) -> dict[str, Any]:
             "description": "`perdure node token new`. Where reading is open, or a proxy asks for certificates, none is needed.",
         }
     }
+    made["tags"] = [{"name": name, "description": text} for name, text in API_TAGS.items()]
     made["servers"] = [{"url": "/", "description": "this node"}]
     for path, operations in made["paths"].items():
         for operation in operations.values():

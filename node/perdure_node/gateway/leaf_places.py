@@ -30,16 +30,17 @@ class LeafPlace:
 
 
 def places_in_table(database: Database, leaf_hash: Hash32) -> Iterator[LeafPlace]:
-    """The places of a leaf hash, the lowest index of a site first; there are two where a log has adopted a leaf again."""
+    """The places of a leaf hash, and of any other with the same first eight bytes; the lowest index of a site first.
+
+    There are two where a log has adopted a leaf again.
+    """
     rows = database.rows(
         "SELECT number, origin, mirrored, leaf_index FROM leaf_place JOIN site ON number = site "
         "WHERE prefix = ? ORDER BY site, leaf_index",
         _prefix(leaf_hash),
     )
     for number, origin, mirrored, index in rows:
-        site = KnownSite(number, parse_origin(origin), mirrored)
-        if mirrored_leaves(database, site, index, index + 1) == leaf_hash:
-            yield LeafPlace(site, index)
+        yield LeafPlace(KnownSite(number, parse_origin(origin), mirrored), index)
 
 
 def place_leaves(database: Database, at_most: int = LEAVES_AT_ONCE) -> bool:

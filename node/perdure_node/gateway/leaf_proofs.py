@@ -6,8 +6,10 @@ from functools import lru_cache
 from typing import Final
 
 from perdure_anchor.checkpoint import Origin
+from perdure_anchor.evidence import MAX_PATH
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.log import TileSource, inclusion_proof
+from perdure_anchor.log import NodeAt, TileSource
+from perdure_anchor.log.compact import subtree_root
 
 from perdure_node.database import Database
 from perdure_node.gateway.leaf_places import LeafPlace, places_beyond_table, places_in_table
@@ -15,6 +17,7 @@ from perdure_node.gateway.sites import read_mirror, site_by_number
 
 # their tiles take up to 3 MB each
 _SITES: Final = 16
+_LOGS: Final = 256
 
 _COVERING: Final = (
     "SELECT checkpoint.digest, checkpoint.size, root, sealed_at, signature FROM checkpoint JOIN anchor USING (digest) "
@@ -48,24 +51,50 @@ class LeafProofs:
             site = site_by_number(database(), number)
             return TileSource(lambda level, index: read_mirror(database(), site, level, index))
 
-        self._source = source
+        @lru_cache(_LOGS)
+        def nodes(number: int, size: int) -> tuple[NodeAt, Callable[[int], Hash32]]:
+            node_at = source(number).at(size)
+            # the subtrees at the log's end are not perfect, few, and in many paths
+            return node_at, lru_cache(MAX_PATH)(lambda begin: subtree_root(node_at, begin, size))
+
+        self._nodes = nodes
 
     def quick(self, leaf_hash: Hash32) -> LeafProof | None:
         """By the table alone: some reads, whatever the log's size."""
-        return self._first(places_in_table(self._database(), leaf_hash))
+        return self._first(leaf_hash, places_in_table(self._database(), leaf_hash))
 
     def thorough(self, leaf_hash: Hash32) -> LeafProof | None:
         """By the table, and by a search over what is not in it yet; None if nothing here shows the leaf."""
-        return self.quick(leaf_hash) or self._first(places_beyond_table(self._database(), leaf_hash))
+        found = places_beyond_table(self._database(), leaf_hash)
+        return self.quick(leaf_hash) or self._first(leaf_hash, found)
 
-    def _first(self, places: Iterator[LeafPlace]) -> LeafProof | None:
-        return next((proof for place in places if (proof := self._proof(place)) is not None), None)
+    def _first(self, leaf_hash: Hash32, places: Iterator[LeafPlace]) -> LeafProof | None:
+        return next((proof for place in places if (proof := self._proof(leaf_hash, place)) is not None), None)
 
-    def _proof(self, place: LeafPlace) -> LeafProof | None:
+    def _proof(self, leaf_hash: Hash32, place: LeafPlace) -> LeafProof | None:
         site, index = place.site, place.index
         row = self._database().row(_COVERING, site.number, index, site.mirrored)
         if row is None:
             return None
         digest, size, root, sealed_at, signature = row
-        path = inclusion_proof(self._source(site.number).at(size), index, size)
+        node_at, end_from = self._nodes(site.number, size)
+        # the table has eight bytes of it
+        if node_at(0, index) != leaf_hash:
+            return None
+        path = _path(node_at, end_from, index, size)
         return LeafProof(site.origin, index, path, digest, size, root, sealed_at, signature)
+
+
+def _path(node_at: NodeAt, end_from: Callable[[int], Hash32], index: int, size: int) -> tuple[Hash32, ...]:
+    """`perdure_anchor.log.inclusion_proof`, with the log's end from ``end_from``: the root over the leaves from an index on."""
+    path = []
+    level = 0
+    while 1 << level < size:
+        sibling = (index >> level) ^ 1
+        begin = sibling << level
+        if begin + (1 << level) <= size:
+            path.append(node_at(level, sibling))
+        elif begin < size:
+            path.append(end_from(begin))
+        level += 1
+    return tuple(path)

@@ -47,6 +47,8 @@ def _environment() -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_made_visible,
+        # an upgrade beside a running node shall not mix its templates with the older code
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

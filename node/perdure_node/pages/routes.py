@@ -21,6 +21,11 @@ from perdure_node.pages.views import node_facts, site_view, status_view
 
 # two labels of 32, and the slash
 _LONGEST_ORIGIN = 65
+_RIVALS_HEADLINES = {
+    Answer.YES: "Yes: two histories are proved",
+    Answer.NO: "No: two histories are not proved",
+    Answer.UNKNOWN: "Could not find out",
+}
 _HEADLINES = {
     Answer.YES: "Yes: the evidence holds",
     Answer.NO: "No: the evidence does not hold",
@@ -86,7 +91,7 @@ def _answer_values(context: NodeContext, form: Form, judgement: Judgement) -> di
         "facts": node_facts(context),
         "form": form,
         "judgement": judgement,
-        "headline": _HEADLINES[judgement.answer],
+        "headline": (_RIVALS_HEADLINES if judgement.is_rivals else _HEADLINES)[judgement.answer],
     }
 
 

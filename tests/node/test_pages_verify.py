@@ -14,6 +14,7 @@ from unittest.mock import patch
 import httpx
 import pytest
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE, Evidence, encode_evidence, parse_evidence
+from perdure_anchor.rivals import parse_rivals
 from perdure_anchor.trust_file import fingerprint, parse_trust_file
 from perdure_anchor.verify import Document, verify
 from perdure_cli.trust_store import TrustSource
@@ -21,6 +22,7 @@ from perdure_cli.verifying.as_text import outcome_text
 from perdure_cli.verifying.outcome import Outcome
 from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway
 from perdure_node.gateway.settings import settings_for
+from perdure_node.pages.judging import Answer, judge
 from perdure_node.pages.multipart import Form, FormCutShort, FormError, FormTooLarge, read_form
 from tools.node_pages import Page, paged
 from tools.site_network import CHEAP, PASSPHRASE, STOPPED, counted_bytes
@@ -142,6 +144,25 @@ def test_a_lower_grade_is_enough_where_it_is_asked_for(client: httpx.Client) -> 
     assert "Yes: the evidence holds" in answered(client, evidence, require="recorded")
 
 
+RIVALS = (Path(__file__).parents[1] / "vectors" / "golden" / "two-histories.rivals.json").read_bytes()
+
+
+def test_a_proof_of_two_histories(gateway: Gateway) -> None:
+    """The story's trust file is of another registry; under one of its own registry, the proof is judged."""
+    with paged(gateway, STOPPED) as (client, _):
+        foreign = answered(client, RIVALS, DOCUMENT)
+        broken = answered(client, RIVALS[:-100])
+    assert "Could not find out" in foreign
+    assert "the one that you chose was not looked at" in foreign
+    assert "No: two histories are not proved" in broken
+    rivals, trust = parse_rivals(RIVALS), gateway.trust
+    domain = rivals.domain
+    own = replace(trust, chain_id=domain.chain_id, registry=replace(trust.registry, address=domain.registry))
+    judgement = judge(Form(RIVALS, "", None, "", "signed"), own)
+    assert judgement.answer in (Answer.YES, Answer.NO)
+    assert [words.label for words in judgement.shown].count("log") == 2
+
+
 def test_without_evidence(client: httpx.Client) -> None:
     for files in ({"document": (CONTRACT, DOCUMENT)}, {"evidence": ("", b"")}):
         answer = client.post("/verify", files=files)
@@ -202,7 +223,7 @@ def test_a_document_over_the_bound(gateway: Gateway, client: httpx.Client) -> No
     ):
         answer = ask(small, EVIDENCE, bytes(MAX_EVIDENCE_SIZE + 100_000))
     assert answer.status_code == 413
-    assert "larger than 1,024 bytes" in Page(answer.text).text
+    assert "which is the limit" in Page(answer.text).text
 
 
 def test_hostile_names_and_claims(client: httpx.Client) -> None:

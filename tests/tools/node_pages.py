@@ -13,6 +13,7 @@ from perdure_node.clock import Clock
 from perdure_node.gateway.folder import Gateway
 from perdure_node.service.endpoints import open_pool
 from perdure_node.service.state import new_state
+from tools.site_network import counted_bytes
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 VOID = {"meta", "link", "input", "br", "path", "circle"}
@@ -21,14 +22,25 @@ VOID = {"meta", "link", "input", "br", "path", "circle"}
 @contextmanager
 def paged(gateway: Gateway, clock: Clock) -> Iterator[tuple[httpx.Client, NodeContext]]:
     """A client for the gateway's pages as a browser asks for them, and what the handlers share."""
-    pool = open_pool(gateway, clock)
-    context = NodeContext(
-        gateway.folder, gateway.settings, new_state(clock), clock, bytes, lambda _name: None, pool
-    )
-    transport = _InProcess(create_app(context))
-    client = httpx.Client(transport=transport, base_url="http://node", headers={"accept": BROWSER})
-    with pool, client:
-        yield client, context
+    with opened_context(gateway, clock) as context:
+        transport = _InProcess(create_app(context))
+        client = httpx.Client(transport=transport, base_url="http://node", headers={"accept": BROWSER})
+        with client:
+            yield client, context
+
+
+@contextmanager
+def opened_context(gateway: Gateway, clock: Clock) -> Iterator[NodeContext]:
+    """What the handlers share, over the gateway's folder and settings."""
+    randomness = counted_bytes(b"pages")
+    with open_pool(gateway, clock) as pool:
+        context = NodeContext(
+            gateway.folder, gateway.settings, new_state(clock), clock, randomness, lambda _name: None, pool
+        )
+        try:
+            yield context
+        finally:
+            context.close()
 
 
 class _InProcess(httpx.BaseTransport):

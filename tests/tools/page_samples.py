@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.hashes import sha256
 from perdure_node.api.app import create_app
-from perdure_node.api.context import NodeContext
 from perdure_node.clock import system_clock
 from perdure_node.database import Database
 from perdure_node.gateway.folder import Gateway
@@ -16,7 +15,8 @@ from perdure_node.gateway.settings import ListenSettings
 from perdure_node.gateway.sites import KnownSite, add_site
 from perdure_node.service.alarms import AlarmName
 from perdure_node.service.listening import listen, serving, url_of
-from perdure_node.service.state import NodeState, WorkerView, new_state
+from perdure_node.service.state import EndpointView, NodeState, WorkerView
+from tools.node_pages import opened_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,11 @@ def store_sent(database: Database, digest: bytes, nonce: int, stored_at: int) ->
 def troubled(state: NodeState, now: int) -> None:
     """What the workers of a node in some trouble know."""
     state.saw_chain(endpoint="https://besu.example:8545", head=184_223, head_time=now - 4, seen_at=now - 1)
+    state.saw_chain(followed=184_200)
+    state.note_endpoint(EndpointView("https://besu.example:8545", 184_223))
+    state.note_endpoint(
+        EndpointView("https://spare.example:8545", None, "no connection to https://spare.example:8545")
+    )
     state.note_worker(WorkerView("relay", now - 2.0))
     state.note_worker(WorkerView("follower", now - 340.0, 5, "no connection to https://besu.example:8545"))
     state.alarms.raise_(
@@ -120,9 +125,10 @@ def troubled(state: NodeState, now: int) -> None:
 def served_pages(gateway: Gateway) -> Iterator[tuple[str, NodeState]]:
     """The gateway's pages over HTTP, without workers; the url, and the state to fill."""
     clock = system_clock()
-    state = new_state(clock)
-    context = NodeContext(gateway.folder, gateway.settings, state, clock, bytes, lambda _name: None)
     settings = ListenSettings(port=0)
     listener = listen(settings)
-    with serving(create_app(context), listener, settings, gateway.folder):
-        yield url_of(listener, settings), state
+    with (
+        opened_context(gateway, clock) as context,
+        serving(create_app(context), listener, settings, gateway.folder),
+    ):
+        yield url_of(listener, settings), context.state

@@ -81,7 +81,7 @@ def _in_short(outcome: Outcome) -> str:
 
 def _shown(outcome: Outcome, verdict: Verdict) -> Iterator[str]:
     yield line(" shown")
-    yield from _rows(
+    yield from word_rows(
         shown_words(
             verdict,
             outcome.documents,
@@ -93,10 +93,11 @@ def _shown(outcome: Outcome, verdict: Verdict) -> Iterator[str]:
 
 def _claimed(verdict: Verdict) -> Iterator[str]:
     yield line(f" claimed by {verdict.origin.text}, shown by nobody")
-    yield from _rows(claimed_words(verdict))
+    yield from word_rows(claimed_words(verdict))
 
 
-def _rows(all_words: Iterable[Words]) -> Iterator[str]:
+def word_rows(all_words: Iterable[Words]) -> Iterator[str]:
+    """Labels with their lines, as rows of a result."""
     for words in all_words:
         label = words.label
         for text in words.lines:

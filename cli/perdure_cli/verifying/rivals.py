@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import checksum_address
 from perdure_anchor.rivals import parse_rivals
-from perdure_anchor.rivals_verdict import RivalsVerdict, SignedHistory, Vouching
+from perdure_anchor.rivals_verdict import RivalsVerdict, SignedHistory
+from perdure_anchor.rivals_words import rivals_words
 from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify_rivals import verify_rivals
@@ -16,16 +17,9 @@ from perdure_cli.files import os_reason
 from perdure_cli.output import line, row
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.as_json import anchor_members, error_members, time_members, trust_members
-from perdure_cli.verifying.as_text import trust_text
+from perdure_cli.verifying.as_text import trust_text, word_rows
 from perdure_cli.verifying.outcome import Question
 from perdure_cli.verifying.sorting import RivalsFile
-
-_KEYS = {
-    Vouching.PINNED: "the site's, pinned in the trust file",
-    Vouching.BY_REGISTRY: "the site's, by the registry's word",
-    Vouching.BY_ROTATION: "the site's, by the word of the key before it",
-    Vouching.UNKNOWN: "nobody vouches for it",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +99,9 @@ def _reasons(outcome: RivalsOutcome) -> Iterator[str]:
 
 def _shown(verdict: RivalsVerdict) -> Iterator[str]:
     yield line(" shown" if verdict.ok else " in the file")
-    if verdict.two_histories:
-        yield row("two histories", "no log has both of these roots")
-    yield row("false only by", verdict.who_must_have_lied)
-    for history in verdict.histories:
-        yield from _history(history)
+    yield from word_rows(rivals_words(verdict))
     for note in verdict.notes:
         yield row("note", note)
-
-
-def _history(history: SignedHistory) -> Iterator[str]:
-    sealed_at = format_seconds(history.sealed_at) if history.sealed_at <= MAX_SECONDS else "no time"
-    yield row(
-        "log", f"of {history.size} with the root {history.root.hex()}, sealed at {sealed_at} by its word"
-    )
-    if history.signer is not None:
-        yield row("", f"signed by {checksum_address(history.signer)}: {_KEYS[history.key]}")
-    if history.key_doubt is not None:
-        yield row("", f"key in doubt: {history.key_doubt}")
-    if history.anchor is not None:
-        anchor = history.anchor
-        yield row("", f"anchored in block {anchor.block_number}, 0x{anchor.block_hash.hex()}")
 
 
 # --- for programs

@@ -17,6 +17,7 @@ from perdure_node.api.problems import install_problems
 from perdure_node.api.proofs import proof_route, proofs
 from perdure_node.api.sites import sites
 from perdure_node.api.submitting import submitting
+from perdure_node.pages.failures import ErrorPages
 from perdure_node.pages.routes import install_pages
 
 
@@ -36,6 +37,7 @@ def create_app(context: NodeContext) -> FastAPI:
     over_tls = bool(listen.certificate) or listen.public_url.startswith("https://")
     # the last one is the outermost
     app.add_middleware(Guard, context=context)
+    app.add_middleware(ErrorPages)
     app.add_middleware(Frame, over_tls=over_tls, randomness=context.randomness)
     install_metrics(app, context)
     return app

@@ -22,9 +22,8 @@ from perdure_node.api.rates import Rates
 from perdure_node.api.scopes import OPEN_PATHS, SUBMITTING, wanted_scopes
 from perdure_node.api.slots import Slots
 from perdure_node.api.tokens import USE_NOTED_EVERY, Token, note_use, token_of
+from perdure_node.pages.multipart import VERIFY_PATH, largest_form
 
-# documents are verified there; they are read and not kept
-_UPLOAD_PATH: Final = "/verify"
 _UPLOADS_FOR_EACH: Final = 4
 # seconds for a piece of an answer to be taken
 _PATIENCE_TO_SEND: Final = 60.0
@@ -165,8 +164,12 @@ class Guard:
         )
 
     def _limit(self, path: str) -> int:
-        is_large = path == "/v1/bundles" or path == _UPLOAD_PATH
-        return self._limits.bundle_bytes if is_large else self._limits.request_bytes
+        if path == "/v1/bundles":
+            return self._limits.bundle_bytes
+        # documents are hashed there, and not kept
+        if path == VERIFY_PATH:
+            return largest_form(self._limits.document_bytes)
+        return self._limits.request_bytes
 
     async def _work(self, scope: Scope, receive: Receive, send: Send, slots: Slots) -> None:
         if not await slots.take():

@@ -6,7 +6,8 @@ from typing import Final
 from perdure_node.api.tokens import Scope
 from perdure_node.gateway.settings import AccessSettings
 
-OPEN_PATHS: Final = frozenset({"/health", "/ready", "/openapi.json"})
+# the page that says who is not let in has a stylesheet too
+OPEN_PATHS: Final = frozenset({"/health", "/ready", "/openapi.json", "/assets/style.css", "/assets/icon.svg"})
 # the signatures in what is handed in say whose it is, and the registry whether that counts
 SUBMITTING: Final = frozenset({"/v1/bundles", "/v1/checkpoints"})
 METRICS_PATH: Final = "/metrics"

@@ -26,7 +26,6 @@ def _add(router: APIRouter, path: str, octets: bytes, kind: str) -> None:
     headers = {
         "ETag": tag,
         "Cache-Control": "no-cache",
-        "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": _ICON_POLICY,
     }
 
@@ -38,4 +37,4 @@ def _add(router: APIRouter, path: str, octets: bytes, kind: str) -> None:
             return Response(status_code=304, headers=headers)
         return Response(octets, media_type=kind, headers=headers)
 
-    router.add_api_route(path, asset, methods=["GET", "HEAD"])
+    router.add_api_route(path, asset, methods=["GET"])

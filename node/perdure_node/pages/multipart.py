@@ -19,6 +19,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+VERIFY_PATH: Final = "/verify"
 EVIDENCE: Final = "evidence"
 DOCUMENT: Final = "document"
 REQUIRE: Final = "require"
@@ -74,13 +75,18 @@ class Form:
     require: str | None
 
 
+def largest_form(document_bound: int) -> int:
+    """How many bytes a form has at most, of which ``document_bound`` are the document's."""
+    return document_bound + MAX_EVIDENCE_SIZE + _FRAME_SIZE
+
+
 async def read_form(content_type: str, pieces: AsyncIterator[bytes], document_bound: int) -> Form:
     """The form in a request's body; raises `FormError`, `FormTooLarge` or `FormCutShort`.
 
     Works in the event loop: a piece (64 KiB as the server hands them on) is hashed in a tenth of a millisecond.
     """
     reading = _Reading(_boundary(content_type))
-    left = document_bound + MAX_EVIDENCE_SIZE + _FRAME_SIZE
+    left = largest_form(document_bound)
     async for piece in pieces:
         left -= len(piece)
         if left < 0:

@@ -19,13 +19,11 @@ from starlette.responses import HTMLResponse
 
 # scripts, frames and third parties: none. Stylesheet and icon are the node's own; the form goes to the node itself
 POLICY: Final = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+# `perdure_node.api.frame` adds what every answer has
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
 _TIME: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -49,6 +47,8 @@ def _environment() -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_made_visible,
+        # an upgrade beside a running node shall not mix its templates with the older code
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

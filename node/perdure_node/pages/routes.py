@@ -1,11 +1,9 @@
 """The pages' routes: the node's status, a site, and the auditor's page."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request
-from fastapi.params import Depends
 from fastapi.responses import HTMLResponse, Response
 from perdure_anchor.checkpoint import OriginError, parse_origin
 from perdure_anchor.errors import PerdureError
@@ -16,16 +14,18 @@ from starlette.requests import ClientDisconnect
 from perdure_node.api.context import NodeContext
 from perdure_node.pages.assets import assets
 from perdure_node.pages.describing import described
-from perdure_node.pages.failures import ErrorPages
 from perdure_node.pages.judging import GRADES, Answer, Judgement, judge
-from perdure_node.pages.multipart import Form, FormTooLarge, read_form
+from perdure_node.pages.multipart import VERIFY_PATH, Form, FormTooLarge, read_form
 from perdure_node.pages.rendering import page
 from perdure_node.pages.views import node_facts, site_view, status_view
 
-VERIFY_PATH = "/verify"
 # two labels of 32, and the slash
 _LONGEST_ORIGIN = 65
-_READ = ["GET", "HEAD"]
+_RIVALS_HEADLINES = {
+    Answer.YES: "Yes: two histories are proved",
+    Answer.NO: "No: two histories are not proved",
+    Answer.UNKNOWN: "Could not find out",
+}
 _HEADLINES = {
     Answer.YES: "Yes: the evidence holds",
     Answer.NO: "No: the evidence does not hold",
@@ -33,22 +33,21 @@ _HEADLINES = {
 }
 
 
-def install_pages(app: FastAPI, context: NodeContext, dependencies: Sequence[Depends] = ()) -> None:
-    """Mount the pages; ``dependencies`` decide who may read them. To be called last, so that errors of all others become pages."""
+def install_pages(app: FastAPI, context: NodeContext) -> None:
+    """Mount the pages; who may read them is decided before all routes (`perdure_node.api.guard`)."""
     app.include_router(assets())
-    app.include_router(pages(context), dependencies=list(dependencies))
-    app.add_middleware(ErrorPages)
+    app.include_router(pages(context))
 
 
 def pages(context: NodeContext) -> APIRouter:
     """The pages' routes; they are for people, so not in the API's description."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-    @router.api_route("/", methods=_READ)
+    @router.get("/")
     def status(after: Annotated[str, Query(max_length=_LONGEST_ORIGIN)] = "") -> Response:
         return page("status.html", view=status_view(context, after))
 
-    @router.api_route("/sites/{partner}/{name}", methods=_READ)
+    @router.get("/sites/{partner}/{name}")
     def site(partner: str, name: str) -> Response:
         try:
             origin = parse_origin(f"{partner}/{name}")
@@ -57,7 +56,7 @@ def pages(context: NodeContext) -> APIRouter:
         view = site_view(context, origin)
         return page("site.html", view=view, description=described(view))
 
-    @router.api_route(VERIFY_PATH, methods=_READ)
+    @router.get(VERIFY_PATH)
     def form() -> Response:
         return _form_page(context)
 
@@ -92,7 +91,7 @@ def _answer_values(context: NodeContext, form: Form, judgement: Judgement) -> di
         "facts": node_facts(context),
         "form": form,
         "judgement": judgement,
-        "headline": _HEADLINES[judgement.answer],
+        "headline": (_RIVALS_HEADLINES if judgement.is_rivals else _HEADLINES)[judgement.answer],
     }
 
 

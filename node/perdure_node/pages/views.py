@@ -31,7 +31,7 @@ from perdure_node.gateway.overview import (
 )
 from perdure_node.pages.plot import NARROW, WIDE, Figure, figure
 from perdure_node.service.alarms import Alarm
-from perdure_node.service.state import ChainView, WorkerView
+from perdure_node.service.state import ChainView, EndpointView, WorkerView
 from perdure_node.stored_lists import decode_list
 
 SITES_A_PAGE: Final = 50
@@ -72,6 +72,7 @@ class StatusView:
     facts: NodeFacts
     alarms: tuple[Alarm, ...]
     chain: ChainView
+    endpoints: tuple[EndpointView, ...]
     validators: tuple[ValidatorLine, ...]
     workers: tuple[WorkerView, ...]
     queue: Queue
@@ -128,6 +129,7 @@ def status_view(context: NodeContext, after: str) -> StatusView:
         facts=node_facts(context),
         alarms=tuple(context.state.alarms.raised()),
         chain=chain,
+        endpoints=tuple(context.state.endpoints),
         validators=_validators(gateway.database, gateway.trust, chain),
         workers=tuple(context.state.workers),
         queue=queue_of(gateway.database, _TRANSACTIONS),

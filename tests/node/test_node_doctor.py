@@ -106,7 +106,7 @@ class TestConfiguration:
             (changed(peer=(PeerSettings("https://"),)), "peer 1: url", Level.ERROR),
             (
                 changed(peer=(PeerSettings("http://10.0.0.9", "node.toml"),)),
-                "peer 1: token_file",
+                "peer 1: url",
                 Level.ERROR,
             ),
             (changed(pair=PairSettings("https://two", "")), "pair: account", Level.ERROR),
@@ -146,7 +146,7 @@ class TestConfiguration:
             )
         )
         found = configuration(tmp_path / "node", change)
-        assert found["endpoint 1: token_file"].endswith("others on this machine may read it")
+        assert found["endpoint 1: token_file"].endswith("every user of this machine may use it")
         assert found["endpoint 2: token_file"].endswith("is empty")
         (tmp_path / "token").chmod(0o600)
         assert "endpoint 1: token_file" not in told(check_configuration(tmp_path / "node", system_clock()))

@@ -122,12 +122,17 @@ def test_two_nodes_in_one_process_count_for_themselves(node: QuietNode, tmp_path
         assert name not in other.scrape()
 
 
-def test_answers_carry_a_request_id(node: QuietNode) -> None:
-    ids = {node.client.get("/health").headers["x-request-id"] for _ in range(3)}
-    assert len(ids) == 3
-    assert all(len(each) == 16 for each in ids)
+def test_requests_are_logged_with_the_id_of_their_answer(
+    node: QuietNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "perdure.requests"):
+        answer = node.client.get("/v1/sites/acme/one?secret=1", headers={"x-request-id": "given-by-a-proxy"})
+    (told,) = [each for each in caplog.records if each.name == "perdure.requests"]
+    assert told.getMessage() == "GET /v1/sites/{partner}/{name} 404"
+    assert vars(told)["request_id"] == answer.headers["x-request-id"] == "given-by-a-proxy"
+    assert vars(told)["ms"] > 0
 
 
 def test_metrics_can_be_closed(tmp_path: Path) -> None:
     with quiet_node(tmp_path / "node", metrics=False) as served:
-        assert served.client.get("/metrics").status_code == 404
+        assert served.client.get("/metrics").status_code == 401

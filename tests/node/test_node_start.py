@@ -146,8 +146,8 @@ def test_a_chain_that_is_away_or_another_one_is_an_alarm(tmp_path: Path) -> None
 
 
 def failing(metrics: str) -> bool:
-    names = ("worker-failing", "wrong-chain", "endpoint-unreachable")
-    return any(f'perdure_alarm{{alarm="{name}"}} 1.0' in metrics for name in names)
+    names = "worker-failing|wrong-chain|endpoint-unreachable"
+    return re.search(rf'^perdure_alarm\{{alarm="({names})"\}} [1-9]', metrics, re.MULTILINE) is not None
 
 
 class TestBackup:

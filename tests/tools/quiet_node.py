@@ -12,6 +12,7 @@ from perdure_node.api.context import NodeContext
 from perdure_node.clock import Clock
 from perdure_node.gateway.folder import NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.settings import AccessSettings, ListenSettings, NodeSettings, settings_for
+from perdure_node.service.endpoints import open_pool
 from perdure_node.service.listening import listen, serving, url_of
 from perdure_node.service.state import NodeState, new_state
 from prometheus_client.parser import text_string_to_metric_families
@@ -65,10 +66,11 @@ class QuietNode:
 def quiet_node(folder: Path, metrics: bool = True) -> Iterator[QuietNode]:
     quiet_folder(folder, lambda settings: replace(settings, access=AccessSettings(metrics=metrics)))
     with open_gateway(folder) as gateway:
-        settings = gateway.settings
+        settings, pool = gateway.settings, open_pool(gateway, CLOCK)
     state = new_state(CLOCK)
-    context = NodeContext(folder, settings, state, CLOCK, counted_bytes(b"requests"), lambda _: None)
+    context = NodeContext(folder, settings, state, CLOCK, counted_bytes(b"requests"), lambda _: None, pool)
     with (
+        pool,
         listen(settings.listen) as listener,
         serving(create_app(context), listener, settings.listen, folder),
         httpx.Client(base_url=url_of(listener, settings.listen)) as client,

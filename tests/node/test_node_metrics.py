@@ -8,6 +8,7 @@ from perdure_anchor.hashes import Address
 from perdure_node.metrics.collector import MOST_SITES
 from perdure_node.service.alarms import AlarmName
 from perdure_node.service.state import EndpointView, WorkerView
+from tools.processes import wait_until
 from tools.quiet_node import NOW, QuietNode, quiet_node
 
 
@@ -127,6 +128,8 @@ def test_requests_are_logged_with_the_id_of_their_answer(
 ) -> None:
     with caplog.at_level("INFO", "perdure.requests"):
         answer = node.client.get("/v1/sites/acme/one?secret=1", headers={"x-request-id": "given-by-a-proxy"})
+        # the line comes after the answer
+        wait_until(lambda: "perdure.requests" in {each.name for each in caplog.records}, "the line")
     (told,) = [each for each in caplog.records if each.name == "perdure.requests"]
     assert told.getMessage() == "GET /v1/sites/{partner}/{name} 404"
     assert vars(told)["request_id"] == answer.headers["x-request-id"] == "given-by-a-proxy"

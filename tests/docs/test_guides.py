@@ -81,6 +81,36 @@ def test_the_courier_s_commands_run(tmp_path: Path) -> None:
     assert not list((desk.folder / "stick").iterdir()), "the watch has tidied up"
 
 
+def test_the_node_keeper_s_commands_run(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk")
+    guide = (ROOT / "docs" / "guide-node.md").read_text("utf-8")
+    told = {}
+    for words in commands(guide):
+        # of a copy in its place no process is there, and what the machine's disk has is no affair of the guide's
+        expected = None if words[:2] == ["node", "doctor"] else 0
+        with desk.start(*words) as process:
+            out, err = process.communicate(timeout=120)
+        assert expected is None or process.returncode == expected, (words, out, err)
+        told[" ".join(words)] = out
+    desk.run("devnet", "down", "--dir", "chain")
+    assert len(told) >= 6
+    for name, out in told.items():
+        if "doctor" in name:
+            assert "is on the pinned chain, with its contracts" in out
+            assert "gateway.sqlite is whole" in out
+            assert not [
+                line for line in out.splitlines() if line.startswith("error: ") and "disk" not in line
+            ]
+
+
+def test_the_node_s_settings_are_all_in_the_guide() -> None:
+    from tools.settings_table import GUIDE, settings_tables, with_tables
+
+    assert "### `[alarms]`" in settings_tables()
+    text = GUIDE.read_text("utf-8")
+    assert text == with_tables(text), "make them anew: PYTHONPATH=tests python -m tools.settings_table"
+
+
 def second_version(raw: bytes) -> str:
     """The trust file after ``raw``: its epoch closed, and the next one opened."""
     members = json.loads(raw)

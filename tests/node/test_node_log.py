@@ -84,16 +84,15 @@ def test_nothing_stays_behind() -> None:
 @pytest.mark.parametrize("format", ["json", "text"])
 def test_a_node_that_runs_logs_no_secret(tmp_path: Path, format: str) -> None:
     (tmp_path / "token").write_text(SECRETS[2])
+    (tmp_path / "token").chmod(0o600)
     (tmp_path / "passphrase").write_text(PASSPHRASE)
     folder = quiet_folder(
         tmp_path / "node",
         lambda settings: replace(
             settings,
             endpoint=(
-                EndpointSettings(
-                    f"http://user:{SECRETS[0]}@127.0.0.1:9/v3/{SECRETS[1]}",
-                    token_file=str(tmp_path / "token"),
-                ),
+                EndpointSettings(f"http://user:{SECRETS[0]}@127.0.0.1:9/v3/{SECRETS[1]}"),
+                EndpointSettings(f"http://127.0.0.1:9/v3/{SECRETS[1]}", token_file=str(tmp_path / "token")),
             ),
             relay=RelaySettings(passphrase_file=str(tmp_path / "passphrase")),
             log=LogSettings(format, "debug"),

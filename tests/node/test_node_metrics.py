@@ -1,79 +1,24 @@
 """What Prometheus is told: the node's own numbers, every alarm, requests by route; never more series than are bounded."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import httpx
 import pytest
 from perdure_anchor.hashes import Address
-from perdure_node.api.app import create_app
-from perdure_node.api.context import NodeContext
-from perdure_node.clock import Clock
-from perdure_node.gateway.folder import open_gateway
-from perdure_node.gateway.settings import AccessSettings
 from perdure_node.metrics.collector import MOST_SITES
 from perdure_node.service.alarms import AlarmName
-from perdure_node.service.endpoints import open_pool
-from perdure_node.service.listening import listen, serving, url_of
-from perdure_node.service.state import EndpointView, NodeState, WorkerView, new_state
-from prometheus_client.parser import text_string_to_metric_families
-from tools.quiet_node import quiet_folder
-from tools.site_network import counted_bytes
-
-NOW = 1_800_000_000.0
-CLOCK = Clock(lambda: NOW, lambda: 0.0, lambda _: None)
-
-
-@dataclass
-class Served:
-    """A node's application without its workers."""
-
-    folder: Path
-    state: NodeState
-    client: httpx.Client
-
-    def scrape(self) -> dict[str, float]:
-        """Every sample, by its name and labels as Prometheus writes them."""
-        answer = self.client.get("/metrics")
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/plain")
-        found = {}
-        for family in text_string_to_metric_families(answer.text):
-            for each in family.samples:
-                labels = ",".join(f'{name}="{value}"' for name, value in sorted(each.labels.items()))
-                found[each.name + (f"{{{labels}}}" if labels else "")] = each.value
-        return found
-
-    def sql(self, statement: str, *rows: tuple[object, ...]) -> None:
-        with open_gateway(self.folder) as gateway, gateway.database.transaction():
-            gateway.database.execute_each(statement, rows)
-
-
-@contextmanager
-def made(folder: Path, metrics: bool = True) -> Iterator[Served]:
-    quiet_folder(folder, lambda settings: replace(settings, access=AccessSettings(metrics=metrics)))
-    with open_gateway(folder) as gateway:
-        settings, pool = gateway.settings, open_pool(gateway, CLOCK)
-    state = new_state(CLOCK)
-    context = NodeContext(folder, settings, state, CLOCK, counted_bytes(b"requests"), lambda _: None, pool)
-    with (
-        pool,
-        listen(settings.listen) as listener,
-        serving(create_app(context), listener, settings.listen, folder),
-        httpx.Client(base_url=url_of(listener, settings.listen)) as client,
-    ):
-        yield Served(folder, state, client)
+from perdure_node.service.state import EndpointView, WorkerView
+from tools.processes import wait_until
+from tools.quiet_node import NOW, QuietNode, quiet_node
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Served]:
-    with made(tmp_path / "node") as served:
+def node(tmp_path: Path) -> Iterator[QuietNode]:
+    with quiet_node(tmp_path / "node") as served:
         yield served
 
 
-def test_the_chain_as_it_was_seen(node: Served) -> None:
+def test_the_chain_as_it_was_seen(node: QuietNode) -> None:
     before = node.scrape()
     assert "perdure_chain_head_block" not in before
     assert before["perdure_validators"] == 0
@@ -94,7 +39,7 @@ def test_the_chain_as_it_was_seen(node: Served) -> None:
     assert told['perdure_endpoint_head_block{endpoint="http://one:8545"}'] == 120
 
 
-def test_every_alarm_has_a_number(node: Served) -> None:
+def test_every_alarm_has_a_number(node: QuietNode) -> None:
     node.state.alarms.raise_(AlarmName.SILENT_SITE, "nothing came", "acme/one")
     node.state.alarms.raise_(AlarmName.SILENT_SITE, "nothing came", "acme/two")
     told = node.scrape()
@@ -103,7 +48,7 @@ def test_every_alarm_has_a_number(node: Served) -> None:
     assert set(alarms.values()) == {0}
 
 
-def test_workers(node: Served) -> None:
+def test_workers(node: QuietNode) -> None:
     node.state.note_worker(WorkerView("relay", NOW - 7, 0))
     node.state.note_worker(WorkerView("follower", None, 3, "cannot be reached"))
     told = node.scrape()
@@ -112,7 +57,7 @@ def test_workers(node: Served) -> None:
     assert 'perdure_worker_last_step_age_seconds{worker="follower"}' not in told
 
 
-def test_sites_and_transactions(node: Served) -> None:
+def test_sites_and_transactions(node: QuietNode) -> None:
     node.sql(
         "INSERT INTO site (number, origin, added_at, mirrored) VALUES (?, ?, 0, ?)",
         (1, "acme/one", 7),
@@ -137,7 +82,7 @@ def test_sites_and_transactions(node: Served) -> None:
     assert told["perdure_relay_oldest_transaction_age_seconds"] == 40
 
 
-def test_many_sites_are_counted_but_not_listed(node: Served) -> None:
+def test_many_sites_are_counted_but_not_listed(node: QuietNode) -> None:
     rows = [(f"acme/site-{number}",) for number in range(MOST_SITES + 5)]
     node.sql("INSERT INTO site (origin, added_at) VALUES (?, 0)", *rows)
     told = node.scrape()
@@ -146,7 +91,7 @@ def test_many_sites_are_counted_but_not_listed(node: Served) -> None:
     assert sum(name.startswith("perdure_site_anchored{") for name in told) == MOST_SITES
 
 
-def test_the_machine_and_the_process(node: Served) -> None:
+def test_the_machine_and_the_process(node: QuietNode) -> None:
     told = node.scrape()
     assert told["perdure_disk_free_bytes"] > 0
     assert told["perdure_database_bytes"] > 0
@@ -154,7 +99,7 @@ def test_the_machine_and_the_process(node: Served) -> None:
     assert told["perdure_start_time_seconds"] == NOW
 
 
-def test_requests_are_counted_by_route_whatever_is_asked_for(node: Served) -> None:
+def test_requests_are_counted_by_route_whatever_is_asked_for(node: QuietNode) -> None:
     for name in ("one", "two", "three"):
         assert node.client.get(f"/v1/sites/acme/{name}/standing").status_code == 404
     for path in ("/no/such/place", "/another", "/x?token=secret"):
@@ -170,20 +115,27 @@ def test_requests_are_counted_by_route_whatever_is_asked_for(node: Served) -> No
     assert not any("acme" in name or "secret" in name for name in counted)
 
 
-def test_two_nodes_in_one_process_count_for_themselves(node: Served, tmp_path: Path) -> None:
+def test_two_nodes_in_one_process_count_for_themselves(node: QuietNode, tmp_path: Path) -> None:
     node.client.get("/health")
     name = 'perdure_http_requests_total{method="GET",route="/health",status="200"}'
     assert node.scrape()[name] == 1
-    with made(tmp_path / "other") as other:
+    with quiet_node(tmp_path / "other") as other:
         assert name not in other.scrape()
 
 
-def test_answers_carry_a_request_id(node: Served) -> None:
-    ids = {node.client.get("/health").headers["x-request-id"] for _ in range(3)}
-    assert len(ids) == 3
-    assert all(len(each) == 24 for each in ids)
+def test_requests_are_logged_with_the_id_of_their_answer(
+    node: QuietNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "perdure.requests"):
+        answer = node.client.get("/v1/sites/acme/one?secret=1", headers={"x-request-id": "given-by-a-proxy"})
+        # the line comes after the answer
+        wait_until(lambda: "perdure.requests" in {each.name for each in caplog.records}, "the line")
+    (told,) = [each for each in caplog.records if each.name == "perdure.requests"]
+    assert told.getMessage() == "GET /v1/sites/{partner}/{name} 404"
+    assert vars(told)["request_id"] == answer.headers["x-request-id"] == "given-by-a-proxy"
+    assert vars(told)["ms"] > 0
 
 
 def test_metrics_can_be_closed(tmp_path: Path) -> None:
-    with made(tmp_path / "node", metrics=False) as served:
+    with quiet_node(tmp_path / "node", metrics=False) as served:
         assert served.client.get("/metrics").status_code == 401

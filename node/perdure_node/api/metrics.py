@@ -15,7 +15,7 @@ def install_metrics(app: FastAPI, context: NodeContext) -> None:
         context.folder, context.state, context.clock, lambda: context.gateway().database
     )
     registry = new_registry(collector)
-    app.add_middleware(ObserveRequests, metrics=RequestMetrics(registry), randomness=context.randomness)
+    app.add_middleware(ObserveRequests, metrics=RequestMetrics(registry))
     router = APIRouter(tags=["health"])
 
     @router.get("/metrics", summary="What Prometheus asks for", response_class=Response)

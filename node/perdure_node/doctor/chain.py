@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from perdure_anchor.errors import PerdureError
+from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_anchor.hashes import Address, Hash32, checksum_address, to_hex
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.answers import read_integer
 
 from perdure_node.anchor_chain import AnchorChain, connect_to
 from perdure_node.clock import Clock, told_time
+from perdure_node.doctor.configuration import access_of
 from perdure_node.doctor.finding import Finding, fine, found_by_error, guarded, unknown, warning, wrong
 from perdure_node.gateway.folder import DATABASE_FILE
 from perdure_node.gateway.settings import EndpointSettings, NodeSettings
@@ -34,18 +35,28 @@ class Endpoint:
     head: int
 
 
-def connect_endpoint(trust: TrustFile, settings: EndpointSettings) -> AnchorChain:
-    """The chain through one endpoint; nothing is asked yet. Raises `EndpointError`."""
-    return connect_to(trust, settings.url, (), PATIENCE)
+def connect_endpoint(folder: Path, trust: TrustFile, settings: EndpointSettings) -> AnchorChain:
+    """The chain through one endpoint; nothing is asked yet. Raises what `perdure_contracts.access` does."""
+    return connect_to(trust, access_of(folder, settings), (), PATIENCE)
 
 
 def check_endpoints(
-    settings: NodeSettings, trust: TrustFile, clock: Clock, found: list[Endpoint], stack: contextlib.ExitStack
+    folder: Path,
+    settings: NodeSettings,
+    trust: TrustFile,
+    clock: Clock,
+    found: list[Endpoint],
+    stack: contextlib.ExitStack,
 ) -> Iterator[Finding]:
     """Each endpoint, then all together; those that work are put into ``found``, and closed by ``stack``."""
     for number, each in enumerate(settings.endpoint, 1):
         about = f"endpoint {number}"
-        yield from guarded(about, _endpoint(about, each, settings, trust, clock, found, stack))
+        try:
+            chain = connect_endpoint(folder, trust, each)
+        except ConfigError as error:
+            yield found_by_error(about, error)
+            continue
+        yield from guarded(about, _endpoint(about, chain, settings, clock, found, stack))
     if not found:
         yield unknown("chain", "no endpoint answers for it: it was not looked at", "see the endpoints above")
         return
@@ -55,14 +66,13 @@ def check_endpoints(
 
 def _endpoint(
     about: str,
-    endpoint: EndpointSettings,
+    chain: AnchorChain,
     settings: NodeSettings,
-    trust: TrustFile,
     clock: Clock,
     found: list[Endpoint],
     stack: contextlib.ExitStack,
 ) -> Iterator[Finding]:
-    chain = stack.enter_context(connect_endpoint(trust, endpoint))
+    stack.enter_context(chain)
     chain.check()
     head, head_time = chain.client.head_number(), chain.client.newest_timestamp()
     found.append(Endpoint(about, chain, head))

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from perdure_anchor.errors import PerdureError
+from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_anchor.hashes import HexError, parse_hex
-from perdure_contracts.endpoint import EndpointError, RpcEndpoint, parse_endpoint
+from perdure_contracts.access import EndpointAccess
+from perdure_contracts.endpoint import EndpointError, parse_endpoint
 
 from perdure_node.clock import Clock
 from perdure_node.doctor.files import authorities, key_pair, secret_file
@@ -55,7 +56,7 @@ def check_configuration(folder: Path, clock: Clock) -> Iterator[Finding]:
     yield from _listen(settings.listen, folder, clock)
     yield from _access(settings.access, settings.listen)
     for number, peer in enumerate(settings.peer, 1):
-        yield from _other_node(f"peer {number}", peer, folder, clock)
+        yield from _endpoint(f"peer {number}", peer, folder, clock)
     yield from _doubled("peer", (each.url for each in settings.peer))
     yield from _pair(settings, folder, clock)
     yield from _alarms(settings.alarms, settings.relay)
@@ -83,17 +84,11 @@ def _endpoints(endpoints: tuple[EndpointSettings, ...], folder: Path, clock: Clo
         )
 
 
-def _endpoint(about: str, settings: EndpointSettings, folder: Path, clock: Clock) -> Iterator[Finding]:
-    parsed, findings = _url(about, settings.url)
-    yield from findings
-    if parsed is not None and settings.token_file and _is_plain(parsed, settings.url):
-        yield wrong(f"{about}: token_file", "the token would be sent where all can read it", "use https")
-    yield from _client_files(about, settings, folder, clock)
-
-
-def _client_files(
+def _endpoint(
     about: str, settings: EndpointSettings | PeerSettings | PairSettings, folder: Path, clock: Clock
 ) -> Iterator[Finding]:
+    """A server that is asked with what lets us in."""
+    yield from _access_to(about, access_of(folder, settings))
     if settings.token_file:
         yield from secret_file(f"{about}: token_file", folder, settings.token_file)
     if settings.ca:
@@ -104,20 +99,29 @@ def _client_files(
         )
 
 
-def _url(about: str, url: str) -> tuple[RpcEndpoint | None, list[Finding]]:
-    """The URL's parts, None if it is none; and what is to be said of it, which does not repeat it."""
+def access_of(folder: Path, settings: EndpointSettings | PeerSettings | PairSettings) -> EndpointAccess:
+    """What lets us in, with the paths as they are from here."""
+
+    def path(name: str) -> Path | None:
+        return folder / name if name else None
+
+    return EndpointAccess(
+        settings.url, path(settings.token_file), path(settings.ca), path(settings.certificate)
+    )
+
+
+def _access_to(about: str, access: EndpointAccess) -> Iterator[Finding]:
+    """Whether the URL can be used with the rest; what is said does not repeat it."""
     try:
-        parsed = parse_endpoint(url, "url")
-    except EndpointError as error:
-        return None, [found_by_error(f"{about}: url", error)]
-    if _is_plain(parsed, url):
-        told = f"{parsed}: without TLS, whoever is between can change what is said"
-        return parsed, [warning(f"{about}: url", told, "use https, or a tunnel that protects it")]
-    return parsed, [fine(f"{about}: url", str(parsed))]
-
-
-def _is_plain(parsed: RpcEndpoint, url: str) -> bool:
-    return not parsed.is_loopback and not url.lower().startswith("https:")
+        endpoint = access.endpoint("url")
+    except ConfigError as error:
+        yield found_by_error(f"{about}: url", error)
+        return
+    if endpoint.is_loopback or endpoint.origin.startswith("https://"):
+        yield fine(f"{about}: url", str(endpoint))
+    else:
+        told = f"{endpoint}: without TLS, whoever is between can change what is said"
+        yield warning(f"{about}: url", told, "use https, or a tunnel that protects it")
 
 
 def _relay(settings: RelaySettings, folder: Path, clock: Clock) -> Iterator[Finding]:
@@ -134,10 +138,13 @@ def _relay(settings: RelaySettings, folder: Path, clock: Clock) -> Iterator[Find
                 f"relay: {named[0]}", "means nothing without signer_url", "set signer_url, or take it out"
             )
         return
-    parsed, findings = _url("relay: signer", settings.signer_url)
-    yield from findings
-    if parsed is not None and settings.signer_token_file and _is_plain(parsed, settings.signer_url):
-        yield wrong("relay: signer_token_file", "the token would be sent where all can read it", "use https")
+    access = EndpointAccess(
+        settings.signer_url,
+        folder / settings.signer_token_file if settings.signer_token_file else None,
+        folder / settings.signer_ca if settings.signer_ca else None,
+        folder / settings.signer_certificate if settings.signer_certificate else None,
+    )
+    yield from _access_to("relay: signer", access)
     yield from _account("relay: account", settings.account)
     if settings.signer_token_file:
         yield from secret_file("relay: signer_token_file", folder, settings.signer_token_file)
@@ -179,7 +186,7 @@ def _listen(settings: ListenSettings, folder: Path, clock: Clock) -> Iterator[Fi
     else:
         yield fine("listen: address", f"{address} is for this machine only")
     if settings.public_url:
-        yield from _url("listen: public", settings.public_url)[1]
+        yield from _access_to("listen: public", EndpointAccess(settings.public_url))
 
 
 def _access(settings: AccessSettings, listen: ListenSettings) -> Iterator[Finding]:
@@ -209,23 +216,13 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _other_node(
-    about: str, settings: PeerSettings | PairSettings, folder: Path, clock: Clock
-) -> Iterator[Finding]:
-    parsed, findings = _url(about, settings.url)
-    yield from findings
-    if parsed is not None and settings.token_file and _is_plain(parsed, settings.url):
-        yield wrong(f"{about}: token_file", "the token would be sent where all can read it", "use https")
-    yield from _client_files(about, settings, folder, clock)
-
-
 def _pair(settings: NodeSettings, folder: Path, clock: Clock) -> Iterator[Finding]:
     pair = settings.pair
     if not pair.url:
         if pair.account:
             yield warning("pair: account", "means nothing without url", "set url, or take it out")
         return
-    yield from _other_node("pair", pair, folder, clock)
+    yield from _endpoint("pair", pair, folder, clock)
     yield from _account("pair: account", pair.account)
     if pair.account and pair.account.lower() == settings.relay.account.lower():
         yield wrong(

@@ -32,7 +32,7 @@ def examine(folder: Path, clock: Clock, passphrase: Callable[[], str] | None) ->
     with contextlib.ExitStack() as stack:
         found: list[Endpoint] = []
         if trust is not None:
-            yield from check_endpoints(settings, trust, clock, found, stack)
+            yield from check_endpoints(folder, settings, trust, clock, found, stack)
         if found:
             yield from _account(folder, settings, passphrase, found[0])
     yield from guarded("peers", check_others(settings, folder))

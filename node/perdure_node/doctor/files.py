@@ -14,7 +14,8 @@ _DAY: Final = 86400
 # most that issue certificates renew them a month before their end
 _SOON: Final = 21 * _DAY
 _LARGEST: Final = 1 << 20
-_SHARED: Final = 0o077
+# as `perdure_contracts.access` has it: a group may be the one that secrets are shared with
+_OTHERS: Final = 0o007
 
 
 def file_in(folder: Path, name: str) -> Path:
@@ -39,10 +40,10 @@ def secret_file(about: str, folder: Path, name: str) -> Iterator[Finding]:
         yield wrong(about, f"{path}: is no file")
     elif not text.strip():
         yield wrong(about, f"{path}: is empty")
-    elif stat.S_IMODE(found.st_mode) & _SHARED:
-        yield warning(about, f"{path}: others on this machine may read it", f"chmod 600 {path}")
+    elif stat.S_IMODE(found.st_mode) & _OTHERS:
+        yield wrong(about, f"{path}: every user of this machine may use it", f"chmod o-rwx {path}")
     else:
-        yield fine(about, f"{path} is there, and its owner's only")
+        yield fine(about, f"{path} is there, and not for everybody")
 
 
 def authorities(about: str, folder: Path, name: str) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Each request observed once, around all else: counted, timed and logged, with an id that its answer carries too.
+"""Each request observed once, around all else: counted, timed and logged, with the id that its answer carries.
 
 Labels are the routes' templates and known methods, never what a client wrote: nobody can make Prometheus, or us, keep more series. The
 log has the template too, so that no query, and no secret in one, gets into it.
@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from perdure_node.clock import Randomness
+from perdure_node.api.request_ids import HEADER
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -19,13 +19,11 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-REQUEST_ID_HEADER: Final = b"x-request-id"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE: Final = "none"
 # of these, supervisors and Prometheus ask every few seconds
 _QUIET_ROUTES: Final = frozenset({"/health", "/ready", "/metrics"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_SHOWN_ID: Final = 64
 _FAULT: Final = 500
 _log = logging.getLogger("perdure.requests")
 
@@ -55,17 +53,17 @@ class RequestMetrics:
 
 
 class ObserveRequests:
-    """An ASGI middleware; an answer that has a request id keeps it, others get one."""
+    """An ASGI middleware; what it is around gives requests their ids (`perdure_node.api.frame`)."""
 
-    def __init__(self, app: Application, metrics: RequestMetrics, randomness: Randomness) -> None:
-        self._app, self._metrics, self._randomness = app, metrics, randomness
+    def __init__(self, app: Application, metrics: RequestMetrics) -> None:
+        self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and note it once it is over, in whatever way."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, self._randomness(8).hex())
+        answer = _Answer(send)
         begun = time.perf_counter()
         try:
             await self._app(scope, receive, answer.send)
@@ -97,19 +95,14 @@ def _template(scope: Scope) -> str:
 class _Answer:
     """What is known of an answer while it is sent; 500 until it begins."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self.request_id = request_id
+        self.request_id: str | None = None
         self.status = _FAULT
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = list(message.get("headers", ()))
-            given = [value for name, value in headers if name.lower() == REQUEST_ID_HEADER]
-            if given:
-                self.request_id = given[0].decode("latin-1")[:_SHOWN_ID]
-            else:
-                headers.append((REQUEST_ID_HEADER, self.request_id.encode()))
-            message = {**message, "headers": headers}
+            given = [value for name, value in message.get("headers", ()) if name.lower() == HEADER]
+            self.request_id = given[0].decode("ascii", "replace") if given else None
         await self._send(message)

@@ -227,7 +227,7 @@ def test_what_a_node_says_no_with(
 def test_a_node_of_another_consortium_is_handed_nothing(site: Site, node: WireNode) -> None:
     def other_registry(request: httpx.Request, ask: Callable[[], httpx.Response]) -> httpx.Response:
         if request.url.path == "/v1/status":
-            return httpx.Response(200, json={"chain": {"chain_id": 1, "registry": "0x" + "11" * 20}})
+            return httpx.Response(200, json={"registry": {"chain_id": 1, "address": "0x" + "11" * 20}})
         return ask()
 
     node.fault = other_registry

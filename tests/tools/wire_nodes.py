@@ -101,7 +101,7 @@ class WireNode:
 
 def status_of_trust(network: SiteNetwork) -> dict[str, object]:
     trust = network.trust
-    return {"chain": {"chain_id": trust.chain_id, "registry": checksum_address(trust.registry.address)}}
+    return {"registry": {"chain_id": trust.chain_id, "address": checksum_address(trust.registry.address)}}
 
 
 def standing_members(gateway: Gateway, site: KnownSite) -> dict[str, object]:

@@ -81,10 +81,10 @@ def parse_standing(node: object, answered: Answered) -> Standing:
 
 def check_consortium(node: object, answered: Answered, trust: TrustFile) -> None:
     """Raise `OtherConsortium` if the node says that it works for another registry; one that says nothing is found out later."""
-    told = _object(node, answered.body).get("chain")
+    told = _object(node, answered.body).get("registry")
     if not isinstance(told, dict):
         return
-    chain_id, registry = told.get("chain_id"), told.get("registry")
+    chain_id, registry = told.get("chain_id"), told.get("address")
     try:
         address = parse_hex(registry, 20, "registry")
     except PerdureError:

@@ -21,7 +21,7 @@ from measure import Row
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 LEAVES = int(os.environ.get("PERDURE_BENCH_LEAVES", "1000000"))
-QUESTIONS, ROUNDS, CONNECTIONS = 2000, 5, 4
+QUESTIONS, ROUNDS, CONNECTIONS = 1000, 5, 4
 CLIENTS, ROUNDS_EACH = 200, 25
 REQUIRED = 0.5
 # of evidence on a chain with four validators

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.evidence import MAX_PATH
@@ -27,14 +27,18 @@ _TOPS: Final = 8192
 _TOP: Final = 4
 
 _COVERING: Final = (
-    "SELECT checkpoint.digest, checkpoint.size, root, sealed_at, signature FROM checkpoint JOIN anchor USING (digest) "
+    "SELECT checkpoint.digest, checkpoint.size, root, sealed_at, signature, block_number, length(headers), time_run_open, "
+    "(SELECT count(*) FROM hop), (SELECT max(first_block) FROM hop) FROM checkpoint JOIN anchor USING (digest) "
     "WHERE site = ? AND checkpoint.size > ? AND checkpoint.size <= ? ORDER BY checkpoint.size LIMIT 1"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LeafProof:
-    """A leaf's place in the log of ``size``, the earliest over it whose anchor is here; ``digest`` is its checkpoint's."""
+    """A leaf's place in the log of ``size``, the earliest over it whose anchor is here; ``digest`` is its checkpoint's.
+
+    ``anchor_state`` tells the anchor's parts from earlier ones: its run of headers grows, and hops are found.
+    """
 
     origin: Origin
     index: int
@@ -44,6 +48,7 @@ class LeafProof:
     root: Hash32
     sealed_at: int
     signature: bytes
+    anchor_state: tuple[Any, ...]
 
 
 class LeafProofs:
@@ -119,14 +124,14 @@ class LeafProofs:
         row = self._database().row(_COVERING, site.number, index, site.mirrored)
         if row is None:
             return None
-        digest, size, root, sealed_at, signature = row
+        digest, size, root, sealed_at, signature, *state = row
         node_at, end_from = self._nodes(site.number, size)
         node_at = self._with_tops(site, index, size, node_at)
         # the table has eight bytes of it
         if node_at(0, index) != leaf_hash:
             return None
         path = _path(node_at, end_from, index, size)
-        return LeafProof(site.origin, index, path, digest, size, root, sealed_at, signature)
+        return LeafProof(site.origin, index, path, digest, size, root, sealed_at, signature, tuple(state))
 
 
 def _path(node_at: NodeAt, end_from: Callable[[int], Hash32], index: int, size: int) -> tuple[Hash32, ...]:

@@ -21,7 +21,7 @@ from measure import Row
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 LEAVES = int(os.environ.get("PERDURE_BENCH_LEAVES", "1000000"))
-QUESTIONS, ROUNDS, CONNECTIONS = 2000, 5, 4
+QUESTIONS, ROUNDS, CONNECTIONS = 1000, 5, 4
 CLIENTS, ROUNDS_EACH = 200, 25
 REQUIRED = 0.5
 # of evidence on a chain with four validators
@@ -188,17 +188,18 @@ def _serve_node(folder: str) -> None:
     from perdure_node.clock import system_clock
     from perdure_node.gateway.folder import open_gateway
     from perdure_node.gateway.settings import LimitSettings, LogSettings
+    from perdure_node.service.endpoints import open_pool
     from perdure_node.service.logging import logging_to
     from perdure_node.service.state import new_state
 
     clock = system_clock()
     with open_gateway(Path(folder)) as gateway:
-        settings = replace(
-            gateway.settings,
-            limits=LimitSettings(requests_a_minute=1_000_000),
-            log=LogSettings(level="warning"),
-        )
-    context = NodeContext(Path(folder), settings, new_state(clock), clock, os.urandom, lambda _name: None)
+        pool = open_pool(gateway, clock)
+        limits = LimitSettings(requests_a_minute=1_000_000)
+        settings = replace(gateway.settings, limits=limits, log=LogSettings(level="warning"))
+    context = NodeContext(
+        Path(folder), settings, new_state(clock), clock, os.urandom, lambda _name: None, pool
+    )
     with logging_to(Path(os.devnull).open("w", encoding="utf-8"), settings.log):  # as long as the process
         _serve(create_app(context))
 

@@ -51,9 +51,9 @@ class AnchorParts:
 
         self._encoded = encoded
 
-    def members(self, digest: Hash32) -> bytes:
-        """The members, without braces around them; raises `NotHere`."""
-        return self._encoded(digest, _state(self._gateway().database, digest))[1:-1]
+    def members(self, digest: Hash32, state: tuple[Any, ...] | None = None) -> bytes:
+        """The members, without braces around them; ``state`` as `LeafProof` has it, if it is known. Raises `NotHere`."""
+        return self._encoded(digest, state or _state(self._gateway().database, digest))[1:-1]
 
 
 def _state(database: Database, digest: Hash32) -> tuple[Any, ...]:

@@ -84,7 +84,7 @@ def _answerer(context: NodeContext) -> Callable[[Request, str], Awaitable[Respon
                 f"no proof of the leaf {leaf_hash} is here",
                 hint="its checkpoint may not be anchored yet, or was relayed by another node",
             )
-        body = encode_leaf_proof(wanted, proof, registry, parts.members(proof.digest))
+        body = encode_leaf_proof(wanted, proof, registry, parts.members(proof.digest, proof.anchor_state))
         return answered(request, prepared(body))
 
     return answer

@@ -7,7 +7,8 @@ from perdure_anchor.hashes import Address
 
 from perdure_contracts.abi import AbiValue, contract_abi
 from perdure_contracts.artifacts import ContractName
-from perdure_contracts.chain import BlockTag, ChainClient
+from perdure_contracts.block_reader import BlockTag
+from perdure_contracts.chain import ChainClient
 from perdure_contracts.refusals import explained
 from perdure_contracts.refused import ExecutionReverted
 from perdure_contracts.transactions import ContractCall

@@ -6,12 +6,9 @@ the header itself is to be believed is not decided here: that is `perdure_anchor
 """
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from perdure_anchor.errors import ChainError, EncodingError
 from perdure_anchor.hashes import Address, Hash32, keccak256, to_hex
-from perdure_anchor.header import BlockHeader, parse_header
-from perdure_anchor.trie import EMPTY_TRIE_ROOT
 
 from perdure_contracts.answers import (
     read_bytes,
@@ -21,50 +18,28 @@ from perdure_contracts.answers import (
     read_object,
     write_integer,
 )
+from perdure_contracts.block_reader import BlockReader, BlockTag, Missing, tag
 from perdure_contracts.block_receipts import (
     ChainEvent,
     TransactionReceipt,
-    encoded_block_receipts,
     event_from_answer,
     receipt_from_answer,
 )
 from perdure_contracts.many_calls import answers, calls_at_once, program
-from perdure_contracts.raw_headers import BLOCK_HASH_RULES, HashRule, header_from_block
 from perdure_contracts.refused import SendFault, SendRefused, as_reverted, as_send_refused
-from perdure_contracts.rpc import AnswerText, Json, JsonRpc, Request
+from perdure_contracts.rpc import AnswerText, Json, Request
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcRefused
-
-BlockTag: TypeAlias = int | str
-"""A block number, or "latest" or "pending"."""
 
 TopicFilter: TypeAlias = Sequence[Hash32 | None]
 """Wanted topics by position; None takes any."""
 
-# the codes with which clients say that they do not offer a method: JSON-RPC 2.0, Besu's, EIP-1474's
-_NO_SUCH_METHOD = frozenset({-32601, -32604, -32004})
 # a node that writes each transaction to its disk shall answer long before anybody takes it for silent
 _SENT_AT_ONCE = 50
 _MANY_CALLS = "eth_call of many calls"
 
 
-class BlockNotFound(ChainError):
-    """The node has no block with this number (yet)."""
-
-
-class _Missing:
-    """The answer of a node that does not offer the method."""
-
-
-_MISSING: Final = _Missing()
-
-
-class ChainClient:
+class ChainClient(BlockReader):
     """One chain, through one node. Numbers are plain integers, hashes and code are bytes."""
-
-    def __init__(self, rpc: JsonRpc, *, hash_rules: Sequence[HashRule] = BLOCK_HASH_RULES) -> None:
-        self.rpc = rpc
-        self._hash_rules = hash_rules
-        self._missing_methods: set[str] = set()
 
     def chain_id(self) -> int:
         """The chain id that transactions are signed for (EIP-155)."""
@@ -73,67 +48,6 @@ class ChainClient:
     def head_number(self) -> int:
         """The number of the newest block."""
         return read_integer(self.rpc.call("eth_blockNumber"), "block number")
-
-    def fetch_block_hash(self, number: int) -> Hash32:
-        """The hash of the block with this number; raises `BlockNotFound`."""
-        return read_hash(self._fetch_block(number).get("hash"), "block hash")
-
-    def fetch_header(self, number: int) -> BlockHeader:
-        """The header as the node stores it, seals included; raises `BlockNotFound` or `HeaderNotRebuilt`."""
-        try:
-            raw = self._call_optional("debug_getRawHeader", write_integer(number))
-        except RpcRefused:
-            raw = None  # geth fails this way on a block that it does not have: the next question says which it is
-        if raw is None or isinstance(raw, _Missing):
-            return header_from_block(self._fetch_block(number), self._hash_rules)
-        return _raw_header(raw, number)
-
-    def fetch_headers(self, numbers: Sequence[int]) -> list[BlockHeader]:
-        """As `fetch_header` for several blocks, in few round trips."""
-        if "debug_getRawHeader" not in self._missing_methods and len(numbers) > 1:
-            requests = [Request("debug_getRawHeader", (write_integer(number),)) for number in numbers]
-            raws = [each for each in self.rpc.batch(requests) if isinstance(each, str)]
-            if len(raws) == len(numbers):
-                return [_raw_header(raw, each) for raw, each in zip(raws, numbers, strict=True)]
-            # whether the method is missing or a block is, the first question for one header tells
-            first = self.fetch_header(numbers[0])
-            if "debug_getRawHeader" not in self._missing_methods:
-                return [first, *map(self.fetch_header, numbers[1:])]
-        requests = [Request("eth_getBlockByNumber", (write_integer(number), False)) for number in numbers]
-        headers = []
-        for number, outcome in zip(numbers, self.rpc.batch(requests), strict=True):
-            if isinstance(outcome, RpcRefused):
-                raise outcome
-            headers.append(header_from_block(_checked_block(outcome, number), self._hash_rules))
-        return headers
-
-    def fetch_receipts(self, number: int, receipts_root: Hash32 | None = None) -> tuple[bytes, ...]:
-        """The encoded receipts of a block, whose root is the header's, or the one given; raises `ReceiptsIncomplete` if it is not."""
-        root = self.fetch_header(number).receipts_root if receipts_root is None else receipts_root
-        if root == EMPTY_TRIE_ROOT:
-            return ()
-        answer = self._call_optional("eth_getBlockReceipts", write_integer(number))
-        if answer is None:
-            raise BlockNotFound(f"the node has no receipts of block {number}", hint="the node may prune them")
-        values = (
-            self._fetch_single_receipts(number)
-            if isinstance(answer, _Missing)
-            else read_list(answer, "receipts")
-        )
-        return encoded_block_receipts(values, number, root)
-
-    def _fetch_single_receipts(self, number: int) -> list[Json]:
-        hashes = read_list(self._fetch_block(number).get("transactions"), "block transactions")
-        requests = [
-            Request("eth_getTransactionReceipt", (to_hex(read_hash(value, "transaction hash")),))
-            for value in hashes
-        ]
-        receipts: list[Json] = []
-        for outcome in self.rpc.batch(requests):
-            if isinstance(outcome, RpcRefused):
-                raise outcome
-            receipts.append(outcome)
-        return receipts
 
     def fetch_transaction_receipt(self, transaction_hash: Hash32) -> TransactionReceipt | None:
         """Where a transaction stands in the chain; None while it stands nowhere."""
@@ -208,18 +122,18 @@ class ChainClient:
 
     def transaction_count(self, address: Address, block: BlockTag = "latest") -> int:
         """How many transactions the account sent: its next nonce; "pending" counts the waiting ones."""
-        return read_integer(self.rpc.call("eth_getTransactionCount", to_hex(address), _tag(block)), "nonce")
+        return read_integer(self.rpc.call("eth_getTransactionCount", to_hex(address), tag(block)), "nonce")
 
     def fetch_code(self, address: Address, block: BlockTag = "latest") -> bytes:
         """The code of a contract; empty where there is none."""
-        return read_bytes(self.rpc.call("eth_getCode", to_hex(address), _tag(block)), "code")
+        return read_bytes(self.rpc.call("eth_getCode", to_hex(address), tag(block)), "code")
 
     def call(
         self, to: Address, calldata: bytes, block: BlockTag = "latest", *, sender: Address | None = None
     ) -> bytes:
         """What a call returns, without a transaction; raises `ExecutionReverted` with what the contract says."""
         return read_bytes(
-            self._execute("eth_call", _call_object(to, calldata, sender), _tag(block)), "call result"
+            self._execute("eth_call", _call_object(to, calldata, sender), tag(block)), "call result"
         )
 
     def call_each(
@@ -230,7 +144,7 @@ class ChainClient:
         The calls are of equal length, and answered with ``result_size`` bytes each, unless something is wrong.
         """
         at_once = calls_at_once(len(calldatas[0]), result_size) if len(calldatas) > 1 else 0
-        if not at_once or _MANY_CALLS in self._missing_methods:
+        if not at_once or _MANY_CALLS in self.missing_methods:
             return self._call_one_by_one(to, calldatas, block)
         results: list[bytes] = []
         for start in range(0, len(calldatas), at_once):
@@ -246,15 +160,15 @@ class ChainClient:
         """None where the node does not offer it, or a call fails: asked one by one, the node says why."""
         created: dict[str, Json] = {"data": to_hex(program(to, calldatas, result_size))}
         try:
-            returned = read_bytes(self.rpc.call("eth_call", created, _tag(block)), "call result")
+            returned = read_bytes(self.rpc.call("eth_call", created, tag(block)), "call result")
         except RpcRefused as error:
             if as_reverted(error) is None:
-                self._missing_methods.add(_MANY_CALLS)
+                self.missing_methods.add(_MANY_CALLS)
             return None
         return answers(returned, len(calldatas), result_size)
 
     def _call_one_by_one(self, to: Address, calldatas: Sequence[bytes], block: BlockTag) -> list[bytes]:
-        requests = [Request("eth_call", (_call_object(to, each, None), _tag(block))) for each in calldatas]
+        requests = [Request("eth_call", (_call_object(to, each, None), tag(block))) for each in calldatas]
         results = []
         for outcome in self.rpc.batch(requests):
             if isinstance(outcome, RpcRefused):
@@ -277,34 +191,14 @@ class ChainClient:
                 raise
             raise reverted from error
 
-    def base_fee(self) -> int | None:
-        """BaseFeePerGas of the newest block, in wei; None on a chain without a fee market (before London)."""
-        value = self._fetch_block("latest").get("baseFeePerGas")
-        return None if value is None else read_integer(value, "baseFeePerGas", 256)
-
-    def block_gas_limit(self) -> int:
-        """How much gas the newest block could take."""
-        return read_integer(self._fetch_block("latest").get("gasLimit"), "gasLimit")
-
-    def newest_timestamp(self) -> int:
-        """The newest block's time, in seconds since 1970."""
-        return read_integer(self._fetch_block("latest").get("timestamp"), "timestamp")
-
-    def newest_block(self) -> tuple[int, int]:
-        """The newest block's number, and its time in seconds since 1970."""
-        block = self._fetch_block("latest")
-        return read_integer(block.get("number"), "block number"), read_integer(
-            block.get("timestamp"), "timestamp"
-        )
-
     def gas_price(self) -> int:
         """What the node suggests to pay for a unit of gas, in wei."""
         return read_integer(self.rpc.call("eth_gasPrice"), "gas price", 256)
 
     def priority_fee(self) -> int | None:
         """What the node suggests to pay the proposer on top of the base fee, in wei; None if it has no such method."""
-        answer = self._call_optional("eth_maxPriorityFeePerGas")
-        return None if isinstance(answer, _Missing) else read_integer(answer, "priority fee", 256)
+        answer = self.call_optional("eth_maxPriorityFeePerGas")
+        return None if isinstance(answer, Missing) else read_integer(answer, "priority fee", 256)
 
     def send_transaction(self, raw: bytes) -> Hash32:
         """Hand over a signed transaction; returns its hash. Sending the same bytes again is no error.
@@ -346,42 +240,6 @@ class ChainClient:
             found.append(None if isinstance(outcome, RpcRefused) else _receipt_of(name, outcome))
         return found
 
-    def _fetch_block(self, block: BlockTag) -> dict[str, Json]:
-        return _checked_block(self.rpc.call("eth_getBlockByNumber", _tag(block), False), block)
-
-    def _call_optional(self, method: str, *params: Json) -> Json | _Missing:
-        """As `JsonRpc.call`, for a method that not every client offers; asked for in vain only once."""
-        if method in self._missing_methods:
-            return _MISSING
-        try:
-            return self.rpc.call(method, *params)
-        except RpcRefused as error:
-            if error.code not in _NO_SUCH_METHOD:
-                raise
-            self._missing_methods.add(method)
-            return _MISSING
-
-
-def _raw_header(raw: Json, number: int) -> BlockHeader:
-    try:
-        header = parse_header(read_bytes(raw, "raw header"))
-    except EncodingError as error:
-        raise RpcBadAnswer(f"answer of the node: raw header of block {number}: {error}") from error
-    if header.number != number:
-        raise RpcBadAnswer(f"answer of the node: got the raw header of block {header.number}, want {number}")
-    return header
-
-
-def _checked_block(answer: Json, block: BlockTag) -> dict[str, Json]:
-    if answer is None:
-        raise BlockNotFound(
-            f"the node has no block {block}", hint="it may not have come so far: try again later"
-        )
-    members = dict(read_object(answer, "block"))
-    if isinstance(block, int) and read_integer(members.get("number"), "block number") != block:
-        raise RpcBadAnswer(f"answer of the node: got another block than number {block}")
-    return members
-
 
 def _check_sent(answer: Json, transaction_hash: Hash32) -> None:
     if read_hash(answer, "transaction hash") != transaction_hash:
@@ -396,10 +254,6 @@ def _receipt_of(transaction_hash: Hash32, answer: Json) -> TransactionReceipt | 
     if receipt.transaction_hash != transaction_hash:
         raise RpcBadAnswer("answer of the node: got the receipt of another transaction")
     return receipt
-
-
-def _tag(block: BlockTag) -> str:
-    return block if isinstance(block, str) else write_integer(block)
 
 
 def _call_object(to: Address | None, calldata: bytes, sender: Address | None) -> dict[str, Json]:

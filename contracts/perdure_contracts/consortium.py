@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from perdure_anchor.hashes import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, keccak256
 
+from perdure_contracts.block_reader import BlockTag
 from perdure_contracts.bound_contract import BoundContract
-from perdure_contracts.chain import BlockTag
 from perdure_contracts.transactions import ContractCall
 
 

@@ -6,7 +6,8 @@ from perdure_anchor.hashes import Address
 
 from perdure_contracts.abi import contract_abi
 from perdure_contracts.answers import read_hash, read_list, read_object, write_integer
-from perdure_contracts.chain import BlockNotFound, ChainClient
+from perdure_contracts.block_reader import BlockNotFound
+from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc_errors import RpcBadAnswer
 
 

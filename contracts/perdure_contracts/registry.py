@@ -15,8 +15,8 @@ from perdure_anchor.receipt import EventLog
 from perdure_anchor.registry_event import Anchored, parse_registry_event
 
 from perdure_contracts.abi import AbiValue, ContractAbi, contract_abi
+from perdure_contracts.block_reader import BlockTag
 from perdure_contracts.bound_contract import BoundContract
-from perdure_contracts.chain import BlockTag
 from perdure_contracts.refusals import RegistryRefusal
 from perdure_contracts.rpc_errors import RpcBadAnswer
 from perdure_contracts.transactions import ContractCall

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from perdure_anchor.errors import ChainError
 from perdure_anchor.evidence import MAX_LOG_POSITION, MAX_NODE_SIZE, MAX_RECEIPT_INDEX
 from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC
+from perdure_contracts.block_reader import BlockNotFound
 from perdure_contracts.block_receipts import ReceiptsIncomplete
-from perdure_contracts.chain import BlockNotFound
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import AnchorMissing, AnchorUnprovable

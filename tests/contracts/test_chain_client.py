@@ -9,8 +9,9 @@ from perdure_anchor.hashes import Address, Hash32, keccak256, to_hex
 from perdure_anchor.header import encode_header
 from perdure_anchor.receipt import logs_bloom, parse_receipt
 from perdure_anchor.trie import trie_root
+from perdure_contracts.block_reader import BlockNotFound
 from perdure_contracts.block_receipts import ReceiptsIncomplete
-from perdure_contracts.chain import BlockNotFound, ChainClient
+from perdure_contracts.chain import ChainClient
 from perdure_contracts.refused import ExecutionReverted, SendFault, SendRefused
 from perdure_contracts.rpc import JsonRpc, RpcBadAnswer, RpcRefused
 from tools.recorded_chain import BLOCK_RECEIPTS, RAW_HEADERS, RECORDED_CHAINS, recorded_chain, serving

@@ -8,7 +8,8 @@ import pytest
 from perdure_anchor.hashes import Address, Hash32, keccak256, to_hex
 from perdure_anchor.header import BlockHeader, parse_header
 from perdure_anchor.receipt import parse_receipt
-from perdure_contracts.chain import BlockNotFound, ChainClient
+from perdure_contracts.block_reader import BlockNotFound
+from perdure_contracts.chain import ChainClient
 from perdure_contracts.fees import Fee, LegacyFee, MarketFee, choose_fee
 from perdure_contracts.raw_headers import header_from_block
 from perdure_contracts.refused import ExecutionReverted, SendFault, SendRefused

@@ -12,7 +12,7 @@ from perdure_anchor.sealed_header import sealed_genesis
 from perdure_anchor.strict_json import MAX_INTEGER
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import fingerprint, parse_trust_file
-from perdure_contracts.chain import BlockNotFound
+from perdure_contracts.block_reader import BlockNotFound
 
 from perdure_node.api.answers import answered, prepared
 from perdure_node.api.context import NodeContext

@@ -12,9 +12,9 @@ from perdure_node.api.all_anchors import followed_after, followed_members, follo
 from perdure_node.api.answers import answered, prepared
 from perdure_node.api.context import NodeContext
 from perdure_node.api.documented import DEFAULT_PAGE, HashPath, Limit, not_found, reads
+from perdure_node.api.evidence_shapes import AnchorsBody, EvidencePartsBody
 from perdure_node.api.paging import page
 from perdure_node.api.parts import AnchorParts, registry_member
-from perdure_node.api.shapes import AnchorsBody, EvidencePartsBody
 
 _LAST_PLACE: Final = 2**63 - 1
 AfterAnchor = Annotated[

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Path, Query
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from perdure_node.api import shapes
+from perdure_node.api import evidence_shapes, shapes
 from perdure_node.api.problems import MEDIA_TYPE
 from perdure_node.api.scopes import OPEN_PATHS
 from perdure_node.api.shapes import HASH_PATTERN, Problem
@@ -105,7 +105,8 @@ def _documentation(app: FastAPI, version: str) -> dict[str, Any]:
     for name, schema in schemas.items():
         # as they were written: FastAPI leaves nulls out of them
         if "examples" in schema:
-            schema["examples"] = getattr(shapes, name).model_config["json_schema_extra"]["examples"]
+            shape = getattr(evidence_shapes, name, None) or getattr(shapes, name)
+            schema["examples"] = shape.model_config["json_schema_extra"]["examples"]
     made["components"]["securitySchemes"] = {
         "token": {
             "type": "http",

@@ -20,9 +20,9 @@ from starlette.routing import Route
 from perdure_node.api.answers import answered, prepared
 from perdure_node.api.context import NodeContext
 from perdure_node.api.documented import HashPath, not_found, reads
+from perdure_node.api.evidence_shapes import ProofBody
 from perdure_node.api.parts import AnchorParts, encode_leaf_proof, registry_member
 from perdure_node.api.problems import NotHere
-from perdure_node.api.shapes import ProofBody
 from perdure_node.gateway.leaf_proofs import LeafProofs
 
 _PATH: Final = "/proofs/{leaf_hash}"

@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 HASH_PATTERN: Final = r"^(0x)?[0-9a-f]{64}$"
 
-_HASH_TEXT: Final = "0x" + "3f" * 32
-_ADDRESS_TEXT: Final = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
-_BASE64_HASH: Final = "Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8="
-_SIGNATURE: Final = "Pz8/" * 21 + "Pz8="
+HASH_EXAMPLE: Final = "0x" + "3f" * 32
+ADDRESS_EXAMPLE: Final = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+BASE64_HASH_EXAMPLE: Final = "Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8="
+SIGNATURE_EXAMPLE: Final = "Pz8/" * 21 + "Pz8="
 # as short as the schema lets it be; a real header has about 1 kB, a receipt's proof several
-_OCTETS: Final = "+QJ3"
+OCTETS_EXAMPLE: Final = "+QJ3"
 
 HashText = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
 AddressText = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
@@ -27,7 +27,8 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _like(**example: Any) -> ConfigDict:
+def like(**example: Any) -> ConfigDict:
+    """A shape's settings: nothing but its members, and this example."""
     return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
 
 
@@ -60,7 +61,7 @@ class Problem(BaseModel):
 class TakenInBody(Shape):
     """What was handed in is kept; ``size`` is how many records its newest checkpoint covers, ``id`` the bundle's."""
 
-    model_config = _like(id="0x" + "1b" * 16, site="acme/rotterdam", size=3, was_there=False)
+    model_config = like(id="0x" + "1b" * 16, site="acme/rotterdam", size=3, was_there=False)
 
     id: Annotated[str, Field(pattern=r"^0x[0-9a-f]{32}$")]
     site: OriginText
@@ -81,15 +82,15 @@ class NewCheckpointBody(Shape):
     ``last_slot_digests`` and ``last_path`` are the slot digests of its last record and that record's inclusion path.
     """
 
-    model_config = _like(
+    model_config = like(
         origin="acme/rotterdam",
         size=1,
-        root=_BASE64_HASH,
+        root=BASE64_HASH_EXAMPLE,
         sealed_at=1_790_000_000,
-        signature=_SIGNATURE,
-        last_slot_digests=[_BASE64_HASH] * 15,
+        signature=SIGNATURE_EXAMPLE,
+        last_slot_digests=[BASE64_HASH_EXAMPLE] * 15,
         last_path=[],
-        append_proofs=[{"old_size": 0, "hashes": [_BASE64_HASH]}],
+        append_proofs=[{"old_size": 0, "hashes": [BASE64_HASH_EXAMPLE]}],
     )
 
     origin: OriginText
@@ -115,7 +116,7 @@ class StandingBody(Shape):
     ``asked`` is about the size in the question: ``anchored`` (some checkpoint of it or more is), ``waiting``, ``aside``, ``unknown``.
     """
 
-    model_config = _like(
+    model_config = like(
         site="acme/rotterdam",
         anchored=2,
         mirrored=2,
@@ -139,9 +140,9 @@ class StandingBody(Shape):
 class SiteBody(Shape):
     """A site: as in its standing, and since when it is known here. ``site_id`` is what the registry calls it."""
 
-    model_config = _like(
+    model_config = like(
         site="acme/rotterdam",
-        site_id=_HASH_TEXT,
+        site_id=HASH_EXAMPLE,
         known_since=1_780_000_000,
         anchored=2,
         mirrored=2,
@@ -169,38 +170,7 @@ class SitesBody(Shape):
     next: str | None
 
 
-class AnchorBody(Shape):
-    """An anchored checkpoint. ``digest`` is its EIP-712 digest; ``block_time`` is the proposer's word, null where it was not kept.
-
-    ``evidence`` says whether its parts of evidence are here.
-    """
-
-    model_config = _like(
-        site="acme/rotterdam",
-        size=3,
-        root=_HASH_TEXT,
-        sealed_at=1_790_000_000,
-        digest=_HASH_TEXT,
-        block_number=1200,
-        block_time=1_790_000_012,
-        evidence=True,
-    )
-
-    site: OriginText
-    size: Size
-    root: HashText
-    sealed_at: Number
-    digest: HashText
-    block_number: Number
-    block_time: Number | None
-    evidence: bool
-
-
-class AnchorsBody(Shape):
-    """A page of anchors; ``next`` leads to the page after it, null on the last."""
-
-    anchors: list[AnchorBody]
-    next: str | None
+REGISTRY_EXAMPLE: Final = {"chain_id": 2026, "address": ADDRESS_EXAMPLE}
 
 
 class RegistryBody(Shape):
@@ -208,104 +178,6 @@ class RegistryBody(Shape):
 
     chain_id: Number
     address: AddressText
-
-
-class AnchorProofBody(Shape):
-    """As in evidence (SPEC.md, section 5)."""
-
-    receipt_index: Number
-    receipt_nodes: list[Base64Text]
-    log_position: Number
-    headers: list[Base64Text]
-
-
-class CheckpointBody(Shape):
-    """A checkpoint as it was signed."""
-
-    size: Size
-    root: Base64Text
-    sealed_at: Number
-    signature: Base64Text
-
-
-class ToldCheckpointBody(Shape):
-    """A checkpoint as it was signed, or as the registry told of it."""
-
-    size: Size
-    root: Base64Text
-    sealed_at: int
-    signature: Base64Text | None
-
-
-class PlacedCheckpointBody(CheckpointBody):
-    """As in evidence: with the leaf's index and inclusion path."""
-
-    index: Size
-    path: list[Base64Text]
-
-
-_ANCHOR_EXAMPLE: Final = {
-    "receipt_index": 0,
-    "receipt_nodes": [_OCTETS],
-    "log_position": 0,
-    "headers": [_OCTETS],
-}
-_CHECKPOINT_EXAMPLE: Final = {
-    "size": 1,
-    "root": _BASE64_HASH,
-    "sealed_at": 1_790_000_000,
-    "signature": _SIGNATURE,
-}
-_UNDER_ANCHOR: Final = {
-    "block_number": 1200,
-    "block_time": 1_790_000_012,
-    "anchor": _ANCHOR_EXAMPLE,
-    "not_before": None,
-    "hops": [],
-}
-_REGISTRY_EXAMPLE: Final = {"chain_id": 2026, "address": _ADDRESS_TEXT}
-
-
-class _UnderAnchor(Shape):
-    block_number: Number
-    block_time: Number
-    anchor: AnchorProofBody
-    not_before: None
-    hops: list[list[Base64Text]]
-
-
-class EvidencePartsBody(_UnderAnchor):
-    """The parts of evidence under one anchor; ``signature`` null: the checkpoint came by another node, and the chain does not have it."""
-
-    model_config = _like(
-        digest=_HASH_TEXT,
-        registry=_REGISTRY_EXAMPLE,
-        origin="acme/rotterdam",
-        checkpoint=_CHECKPOINT_EXAMPLE,
-        **_UNDER_ANCHOR,
-    )
-
-    digest: HashText
-    registry: RegistryBody
-    origin: OriginText
-    checkpoint: ToldCheckpointBody
-
-
-class ProofBody(_UnderAnchor):
-    """All that evidence of a leaf needs but its slots."""
-
-    model_config = _like(
-        leaf_hash=_HASH_TEXT,
-        registry=_REGISTRY_EXAMPLE,
-        origin="acme/rotterdam",
-        checkpoint={**_CHECKPOINT_EXAMPLE, "index": 0, "path": []},
-        **_UNDER_ANCHOR,
-    )
-
-    leaf_hash: HashText
-    registry: RegistryBody
-    origin: OriginText
-    checkpoint: PlacedCheckpointBody
 
 
 class PartnerBody(Shape):
@@ -324,25 +196,25 @@ class ConsortiumBody(Shape):
     ``fingerprint`` is the SHA-256 of the trust file's bytes, in groups, as `perdure trust fingerprint` shows it.
     """
 
-    model_config = _like(
+    model_config = like(
         name="four partners",
         version=1,
         devnet=False,
         fingerprint=" ".join(["3f3f"] * 16),
         chain_id=2026,
-        genesis_hash=_HASH_TEXT,
-        registry=_ADDRESS_TEXT,
-        consortium=_ADDRESS_TEXT,
+        genesis_hash=HASH_EXAMPLE,
+        registry=ADDRESS_EXAMPLE,
+        consortium=ADDRESS_EXAMPLE,
         partners=[
             {
                 "name": "acme",
-                "account": _ADDRESS_TEXT,
+                "account": ADDRESS_EXAMPLE,
                 "legal_name": "Acme B.V.",
                 "registration_number": "NL 12345678",
                 "contact": "records@acme.example",
             }
         ],
-        validators=[_ADDRESS_TEXT],
+        validators=[ADDRESS_EXAMPLE],
     )
 
     name: str
@@ -360,7 +232,7 @@ class ConsortiumBody(Shape):
 class HeaderBody(Shape):
     """A block's header as a chain client gave it: RLP in base64, and the hash that this chain's rule gives it."""
 
-    model_config = _like(number=1200, hash=_HASH_TEXT, time=1_790_000_012, rlp=_OCTETS)
+    model_config = like(number=1200, hash=HASH_EXAMPLE, time=1_790_000_012, rlp=OCTETS_EXAMPLE)
 
     number: Number
     hash: HashText
@@ -388,16 +260,16 @@ class ChainBody(Shape):
 class StatusBody(Shape):
     """How the node is: what it serves, what waits, what is wrong. Times are seconds since 1970."""
 
-    model_config = _like(
+    model_config = like(
         version="0.1.0",
         started_at=1_790_000_000,
         now=1_790_000_100,
-        registry=_REGISTRY_EXAMPLE,
+        registry=REGISTRY_EXAMPLE,
         chain={
             "head": 1212,
             "head_time": 1_790_000_098,
             "seen_at": 1_790_000_099,
-            "validators": [_ADDRESS_TEXT],
+            "validators": [ADDRESS_EXAMPLE],
         },
         sites=2,
         records=3_000_000,
@@ -425,7 +297,7 @@ class StatusBody(Shape):
 class HealthBody(Shape):
     """The process answers."""
 
-    model_config = _like(ok=True)
+    model_config = like(ok=True)
 
     ok: bool
 
@@ -433,7 +305,7 @@ class HealthBody(Shape):
 class ReadyBody(Shape):
     """Whether the node can do its work: it knows the chain's ``head``, and no worker of it is ``failing``."""
 
-    model_config = _like(ok=True, head=1212, failing=[])
+    model_config = like(ok=True, head=1212, failing=[])
 
     ok: bool
     head: Number | None

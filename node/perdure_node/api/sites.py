@@ -19,8 +19,9 @@ from perdure_node.api.documented import (
     problem_response,
     reads,
 )
+from perdure_node.api.evidence_shapes import AnchorsBody
 from perdure_node.api.paging import page
-from perdure_node.api.shapes import AnchorsBody, SiteBody, SitesBody, StandingBody
+from perdure_node.api.shapes import SiteBody, SitesBody, StandingBody
 from perdure_node.courier.bundle import ID_SIZE
 from perdure_node.courier.bundle import Request as SiteRequest
 from perdure_node.courier.errors import SiteUnknown

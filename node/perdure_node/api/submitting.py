@@ -1,7 +1,8 @@
 """What sites hand in: bundles, and single checkpoints. Whoever holds a site's signed checkpoint may bring it; the signature says whose it is."""
 
+import os
 import threading
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
 from fastapi import APIRouter, Request, status
@@ -14,13 +15,12 @@ from perdure_node.api.shapes import NewCheckpointBody, TakenInBody
 from perdure_node.api.spooling import spooled
 from perdure_node.courier.bundle_file import Bundle, load_stream
 from perdure_node.courier.single_checkpoint import bundle_of_checkpoint
-from perdure_node.gateway.intake import take_in
+from perdure_node.gateway.intake import TakenIn, take_in
 from perdure_node.service.passing import WORKER_NAME as PASSING
 from perdure_node.service.relaying import WORKER_NAME
 
 # a bundle is in memory while it is taken in, maybe twice: one of the large ones at a time
 LARGE: Final = 8 << 20
-_BINARY: Final = {"type": "string", "format": "binary"}
 _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
     202: {
         "model": TakenInBody,
@@ -32,12 +32,16 @@ _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def submitting(context: NodeContext) -> APIRouter:
-    """The routes."""
-    router = APIRouter(tags=["submit"])
-    one_large = threading.Lock()
+class _Keeper:
+    """Takes in what is handed in, and says where to ask on."""
 
-    def keep(bundle: Bundle) -> Response:
+    def __init__(self, context: NodeContext) -> None:
+        self._context = context
+        self._one_large = threading.Lock()
+
+    def keep(self, bundle: Bundle) -> Response:
+        """Raises what `take_in` does."""
+        context = self._context
         with context.chain() as chain:
             taken = take_in(
                 context.gateway(),
@@ -49,60 +53,73 @@ def submitting(context: NodeContext) -> APIRouter:
             )
         context.wake(WORKER_NAME)
         context.wake(PASSING)
-        where = f"/v1/sites/{taken.origin.text}/standing" + (f"?size={taken.size}" if taken.size else "")
-        members = {
-            "id": to_hex(taken.id),
-            "site": taken.origin.text,
-            "size": taken.size,
-            "was_there": taken.was_there,
-        }
-        return Response(
-            orjson.dumps(members),
-            status_code=status.HTTP_202_ACCEPTED,
-            media_type="application/json",
-            headers={"Location": where},
-        )
+        return _accepted(taken)
 
-    def keep_spooled(stream: Any) -> Response:
-        is_large = stream.seek(0, 2) > LARGE
-        if is_large:
-            with one_large:
-                return keep(load_stream(stream, context.identities))
-        return keep(load_stream(stream, context.identities))
+    def keep_spooled(self, stream: IO[bytes]) -> Response:
+        """As `keep`, of a bundle's bytes; raises what `load_stream` does, too."""
+        if stream.seek(0, os.SEEK_END) <= LARGE:
+            return self.keep(load_stream(stream, self._context.identities))
+        with self._one_large:
+            return self.keep(load_stream(stream, self._context.identities))
 
-    @router.post(
-        "/bundles",
+
+def _accepted(taken: TakenIn) -> Response:
+    where = f"/v1/sites/{taken.origin.text}/standing" + (f"?size={taken.size}" if taken.size else "")
+    members = {
+        "id": to_hex(taken.id),
+        "site": taken.origin.text,
+        "size": taken.size,
+        "was_there": taken.was_there,
+    }
+    return Response(
+        orjson.dumps(members),
         status_code=status.HTTP_202_ACCEPTED,
-        summary="Hand in a courier bundle",
-        description="As `perdure courier pack` writes it, plain, or encrypted for this node.",
-        response_model=None,
-        responses=_ACCEPTED,
-        openapi_extra={
-            "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _BINARY}}}
-        },
+        media_type="application/json",
+        headers={"Location": where},
     )
+
+
+def _takes(media_type: str, schema: dict[str, Any], summary: str, description: str) -> dict[str, Any]:
+    """What the description of a route says that takes this content, and reads it by itself."""
+    content = {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+    return {
+        "status_code": status.HTTP_202_ACCEPTED,
+        "summary": summary,
+        "description": description,
+        "response_model": None,
+        "responses": _ACCEPTED,
+        "openapi_extra": content,
+    }
+
+
+_BUNDLE: Final = _takes(
+    "application/octet-stream",
+    {"type": "string", "format": "binary"},
+    "Hand in a courier bundle",
+    "As `perdure courier pack` writes it, plain, or encrypted for this node.",
+)
+_CHECKPOINT: Final = _takes(
+    "application/json",
+    NewCheckpointBody.model_json_schema(),
+    "Hand in one signed checkpoint",
+    "Without leaf hashes: those can follow in a bundle.",
+)
+
+
+def submitting(context: NodeContext) -> APIRouter:
+    """The routes."""
+    router, keeper = APIRouter(tags=["submit"]), _Keeper(context)
+
+    @router.post("/bundles", **_BUNDLE)
     async def submit_bundle(request: Request) -> Response:
         stream = await spooled(request.stream(), context.folder)
         with stream:
-            return await run_in_threadpool(keep_spooled, stream)
+            return await run_in_threadpool(keeper.keep_spooled, stream)
 
-    @router.post(
-        "/checkpoints",
-        status_code=status.HTTP_202_ACCEPTED,
-        summary="Hand in one signed checkpoint",
-        description="Without leaf hashes: those can follow in a bundle.",
-        response_model=None,
-        responses=_ACCEPTED,
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": NewCheckpointBody.model_json_schema()}},
-            }
-        },
-    )
+    @router.post("/checkpoints", **_CHECKPOINT)
     async def submit_checkpoint(request: Request) -> Response:
         raw = await request.body()
         domain = context.gateway().trust.domain
-        return await run_in_threadpool(lambda: keep(bundle_of_checkpoint(raw, domain)))
+        return await run_in_threadpool(lambda: keeper.keep(bundle_of_checkpoint(raw, domain)))
 
     return router

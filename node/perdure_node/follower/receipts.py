@@ -13,8 +13,9 @@ from perdure_anchor.registry_event import Anchored, parse_registry_event
 from perdure_anchor.trie import trie_proof
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.anchored_logs import AnchoredLogs, Columns, place_of
+from perdure_contracts.block_reader import BlockNotFound
 from perdure_contracts.block_receipts import ReceiptsIncomplete
-from perdure_contracts.chain import BlockNotFound, ChainClient
+from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc_errors import RpcRefused
 
 from perdure_node.follower.notices import Notice, notice_of

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.trust_file import fingerprint
+from perdure_node.follower.following_chain import Doing, Follower
 from perdure_node.gateway.sites import add_site
 from perdure_node.pages.rendering import POLICY
 from perdure_node.pages.views import SITES_A_PAGE
@@ -76,9 +77,10 @@ def test_what_the_workers_know(network: SiteNetwork, gateway: GatewayDesk) -> No
 
 
 def test_who_proposed_lately(network: SiteNetwork, gateway: GatewayDesk) -> None:
-    (site,) = sites_of(network, 1)
-    site.seal(1)
-    gateway.deliver_bundles(site.bundle())
+    network.pass_time(10)
+    with network.anchor_chain() as chain, Follower(gateway.gateway, chain, network.clock) as follower:
+        while follower.step().doing is not Doing.WAITING:
+            pass
     with paged(gateway.gateway, network.clock) as (client, _):
         page = read(client, "/")
     assert re.search(r"0x[0-9a-fA-F]{40} block \d+", page.text)

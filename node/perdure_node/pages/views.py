@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from perdure_anchor.checkpoint import Origin
-from perdure_anchor.hashes import Address, checksum_address
-from perdure_anchor.header import parse_header
+from perdure_anchor.hashes import checksum_address
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_changes import revocation_text
 from perdure_anchor.trust_file import fingerprint
 
 from perdure_node.api.context import NodeContext
 from perdure_node.database import Database
+from perdure_node.follower.reading import validators_seen
 from perdure_node.gateway.answering import known_site
 from perdure_node.gateway.overview import (
     Queue,
@@ -32,7 +32,6 @@ from perdure_node.gateway.overview import (
 from perdure_node.pages.plot import NARROW, WIDE, Figure, figure
 from perdure_node.service.alarms import Alarm
 from perdure_node.service.state import ChainView, EndpointView, WorkerView
-from perdure_node.stored_lists import decode_list
 
 SITES_A_PAGE: Final = 50
 _TRANSACTIONS: Final = 20
@@ -41,7 +40,6 @@ _MOMENTS: Final = 100
 _OPEN_MOMENTS: Final = 20
 _ASIDE: Final = 50
 _ROTATIONS: Final = 20
-_ANCHORS_TO_LOOK_AT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def status_view(context: NodeContext, after: str) -> StatusView:
         alarms=tuple(context.state.alarms.raised()),
         chain=chain,
         endpoints=tuple(context.state.endpoints),
-        validators=_validators(gateway.database, gateway.trust, chain),
+        validators=_validators(gateway.database, gateway.trust),
         workers=tuple(context.state.workers),
         queue=queue_of(gateway.database, _TRANSACTIONS),
         site_count=count_sites(gateway.database),
@@ -162,23 +160,11 @@ def site_view(context: NodeContext, origin: Origin) -> SiteView:
     )
 
 
-def _validators(database: Database, trust: TrustFile, chain: ChainView) -> tuple[ValidatorLine, ...]:
-    validators = chain.validators or trust.epochs[-1].validators
-    proposed = lately_proposed(database, trust)
-    return tuple(ValidatorLine(checksum_address(each), proposed.get(each)) for each in validators)
-
-
-def lately_proposed(database: Database, trust: TrustFile) -> dict[Address, int]:
-    """By validator, the newest block that it proposed among the headers of the anchors that came last."""
-    found: dict[Address, int] = {}
-    if not trust.epochs[-1].coinbase_is_proposer:
-        return found
-    rows = database.rows("SELECT headers FROM anchor ORDER BY rowid DESC LIMIT ?", _ANCHORS_TO_LOOK_AT)
-    for (headers,) in rows:
-        for raw in decode_list(headers):
-            header = parse_header(raw)
-            found[header.coinbase] = max(header.number, found.get(header.coinbase, 0))
-    return found
+def _validators(database: Database, trust: TrustFile) -> tuple[ValidatorLine, ...]:
+    return tuple(
+        ValidatorLine(checksum_address(each.validator), each.newest_proposed)
+        for each in validators_seen(database, trust)
+    )
 
 
 def _keys(trust: TrustFile, origin: Origin) -> tuple[KeyLine, ...]:

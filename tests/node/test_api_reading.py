@@ -1,5 +1,6 @@
 """What the node answers to who reads: lists in pages, ETags, proofs that hold, and problems for all else."""
 
+import contextlib
 import json
 from base64 import b64decode
 from collections.abc import Iterator
@@ -8,11 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, parse_origin
+from perdure_anchor.errors import ConfigError
 from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.log import verify_inclusion
 from perdure_anchor.trust_file import fingerprint
 from perdure_contracts.anchored_logs import place_of
+from perdure_contracts.transactions import WrongChain
 from perdure_node.api.request_ids import request_id_for
+from perdure_node.chain_errors import WithoutContracts
 from perdure_node.gateway.leaf_places import place_leaves, places_beyond_table, places_in_table
 from perdure_node.gateway.sites import add_site
 from perdure_node.service.alarms import AlarmName
@@ -292,3 +296,19 @@ def test_a_chain_that_is_away_is_a_problem_for_later(client: httpx.Client) -> No
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     problem_of(answer)
+
+
+@pytest.mark.parametrize("error", [WrongChain("of another chain"), WithoutContracts("no code")])
+def test_a_chain_client_that_is_not_of_the_pinned_chain_is_no_fault_of_who_asks(
+    desk: ApiDesk, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: ConfigError
+) -> None:
+    @contextlib.contextmanager
+    def pinned() -> Iterator[None]:
+        raise error
+        yield
+
+    monkeypatch.setattr(desk.context.pool, "pinned", pinned)
+    answer = client.get("/v1/headers/1")
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert problem_of(answer)["type"] == f"urn:perdure:problem:{type(error).__name__}"

@@ -6,7 +6,9 @@ That the chain halts, or that clocks differ, is judged by the newest block of al
 import math
 from typing import Final
 
-from perdure_node.clock import Clock, told_time
+from perdure_anchor.timestamp import told_time
+
+from perdure_node.clock import Clock
 from perdure_node.endpoints.pool import EndpointLimits, EndpointPool
 from perdure_node.endpoints.pulse import Pulse
 from perdure_node.endpoints.status import CrossCheck, EndpointStatus

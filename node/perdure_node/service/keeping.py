@@ -8,7 +8,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from perdure_node.clock import Clock, told_time
+from perdure_anchor.timestamp import told_time
+
+from perdure_node.clock import Clock
 from perdure_node.database import Database
 from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.transactions import open_transactions

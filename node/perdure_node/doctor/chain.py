@@ -15,8 +15,8 @@ from perdure_contracts.answers import read_integer
 
 from perdure_node.anchor_chain import AnchorChain, connect_to
 from perdure_node.clock import Clock
-from perdure_node.doctor.configuration import access_of
 from perdure_node.doctor.finding import Finding, fine, found_by_error, guarded, unknown, warning, wrong
+from perdure_node.gateway.access import access_of
 from perdure_node.gateway.folder import DATABASE_FILE
 from perdure_node.gateway.settings import EndpointSettings, NodeSettings
 

@@ -5,6 +5,7 @@ import json
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from perdure_node.gateway.leaf_places import place_leaves, places_beyond_table, 
 from perdure_node.gateway.sites import add_site
 from perdure_node.service.alarms import AlarmName
 from tools.api_desk import NOW, TRUST, ApiDesk, api_desk, leaf, make_site, place_all
+from tools.processes import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -262,9 +264,26 @@ def test_a_fault_of_ours_is_told_to_the_log_and_to_nobody_else(
     assert answer.status_code == 500
     assert problem_of(answer)["request_id"] == "ours-7"
     assert "ZeroDivision" not in answer.text
-    [record] = [each for each in caplog.records if each.levelname == "ERROR"]
-    assert record.request_id == "ours-7"
-    assert record.exc_info is not None
+    # the line comes after the answer
+    wait_until(lambda: bool(told_of("ours-7", caplog)), "the line")
+    [record] = told_of("ours-7", caplog)
+    assert (record.levelname, record.getMessage()) == ("ERROR", "GET /v1/status 500")
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_an_answer_of_5xx_is_one_warning_in_the_log(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.get("/v1/headers/1", headers={"x-request-id": "ours-8"}).status_code == 503
+    wait_until(lambda: bool(told_of("ours-8", caplog)), "the line")
+    [record] = told_of("ours-8", caplog)
+    assert (record.levelname, record.getMessage()) == ("WARNING", "GET /v1/headers/{number} 503")
+    assert record.exc_info is None
+
+
+def told_of(request_id: str, caplog: pytest.LogCaptureFixture) -> list[Any]:
+    """What the log has of a request, whatever logger it is of."""
+    return [each for each in caplog.records if getattr(each, "request_id", None) == request_id]
 
 
 def test_request_ids_are_bounded_and_clean(client: httpx.Client) -> None:

@@ -41,3 +41,8 @@ def format_seconds(seconds: int) -> str:
     if not 0 <= seconds <= MAX_SECONDS:
         raise TimestampError(f"time: {seconds} seconds since 1970 is no date that can be written")
     return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def told_time(seconds: int) -> str:
+    """Seconds since 1970 by somebody's word: as `format_seconds`, or the number where no date can be written for it."""
+    return format_seconds(seconds) if 0 <= seconds <= MAX_SECONDS else f"second {seconds} since 1970"

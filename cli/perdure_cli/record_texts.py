@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
+from perdure_anchor.timestamp import told_time
 
 if TYPE_CHECKING:
     from perdure_node.listing import RecordSummary
@@ -53,9 +53,7 @@ def sealed_members(sealed: "Sealed | None") -> dict[str, object] | None:
 
 def time_text(seconds: int | None) -> str | None:
     """Seconds since 1970 as RFC 3339, None as it is; where no date can be written, the number: some times are somebody's word."""
-    if seconds is None or 0 <= seconds <= MAX_SECONDS:
-        return None if seconds is None else format_seconds(seconds)
-    return f"second {seconds} since 1970"
+    return None if seconds is None else told_time(seconds)
 
 
 def plural(count: int, word: str, words: str | None = None) -> str:

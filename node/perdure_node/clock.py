@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
-
 Randomness: TypeAlias = Callable[[int], bytes]
 """From a number to as many random bytes, fit for keys: ``os.urandom``."""
 
@@ -59,8 +57,3 @@ def _boot() -> bytes | None:
     except (OSError, ValueError):
         return None
     return boot if len(boot) == _BOOT_SIZE else None
-
-
-def told_time(seconds: int) -> str:
-    """A time by somebody's word, as RFC 3339 where a date can be written for it."""
-    return format_seconds(seconds) if 0 <= seconds <= MAX_SECONDS else f"second {seconds} since 1970"

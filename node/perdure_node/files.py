@@ -77,3 +77,8 @@ def storage_failures(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise VaultStorageFailed(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def named_file(folder: Path, name: str) -> Path | None:
+    """The file that settings in a folder name, relative to it or from the root on; None where they name none."""
+    return folder / name if name else None

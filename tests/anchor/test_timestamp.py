@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from perdure_anchor.timestamp import MAX_SECONDS, TimestampError, check_timestamp, format_seconds
+from perdure_anchor.timestamp import MAX_SECONDS, TimestampError, check_timestamp, format_seconds, told_time
 
 ACCEPTED = (
     "2026-05-04T10:00:00Z",
@@ -86,3 +86,16 @@ def test_seconds_have_the_same_width_always() -> None:
 def test_refuses_seconds_beyond_the_calendar(seconds: int) -> None:
     with pytest.raises(TimestampError, match="no date that can be written"):
         format_seconds(seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (MAX_SECONDS, "9999-12-31T23:59:59Z"),
+        (MAX_SECONDS + 1, "second 253402300800 since 1970"),
+        (-1, "second -1 since 1970"),
+    ],
+)
+def test_whatever_somebody_says_of_a_time_can_be_shown(seconds: int, told: str) -> None:
+    assert told_time(seconds) == told

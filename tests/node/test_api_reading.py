@@ -1,22 +1,28 @@
 """What the node answers to who reads: lists in pages, ETags, proofs that hold, and problems for all else."""
 
+import contextlib
 import json
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, parse_origin
+from perdure_anchor.errors import ConfigError
 from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.log import verify_inclusion
 from perdure_anchor.trust_file import fingerprint
 from perdure_contracts.anchored_logs import place_of
+from perdure_contracts.transactions import WrongChain
 from perdure_node.api.request_ids import request_id_for
+from perdure_node.chain_errors import WithoutContracts
 from perdure_node.gateway.leaf_places import place_leaves, places_beyond_table, places_in_table
 from perdure_node.gateway.sites import add_site
 from perdure_node.service.alarms import AlarmName
 from tools.api_desk import NOW, TRUST, ApiDesk, api_desk, leaf, make_site, place_all
+from tools.processes import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -258,9 +264,26 @@ def test_a_fault_of_ours_is_told_to_the_log_and_to_nobody_else(
     assert answer.status_code == 500
     assert problem_of(answer)["request_id"] == "ours-7"
     assert "ZeroDivision" not in answer.text
-    [record] = [each for each in caplog.records if each.levelname == "ERROR"]
-    assert record.request_id == "ours-7"
-    assert record.exc_info is not None
+    # the line comes after the answer
+    wait_until(lambda: bool(told_of("ours-7", caplog)), "the line")
+    [record] = told_of("ours-7", caplog)
+    assert (record.levelname, record.getMessage()) == ("ERROR", "GET /v1/status 500")
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_an_answer_of_5xx_is_one_warning_in_the_log(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.get("/v1/headers/1", headers={"x-request-id": "ours-8"}).status_code == 503
+    wait_until(lambda: bool(told_of("ours-8", caplog)), "the line")
+    [record] = told_of("ours-8", caplog)
+    assert (record.levelname, record.getMessage()) == ("WARNING", "GET /v1/headers/{number} 503")
+    assert record.exc_info is None
+
+
+def told_of(request_id: str, caplog: pytest.LogCaptureFixture) -> list[Any]:
+    """What the log has of a request, whatever logger it is of."""
+    return [each for each in caplog.records if getattr(each, "request_id", None) == request_id]
 
 
 def test_request_ids_are_bounded_and_clean(client: httpx.Client) -> None:
@@ -292,3 +315,19 @@ def test_a_chain_that_is_away_is_a_problem_for_later(client: httpx.Client) -> No
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     problem_of(answer)
+
+
+@pytest.mark.parametrize("error", [WrongChain("of another chain"), WithoutContracts("no code")])
+def test_a_chain_client_that_is_not_of_the_pinned_chain_is_no_fault_of_who_asks(
+    desk: ApiDesk, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: ConfigError
+) -> None:
+    @contextlib.contextmanager
+    def pinned() -> Iterator[None]:
+        raise error
+        yield
+
+    monkeypatch.setattr(desk.context.pool, "pinned", pinned)
+    answer = client.get("/v1/headers/1")
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert problem_of(answer)["type"] == f"urn:perdure:problem:{type(error).__name__}"

@@ -317,7 +317,7 @@ class TestDisagreement:
     def test_the_name_is_computed_and_not_taken_from_the_node(self, network):
         """The forged header comes with the true hash."""
         network.nodes[1].forged_from = 18
-        assert network.nodes[1]._block(18) == network.nodes[0]._block(18)
+        assert network.nodes[1].block(18) == network.nodes[0].block(18)
         with network.pool() as pool:
             assert pool.cross_check().disagreements
 
@@ -471,10 +471,14 @@ class TestPulse:
     def test_a_chain_that_had_halted_before_we_came(self, network):
         network.pass_time(100)
         with network.pool(silence=30) as pool:
+            first = pool.cross_check().pulse
+            network.pass_time(10)
             pulse = pool.cross_check().pulse
+            assert first is not None
             assert pulse is not None
+            assert not first.is_halted, "it can be that a node catches up"
             assert pulse.is_halted
-            assert pulse.age == 100
+            assert (pulse.age, pulse.silent_for) == (110, 110)
 
     def test_without_a_given_time_nothing_is_a_halt(self, network):
         with network.pool() as pool:
@@ -512,6 +516,18 @@ class TestPulse:
             assert pulse is not None
             assert not pulse.is_halted
             assert pulse.clock_ahead is None
+
+    def test_a_head_that_was_invented_says_nothing_once_it_is_gone(self, network):
+        with network.pool(silence=30) as pool:
+            network.nodes[2].invented = 10**6
+            pool.cross_check()
+            network.nodes[2].invented = None
+            for _ in range(10):
+                network.grow(5)
+                pulse = pool.cross_check().pulse
+                assert pulse is not None
+                assert (pulse.number, pulse.is_halted) == (network.nodes[0].head, False)
+                assert pulse.clock_ahead is None
 
     def test_nobody_answers(self, network):
         for node in network.nodes:

@@ -13,20 +13,18 @@ from perdure_anchor.hashes import Hash32
 from perdure_node.clock import Clock, Uptime
 from perdure_node.database import Database
 from perdure_node.gateway.folder import GATEWAY
-from perdure_node.gateway.settings import AlarmSettings, ChainSettings, NodeSettings, settings_for
+from perdure_node.gateway.settings import AlarmSettings, NodeSettings, settings_for
 from perdure_node.gateway.transactions import GatewayTransaction, close_transactions, store_transactions
 from perdure_node.relay_transactions import Outcome
 from perdure_node.service.alarms import AlarmName
-from perdure_node.service.chain_pace import ChainPace
 from perdure_node.service.keeping import Keeper
-from perdure_node.service.state import ChainView, NodeState, WorkerView, new_state
+from perdure_node.service.state import NodeState, WorkerView, new_state
 from perdure_node.service.supervisor import Supervisor
 from perdure_node.service.workers import WorkerPlan, Workers
 
 GENESIS = 1_800_000_000
 SETTINGS = replace(
     settings_for("http://127.0.0.1:1"),
-    chain=ChainSettings(period=10.0),
     alarms=AlarmSettings(silent_site_hours=24),
 )
 
@@ -77,12 +75,11 @@ class Kept:
             lambda _: self.free,
         )
 
-    def look(self, passing: float = 0.0, head: int | None = None, age: float = 1.0) -> dict[str, str]:
+    def look(self, passing: float = 0.0, head: int | None = None) -> dict[str, str]:
         """Let time pass, let the chain be seen, and look; the messages of the raised alarms by name and subject."""
         self.time.passed += passing
         if head is not None:
-            now = self.time.clock.now()
-            self.state.saw_chain(head=head, head_time=int(now - age), seen_at=now)
+            self.state.saw_chain(head=head)
         self.keeper.step()
         raised = self.state.alarms.raised()
         return {
@@ -115,57 +112,6 @@ def test_a_node_that_lags(kept: Kept) -> None:
     assert kept.look(5, 201)["lag"] == "101 blocks behind: followed to 100, the chain is at 201"
     kept.state.saw_chain(followed=150)
     assert kept.look(5, 202) == {}
-
-
-def test_a_chain_that_halts(kept: Kept) -> None:
-    for _ in range(13):
-        assert kept.look(5, 7) == {}
-    assert kept.look(5, 7)["halt"].startswith("no block for 65 s: the newest is 7, of 2027-01-15T")
-    assert kept.look(5, 8) == {}
-
-
-def test_a_chain_that_nobody_can_ask_is_not_said_to_halt(kept: Kept) -> None:
-    kept.look(5, 7)
-    assert kept.look(3600) == {}
-
-
-def test_a_chain_that_makes_blocks_only_when_somebody_sends_cannot_halt() -> None:
-    pace = ChainPace(replace(SETTINGS, chain=ChainSettings(period=0)))
-    for at in (0.0, 5000.0):
-        pace.take(ChainView(head=7, head_time=GENESIS, seen_at=GENESIS + at), at)
-        assert pace.halt is None
-
-
-def test_a_clock_that_is_behind(kept: Kept) -> None:
-    assert kept.look(5, 7, age=-29) == {}
-    assert kept.look(5, 8, age=-31) == {
-        "clock-skew chain": "this machine's clock is 31 s behind the chain's newest block"
-    }
-    assert kept.look(5, 9) == {}
-
-
-def test_a_clock_that_is_ahead(kept: Kept) -> None:
-    assert kept.look(5, 7, age=100) == {}
-    assert kept.look(5, 8, age=100)["clock-skew chain"].endswith(
-        "85 s or more ahead of the chain's newest block"
-    )
-    assert "clock-skew chain" in kept.look(5, 8, age=105), "nothing is new"
-    assert kept.look(5, 9, age=5) == {}
-
-
-def test_a_chain_client_that_catches_up_is_no_wrong_clock(kept: Kept) -> None:
-    for number in range(20):
-        assert kept.look(5, number, age=10_000 - 400 * number) == {}
-
-
-def test_a_time_that_no_date_can_be_written_for(kept: Kept) -> None:
-    kept.state.saw_chain(head=1, head_time=(1 << 64) - 1, seen_at=GENESIS)
-    assert "clock-skew chain" in kept.look()
-    for _ in range(20):
-        kept.time.passed += 10
-        kept.state.saw_chain(seen_at=kept.time.clock.now())
-        raised = kept.look()
-    assert raised["halt"].endswith("of second 18446744073709551615 since 1970")
 
 
 def test_a_clock_that_is_set(kept: Kept) -> None:

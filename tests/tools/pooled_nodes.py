@@ -72,7 +72,7 @@ class Node:
                 return to_hex(self.codes[params[0]])
             case "eth_getBlockByNumber":
                 number = self.newest if params[0] == "latest" else int(params[0], 16)
-                return self._block(number) if number <= self.newest else None
+                return self.block(number) if number <= self.newest else None
             case "debug_getRawHeader":
                 number = int(params[0], 16)
                 return to_hex(self.raw_header(number)) if number <= self.newest else None
@@ -86,7 +86,8 @@ class Node:
             header = copy_of(header, accounts(4)[1:], round=2)
         return encode_header(header)
 
-    def _block(self, number: int) -> dict[str, str]:
+    def block(self, number: int) -> dict[str, str]:
+        """A block as the node tells of it."""
         name = self.genesis if number == 0 else the_chain().blocks[number % MOST_BLOCKS].name
         return {"number": hex(number), "hash": to_hex(name), "timestamp": hex(START + 2 * number)}
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from perdure_anchor.hashes import Address, checksum_address, to_hex
-from perdure_node.consortium.meaning import shown_time
+from perdure_anchor.timestamp import told_time
 from perdure_node.consortium.overview import Overview, ProposalState, ProposalView, SiteView
 
 from perdure_cli.output import print_line, print_row
@@ -36,7 +36,7 @@ def _proposal_words(view: ProposalView) -> str:
     if view.state is not ProposalState.OPEN:
         return f"{words}: {view.state}"
     voted = ", ".join(view.approved_by) or "nobody"
-    until = shown_time(view.proposal.expires_at)
+    until = told_time(view.proposal.expires_at)
     return f"{words}: {len(view.approved_by)} of {view.needed} votes ({voted}), open until {until}"
 
 
@@ -45,10 +45,10 @@ def _site_words(site: SiteView, now: int) -> str:
     words = ["key revoked" if state.key is None else f"key {checksum_address(state.key)}"]
     if state.previous_key is not None and state.previous_key_until > now:
         words.append(
-            f"{checksum_address(state.previous_key)} signs until {shown_time(state.previous_key_until)}"
+            f"{checksum_address(state.previous_key)} signs until {told_time(state.previous_key_until)}"
         )
     if state.compromised_since is not None:
-        words.append(f"may have been in other hands since {shown_time(state.compromised_since)}")
+        words.append(f"may have been in other hands since {told_time(state.compromised_since)}")
     if site.successor is not None:
         words.append(f"closed, goes on as {site.successor}")
     if site.frozen:
@@ -63,7 +63,7 @@ def members(trust: TrustSource, found: Overview) -> dict[str, object]:
         "ok": True,
         "fingerprint": trust.fingerprint,
         "block_number": found.block_number,
-        "block_time": shown_time(found.block_time),
+        "block_time": told_time(found.block_time),
         "partners": [
             {"name": member.name, "account": checksum_address(member.account)} for member in found.members
         ],
@@ -81,7 +81,7 @@ def _proposal_members(view: ProposalView) -> dict[str, object]:
         "state": view.state.value,
         "approved_by": list(view.approved_by),
         "needed": view.needed,
-        "open_until": shown_time(view.proposal.expires_at),
+        "open_until": told_time(view.proposal.expires_at),
     }
 
 
@@ -91,8 +91,8 @@ def _site_members(site: SiteView) -> dict[str, object]:
         "site": site.origin,
         "key": _address(state.key),
         "previous_key": _address(state.previous_key),
-        "previous_key_until": shown_time(state.previous_key_until) if state.previous_key else None,
-        "compromised_since": None if state.compromised_since is None else shown_time(state.compromised_since),
+        "previous_key_until": told_time(state.previous_key_until) if state.previous_key else None,
+        "compromised_since": None if state.compromised_since is None else told_time(state.compromised_since),
         "successor": site.successor,
         "frozen": site.frozen,
         "size": site.head.size,
@@ -105,7 +105,7 @@ def _address(address: Address | None) -> str | None:
 
 def happening_line(happening: "Happening") -> str:
     """One event on one line."""
-    return f"block {happening.block_number}  {shown_time(happening.block_time)}  {happening.words}"
+    return f"block {happening.block_number}  {told_time(happening.block_time)}  {happening.words}"
 
 
 def happening_members(happening: "Happening") -> dict[str, object]:
@@ -113,7 +113,7 @@ def happening_members(happening: "Happening") -> dict[str, object]:
     return {
         "ok": True,
         "block_number": happening.block_number,
-        "block_time": shown_time(happening.block_time),
+        "block_time": told_time(happening.block_time),
         "event": happening.event,
         "transaction": to_hex(happening.transaction_hash),
         "words": happening.words,

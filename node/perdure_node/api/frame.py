@@ -1,10 +1,9 @@
 """What every answer has, whichever route made it: a request id, headers for browsers, and no traceback.
 
-Only `perdure_node.metrics.requests`, which observes, is around it. HEAD is answered as GET; whoever serves leaves the content out.
+Only `perdure_node.metrics.requests` is around it, which observes, and logs a fault that it is handed with the request. HEAD is answered as GET; whoever serves leaves the content out.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -13,9 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perdure_node.api.problems import fault, problem_of
 from perdure_node.api.request_ids import HEADER, current_request_id, request_id_for
-
-_log = logging.getLogger("perdure.api")
-_MAX_PATH_SHOWN = 200
+from perdure_node.metrics.requests import FAULT
 
 _Header = tuple[bytes, bytes]
 # answers are data: nothing may be guessed from them, shown in a frame, or told on by a link. No other origin's scripts may read them,
@@ -84,13 +81,8 @@ async def _answer(error: Exception, scope: Scope, receive: Receive, sender: _Fra
     if isinstance(error, PerdureError):
         answer = problem_of(error)
     else:
-        path = ascii(scope["path"])[:_MAX_PATH_SHOWN]
-        _log.error("fault in %s %s", scope["method"], path, exc_info=error, extra=_extra())
+        scope[FAULT] = error
         answer = fault()
     # of an answer that has begun, nothing can be taken back: the connection is closed under it
     if not sender.status:
         await answer(scope, receive, sender)
-
-
-def _extra() -> dict[str, str]:
-    return {"request_id": current_request_id.get()}

@@ -17,9 +17,11 @@ from perdure_anchor.errors import (
     VaultError,
     VerificationError,
 )
+from perdure_contracts.transactions import WrongChain
 from starlette.exceptions import HTTPException
 
 from perdure_node.api.request_ids import current_request_id
+from perdure_node.chain_errors import WithoutContracts
 from perdure_node.courier.errors import BundleTooLarge, NotSignedBySite, SiteNotRegistered, SiteUnknown
 from perdure_node.errors import VaultBusy, VaultStorageFailed
 from perdure_node.follower.errors import NotFollowed, PartsNotKept
@@ -52,6 +54,9 @@ _STATUS: Final[tuple[tuple[type[PerdureError], HTTPStatus], ...]] = (
     (EncodingError, HTTPStatus.BAD_REQUEST),
     (VerificationError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ChainError, HTTPStatus.SERVICE_UNAVAILABLE),
+    # of a chain client of ours: who asks can do nothing about it
+    (WrongChain, HTTPStatus.SERVICE_UNAVAILABLE),
+    (WithoutContracts, HTTPStatus.SERVICE_UNAVAILABLE),
     (ConfigError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 _LATER: Final = frozenset(

@@ -12,6 +12,7 @@ from perdure_contracts.endpoint import parse_endpoint
 from perdure_node.by_node.client import TIMEOUT, NodeClient
 from perdure_node.by_node.nodes import Nodes
 from perdure_node.config import VaultConfig, node_url
+from perdure_node.files import named_file
 from perdure_node.vault import Vault
 from perdure_node.waiting import Waiting
 
@@ -34,14 +35,14 @@ def node_access(config: VaultConfig, folder: Path, url: str) -> EndpointAccess:
     ``folder`` is the vault's, beside which the settings name files.
     """
     checked = node_url(url)
-    authorities = _file(folder, config.node_ca) if checked.startswith("https:") else None
+    authorities = named_file(folder, config.node_ca) if checked.startswith("https:") else None
     if not is_configured(config, checked):
         return EndpointAccess(checked, None, authorities, None)
     return EndpointAccess(
         checked,
-        _file(folder, config.node_token_file),
-        _file(folder, config.node_ca),
-        _file(folder, config.node_certificate),
+        named_file(folder, config.node_token_file),
+        named_file(folder, config.node_ca),
+        named_file(folder, config.node_certificate),
     )
 
 
@@ -49,10 +50,6 @@ def is_configured(config: VaultConfig, url: str) -> bool:
     """Whether the settings have a node on this server."""
     servers = {parse_endpoint(each, "node url").origin for each in config.node_urls}
     return parse_endpoint(url, "node url").origin in servers
-
-
-def _file(folder: Path, name: str) -> Path | None:
-    return folder / name if name else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from perdure_anchor.hashes import Address, Hash32, checksum_address
+from perdure_anchor.timestamp import told_time
 from perdure_anchor.trust import ContractPin, TrustFile
 from perdure_contracts.abi import AbiValue, contract_abi
 from perdure_contracts.artifacts import ContractName
 from perdure_contracts.block_receipts import ChainEvent
 from perdure_contracts.chain import ChainClient
 
-from perdure_node.consortium.meaning import Names, shown_time
+from perdure_node.consortium.meaning import Names
 
 # without what each anchor emits
 _EVENTS: Final[Mapping[ContractName, tuple[str, ...]]] = {
@@ -84,16 +85,14 @@ def _words(event: str, values: Mapping[str, AbiValue], names: Names) -> str:
             old = "no key" if not any(values["oldKey"]) else shown["oldKey"]
             return (
                 f"{shown['site']}: key {old} -> {shown['newKey']}, the old one signs until "
-                f"{shown_time(values['oldKeyUntil'])}"
+                f"{told_time(values['oldKeyUntil'])}"
             )
         case "Proposed":
             verb = f"admit {values['name']} with {shown['account']}"
             what = verb if any(values["account"]) else f"expel {values['name']}"
-            return f"proposal {values['id']}: {what}; open until {shown_time(values['expiresAt'])}"
+            return f"proposal {values['id']}: {what}; open until {told_time(values['expiresAt'])}"
         case "MarkedCompromised":
-            return (
-                f"{shown['site']}: its key may have been in other hands since {shown_time(values['since'])}"
-            )
+            return f"{shown['site']}: its key may have been in other hands since {told_time(values['since'])}"
     return _SENTENCES[event].format_map(shown)
 
 

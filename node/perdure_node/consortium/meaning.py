@@ -11,7 +11,7 @@ from typing import Final
 
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256, to_hex
-from perdure_anchor.timestamp import MAX_SECONDS, format_seconds
+from perdure_anchor.timestamp import told_time
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.abi import AbiValue, contract_abi
 from perdure_contracts.artifacts import ContractName, load_artifact
@@ -232,7 +232,7 @@ def _mark(arguments: Arguments, names: Names) -> Meaning:
     site, since = names.shown(arguments["site"]), arguments["since"]
     return Meaning(
         f"state that the key of the site {site} may have been in other hands",
-        (("site", site), ("since", shown_time(since))),
+        (("site", site), ("since", told_time(since))),
         (
             "the statement is for ever and public; it can only be moved to an earlier time",
             "evidence that was anchored later is named in verdicts under a trust file that says so; anchored before, it stays good",
@@ -272,11 +272,6 @@ def duration(seconds: int) -> str:
     """In days where it is whole days."""
     days, rest = divmod(seconds, _DAY)
     return f"{seconds} s" if rest else f"{days} days" if days != 1 else "1 day"
-
-
-def shown_time(seconds: int) -> str:
-    """RFC 3339 in UTC, or the number where no date can be written."""
-    return format_seconds(seconds) if seconds <= MAX_SECONDS else f"second {seconds} since 1970"
 
 
 def meanings_of(step: UnsignedStep | SignedStep, trust: TrustFile | None) -> list[Meaning]:

@@ -9,13 +9,14 @@ from typing import Final
 
 from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_anchor.hashes import Address, Hash32, checksum_address, to_hex
+from perdure_anchor.timestamp import told_time
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.answers import read_integer
 
 from perdure_node.anchor_chain import AnchorChain, connect_to
-from perdure_node.clock import Clock, told_time
-from perdure_node.doctor.configuration import access_of
+from perdure_node.clock import Clock
 from perdure_node.doctor.finding import Finding, fine, found_by_error, guarded, unknown, warning, wrong
+from perdure_node.gateway.access import access_of
 from perdure_node.gateway.folder import DATABASE_FILE
 from perdure_node.gateway.settings import EndpointSettings, NodeSettings
 

@@ -15,6 +15,7 @@ from perdure_node.clock import Clock
 from perdure_node.doctor.files import authorities, key_pair, secret_file
 from perdure_node.doctor.finding import Finding, fine, found_by_error, warning, wrong
 from perdure_node.errors import VaultNotFound
+from perdure_node.gateway.access import access_of, signer_access_of
 from perdure_node.gateway.settings import (
     FILE_NAME,
     AccessSettings,
@@ -99,17 +100,6 @@ def _endpoint(
         )
 
 
-def access_of(folder: Path, settings: EndpointSettings | PeerSettings | PairSettings) -> EndpointAccess:
-    """What lets us in, with the paths as they are from here."""
-
-    def path(name: str) -> Path | None:
-        return folder / name if name else None
-
-    return EndpointAccess(
-        settings.url, path(settings.token_file), path(settings.ca), path(settings.certificate)
-    )
-
-
 def _access_to(about: str, access: EndpointAccess) -> Iterator[Finding]:
     """Whether the URL can be used with the rest; what is said does not repeat it."""
     try:
@@ -138,13 +128,7 @@ def _relay(settings: RelaySettings, folder: Path, clock: Clock) -> Iterator[Find
                 f"relay: {named[0]}", "means nothing without signer_url", "set signer_url, or take it out"
             )
         return
-    access = EndpointAccess(
-        settings.signer_url,
-        folder / settings.signer_token_file if settings.signer_token_file else None,
-        folder / settings.signer_ca if settings.signer_ca else None,
-        folder / settings.signer_certificate if settings.signer_certificate else None,
-    )
-    yield from _access_to("relay: signer", access)
+    yield from _access_to("relay: signer", signer_access_of(folder, settings))
     yield from _account("relay: account", settings.account)
     if settings.signer_token_file:
         yield from secret_file("relay: signer_token_file", folder, settings.signer_token_file)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 class Pulse:
     """What the newest block says; ``number`` and ``block_time`` (seconds since 1970) are its own.
 
-    ``age`` is how old it looks by our clock, ``silent_for`` for how long none has come while we watched: both in seconds.
+    ``age`` is how old it looks by our clock, ``silent_for`` for how long none has come, both in seconds: as long as we watched, or, while
+    none has come since we watch, as old as the newest looks if that is longer.
     ``clock_ahead`` is by how many seconds our clock is ahead of the validators', negative where it is behind; None: within what is
     allowed, or not to be told.
     """
@@ -42,15 +43,18 @@ class PulseWatch:
 
     def observe(self, number: int, block_time: int, now: float, monotonic: float) -> Pulse:
         """What the newest block of all nodes says; ``now`` in seconds since 1970, ``monotonic`` in seconds."""
-        is_first = self._number < 0
+        # a head that falls was a liar's, or that of a node that is gone: what was seen of it says nothing of the others'
+        is_first = self._number < 0 or number < self._number
         if is_first or number > self._number:
             elapsed = monotonic - self._looked_at
             self._clock_ahead = None if is_first else self._ahead(block_time, now, elapsed)
             self._has_grown = not is_first
             self._grew_at, self._number, self._block_time = monotonic, number, block_time
         self._looked_at = monotonic
-        age, silent_for = now - self._block_time, monotonic - self._grew_at
-        is_halted = silent_for > self._silence or (not self._has_grown and age > self._silence)
+        age, watched = now - self._block_time, monotonic - self._grew_at
+        silent_for = watched if self._has_grown else max(watched, age)
+        # at the first look it can also be that a node catches up, or that our clock is ahead
+        is_halted = watched > 0 and silent_for > self._silence
         ahead = age if age < -self._allowance else self._clock_ahead
         return Pulse(self._number, self._block_time, age, silent_for, is_halted, ahead)
 

@@ -36,6 +36,7 @@ from perdure_node.encryption.identity import (
 )
 from perdure_node.errors import SettingsError, VaultDamaged, VaultExists, VaultNotFound
 from perdure_node.files import PRIVATE_FILE, build_folder, publish_folder, storage_failures, sync_folder
+from perdure_node.gateway.access import access_of, signer_access_of
 from perdure_node.gateway.settings import (
     FILE_NAME,
     NodeSettings,
@@ -84,15 +85,7 @@ class Gateway(Closing):
 
     def endpoints(self) -> tuple[EndpointAccess, ...]:
         """The chain's nodes as the settings name them, the preferred one first; none of their files is read here."""
-        return tuple(
-            EndpointAccess(
-                each.url,
-                _path(self.folder, each.token_file),
-                _path(self.folder, each.ca),
-                _path(self.folder, each.certificate),
-            )
-            for each in self.settings.endpoint
-        )
+        return tuple(access_of(self.folder, each) for each in self.settings.endpoint)
 
 
 class GatewayKeys(Closing):
@@ -204,13 +197,7 @@ def remote_signer(settings: RelaySettings, folder: Path) -> "Web3Signer":
         raise SettingsError(
             f"{SETTINGS_FILE}: relay: {error}", hint="account is that whose key the signer has"
         ) from error
-    access = EndpointAccess(
-        settings.signer_url,
-        _path(folder, settings.signer_token_file),
-        _path(folder, settings.signer_ca),
-        _path(folder, settings.signer_certificate),
-    )
-    return Web3Signer(access, account)
+    return Web3Signer(signer_access_of(folder, settings), account)
 
 
 def open_gateway(folder: Path, *, outlives_thread: bool = False) -> Gateway:
@@ -218,11 +205,6 @@ def open_gateway(folder: Path, *, outlives_thread: bool = False) -> Gateway:
     if not (folder / DATABASE_FILE).is_file():
         raise VaultNotFound(f"no gateway in {folder}", hint="`perdure gateway init DIR` makes one")
     return Gateway(folder, outlives_thread=outlives_thread)
-
-
-def _path(folder: Path, text: str) -> Path | None:
-    """A file that the settings name; None where they name none."""
-    return folder / text if text else None
 
 
 def _read(path: Path) -> bytes:

@@ -1,7 +1,8 @@
 """Each request observed once, around all else: counted, timed and logged, with the id that its answer carries.
 
 Labels are the routes' templates and known methods, never what a client wrote: nobody can make Prometheus, or us, keep more series. The
-log has the template too, so that no query, and no secret in one, gets into it.
+log has the template too, so that no query, and no secret in one, gets into it. What was answered with 5xx is a warning there, and a fault
+of ours an error with its traceback.
 """
 
 import logging
@@ -24,7 +25,9 @@ _NO_ROUTE: Final = "none"
 # of these, supervisors and Prometheus ask every few seconds
 _QUIET_ROUTES: Final = frozenset({"/health", "/ready", "/metrics"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_FAULT: Final = 500
+_OUR_ERROR: Final = 500
+FAULT: Final = "perdure.fault"
+"""Where a request's scope has the exception that should never have been, for the log."""
 _log = logging.getLogger("perdure.requests")
 
 
@@ -74,7 +77,7 @@ class ObserveRequests:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = _template(scope)
         self._metrics.note(method, route, answer.status, seconds)
-        level = logging.DEBUG if route in _QUIET_ROUTES and answer.status < _FAULT else logging.INFO
+        fault = scope.get(FAULT)
         told = {
             "request_id": answer.request_id,
             "method": method,
@@ -82,7 +85,14 @@ class ObserveRequests:
             "status": answer.status,
             "ms": round(seconds * 1000, 1),
         }
-        _log.log(level, "%s %s %d", method, route, answer.status, extra=told)
+        level = logging.ERROR if fault is not None else _level(route, answer.status)
+        _log.log(level, "%s %s %d", method, route, answer.status, exc_info=fault, extra=told)
+
+
+def _level(route: str, status: int) -> int:
+    if status >= _OUR_ERROR:
+        return logging.WARNING
+    return logging.DEBUG if route in _QUIET_ROUTES else logging.INFO
 
 
 def _template(scope: Scope) -> str:
@@ -98,7 +108,7 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.request_id: str | None = None
-        self.status = _FAULT
+        self.status = _OUR_ERROR
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

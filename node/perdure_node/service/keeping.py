@@ -1,4 +1,4 @@
-"""The keeper: a worker that looks at the machine, the chain's pace and what lies open, raises the alarms about it, and tells systemd.
+"""The keeper: a worker that looks at the machine, at how far the chain is followed, and at what lies open, raises the alarms about it, and tells systemd.
 
 It asks the chain nothing: what the other workers saw is in `NodeState`.
 """
@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from perdure_node.clock import Clock, told_time
+from perdure_anchor.timestamp import told_time
+
+from perdure_node.clock import Clock
 from perdure_node.database import Database
 from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.transactions import open_transactions
 from perdure_node.service.alarms import AlarmName
-from perdure_node.service.chain_pace import ChainPace
 from perdure_node.service.state import NodeState
 from perdure_node.service.supervisor import Supervisor
 
@@ -49,7 +50,6 @@ class Keeper:
         self._gateway, self._state, self._clock = gateway, state, clock
         self._supervisor, self._free = supervisor, free
         self._alarms, self._limits = state.alarms, gateway.settings.alarms
-        self._pace = ChainPace(gateway.settings)
         self._jumps = ClockJumps(clock, self._limits.clock_skew_seconds)
         self._unmined: dict[int, int] = {}
         self._next_sites = 0.0
@@ -65,7 +65,8 @@ class Keeper:
         else:
             self._supervisor.alive()
         self._look_at_disk()
-        self._look_at_chain()
+        self._look_at_clock()
+        self._look_at_lag()
         self._look_at_transactions()
         self._look_at_sites()
         self._supervisor.status(self._status())
@@ -84,16 +85,11 @@ class Keeper:
         )
         self._alarms.set(AlarmName.DISK, message, remedy="make room on the disk that has the node's folder")
 
-    def _look_at_chain(self) -> None:
-        view = self._state.chain
-        self._pace.take(view, self._clock.monotonic())
-        self._alarms.set(
-            AlarmName.HALT, self._pace.halt, remedy="ask the other partners whether their validators run"
-        )
-        self._alarms.set(
-            AlarmName.CLOCK_SKEW, self._pace.skew, "chain", remedy="see whether this machine's NTP works"
-        )
+    def _look_at_clock(self) -> None:
         self._alarms.set(AlarmName.CLOCK_SKEW, self._jumps.look(), "jump", remedy="see who set the clock")
+
+    def _look_at_lag(self) -> None:
+        view = self._state.chain
         lag = view.lag
         self._alarms.set(
             AlarmName.LAG,

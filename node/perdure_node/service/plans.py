@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from perdure_contracts.access import EndpointAccess
-
 from perdure_node.clock import Clock
 from perdure_node.endpoints.pool import EndpointPool
+from perdure_node.gateway.access import access_of
 from perdure_node.gateway.folder import Gateway, GatewayKeys, open_gateway
-from perdure_node.gateway.settings import NodeSettings, PairSettings, PeerSettings
+from perdure_node.gateway.settings import NodeSettings
 from perdure_node.service.endpoints import EndpointsWorker
 from perdure_node.service.following import WORKER_NAME as FOLLOWER
 from perdure_node.service.following import FollowerWorker
@@ -54,7 +53,7 @@ def worker_plans(place: WorkPlace) -> list[WorkerPlan]:
     }
     if place.settings.pair.url:
         opened[PASSING] = lambda: PassingWorker(
-            place.gateway(), node_access(place.settings.pair, place.folder), place.state, place.clock
+            place.gateway(), access_of(place.folder, place.settings.pair), place.state, place.clock
         )
     return [WorkerPlan(name, open_) for name, open_ in opened.items()]
 
@@ -63,14 +62,3 @@ def _relay(place: WorkPlace) -> RelayWorker:
     gateway = place.gateway()
     keys = GatewayKeys(gateway, lambda: place.passphrase)
     return RelayWorker(gateway, keys, place.pool, place.state, place.clock)
-
-
-def node_access(settings: PeerSettings | PairSettings, folder: Path) -> EndpointAccess:
-    """How another node lets us in; files are named from the folder on."""
-
-    def file(name: str) -> Path | None:
-        return folder / name if name else None
-
-    return EndpointAccess(
-        settings.url, file(settings.token_file), file(settings.ca), file(settings.certificate)
-    )

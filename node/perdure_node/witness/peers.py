@@ -12,9 +12,9 @@ from typing import Any, Final, Protocol
 
 import httpx
 from perdure_anchor.errors import ChainError, EncodingError
-from perdure_contracts.access import EndpointAccess
 from perdure_contracts.connection import ServerConnection
 
+from perdure_node.gateway.access import access_of
 from perdure_node.gateway.settings import PeerSettings
 
 # seconds for one answer in all, however slowly it drips
@@ -94,15 +94,8 @@ def connect_to_peers(settings: Sequence[PeerSettings], folder: Path, stack: Exit
     """
     peers = []
     for each in settings:
-        access = EndpointAccess(
-            each.url, _file(folder, each.token_file), _file(folder, each.ca), _file(folder, each.certificate)
-        )
         connection = stack.enter_context(
-            ServerConnection(access, timeout=_TIMEOUT, headers={}, what="peer url")
+            ServerConnection(access_of(folder, each), timeout=_TIMEOUT, headers={}, what="peer url")
         )
         peers.append(HttpPeer(connection.endpoint.origin, f"{each.url.rstrip('/')}/v1", connection))
     return peers
-
-
-def _file(folder: Path, name: str) -> Path | None:
-    return folder / name if name else None

@@ -129,6 +129,47 @@ def test_a_node_that_takes_narrow_ranges_only_is_asked_for_narrow_ones(
     check_all(home, story)
 
 
+@pytest.mark.parametrize("widest", [1, 30, 100])
+def test_no_question_spans_more_blocks_than_the_settings_allow(
+    story: AnchoredStory, home: Home, widest: int
+) -> None:
+    busy(story, 200)
+    node = StoryNode(story)
+    followed(home, node.chain(), steps=600, widest=widest)
+    check_all(home, story)
+    assert node.widest_asked == widest
+
+
+@pytest.mark.parametrize("blocks", [40, 200])
+def test_parts_of_relayed_sites_only(story: AnchoredStory, home: Home, blocks: int) -> None:
+    relayed, copied, other = SITES
+    with home.database.transaction():
+        for number, origin in enumerate((relayed, copied), 1):
+            home.database.execute(
+                "INSERT INTO site (number, origin, added_at) VALUES (?, ?, 1)", number, origin
+            )
+        home.database.execute(
+            "INSERT INTO checkpoint (digest, site, size, root, sealed_at, signature, last_slot_digests, last_path, state, taken_at) "
+            "VALUES (?, 1, 1, ?, 1, ?, x'', x'', 'waiting', 1)",
+            bytes(32),
+            bytes(32),
+            bytes(65),
+        )
+    busy(story, blocks)
+    story.block(4)
+    followed(home, StoryNode(story).chain(), relayed_only=True)
+    check_all(home, story)
+    assert {each.origin for each in newest_anchors(home.database, DOMAIN, 1000)} == {relayed, copied, other}
+    for anchor in newest_anchors(home.database, DOMAIN, 1000):
+        assert anchor.has_parts == (anchor.origin == relayed)
+        if anchor.has_parts:
+            check_proof(home, story, parts_of(home, anchor.digest).proof, anchor.digest)
+        else:
+            with pytest.raises(PartsNotKept):
+                parts_of(home, anchor.digest)
+    assert home.database.number("SELECT count(*) FROM followed_header WHERE receipts = 0") == 0
+
+
 def test_ranges_are_fetched_ahead_in_a_thread(story: AnchoredStory, home: Home) -> None:
     busy(story, 300)
     node = StoryNode(story, most_blocks=20)

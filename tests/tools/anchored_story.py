@@ -169,6 +169,7 @@ class StoryNode:
 
     def __init__(self, story: AnchoredStory, *, most_blocks: int = 10**9, raw_headers: bool = True) -> None:
         self.story, self.most_blocks, self.raw_headers = story, most_blocks, raw_headers
+        self.widest_asked = 0
         self._methods: dict[str, Callable[..., Any]] = {
             "eth_chainId": self._chain_id,
             "eth_blockNumber": self._block_number,
@@ -203,6 +204,9 @@ class StoryNode:
 
     def parse(self, body: bytes) -> Any:
         return json.loads(body)
+
+    def shown(self, text: str) -> str:
+        return text
 
     def close(self) -> None:
         pass
@@ -243,6 +247,7 @@ class StoryNode:
 
     def _logs(self, wanted: Message) -> list[Message] | Message:
         begin, end = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
+        self.widest_asked = max(self.widest_asked, end - begin + 1)
         if end - begin + 1 > self.most_blocks:
             return {"code": -32005, "message": f"query exceeds {self.most_blocks} blocks"}
         listed = wanted["address"]

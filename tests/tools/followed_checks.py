@@ -1,6 +1,7 @@
 """A follower's work on an `AnchoredStory`: following it to its end, making much happen, and checking what is stored against it."""
 
 import random
+from typing import Any
 
 from perdure_anchor.engines import ENGINES
 from perdure_anchor.evidence import AnchorProof
@@ -27,10 +28,10 @@ CLOCK = Clock(lambda: 0.0, lambda: 0.0, lambda _: None)
 SITES = ("acme/rotterdam", "acme/antwerp", "globex/oslo")
 
 
-def followed(home: Home, chain: AnchorChain, *, steps: int = 200) -> list[FollowStep]:
-    """Steps until there is nothing to do."""
+def followed(home: Home, chain: AnchorChain, *, steps: int = 200, **options: Any) -> list[FollowStep]:
+    """Steps until there is nothing to do; ``options`` are the follower's."""
     done: list[FollowStep] = []
-    with Follower(home, chain, CLOCK, ahead=False) as follower:
+    with Follower(home, chain, CLOCK, ahead=False, **options) as follower:
         while not done or done[-1].doing is not Doing.WAITING:
             done.append(follower.step())
             assert len(done) < steps

@@ -6,7 +6,7 @@ is stored moves in one transaction with how far it has come, so a step that is k
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -25,13 +25,14 @@ from perdure_node.chain_errors import BlocksNotVerified, BlocksReplaced
 from perdure_node.clock import Clock
 from perdure_node.follower.errors import EventsNotVerified
 from perdure_node.follower.notices import Notice, SeenNotice
-from perdure_node.follower.parts import complete_parts, newest_unproved
-from perdure_node.follower.ranges import EventRange, EventRanges
+from perdure_node.follower.parts import complete_parts, has_relayed_sites, newest_unproved, of_relayed_sites
+from perdure_node.follower.ranges import WIDEST, EventRange, EventRanges
 from perdure_node.follower.receipts import ProvedEvents, fetch_proved_events
 from perdure_node.follower.sealed_blocks import Home, SealedBlocks, bloom_of, check_in_bloom, newest_final
 from perdure_node.follower.storing import (
     RECEIPTS_KEPT,
     RECEIPTS_UNASKED,
+    Part,
     SiteHeads,
     drop_passing_headers,
     next_block,
@@ -40,6 +41,7 @@ from perdure_node.follower.storing import (
     store_notices,
     store_parts,
     store_progress,
+    store_unwanted,
     withdraw_from,
 )
 from perdure_node.follower.time_runs import OpenRun
@@ -84,7 +86,8 @@ class FollowStep:
 class Follower(Closing):
     """Follows one chain into one gateway's database; from one thread, to be closed, or used as a context manager.
 
-    ``ahead`` as in `EventRanges`. ``check_seals`` False believes the node about blocks: for measuring only.
+    ``ahead`` and ``widest`` as in `EventRanges`. ``relayed_only`` keeps the parts of evidence of sites only whose checkpoints came to this
+    gateway. ``check_seals`` False believes the node about blocks: for measuring only.
     """
 
     def __init__(
@@ -96,10 +99,13 @@ class Follower(Closing):
         ahead: bool = True,
         check_seals: bool = True,
         fresh_blocks: int = FRESH_BLOCKS,
+        widest: int = WIDEST,
+        relayed_only: bool = False,
     ) -> None:
         self._home, self._chain, self._clock = home, chain, clock
         self._check_seals, self._fresh_blocks = check_seals, fresh_blocks
-        self._ranges = EventRanges(chain.client, home.trust, ahead=ahead)
+        self._relayed_only = relayed_only
+        self._ranges = EventRanges(chain.client, home.trust, ahead=ahead, widest=widest)
         self._blocks = SealedBlocks(home, chain)
         self._open_run, self._has_run = OpenRun(), False
         self._heads: SiteHeads | None = None
@@ -218,7 +224,10 @@ class Follower(Closing):
         with self._home.database.transaction():
             notices = [notice for found in events for notice in found.notices]
             self._store(blocks[-1].number + 1, columns, notices, headers_kept)
-            store_parts(self._home.database, (part for found in events for part in found.parts))
+            parts: Iterable[Part] = [part for found in events for part in found.parts]
+            if self._relayed_only:
+                parts = of_relayed_sites(self._home.database, parts)
+            store_parts(self._home.database, parts)
         return FollowStep(Doing.FOLLOWING, blocks[-1].number + 1, head, len(rows))
 
     def _events(self, block: Block) -> ProvedEvents:
@@ -266,7 +275,10 @@ class Follower(Closing):
         )
         if number is None:
             return FollowStep(Doing.WAITING, begin, head)
-        complete_parts(self._home, self._chain, self._blocks, number)
+        if self._relayed_only and not has_relayed_sites(self._home.database, number):
+            store_unwanted(self._home.database, number)
+        else:
+            complete_parts(self._home, self._chain, self._blocks, number, relayed_only=self._relayed_only)
         return FollowStep(Doing.PROVING, begin, head)
 
     # blocks that are taken back

@@ -4,12 +4,14 @@ A site's own gateway has captured them already, judged by `verify`; for all othe
 looked for afterwards as long as nodes have them.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from perdure_anchor.evidence import MAX_RUN, AnchorProof, Headers, Hops
 from perdure_anchor.finality import Run, link_run, parse_headers
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.validator_changes import follow_hops
+from perdure_contracts.anchored_logs import place_of
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.chain_errors import BlocksReplaced
@@ -18,13 +20,18 @@ from perdure_node.follower.errors import EventsNotVerified, NotFollowed, PartsNo
 from perdure_node.follower.reading import FollowedAnchor, anchor_by_digest, anchors_of_block
 from perdure_node.follower.receipts import ProvedEvents, fetch_proved_events
 from perdure_node.follower.sealed_blocks import Home, SealedBlocks
-from perdure_node.follower.storing import RECEIPTS_GONE, RECEIPTS_KEPT, store_headers, store_parts
+from perdure_node.follower.storing import RECEIPTS_GONE, RECEIPTS_KEPT, Part, store_headers, store_parts
 from perdure_node.follower.time_runs import is_complete
 from perdure_node.gateway.checkpoints import stored_anchor
 from perdure_node.hops import hop_table
 from perdure_node.stored_lists import decode_list
 
 _HEADERS_AT_ONCE = 8
+# a site whose log was only copied from another node has no checkpoint here
+_RELAYED = (
+    "SELECT 1 FROM followed_anchor a JOIN followed_site f ON f.number = a.site JOIN site s ON s.origin = f.origin "
+    "WHERE EXISTS (SELECT 1 FROM checkpoint c WHERE c.site = s.number)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ def parts_of(home: Home, digest: Hash32) -> AnchorParts:
     if row is None or not headers:
         raise PartsNotKept(
             f"the parts of the anchor in block {anchor.block_number} are not kept here: its receipts were gone, or too large, "
-            "or have not been fetched yet",
+            "have not been fetched yet, or only those of relayed sites are kept",
             hint="ask the site's own gateway, or another node",
         )
     run = _run_of(home, headers)
@@ -86,8 +93,21 @@ def newest_unproved(database: Database, first: int) -> int | None:
     return None if row is None else int(row[0])
 
 
-def complete_parts(home: Home, chain: AnchorChain, blocks: SealedBlocks, number: int) -> None:
-    """Look for a block's receipts and the headers after it, and keep them; that they are gone is noted.
+def has_relayed_sites(database: Database, number: int) -> bool:
+    """Whether a block that was followed has an anchor of a site whose checkpoints came to this gateway."""
+    first, end = place_of(number, 0), place_of(number + 1, 0)
+    return bool(database.rows(f"{_RELAYED} AND a.place >= ? AND a.place < ? LIMIT 1", first, end))
+
+
+def of_relayed_sites(database: Database, parts: Iterable[Part]) -> Iterator[Part]:
+    """Those parts that are of such sites; their anchors are stored."""
+    return (part for part in parts if database.rows(f"{_RELAYED} AND a.place = ?", part.place))
+
+
+def complete_parts(
+    home: Home, chain: AnchorChain, blocks: SealedBlocks, number: int, *, relayed_only: bool = False
+) -> None:
+    """Look for a block's receipts and the headers after it, and keep them, or what is of relayed sites; that they are gone is noted.
 
     Raises `EventsNotVerified` if the receipts show other anchors than are stored, and as `SealedBlocks.run` does.
     """
@@ -101,11 +121,14 @@ def complete_parts(home: Home, chain: AnchorChain, blocks: SealedBlocks, number:
     if proved is not None:
         _check_same(home, number, proved)
     kept = RECEIPTS_KEPT if proved is not None and proved.parts else RECEIPTS_GONE
+    parts: Iterable[Part] = proved.parts if proved is not None else ()
+    if relayed_only:
+        parts = of_relayed_sites(database, parts)
     with database.transaction():
         store_headers(
             database, ((block, True, kept if block.number == number else None) for block in run.blocks)
         )
-        store_parts(database, proved.parts if proved is not None else ())
+        store_parts(database, parts)
 
 
 def _check_same(home: Home, number: int, proved: ProvedEvents) -> None:

@@ -46,14 +46,16 @@ class _Answers:
 class EventRanges(Closing):
     """A contract's events through one node; to be closed, or used as a context manager.
 
-    ``ahead`` False fetches nothing before it is asked for: for clients that are used from one thread only.
+    ``ahead`` False fetches nothing before it is asked for: for clients that are used from one thread only. ``widest`` is how many blocks
+    one question spans at most.
     """
 
     def __init__(
-        self, client: ChainClient, trust: TrustFile, *, ahead: bool = True, width: int = FIRST_WIDTH
+        self, client: ChainClient, trust: TrustFile, *, ahead: bool = True, widest: int = WIDEST
     ) -> None:
         self._client, self._trust = client, trust
-        self.width = min(width, WIDEST)
+        self._widest = widest
+        self.width = min(FIRST_WIDTH, widest)
         self._growth = 2.0
         self._pool = ThreadPoolExecutor(1, "follower") if ahead else None
         self._coming: Future[_Answers] | None = None
@@ -122,7 +124,7 @@ class EventRanges(Closing):
         if size > WANTED_ANSWER:
             self.width = max(1, self.width * WANTED_ANSWER // size)
         elif size < WANTED_ANSWER // 2:
-            self.width = min(WIDEST, int(self.width * self._growth) + 1)
+            self.width = min(self._widest, int(self.width * self._growth) + 1)
 
     def _look_ahead(self, begin: int, last: int) -> None:
         if self._pool is not None and begin <= last:

@@ -24,7 +24,7 @@ _ENDLESS: Final = 2**63 - 1
 _NEWEST_PROPOSERS: Final = 256
 _ANCHOR: Final = (
     "SELECT a.place, s.origin, s.site, a.size, a.root, a.sealed_at, a.signer, a.transaction_index, a.before, h.time, h.hash, "
-    "h.receipts, coalesce(b.size, 0) FROM {} JOIN followed_site s ON s.number = a.site "
+    "EXISTS (SELECT 1 FROM followed_part p WHERE p.place = a.place), coalesce(b.size, 0) FROM {} JOIN followed_site s ON s.number = a.site "
     "LEFT JOIN followed_anchor b ON b.place = a.before LEFT JOIN followed_header h ON h.number = a.place >> 24 "
 )
 
@@ -263,7 +263,7 @@ def _bounded(limit: int) -> int:
 
 
 def _anchor(row: tuple[Any, ...], domain: RegistryDomain) -> FollowedAnchor:
-    place, origin, site, size, root, sealed_at, signer, index, _before, time, name, receipts, previous = row
+    place, origin, site, size, root, sealed_at, signer, index, _before, time, name, has_parts, previous = row
     checkpoint = Checkpoint(Hash32(site), size, Hash32(root), unsigned(sealed_at))
     return FollowedAnchor(
         place,
@@ -275,5 +275,5 @@ def _anchor(row: tuple[Any, ...], domain: RegistryDomain) -> FollowedAnchor:
         index,
         time,
         None if name is None else Hash32(name),
-        receipts == 1,
+        bool(has_parts),
     )

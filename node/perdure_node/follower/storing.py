@@ -21,6 +21,7 @@ from perdure_node.follower.errors import EventsNotVerified
 from perdure_node.follower.notices import Notice
 from perdure_node.stored_lists import encode_list
 
+# of the anchors in a block whose receipts are kept, those that evidence can hold, and that are wanted here, are in followed_part
 RECEIPTS_UNASKED, RECEIPTS_KEPT, RECEIPTS_GONE = 0, 1, 2
 _INT64: Final = 2**63
 
@@ -203,6 +204,12 @@ def store_parts(database: Database, parts: Iterable[Part]) -> None:
         "INSERT OR REPLACE INTO followed_part (place, receipt_index, log_position, nodes) VALUES (?, ?, ?, ?)",
         ((part.place, part.receipt_index, part.log_position, encode_list(part.nodes)) for part in parts),
     )
+
+
+def store_unwanted(database: Database, number: int) -> None:
+    """Note of a block that its receipts are not to be looked for."""
+    with database.transaction():
+        database.execute("UPDATE followed_header SET receipts = ? WHERE number = ?", RECEIPTS_GONE, number)
 
 
 def withdraw_from(database: Database, trust: TrustFile, number: int) -> int:

@@ -199,7 +199,8 @@ class FollowSettings:
 
     evidence: str = key(
         one_of("relayed", "all"),
-        "Of whose anchors the evidence is kept: of relayed sites, or of all. Chain clients prune receipts; later nobody may have them.",
+        "Of whose anchors the evidence is kept: relayed (of sites whose checkpoints came to this node), or all. Chain clients prune "
+        "receipts; later nobody may have them.",
         "all",
     )
     blocks_at_once: int = key(

@@ -59,7 +59,14 @@ class FollowerWorker:
         if self._follower is None or self._chain is not chain:
             self._forget()
             self._chain = chain
-            self._follower = Follower(self._gateway, chain, self._clock)
+            follow = self._gateway.settings.follow
+            self._follower = Follower(
+                self._gateway,
+                chain,
+                self._clock,
+                widest=follow.blocks_at_once,
+                relayed_only=follow.evidence == "relayed",
+            )
         until = self._clock.monotonic() + _STEP_SECONDS
         done = self._follower.step()
         while done.doing is not Doing.WAITING and self._clock.monotonic() < until:

@@ -13,6 +13,7 @@ NOT_OF_EVIDENCE = {
     "TrustFileError",
     "UnsupportedCurve",
     "NotABundle",
+    "NotRivals",
     "SuccessorFault",
     "PredecessorNotNamed",
     "VersionNotHigher",

@@ -2,15 +2,20 @@
 
 import asyncio
 import json
+import logging
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 from perdure_node.api.bodies import BoundedBody
 from perdure_node.api.slots import Slots
+from perdure_node.api.spooling import Spool
+from perdure_node.courier.errors import SiteNotRegistered
 from perdure_node.gateway.settings import LimitSettings
 from perdure_node.service import connections
 from starlette.exceptions import HTTPException
@@ -189,10 +194,47 @@ def test_a_content_that_comes_too_slowly_is_not_waited_for() -> None:
         while (await body()).get("more_body"):
             pass
 
-    for receive, idle, grace in ((silent, 0.05, 10.0), (dripping, 10.0, 0.2)):
+    for receive, idle, grace in ((silent, 0.05, 10.0), (dripping, 10.0, 0.1)):
         with pytest.raises(HTTPException) as raised:
-            asyncio.run(read_all(BoundedBody(receive, 1000, idle, grace)))
+            asyncio.run(read_all(BoundedBody(receive, 1000, idle, grace, window=0.1)))
         assert raised.value.status_code == 408
+
+
+def test_what_came_quickly_buys_no_time_for_what_drips() -> None:
+    came = [b"x" * 1_000_000]
+
+    async def quick_then_dripping() -> dict:
+        if not came:
+            await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": came.pop() if came else b"x", "more_body": True}
+
+    async def story() -> None:
+        body = BoundedBody(quick_then_dripping, 10_000_000, idle=10.0, grace=0.1, window=0.1)
+        with pytest.raises(HTTPException) as raised:
+            async with asyncio.timeout(20):
+                while True:
+                    await body()
+        assert raised.value.status_code == 408
+
+    asyncio.run(story())
+
+
+def test_a_slow_line_that_goes_on_is_waited_for_and_so_is_the_node_itself() -> None:
+    left = [b"x" * 60] * 40
+
+    async def steady() -> dict:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": left.pop(), "more_body": bool(left)}
+
+    async def story() -> None:
+        body = BoundedBody(steady, 10_000, idle=10.0, grace=0.1, window=0.2)
+        for at in range(40):
+            if at == 20:
+                # the node writes
+                await asyncio.sleep(0.6)
+            await body()
+
+    asyncio.run(story())
 
 
 def test_what_waits_for_a_place_is_bounded() -> None:
@@ -209,6 +251,131 @@ def test_what_waits_for_a_place_is_bounded() -> None:
         slots.give_back()
         slots.give_back()
         assert await slots.take()
+
+    asyncio.run(story())
+
+
+def test_one_client_takes_its_share_of_the_places_only() -> None:
+    async def story() -> None:
+        slots = Slots(4, patience=0.05, for_client=2)
+        assert [await slots.take("one") for _ in range(3)] == [True, True, False]
+        assert await slots.take("other")
+        assert await slots.take("other")
+        # waiting counts, and is forgotten
+        assert not await slots.take("third")
+        slots.give_back("one")
+        assert await slots.take("one")
+        assert not await slots.take("one")
+
+    asyncio.run(story())
+
+
+def begun_upload(client: httpx.Client, path: bytes, size: int) -> socket.socket:
+    """A connection over which a content has begun, and stands still."""
+    opened = socket.create_connection((client.base_url.host, client.base_url.port), timeout=20)
+    opened.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nx" % (path, size))
+    return opened
+
+
+def test_large_submissions_of_one_client_are_two_at_a_time_and_keep_no_reader_out(tmp_path: Path) -> None:
+    with api_desk(tmp_path / "node") as desk, desk.client() as client:
+        opened = [begun_upload(client, b"/v1/bundles", 200_000) for _ in range(2)]
+        refused = {"status": 0}
+        for _ in range(100):
+            answer = client.post("/v1/bundles", content=bytes(200_000))
+            refused = answer.json()
+            if answer.status_code == 503:
+                assert int(answer.headers["retry-after"]) > 0
+                break
+        assert refused["type"] == "urn:perdure:problem:TooBusy"
+        # small ones, readers and those who verify have places of their own
+        assert client.post("/v1/bundles", content=b"x").status_code == 400
+        assert client.get("/v1/status").status_code == 200
+        assert client.post("/verify", files={"evidence": b"{}"}).status_code != 503
+        for each in opened:
+            each.close()
+
+
+def test_submissions_that_wait_keep_nobody_else_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, at_work = threading.Event(), []
+
+    def waits(*_: object) -> None:
+        at_work.append(1)
+        may_end.wait(30)
+        raise SiteNotRegistered("the chain has said so at last")
+
+    monkeypatch.setattr("perdure_node.api.submitting.load_stream", waits)
+    # more than the threads that all other routes share
+    limits = LimitSettings(at_once=128)
+    with (
+        api_desk(tmp_path / "node", lambda each: replace(each, limits=limits)) as desk,
+        desk.client() as client,
+    ):
+        opened = [begun_upload(client, b"/v1/bundles", 1) for _ in range(45)]
+        try:
+            for path in ("/v1/status", "/ready", "/metrics", "/v1/sites"):
+                assert client.get(path, timeout=10).status_code in {200, 503}, path
+            assert 0 < len(at_work) <= 4
+        finally:
+            may_end.set()
+        assert {each.recv(12) for each in opened} == {b"HTTP/1.1 403"}
+        for each in opened:
+            each.close()
+
+
+def test_those_who_verify_are_counted_as_those_who_submit(tmp_path: Path) -> None:
+    limits = LimitSettings(submissions_a_minute=2)
+    with (
+        api_desk(tmp_path / "node", lambda each: replace(each, limits=limits)) as desk,
+        desk.client() as client,
+    ):
+        found = [client.post("/verify", files={"evidence": b"{}"}).status_code for _ in range(3)]
+        assert found[-1] == 429
+        assert 429 not in found[:2]
+        # and apart from them
+        assert client.post("/v1/bundles", content=b"x").status_code == 400
+
+
+def test_two_ends_of_a_request_are_refused(raw: socket.socket) -> None:
+    raw.sendall(
+        b"POST /v1/checkpoints HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    )
+    answer = all_of(raw)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize("path", [b"/v1/bundles", b"/v1/checkpoints", b"/verify"])
+def test_a_client_that_goes_is_no_fault(
+    client: httpx.Client, path: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "perdure.requests"):
+        begun_upload(client, path, 1000).close()
+        for _ in range(200):
+            if caplog.records:
+                break
+            time.sleep(0.05)
+    assert [(each.levelname, each.exc_info, each.status) for each in caplog.records] == [("INFO", None, 400)]
+
+
+def test_what_comes_of_all_together_is_bounded(tmp_path: Path) -> None:
+    async def pieces(size: int) -> AsyncIterator[bytes]:
+        for _ in range(0, size, 1000):
+            yield bytes(1000)
+
+    async def story() -> None:
+        spool = Spool(tmp_path, 10_000, 0)
+        async with spool.holding(pieces(6000)) as stream:
+            assert stream.tell() == 6000
+            with pytest.raises(HTTPException) as raised:
+                async with spool.holding(pieces(6000)):
+                    pass
+            assert raised.value.status_code == 503
+        assert spool.held == 0
+        async with spool.holding(pieces(6000)):
+            pass
 
     asyncio.run(story())
 

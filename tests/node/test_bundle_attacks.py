@@ -5,7 +5,7 @@ import json
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.key_rotation import KeyRotation, SignedRotation, sign_key_rotation
 from perdure_anchor.log import MemoryLog, append_proof
 from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_contracts.registry import AnchorStatus, RegistryContract
 from perdure_node.courier.bundle import BundleHead, CarriedHop, LeafRange, SetAside
 from perdure_node.courier.bundle_file import Bundle, encode_bundle, load_bundle, read_bundle
 from perdure_node.courier.errors import (
@@ -39,8 +40,9 @@ from perdure_node.records import records_in_log
 from perdure_node.selectors import parse_selector
 from tools.bundle_mutations import mutated
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from
+from tools.many_sites import sites_of
 from tools.site_desk import Site, add_numbers, document, keys_of
-from tools.site_network import counted_bytes
+from tools.site_network import SiteNetwork, counted_bytes
 from tools.vectors.golden_bundles import pieces_of, returning
 
 ROUNDS = 200
@@ -176,6 +178,32 @@ def test_strangers_are_refused_before_leaves_are_hashed(
     monkeypatch.setattr("perdure_node.gateway.intake.check_leaves", never)
     with pytest.raises(NotSignedBySite):
         world.take(rewritten(head, raw, checkpoints=(head.checkpoints[0], forged)))
+
+
+@pytest.mark.parametrize(("newest_too", "looked_up"), [(True, [1]), (False, [])])
+def test_many_checkpoints_of_a_stranger_cost_few_questions(
+    network: SiteNetwork,
+    gateway: GatewayDesk,
+    monkeypatch: pytest.MonkeyPatch,
+    newest_too: bool,
+    looked_up: list[int],
+) -> None:
+    (site,) = sites_of(network, 1)
+    for _ in range(80):
+        site.seal(1, key=STRANGER)
+    if not newest_too:
+        site.seal(1)
+    asked: list[int] = []
+    statuses = RegistryContract.anchor_statuses
+
+    def counted(registry: RegistryContract, digests: Sequence[Hash32]) -> list[AnchorStatus | None]:
+        asked.append(len(digests))
+        return statuses(registry, digests)
+
+    monkeypatch.setattr(RegistryContract, "anchor_statuses", counted)
+    with network.anchor_chain() as chain, pytest.raises(NotSignedBySite):
+        take_in(gateway.gateway, chain, site.bundle(), network.clock)
+    assert asked == looked_up
 
 
 def test_a_bundle_for_elsewhere_is_refused_by_name(world: World) -> None:

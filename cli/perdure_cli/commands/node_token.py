@@ -37,7 +37,7 @@ def token() -> None:
     type=click.Choice(_SCOPES),
     default=("read",),
     show_default=True,
-    help="What it lets its holder do: read everything; submit (a site: hand in, its standing, what returns); metrics; peer (another node). "
+    help="What it lets its holder do: read everything; submit (for sites, and bound to none: hand in, a site's standing, what returns); metrics; peer (another node). "
     "Can be given more than once.",
 )
 @click.option(

@@ -25,6 +25,10 @@ from perdure_node.api.tokens import USE_NOTED_EVERY, Token, note_use, token_of
 from perdure_node.pages.multipart import VERIFY_PATH, largest_form
 
 _UPLOADS_FOR_EACH: Final = 4
+# of the places for uploads, one client may have this part; and of large submissions so many at a time
+_SHARE: Final = 8
+_LARGE_SUBMISSIONS: Final = 2
+_LARGE_SUBMISSION: Final = 100_000
 # seconds for a piece of an answer to be taken
 _PATIENCE_TO_SEND: Final = 60.0
 _LARGE: Final = 64 * 1024
@@ -41,6 +45,7 @@ class _Asked:
     subject: str | None
     content_length: int
     has_body: bool
+    is_ambiguous: bool
 
     @property
     def counted_as(self) -> str:
@@ -58,8 +63,13 @@ class Guard:
         self._subject_header = settings.access.proxy_subject_header.lower().encode("latin-1", "replace")
         self._rates = Rates(settings.limits.requests_a_minute)
         self._submissions = Rates(settings.limits.submissions_a_minute)
+        self._verifications = Rates(settings.limits.submissions_a_minute)
         self._slots = Slots(settings.limits.at_once)
-        self._uploads = Slots(settings.limits.at_once * _UPLOADS_FOR_EACH)
+        uploads = settings.limits.at_once * _UPLOADS_FOR_EACH
+        share = max(_LARGE_SUBMISSIONS, uploads // _SHARE)
+        self._uploads = Slots(uploads, for_client=share)
+        self._documents = Slots(uploads, for_client=share)
+        self._large = Slots(uploads, for_client=_LARGE_SUBMISSIONS)
         self._noted: dict[str, float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,9 +89,17 @@ class Guard:
         if asked.content_length > limit:
             await _refused(too_large(limit))(scope, receive, send)
         elif asked.has_body:
-            await self._work(scope, BoundedBody(receive, limit), send, self._uploads)
+            await self._work(scope, BoundedBody(receive, limit), send, self._slots_for(scope, asked), asked)
         else:
-            await self._work(scope, receive, send, self._slots)
+            await self._work(scope, receive, send, self._slots, asked)
+
+    def _slots_for(self, scope: Scope, asked: _Asked) -> Slots:
+        """Who verifies keeps no site out, and who submits nobody who verifies."""
+        if scope["path"] == VERIFY_PATH:
+            return self._documents
+        # of what comes in chunks, nobody knows how much it will be
+        is_large = not 0 < asked.content_length <= _LARGE_SUBMISSION
+        return self._large if scope["path"] in SUBMITTING and is_large else self._uploads
 
     def _asked(self, scope: Scope) -> _Asked:
         found: dict[bytes, list[bytes]] = {}
@@ -101,6 +119,7 @@ class Guard:
             subject=_only(found, self._subject_header) if client.by_proxy else None,
             content_length=content_length,
             has_body=content_length > 0 or b"transfer-encoding" in found,
+            is_ambiguous=b"content-length" in found and b"transfer-encoding" in found,
         )
 
     def _token(self, text: str) -> Token | None:
@@ -122,10 +141,22 @@ class Guard:
     def _refusal(self, scope: Scope, asked: _Asked) -> Response | None:
         """The answer to who is not let in, or comes too often."""
         path = scope["path"]
+        if asked.is_ambiguous:
+            # RFC 9112, section 6.1: a proxy before us may have seen another end of it
+            return problem(
+                HTTPStatus.BAD_REQUEST,
+                "MalformedRequest",
+                "the request has both Content-Length and Transfer-Encoding",
+                "send one of them",
+                {"Connection": "close"},
+            )
         if path in OPEN_PATHS:
             return None
-        is_submission = scope["method"] == "POST" and path in SUBMITTING
-        rates = [self._rates, *([self._submissions] if is_submission else ())]
+        rates = [self._rates]
+        if scope["method"] == "POST" and path in SUBMITTING:
+            rates.append(self._submissions)
+        elif scope["method"] == "POST" and path == VERIFY_PATH:
+            rates.append(self._verifications)
         now = asyncio.get_running_loop().time()
         wait = max([each.wait(asked.counted_as, now) for each in rates])
         if wait:
@@ -171,18 +202,19 @@ class Guard:
             return largest_form(self._limits.document_bytes)
         return self._limits.request_bytes
 
-    async def _work(self, scope: Scope, receive: Receive, send: Send, slots: Slots) -> None:
-        if not await slots.take():
+    async def _work(self, scope: Scope, receive: Receive, send: Send, slots: Slots, asked: _Asked) -> None:
+        client = asked.counted_as
+        if not await slots.take(client):
             answer = too_early(
                 "TooBusy",
-                "the node works on as many requests as it may",
+                "the node works on as many requests as it may, or on as many from one client",
                 "try again",
                 1,
                 HTTPStatus.SERVICE_UNAVAILABLE,
             )
             await answer(scope, receive, send)
             return
-        place = _Place(send, slots)
+        place = _Place(send, slots, client)
         try:
             await self._app(scope, receive, place)
         finally:
@@ -192,13 +224,13 @@ class Guard:
 class _Place:
     """A place that is given back as the answer begins: how fast a client reads is no reason to keep others out."""
 
-    def __init__(self, send: Send, slots: Slots) -> None:
-        self._send, self._slots, self._is_left = send, slots, False
+    def __init__(self, send: Send, slots: Slots, client: str) -> None:
+        self._send, self._slots, self._client, self._is_left = send, slots, client, False
 
     def leave(self) -> None:
         if not self._is_left:
             self._is_left = True
-            self._slots.give_back()
+            self._slots.give_back(self._client)
 
     async def __call__(self, message: Message) -> None:
         self.leave()

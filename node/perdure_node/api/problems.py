@@ -19,6 +19,7 @@ from perdure_anchor.errors import (
 )
 from perdure_contracts.transactions import WrongChain
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from perdure_node.api.request_ids import current_request_id
 from perdure_node.chain_errors import WithoutContracts
@@ -137,6 +138,11 @@ def install_problems(app: FastAPI) -> None:
             "see /openapi.json",
             faults=faults,
         )
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> Response:
+        # nobody reads it; it is counted as the client's doing, and is no fault
+        return problem(HTTPStatus.BAD_REQUEST, "CutShort", "the client has gone before its content was whole")
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> Response:

@@ -1,18 +1,18 @@
 """What sites hand in: bundles, and single checkpoints. Whoever holds a site's signed checkpoint may bring it; the signature says whose it is."""
 
 import os
-import threading
+from collections.abc import Callable
 from typing import IO, Any, Final
 
+import anyio.to_thread
 import orjson
 from fastapi import APIRouter, Request, status
 from fastapi.responses import Response
 from perdure_anchor.hashes import to_hex
-from starlette.concurrency import run_in_threadpool
 
 from perdure_node.api.context import NodeContext
 from perdure_node.api.shapes import NewCheckpointBody, TakenInBody
-from perdure_node.api.spooling import spooled
+from perdure_node.api.spooling import Spool
 from perdure_node.courier.bundle_file import Bundle, load_stream
 from perdure_node.courier.single_checkpoint import bundle_of_checkpoint
 from perdure_node.gateway.intake import TakenIn, take_in
@@ -21,6 +21,8 @@ from perdure_node.service.relaying import WORKER_NAME
 
 # a bundle is in memory while it is taken in, maybe twice: one of the large ones at a time
 LARGE: Final = 8 << 20
+# threads of their own: what submissions wait for keeps no reader waiting
+_THREADS: Final = 4
 _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
     202: {
         "model": TakenInBody,
@@ -37,7 +39,6 @@ class _Keeper:
 
     def __init__(self, context: NodeContext) -> None:
         self._context = context
-        self._one_large = threading.Lock()
 
     def keep(self, bundle: Bundle) -> Response:
         """Raises what `take_in` does."""
@@ -57,10 +58,7 @@ class _Keeper:
 
     def keep_spooled(self, stream: IO[bytes]) -> Response:
         """As `keep`, of a bundle's bytes; raises what `load_stream` does, too."""
-        if stream.seek(0, os.SEEK_END) <= LARGE:
-            return self.keep(load_stream(stream, self._context.identities))
-        with self._one_large:
-            return self.keep(load_stream(stream, self._context.identities))
+        return self.keep(load_stream(stream, self._context.identities))
 
 
 def _accepted(taken: TakenIn) -> Response:
@@ -109,17 +107,24 @@ _CHECKPOINT: Final = _takes(
 def submitting(context: NodeContext) -> APIRouter:
     """The routes."""
     router, keeper = APIRouter(tags=["submit"]), _Keeper(context)
+    threads, one_large = anyio.CapacityLimiter(_THREADS), anyio.CapacityLimiter(1)
+    spool = Spool(
+        context.folder, 2 * context.settings.limits.bundle_bytes, context.settings.alarms.disk_bytes
+    )
+
+    async def kept(keep: Callable[[], Response], limiter: anyio.CapacityLimiter = threads) -> Response:
+        return await anyio.to_thread.run_sync(keep, limiter=limiter)
 
     @router.post("/bundles", **_BUNDLE)
     async def submit_bundle(request: Request) -> Response:
-        stream = await spooled(request.stream(), context.folder)
-        with stream:
-            return await run_in_threadpool(keeper.keep_spooled, stream)
+        async with spool.holding(request.stream()) as stream:
+            limiter = one_large if stream.seek(0, os.SEEK_END) > LARGE else threads
+            return await kept(lambda: keeper.keep_spooled(stream), limiter)
 
     @router.post("/checkpoints", **_CHECKPOINT)
     async def submit_checkpoint(request: Request) -> Response:
         raw = await request.body()
         domain = context.gateway().trust.domain
-        return await run_in_threadpool(lambda: keeper.keep(bundle_of_checkpoint(raw, domain)))
+        return await kept(lambda: keeper.keep(bundle_of_checkpoint(raw, domain)))
 
     return router

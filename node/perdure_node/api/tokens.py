@@ -26,7 +26,7 @@ USE_NOTED_EVERY: Final = 60
 
 
 class Scope(enum.Enum):
-    """What a token lets its holder do. ``submit`` is a site's: it hands in, and asks how that stands and for what returns."""
+    """What a token lets its holder do. ``submit`` is for sites, and bound to none: it hands in, and asks how that stands and for what returns."""
 
     READ = "read"
     SUBMIT = "submit"

@@ -3,7 +3,7 @@
 Who could sign for the site is asked of the registry: nobody else's leaf hashes are kept. A bundle that comes twice changes nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,6 +43,8 @@ from perdure_node.witness.from_bundles import prove_rivals_in
 _HASH_SIZE = 32
 # of a site that is not known yet there is nothing
 _NO_SITE = 0
+# each is a question to the chain: of keys that were replaced since, a site has few checkpoints that it still carries
+_MOST_FOREIGN = 64
 
 SiteStates = Mapping[Hash32, SiteState | None]
 """What the registry has just said of sites; None for one that it does not know."""
@@ -169,18 +171,48 @@ def _check_signers(
         )
     rotations = tuple(each for each in head.rotations if each.rotation.nonce >= state.key_nonce)
     signers = _signers(gateway, head, state, rotations)
-    others = [each for each in head.checkpoints if _signer(gateway, each) not in signers]
-    statuses = chain.registry.anchor_statuses([_digest(gateway, each) for each in others])
-    for carried, status in zip(others, statuses, strict=True):
+    _check_foreign(gateway, chain, head, signers)
+    return rotations, tuple(key for key in (state.key, state.previous_key) if key is not None)
+
+
+def _check_foreign(
+    gateway: Gateway, chain: AnchorChain, head: BundleHead, signers: Collection[Address]
+) -> None:
+    """Raise unless the registry has anchored what other keys have signed, by the same key: then it is the site's, whatever became of it.
+
+    The newest comes first, and is judged alone: a stranger's bundle costs one signature and one question, whatever else is in it.
+    """
+    foreign: list[tuple[CarriedCheckpoint, Address]] = []
+    for carried in reversed(head.checkpoints):
         signer = _signer(gateway, carried)
-        # one that was anchored is the site's, whatever has become of the key since; but not by a carrier's key
+        if signer in signers:
+            continue
+        if carried is head.newest:
+            _check_anchored(gateway, chain, head, [(carried, signer)])
+            continue
+        foreign.append((carried, signer))
+        if len(foreign) > _MOST_FOREIGN:
+            raise NotSignedBySite(
+                f"over {_MOST_FOREIGN} checkpoints are signed by no key of {head.origin.text} as the registry has them now",
+                hint="let the site take in what has come back to it, and pack again",
+            )
+    _check_anchored(gateway, chain, head, foreign)
+
+
+def _check_anchored(
+    gateway: Gateway,
+    chain: AnchorChain,
+    head: BundleHead,
+    foreign: Sequence[tuple[CarriedCheckpoint, Address]],
+) -> None:
+    statuses = chain.registry.anchor_statuses([_digest(gateway, carried) for carried, _ in foreign])
+    for (carried, signer), status in zip(foreign, statuses, strict=True):
         if status is None or status.signer != signer:
             raise NotSignedBySite(
                 f"checkpoint of size {carried.size}: signed by {checksum_address(signer)}, "
                 f"which is no key of {head.origin.text}",
                 hint="the site's key may have been changed or revoked: see `perdure consortium show`",
             )
-    return rotations, tuple(key for key in (state.key, state.previous_key) if key is not None)
 
 
 def _signers(

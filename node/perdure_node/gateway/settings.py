@@ -256,7 +256,7 @@ class AlarmSettings:
     )
     disk_bytes: int = key(
         whole(0, 1 << 50),
-        "How much room the disk shall have. A full disk loses nothing, and takes nothing in.",
+        "How much room the disk shall have. With less, bundles over 256 KiB are refused; a full disk loses nothing, and takes nothing in.",
         1 << 30,
     )
     silent_site_hours: int = key(

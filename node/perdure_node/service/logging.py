@@ -25,6 +25,8 @@ _LEVELS: Final = {
 _OURS: Final = "perdure"
 # libraries tell of each request with its whole URL, in which an API key may be
 _OTHERS_LEVEL: Final = logging.WARNING
+# warns of each form that a stranger sends and it cannot read: the answer says so
+_TELLS_OF_STRANGERS: Final = "python_multipart"
 _USUAL: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 _LONGEST: Final = 8000
 
@@ -70,17 +72,19 @@ def logging_to(stream: TextIO | None, settings: LogSettings) -> Iterator[None]:
     """Log to a stream (by default stderr) while the context lasts."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines() if settings.format == "json" else TextLines())
-    root, ours = logging.getLogger(), logging.getLogger(_OURS)
-    before = root.level, ours.level
+    root, ours, forms = (logging.getLogger(each) for each in ("", _OURS, _TELLS_OF_STRANGERS))
+    before = root.level, ours.level, forms.level
     root.addHandler(handler)
     root.setLevel(_OTHERS_LEVEL)
     ours.setLevel(_LEVELS[settings.level])
+    forms.setLevel(logging.ERROR)
     try:
         yield
     finally:
         root.removeHandler(handler)
         root.setLevel(before[0])
         ours.setLevel(before[1])
+        forms.setLevel(before[2])
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -243,3 +243,19 @@ class TestBackup:
         with pytest.raises(VaultDamaged):
             back_up(folder, tmp_path / "third", counted_bytes())
         assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "node"]
+
+
+@pytest.mark.parametrize("spoil", [None, "identity.json", "gateway.sqlite", "relay.key"])
+def test_remedies_are_a_node_s_and_not_a_vault_s(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, spoil: str | None
+) -> None:
+    folder = quiet_folder(tmp_path / "node")
+    if spoil is None:
+        monkeypatch.setenv("PERDURE_GATEWAY_PASSPHRASE", "another one")
+    else:
+        (folder / spoil).write_bytes(b"x" * 5000)
+    assert main(["node", "run", "--gateway", str(folder)]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "perdure node init" in told if spoil is None else "perdure node backup" in told
+    assert "vault" not in told
+    assert "key passphrase" not in told

@@ -27,7 +27,6 @@ _CHECKPOINT_PAGES = 1000
 # while a long list is imported: the same pages change again and again, and are better folded seldom
 _BULK_CHECKPOINT_PAGES = 131_072
 _CACHE_KIB = 8 * 1024
-_FROM_BACKUP = "restore the vault from a backup"
 _BULK_CACHE_KIB = 64 * 1024
 
 _Parameters = tuple[Any, ...]
@@ -85,7 +84,7 @@ class Database:
         if found is None or found[0] is None:
             return 0
         if not isinstance(found[0], int):
-            raise VaultDamaged(f"{self._path}: no number where one is kept", hint=_FROM_BACKUP)
+            raise VaultDamaged(f"{self._path}: no number where one is kept", hint=self._schema.remedy)
         return found[0]
 
     def version(self) -> int:
@@ -235,7 +234,7 @@ class Database:
         except UnicodeDecodeError as error:
             # SQLite tells of a damaged schema in the schema's own bytes
             raise VaultDamaged(
-                f"{self._path}: its tables' definitions are no text", hint=_FROM_BACKUP
+                f"{self._path}: its tables' definitions are no text", hint=self._schema.remedy
             ) from error
 
     def _translated(
@@ -256,7 +255,7 @@ class Database:
                 f"{self._path}: {error}",
                 hint="see whether the disk is full or fails; nothing that was acknowledged is lost",
             )
-        return VaultDamaged(f"{self._path}: {error}", hint=_FROM_BACKUP)
+        return VaultDamaged(f"{self._path}: {error}", hint=self._schema.remedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ class VaultExists(VaultError):
 class VaultBusy(VaultError):
     """Another process seals, syncs or writes; ``pid`` is its process number, None if it is not known."""
 
-    def __init__(self, message: str, *, pid: int | None = None) -> None:
-        super().__init__(message, hint="wait until it has finished, then try again")
+    def __init__(self, message: str, *, pid: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or "wait until it has finished, then try again")
         self.pid = pid
 
 

@@ -22,6 +22,8 @@ NODE_LOCK_FILE = "node.lock"
 WRITER_LOCK_FILE = "writer.lock"
 TURN_LOCK_FILE = "writer.turn"
 PATIENCE = 5.0
+# a node that is being restarted gives its folder back after this
+NODE_PATIENCE = 1.0
 _PAUSE = 0.01
 
 
@@ -47,10 +49,16 @@ def delivery_lock(
 
 
 def node_lock(
-    folder: Path, clock: Clock, *, patience: float = PATIENCE
+    folder: Path, clock: Clock, *, patience: float = NODE_PATIENCE
 ) -> contextlib.AbstractContextManager[None]:
-    """Hold a node's lock for serving its folder; raises as `sealer_lock`."""
-    return _held(folder / NODE_LOCK_FILE, "serves this node", clock, patience)
+    """Hold a node's lock for serving its folder; raises as `sealer_lock`, soon: who serves goes on until he is stopped."""
+    return _held(
+        folder / NODE_LOCK_FILE,
+        "serves this node",
+        clock,
+        patience,
+        hint="stop it first: one process serves a folder",
+    )
 
 
 def backup_lock(
@@ -95,9 +103,9 @@ class WriterLock:
 
 
 @contextlib.contextmanager
-def _held(path: Path, doing: str, clock: Clock, patience: float) -> Iterator[None]:
+def _held(path: Path, doing: str, clock: Clock, patience: float, hint: str | None = None) -> Iterator[None]:
     with _opened(path) as lock:
-        _wait_for(lock, lock, doing, clock, clock.monotonic() + patience)
+        _wait_for(lock, lock, doing, clock, clock.monotonic() + patience, hint)
         try:
             _sign(lock)
             yield
@@ -122,20 +130,22 @@ def _sign(descriptor: int) -> None:
         os.pwrite(descriptor, b"%-20d" % os.getpid(), 0)
 
 
-def _wait_for(descriptor: int, signed: int, doing: str, clock: Clock, deadline: float) -> None:
+def _wait_for(
+    descriptor: int, signed: int, doing: str, clock: Clock, deadline: float, hint: str | None = None
+) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if clock.monotonic() >= deadline:
-                raise _busy(signed, doing) from None
+                raise _busy(signed, doing, hint) from None
             clock.sleep(_PAUSE)
         else:
             return
 
 
-def _busy(signed: int, doing: str) -> VaultBusy:
+def _busy(signed: int, doing: str, hint: str | None) -> VaultBusy:
     digits = os.pread(signed, 20, 0).strip()
     pid = int(digits) if digits.isdigit() else None
     holder = "another process" if pid is None else f"process {pid}"
-    return VaultBusy(f"{holder} {doing}", pid=pid)
+    return VaultBusy(f"{holder} {doing}", pid=pid, hint=hint)

@@ -68,6 +68,20 @@ def test_a_site_without_a_chain_client(desk: Desk, chain: Path, node: str, tmp_p
     assert (verdict["ok"], verdict["grade"]) == (True, "final")
 
 
+def test_a_site_of_a_devnet_that_anchors_by_a_node(desk: Desk, chain: Path, node: str) -> None:
+    """The devnet registers the site; all else goes by the node."""
+    desk.write("contract.txt", "a contract\n")
+    for expected in ("init", "again"):
+        (made,) = desk.run("init", "acme/quay", "--devnet", str(chain), "--node", node, "--json").lines
+        assert (made["registered"], made["nodes"]) == (True, [node]), expected
+    desk.run("add", "contract.txt")
+    (done,) = desk.run("sync", "--json").lines
+    assert (done["node"], [each["size"] for each in done["anchored"]]) == (node, [1])
+    desk.run("prove", "contract.txt")
+    (verdict,) = desk.run("verify", "contract.txt", "--json").lines
+    assert (verdict["ok"], verdict["grade"]) == (True, "final")
+
+
 def test_a_node_that_is_down(desk: Desk, chain: Path) -> None:
     """The vault is made all the same, recording goes on, and nothing is lost."""
     desk.write("contract.txt", "a contract\n")

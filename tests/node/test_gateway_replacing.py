@@ -1,6 +1,7 @@
 """A fee market that rises while transactions wait: they are replaced, each nonce keeps its one call, and whichever version is mined counts."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,34 @@ def test_a_replacement_is_a_tenth_more_and_not_left_behind(
             pytest.fail(f"{before} is replaced by another kind")
     with pytest.raises(PriceTooHigh):
         market.replacing(before, ceiling=0)
+
+
+class TestDelivery:
+    """A delivery by hand keeps to the table [relay] as a node does."""
+
+    def set_relay(self, relay: RelayDesk, **keys: Any) -> None:
+        settings = relay.desk.gateway.settings
+        relay.desk.gateway.settings = replace(settings, relay=replace(settings.relay, **keys))
+
+    def test_the_highest_fee(self, bazaar: Bazaar, relay: RelayDesk) -> None:
+        (site,) = sites_of(bazaar.network, 1)
+        for each in sealed([site]):
+            relay.take_in(each)
+        bazaar.seen.clear()
+        bazaar.ask_for(10 * GWEI)
+        self.set_relay(relay, highest_fee=GWEI)
+        assert PriceTooHigh in map(type, relay.desk.deliver().unfinished)
+        assert bazaar.seen == []
+        self.set_relay(relay, highest_fee=100 * GWEI)
+        assert relay.desk.deliver().unfinished == ()
+        assert is_home(relay.desk, site)
+
+    def test_when_transactions_are_replaced(self, bazaar: Bazaar, relay: RelayDesk) -> None:
+        left_behind(bazaar, relay)
+        self.set_relay(relay, replace_after=600.0)
+        relay.desk.deliver(wait=100)
+        assert bazaar.prices() == [GWEI]
+        self.set_relay(relay, replace_after=20.0)
+        relay.desk.deliver(wait=40)
+        assert len(bazaar.prices()) > 1
+        bazaar.assert_one_meaning()

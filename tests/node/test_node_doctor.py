@@ -344,7 +344,21 @@ class TestTheCommand:
             encode_settings(changed(access=AccessSettings("proxy"))(settings_for(URL)))
         )
         assert main(["node", "check-config", "--gateway", folder]) == 2
-        assert main(["node", "check-config", "--gateway", str(tmp_path / "none")]) == 2
+        assert "node.toml" in capsys.readouterr().err
+        for command in ("check-config", "doctor"):
+            assert main(["node", command, "--gateway", str(tmp_path / "none")]) == 2
+        assert "change" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("name", ["trust.json", "identity.json", "relay.key", "gateway.sqlite"])
+    def test_a_file_that_is_missing(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    ) -> None:
+        folder = quiet_folder(tmp_path / "node")
+        (folder / name).unlink()
+        assert main(["node", "check-config", "--gateway", str(folder)]) == 2
+        told = capsys.readouterr().out
+        assert f"{name}: no such file" in " ".join(told.split())
+        assert "perdure node backup" in " ".join(told.split())
 
     def test_json(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         folder = str(quiet_folder(tmp_path / "node"))

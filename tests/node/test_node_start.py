@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from perdure_cli.main import main
 from perdure_devnet.info import TRUST_NAME
-from perdure_node.clock import system_clock
-from perdure_node.errors import VaultDamaged, VaultExists, VaultNotFound
+from perdure_node.clock import Clock, system_clock
+from perdure_node.errors import VaultBusy, VaultDamaged, VaultExists, VaultNotFound
 from perdure_node.gateway.backup import back_up
 from perdure_node.gateway.folder import open_gateway
 from perdure_node.locks import node_lock
@@ -41,9 +41,14 @@ def port_taken(folder: Path) -> Iterator[None]:
 
 
 def set_listen(folder: Path, line: str) -> None:
-    """Put a line in the place of the one with its key in the table [listen]."""
+    """As `set_key`, in the table [listen]."""
+    set_key(folder, "listen", line)
+
+
+def set_key(folder: Path, table_name: str, line: str) -> None:
+    """Put a line in the place of the one with its key in a table."""
     path = folder / "node.toml"
-    before, table, after = path.read_text().partition("[listen]\n")
+    before, table, after = path.read_text().partition(f"[{table_name}]\n")
     key = line.partition(" = ")[0]
     path.write_text(before + table + re.sub(rf"(?m)^{key} = .*$", line, after, count=1))
 
@@ -81,6 +86,31 @@ def no_certificate(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def key_without_certificate(folder: Path) -> Iterator[None]:
+    set_listen(folder, 'certificate_key = "key.pem"')
+    yield
+
+
+@contextlib.contextmanager
+def doubtful_proxy(folder: Path) -> Iterator[None]:
+    set_key(folder, "access", 'proxy_addresses = ["10.0.0.5/8"]')
+    yield
+
+
+@contextlib.contextmanager
+def no_proxy(folder: Path) -> Iterator[None]:
+    set_key(folder, "access", 'reading = "proxy"')
+    yield
+
+
+@contextlib.contextmanager
+def tokens_without_tls(folder: Path) -> Iterator[None]:
+    set_key(folder, "access", 'reading = "tokens"')
+    set_listen(folder, 'address = "0.0.0.0"')
+    yield
+
+
+@contextlib.contextmanager
 def no_trust_file(folder: Path) -> Iterator[None]:
     (folder / "trust.json").unlink()
     yield
@@ -95,6 +125,10 @@ def no_trust_file(folder: Path) -> Iterator[None]:
         (newer, "its tables are of version 9999"),
         (served_already, "serves this node"),
         (no_certificate, "none.pem: no such file"),
+        (key_without_certificate, "listen: certificate_key: there is a key, and no certificate"),
+        (doubtful_proxy, "access: proxy_addresses: got '10.0.0.5/8'"),
+        (no_proxy, "access: reading: proxy, but proxy_addresses names none"),
+        (tokens_without_tls, "access: reading: tokens, but without TLS"),
         (no_trust_file, "trust.json: no such file"),
     ],
 )
@@ -105,6 +139,35 @@ def test_what_only_a_hand_can_mend(
     with broken(folder):
         assert main(["node", "run", "--gateway", str(folder)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_settings_that_do_not_fit_name_who_looks_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = quiet_folder(tmp_path / "node")
+    with doubtful_proxy(folder):
+        assert main(["node", "run", "--gateway", str(folder)]) == 2
+        told = capsys.readouterr().err
+        assert "10.0.0.0/8 for all" in told
+        assert "perdure node check-config" in told
+        assert main(["node", "check-config", "--gateway", str(folder)]) == 2
+        assert "10.0.0.5/8" in capsys.readouterr().out
+
+
+def test_a_second_process_is_told_soon_to_stop_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = quiet_folder(tmp_path / "node")
+    with served_already(folder):
+        assert main(["node", "run", "--gateway", str(folder)]) == 2
+        waited: list[float] = []
+        clock = Clock(time.time, lambda: sum(waited), waited.append)
+        with pytest.raises(VaultBusy):
+            run_node(folder, lambda: PASSPHRASE, clock=clock, stopping=threading.Event())
+        assert sum(waited) < 2
+    told = capsys.readouterr().err
+    assert "stop it first" in told
+    assert "wait until" not in told
 
 
 def test_a_wrong_passphrase(
@@ -180,3 +243,19 @@ class TestBackup:
         with pytest.raises(VaultDamaged):
             back_up(folder, tmp_path / "third", counted_bytes())
         assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "node"]
+
+
+@pytest.mark.parametrize("spoil", [None, "identity.json", "gateway.sqlite", "relay.key"])
+def test_remedies_are_a_node_s_and_not_a_vault_s(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, spoil: str | None
+) -> None:
+    folder = quiet_folder(tmp_path / "node")
+    if spoil is None:
+        monkeypatch.setenv("PERDURE_GATEWAY_PASSPHRASE", "another one")
+    else:
+        (folder / spoil).write_bytes(b"x" * 5000)
+    assert main(["node", "run", "--gateway", str(folder)]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "perdure node init" in told if spoil is None else "perdure node backup" in told
+    assert "vault" not in told
+    assert "key passphrase" not in told

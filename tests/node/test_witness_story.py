@@ -169,6 +169,35 @@ def test_a_site_that_is_not_known_here_is_copied_whole(
     assert is_home(south, site)
 
 
+def test_a_peer_that_talks_too_long_says_nothing(network: SiteNetwork, gateway: GatewayDesk) -> None:
+    (site,) = sites_of(network, 1)
+    site.seal(300)
+    gateway.deliver_bundles(site.bundle())
+    asked = []
+
+    class Talker:
+        name = "globex"
+        is_long = True
+
+        def get(self, path: str, at_most: int) -> bytes | None:
+            asked.append(path)
+            if self.is_long:
+                raise PeerTalksTooLong(f"globex: answers with more than {at_most} bytes")
+            return None
+
+    state, peer = new_state(network.clock), Talker()
+    worker = WitnessWorker(gateway.gateway, [peer], state, network.clock)
+    worker.step()
+    worker.step()
+    [alarm] = state.alarms.raised()
+    assert (alarm.name, alarm.subject) == (AlarmName.PEER_UNREACHABLE, f"globex: {site.origin.text}")
+    assert len(asked) == 1
+    peer.is_long = False
+    network.idle(3601)
+    worker.step()
+    assert state.alarms.raised() == []
+
+
 def test_a_peer_that_lies_is_an_alarm_and_is_left_alone_for_a_while(
     network: SiteNetwork, gateway: GatewayDesk
 ) -> None:

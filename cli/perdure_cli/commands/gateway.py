@@ -41,7 +41,7 @@ def gateway() -> None:
     """
 
 
-@gateway.command(short_help="Make a gateway.")
+@gateway.command(short_help="Make the folder of a node or a gateway.")
 @chain_options
 @web3signer_options
 @gateway_option
@@ -59,7 +59,7 @@ def init(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the folder of a gateway, which a node serves too, and pin the trust file for this user.
+    """Make the folder of a node, or of a gateway that nobody serves, and pin the trust file for this user.
 
     On a devnet, --devnet DIR is all that is needed. On a real chain give --trust, --rpc and an account of the gateway's own, from which
     nobody else sends: --relay-keystore, or --web3signer with --account.

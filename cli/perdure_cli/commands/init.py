@@ -68,7 +68,7 @@ def init(
 ) -> None:
     """Make the vault of the site ORIGIN (partner/name), pin the trust file, and register the site.
 
-    On a devnet, --devnet DIR is all that is needed. On a real chain give --trust and --node: the URL of a Perdure node of the consortium,
+    On a devnet, --devnet DIR is all that is needed, with --node URL for a site that a node there anchors for. On a real chain give --trust and --node: the URL of a Perdure node of the consortium,
     which anchors for the site; or --trust, --rpc and --relay-keystore. The command then says what the partner has to run.
 
     What you record is encrypted: adding needs no passphrase, reading does. There is no way around a passphrase that is lost, but

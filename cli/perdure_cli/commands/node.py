@@ -10,7 +10,7 @@ from perdure_node.clock import system_clock
 
 from perdure_cli.commands.gateway import init
 from perdure_cli.commands.node_token import token
-from perdure_cli.exit_codes import DONE, USAGE
+from perdure_cli.exit_codes import ANSWER_IS_NO, DONE, USAGE
 from perdure_cli.gateways import (
     UNLOCK_VARIABLE,
     gateway_option,
@@ -78,20 +78,29 @@ def _passphrase_file(folder: Path, named: str) -> Path | None:
 @gateway_option
 @json_option
 def check_config(gateway_folder: Path | None, as_json: bool) -> int:
-    """Check node.toml: whether it can be read, whether its parts fit, and the files that it names. Asks nobody else.
+    """Check node.toml: whether it can be read, whether its parts fit, the files that it names, and whether all others are there. Asks nobody else.
 
     Exit codes: 0 it can be used, maybe with warnings, 2 it cannot.
     """
-    from perdure_node.doctor.configuration import check_configuration
+    from perdure_node.doctor.examining import check_settings
 
     from perdure_cli.findings import findings_exit_code, print_findings
 
     folder = named_gateway_folder(gateway_folder)
-    found = print_findings(check_configuration(folder, system_clock()), as_json=as_json)
+    found = print_findings(check_settings(folder, system_clock()), as_json=as_json)
     code = findings_exit_code(found, of_errors=USAGE)
     if not as_json:
-        tell_next("perdure node doctor" if code == DONE else f"change {folder / 'node.toml'}")
+        tell_next("perdure node doctor" if code == DONE else _mending(folder))
     return code
+
+
+def _mending(folder: Path) -> str:
+    """What to do about a folder that cannot be used."""
+    if not folder.is_dir():
+        return f"perdure node init --gateway {folder}, or say where the folder is with --gateway DIR"
+    if (folder / "node.toml").is_file():
+        return f"do what the remedies say; the settings are in {folder / 'node.toml'}"
+    return f"put {folder / 'node.toml'} back"
 
 
 @node.command(short_help="Find and explain what is wrong.")
@@ -104,7 +113,7 @@ def doctor(gateway_folder: Path | None, passphrase_file: Path | None, as_json: b
     Changes nothing, sends nothing to the chain, and may run beside the node. Never asks for the passphrase: without one at hand the
     relay's account is not looked at.
 
-    Exit codes: 0 all is well, maybe with warnings, 1 something is wrong, 3 something could not be found out.
+    Exit codes: 0 all is well, maybe with warnings, 1 something is wrong, 2 there is no such folder, 3 something could not be found out.
     """
     from perdure_node.doctor.examining import examine
 
@@ -114,7 +123,7 @@ def doctor(gateway_folder: Path | None, passphrase_file: Path | None, as_json: b
     file = passphrase_file or _named_passphrase_file(folder)
     ask = None if file is None and UNLOCK_VARIABLE not in os.environ else lambda: gateway_passphrase(file)
     found = print_findings(_with_pinned(folder, examine(folder, system_clock(), ask)), as_json=as_json)
-    return findings_exit_code(found)
+    return findings_exit_code(found, of_errors=ANSWER_IS_NO if folder.is_dir() else USAGE)
 
 
 def _named_passphrase_file(folder: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""A new vault whose site anchors by nodes: the trust file that the user gives, and whether the nodes are of its consortium."""
+"""A new vault whose site anchors by nodes: the trust file, never the nodes' own, and whether the nodes are of its consortium."""
 
 import os
 from pathlib import Path
@@ -7,19 +7,24 @@ import click
 from perdure_anchor.checkpoint import Origin
 from perdure_node.config import NodeSettings, VaultConfig, config_with
 
-from perdure_cli.networks import LOCAL_ENDPOINT, Network, RealChain, offline_network
+from perdure_cli.networks import LOCAL_ENDPOINT, Network, RealChain, devnet_network, offline_network
 from perdure_cli.output import tell, tell_warning
 
 
 def network_by_nodes(origin: Origin, devnet: Path | None, real: RealChain, nodes: NodeSettings) -> Network:
-    """No chain; the trust file is the user's, never the node's. Raises `OtherConsortium` or another `ConfigError` about the nodes."""
-    if devnet is not None or real.rpc_url is not None or real.relay_keystore is not None:
-        raise click.UsageError(
-            "--node takes the place of --devnet, --rpc and --relay-keystore: leave these out"
-        )
+    """A devnet, whose partner's key registers the site, or no chain: then the trust file is the user's, never the node's.
+
+    Raises `OtherConsortium` or another `ConfigError` about the nodes, and what `devnet_network` raises.
+    """
+    if devnet is not None:
+        network = devnet_network(devnet, origin)
+        _greet(config_with(VaultConfig(origin, network.rpc_url), nodes), network)
+        return network
+    if real.rpc_url is not None or real.relay_keystore is not None:
+        raise click.UsageError("--node takes the place of --rpc and --relay-keystore: leave these out")
     if real.trust_file is None:
         raise click.UsageError(
-            "--node wants --trust FILE as well, since a node is believed nothing: get the consortium's trust file from your partner, see its "
+            "--node wants --trust FILE as well (on a devnet: --devnet DIR), since a node is believed nothing: get the consortium's trust file from your partner, see its "
             "fingerprint with `perdure trust fingerprint FILE`, and compare that on the telephone"
         )
     network = offline_network(real.trust_file, os.urandom)

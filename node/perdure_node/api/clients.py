@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from perdure_node.errors import SettingsError
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # a household or a company has a /64 at least: each address of it would be a client of its own
 _IPV6_PREFIX = 64
 _MAX_HOPS = 32
@@ -24,7 +24,7 @@ class Proxies:
     """The reverse proxies that are believed."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
-        self._networks = tuple(map(_network, addresses))
+        self._networks = tuple(map(proxy_network, addresses))
 
     def client(self, peer: str | None, forwarded_for: str | None) -> Client:
         """Who asks, by the connection's other end and the header X-Forwarded-For.
@@ -48,13 +48,23 @@ class Proxies:
         return any(address in network for network in self._networks)
 
 
-def _network(text: str) -> _Network:
+def proxy_network(text: str) -> Network:
+    """An address or a network in the settings; raises `SettingsError`, also where it is not clear which of the two is meant."""
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
         raise SettingsError(
-            f"node.toml: access: proxy_addresses: got {text[:60]!a}, want addresses or networks, as 10.0.0.5 or 10.0.0.0/24"
+            f"node.toml: access: proxy_addresses: got {text[:60]!a}, want addresses or networks, as 10.0.0.5 or 10.0.0.0/24",
+            hint=_network_hint(text),
         ) from error
+
+
+def _network_hint(text: str) -> str | None:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    return f"{text.partition('/')[0]} for that address alone, {network} for all {network.num_addresses} of its network"
 
 
 def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -11,10 +11,11 @@ from perdure_anchor.hashes import HexError, parse_hex
 from perdure_contracts.access import EndpointAccess
 from perdure_contracts.endpoint import EndpointError, parse_endpoint
 
+from perdure_node.api.clients import proxy_network
 from perdure_node.clock import Clock
 from perdure_node.doctor.files import authorities, key_pair, secret_file
-from perdure_node.doctor.finding import Finding, fine, found_by_error, warning, wrong
-from perdure_node.errors import VaultNotFound
+from perdure_node.doctor.finding import Finding, Level, fine, found_by_error, warning, wrong
+from perdure_node.errors import SettingsError, VaultNotFound
 from perdure_node.gateway.access import access_of, signer_access_of
 from perdure_node.gateway.settings import (
     FILE_NAME,
@@ -61,6 +62,19 @@ def check_configuration(folder: Path, clock: Clock) -> Iterator[Finding]:
     yield from _doubled("peer", (each.url for each in settings.peer))
     yield from _pair(settings, folder, clock)
     yield from _alarms(settings.alarms, settings.relay)
+
+
+def require_usable(folder: Path, clock: Clock) -> None:
+    """Raise `SettingsError` with the first error of `check_configuration`: nobody serves a folder in another way than he wrote."""
+    for each in check_configuration(folder, clock):
+        if each.level is Level.ERROR:
+            told = (
+                each.message
+                if each.message.startswith(FILE_NAME)
+                else f"{FILE_NAME}: {each.about}: {each.message}"
+            )
+            remedy = f"{each.remedy}; " if each.remedy else ""
+            raise SettingsError(told, hint=f"{remedy}`perdure node check-config` looks at all of it")
 
 
 def _file_mode(folder: Path) -> Iterator[Finding]:
@@ -176,11 +190,9 @@ def _listen(settings: ListenSettings, folder: Path, clock: Clock) -> Iterator[Fi
 def _access(settings: AccessSettings, listen: ListenSettings) -> Iterator[Finding]:
     for each in settings.proxy_addresses:
         try:
-            ipaddress.ip_network(each, strict=False)
-        except ValueError:
-            yield wrong(
-                "access: proxy_addresses", f"{each[:60]!a} is no address", "want 10.0.0.7, or 10.0.0.0/24"
-            )
+            proxy_network(each)
+        except SettingsError as error:
+            yield found_by_error("access: proxy_addresses", error)
     if settings.reading == "proxy" and not settings.proxy_addresses:
         yield wrong(
             "access: reading", "proxy, but proxy_addresses names none: nobody may read", "name the proxy"

@@ -11,10 +11,17 @@ from perdure_node.clock import Clock
 from perdure_node.doctor.chain import Endpoint, account_error, check_account, check_endpoints
 from perdure_node.doctor.configuration import check_configuration, read_settings
 from perdure_node.doctor.finding import Finding, guarded
-from perdure_node.doctor.folder import check_folder, check_keys, read_trust
+from perdure_node.doctor.folder import check_folder, check_keys, missing_files, read_trust
 from perdure_node.doctor.surroundings import check_others, check_process
 from perdure_node.gateway.folder import relay_address
 from perdure_node.gateway.settings import NodeSettings
+
+
+def check_settings(folder: Path, clock: Clock) -> Iterator[Finding]:
+    """All that can be said of node.toml without asking anybody, and which of the folder's files are missing."""
+    yield from check_configuration(folder, clock)
+    with contextlib.suppress(PerdureError):
+        yield from missing_files(folder, read_settings(folder))
 
 
 def examine(folder: Path, clock: Clock, passphrase: Callable[[], str] | None) -> Iterator[Finding]:

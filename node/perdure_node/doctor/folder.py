@@ -14,8 +14,15 @@ from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import TrustFileError, fingerprint, parse_trust_file
 
 from perdure_node.doctor.finding import Finding, fine, found_by_error, warning, wrong
-from perdure_node.encryption.identity import decrypt_identity, public_key_in
-from perdure_node.gateway.folder import DATABASE_FILE, GATEWAY, IDENTITY_FILE, RELAY_KEY_FILE, TRUST_FILE
+from perdure_node.gateway.folder import (
+    DATABASE_FILE,
+    GATEWAY,
+    IDENTITY_FILE,
+    RELAY_KEY_FILE,
+    TRUST_FILE,
+    identity_in,
+    recipient_in,
+)
 from perdure_node.gateway.settings import NodeSettings
 from perdure_node.migrations import check_version, scripts
 
@@ -32,11 +39,21 @@ def read_trust(folder: Path) -> tuple[TrustFile | None, Finding]:
         trust = parse_trust_file(raw)
     except OSError as error:
         return None, wrong(
-            "trust file", f"{path}: {(error.strerror or 'cannot be read').lower()}", "restore the folder"
+            "trust file", f"{path}: {(error.strerror or 'cannot be read').lower()}", GATEWAY.remedy
         )
     except TrustFileError as error:
         return None, found_by_error("trust file", error)
     return trust, fine("trust file", f"{trust.name}, version {trust.version}: {fingerprint(raw)}")
+
+
+def missing_files(folder: Path, settings: NodeSettings) -> Iterator[Finding]:
+    """Which of the files that a node's folder has are not there."""
+    wanted = [TRUST_FILE, IDENTITY_FILE, DATABASE_FILE]
+    if not settings.relay.signer_url:
+        wanted.append(RELAY_KEY_FILE)
+    for name in wanted:
+        if not (folder / name).is_file():
+            yield wrong(name, f"{folder / name}: no such file", GATEWAY.remedy)
 
 
 def check_folder(folder: Path, settings: NodeSettings) -> Iterator[Finding]:
@@ -71,7 +88,7 @@ def _disk(folder: Path, settings: NodeSettings) -> Iterator[Finding]:
 
 def _database(path: Path) -> Iterator[Finding]:
     if not path.is_file():
-        yield wrong("database", f"{path}: no such file", "restore the folder from a backup")
+        yield wrong("database", f"{path}: no such file", GATEWAY.remedy)
         return
     try:
         # not by `Database`, which would bring the tables up to date
@@ -81,7 +98,7 @@ def _database(path: Path) -> Iterator[Finding]:
             faults = [row[0] for row in connection.execute(f"PRAGMA quick_check({_FAULTS_SHOWN})")]
             version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        yield wrong("database", f"{path}: {error}", "stop the node, and restore the folder from a backup")
+        yield wrong("database", f"{path}: {error}", f"stop the node, and {GATEWAY.remedy}")
         return
     except PerdureError as error:
         yield found_by_error("database", error)
@@ -90,7 +107,7 @@ def _database(path: Path) -> Iterator[Finding]:
         yield wrong(
             "database",
             f"{path}: {'; '.join(faults)[:300]}",
-            "stop the node, and restore the folder from a backup",
+            f"stop the node, and {GATEWAY.remedy}",
         )
         return
     newest = max(scripts(GATEWAY))
@@ -105,7 +122,7 @@ def check_keys(
 ) -> Iterator[Finding]:
     """The keys, with a passphrase if there is one at hand."""
     try:
-        public_key_in(folder / IDENTITY_FILE)
+        recipient_in(folder)
     except PerdureError as error:
         yield found_by_error("keys", error)
         return
@@ -113,7 +130,7 @@ def check_keys(
         yield wrong(
             "keys",
             f"{folder / RELAY_KEY_FILE}: no such file",
-            "restore the folder, or set signer_url in [relay]",
+            f"{GATEWAY.remedy}, or set signer_url in [relay]",
         )
         return
     if passphrase is None:
@@ -124,7 +141,7 @@ def check_keys(
         )
         return
     try:
-        decrypt_identity(folder / IDENTITY_FILE, passphrase())
+        identity_in(folder, passphrase())
     except PerdureError as error:
         yield found_by_error("passphrase", error)
         return

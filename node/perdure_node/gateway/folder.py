@@ -34,7 +34,14 @@ from perdure_node.encryption.identity import (
     encrypt_identity,
     public_key_in,
 )
-from perdure_node.errors import SettingsError, VaultDamaged, VaultExists, VaultNotFound
+from perdure_node.errors import (
+    IdentityUnreadable,
+    SettingsError,
+    VaultDamaged,
+    VaultExists,
+    VaultNotFound,
+    WrongPassphrase,
+)
 from perdure_node.files import PRIVATE_FILE, build_folder, publish_folder, storage_failures, sync_folder
 from perdure_node.gateway.access import access_of, signer_access_of
 from perdure_node.gateway.settings import (
@@ -55,7 +62,8 @@ TRUST_FILE: Final = "trust.json"
 IDENTITY_FILE: Final = "identity.json"
 RELAY_KEY_FILE: Final = "relay.key"
 # "PDGW"
-GATEWAY: Final = Schema(Path(__file__).parent / "migrations", 0x50444757, "gateway")
+_FROM_BACKUP: Final = "put the folder back from a copy that `perdure node backup` has made"
+GATEWAY: Final = Schema(Path(__file__).parent / "migrations", 0x50444757, "gateway", _FROM_BACKUP)
 
 _RELAY_KEY_INFO = b"perdure gateway relay key\nv1"
 
@@ -68,7 +76,7 @@ class Gateway(Closing):
         self.settings: NodeSettings = parse_settings(_read(folder / SETTINGS_FILE))
         self.trust_raw = _read(folder / TRUST_FILE)
         self.trust: TrustFile = parse_trust_file(self.trust_raw)
-        self.public_key: PublicKey = public_key_in(folder / IDENTITY_FILE)
+        self.public_key: PublicKey = recipient_in(folder)
         self.database = Database(folder / DATABASE_FILE, GATEWAY, outlives_thread=outlives_thread)
 
     def __repr__(self) -> str:
@@ -114,7 +122,7 @@ class GatewayKeys(Closing):
     def identity(self) -> PrivateKey:
         """The key that reads bundles; raises `WrongPassphrase` or `IdentityUnreadable`."""
         if self._identity is None:
-            self._identity = decrypt_identity(self._folder / IDENTITY_FILE, self._ask())
+            self._identity = identity_in(self._folder, self._ask())
         return self._identity
 
     def relay(self) -> Signer:
@@ -130,9 +138,30 @@ class GatewayKeys(Closing):
         return _local_signer(self._folder, self.identity())
 
 
+def recipient_in(folder: Path) -> PublicKey:
+    """The public key to which bundles for the folder are encrypted; raises `IdentityUnreadable`."""
+    try:
+        return public_key_in(folder / IDENTITY_FILE)
+    except IdentityUnreadable as error:
+        raise IdentityUnreadable(str(error), hint=_FROM_BACKUP) from error
+
+
+def identity_in(folder: Path, passphrase: str) -> PrivateKey:
+    """The key that reads bundles; raises `WrongPassphrase` or `IdentityUnreadable`."""
+    try:
+        return decrypt_identity(folder / IDENTITY_FILE, passphrase)
+    except WrongPassphrase as error:
+        raise WrongPassphrase(
+            f"the passphrase does not open {folder}",
+            hint="try again; nothing replaces one that is lost: make another folder with `perdure node init`, and an account for it",
+        ) from error
+    except IdentityUnreadable as error:
+        raise IdentityUnreadable(str(error), hint=_FROM_BACKUP) from error
+
+
 def relay_address(folder: Path, passphrase: str) -> Address:
     """The account of the key in a folder; raises `WrongPassphrase`, `IdentityUnreadable` or `VaultDamaged`."""
-    return _local_signer(folder, decrypt_identity(folder / IDENTITY_FILE, passphrase)).address
+    return _local_signer(folder, identity_in(folder, passphrase)).address
 
 
 def _local_signer(folder: Path, identity: PrivateKey) -> LocalSigner:
@@ -140,7 +169,7 @@ def _local_signer(folder: Path, identity: PrivateKey) -> LocalSigner:
     try:
         wrapped = bytes.fromhex(_read(path).decode("ascii", "replace").strip())
     except ValueError as error:
-        raise VaultDamaged(f"{path}: is not what was written", hint="restore the gateway's folder") from error
+        raise VaultDamaged(f"{path}: is not what was written", hint=_FROM_BACKUP) from error
     return LocalSigner(unwrap(wrapped, identity, _RELAY_KEY_INFO))
 
 
@@ -203,7 +232,10 @@ def remote_signer(settings: RelaySettings, folder: Path) -> "Web3Signer":
 def open_gateway(folder: Path, *, outlives_thread: bool = False) -> Gateway:
     """Open a gateway, ``outlives_thread`` as `Database` has it; raises `VaultNotFound`, `NewerVault`, `VaultDamaged`, `SettingsError` or `TrustFileError`."""
     if not (folder / DATABASE_FILE).is_file():
-        raise VaultNotFound(f"no gateway in {folder}", hint="`perdure gateway init DIR` makes one")
+        raise VaultNotFound(
+            f"no node or gateway in {folder}",
+            hint="say which with --gateway DIR; `perdure node init` makes one",
+        )
     return Gateway(folder, outlives_thread=outlives_thread)
 
 
@@ -212,5 +244,5 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise VaultDamaged(
-            f"{path}: {(error.strerror or 'cannot be read').lower()}", hint="restore the gateway's folder"
+            f"{path}: {(error.strerror or 'cannot be read').lower()}", hint=_FROM_BACKUP
         ) from error

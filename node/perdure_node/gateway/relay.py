@@ -46,7 +46,15 @@ class Relay:
         self._chooser = Chooser(gateway, chain, signer.address, states)
         self._gateway, self._chain, self._database = gateway, chain, gateway.database
         self._account = signer.address
-        self._sender = Sender(gateway.database, chain, signer, waiting)
+        settings = gateway.settings.relay
+        self._sender = Sender(
+            gateway.database,
+            chain,
+            signer,
+            waiting,
+            ceiling=settings.ceiling,
+            replace_after=settings.replace_after,
+        )
 
     def run(self) -> None:
         """Send what waits until nothing is left to send; the chain has been checked (`AnchorChain.check`).

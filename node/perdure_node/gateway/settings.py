@@ -6,6 +6,8 @@ A gateway is a node that nobody serves: `perdure courier deliver` reads the tabl
 from dataclasses import dataclass
 from typing import Final
 
+from perdure_contracts.fees import PRICE_CEILING
+
 from perdure_node.errors import SettingsError
 from perdure_node.settings_file import (
     PORT,
@@ -110,9 +112,14 @@ class RelaySettings:
     )
     highest_fee: int = key(
         whole(0, 10**18),
-        "The most that is paid for a unit of gas, in wei; 0: no bound. Without one, a liar about fees empties the account.",
+        "The most that is paid for a unit of gas, in wei; 0: 100,000 gwei (10^14 wei). With a high one, a liar about fees empties the account.",
         0,
     )
+
+    @property
+    def ceiling(self) -> int:
+        """`highest_fee` as it counts, in wei for a unit of gas."""
+        return self.highest_fee or PRICE_CEILING
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ from perdure_node.errors import NewerVault, OlderVault, VaultDamaged
 class Schema:
     """The tables of one kind of database: the ``folder`` of its scripts, and what `file` and others may know it by.
 
-    ``what`` is its owner's kind, as messages name it.
+    ``what`` is its owner's kind, as messages name it, and ``remedy`` what helps where it is damaged.
     """
 
     folder: Path
     application_id: int
     what: str
+    remedy: str = "restore the vault from a backup"
 
 
 # "PDUR"
@@ -53,9 +54,7 @@ def check_version(connection: sqlite3.Connection, path: Path, schema: Schema) ->
         version not in known
         or connection.execute("PRAGMA application_id").fetchone()[0] != schema.application_id
     ):
-        raise VaultDamaged(
-            f"{path}: not a {schema.what}'s database", hint=f"restore the {schema.what} from a backup"
-        )
+        raise VaultDamaged(f"{path}: not a {schema.what}'s database", hint=schema.remedy)
 
 
 def migrate(connection: sqlite3.Connection, schema: Schema) -> None:

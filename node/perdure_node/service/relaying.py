@@ -5,7 +5,6 @@ import logging
 from typing import Final
 
 from perdure_anchor.hashes import Address, parse_hex
-from perdure_contracts.fees import PRICE_CEILING
 from perdure_contracts.refused import SendFault, SendRefused
 
 from perdure_node.clock import Clock
@@ -72,6 +71,4 @@ def relay_terms(settings: NodeSettings, account: bytes) -> RelayTerms:
     if settings.pair.url:
         other = parse_hex(settings.pair.account, 20, "account of the pair")
         pair = Pair((Address(account), Address(other)), settings.pair.patience)
-    return RelayTerms(
-        ceiling=relay.highest_fee or PRICE_CEILING, replace_after=relay.replace_after, pair=pair
-    )
+    return RelayTerms(ceiling=relay.ceiling, replace_after=relay.replace_after, pair=pair)

@@ -16,6 +16,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_node.api.app import create_app
 from perdure_node.api.context import NodeContext
 from perdure_node.clock import Clock
+from perdure_node.doctor.configuration import require_usable
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.gateway.folder import Gateway, GatewayKeys, open_gateway
 from perdure_node.locks import node_lock
@@ -41,11 +42,12 @@ def run_node(
     """Serve a node's folder until SIGINT or SIGTERM, or until ``stopping`` is set where it is given.
 
     ``on_ready`` gets the url once it answers. Raises before it serves: `VaultBusy` where another process serves the folder,
-    `WrongPassphrase`, `CannotListen` and what opening the folder raises; and later what a worker ended with that is no `PerdureError`.
+    `SettingsError` where the settings do not fit, `WrongPassphrase`, `CannotListen` and what opening the folder raises; and later what a worker ended with that is no `PerdureError`.
     """
     with ExitStack() as stack:
         stack.enter_context(node_lock(folder, clock))
         gateway = stack.enter_context(open_gateway(folder))
+        require_usable(folder, clock)
         settings, passphrase = gateway.settings, ask_passphrase()
         identity = _checked_identity(gateway, passphrase)
         event = stack.enter_context(_signals_caught(stopping))

@@ -19,7 +19,7 @@ from perdure_node.gateway.sites import all_sites
 from perdure_node.service.alarms import AlarmName
 from perdure_node.service.state import NodeState
 from perdure_node.witness.copying import Outcome, compare_signed, copy_log
-from perdure_node.witness.peers import Peer, PeerUnreachable, connect_to_peers
+from perdure_node.witness.peers import Peer, PeerTalksTooLong, PeerUnreachable, connect_to_peers
 from perdure_node.witness.proofs import prove_what_waits, sites_with_two_histories
 
 _log = logging.getLogger("perdure.node")
@@ -79,10 +79,17 @@ class WitnessWorker:
             self._is_busy |= copy_log(self._gateway, peer, origin, self._clock).outcome is Outcome.UNDER_WAY
             compare_signed(self._gateway, peer, origin, self._clock)
             alarms.clear(AlarmName.DISAGREEMENT, subject)
+            alarms.clear(AlarmName.PEER_UNREACHABLE, subject)
             alarms.clear(AlarmName.PEER_UNREACHABLE, peer.name)
         except PeerUnreachable as error:
             alarms.raise_(AlarmName.PEER_UNREACHABLE, str(error), peer.name)
             self._left = deque(each for each in self._left if each[0] is not peer)
+        except PeerTalksTooLong as error:
+            # nothing is known of what it has, and it is not worth asking soon again
+            self._not_before[subject] = self._clock.monotonic() + DISAGREEMENT_PAUSE
+            alarms.raise_(
+                AlarmName.PEER_UNREACHABLE, str(error), subject, "ask who runs that node what stands there"
+            )
         except (EncodingError, VerificationError) as error:
             self._not_before[subject] = self._clock.monotonic() + DISAGREEMENT_PAUSE
             _log.warning("witness: %s", error, extra={"peer": peer.name, "error": type(error).__name__})

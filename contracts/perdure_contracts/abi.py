@@ -7,7 +7,7 @@ bytes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 from perdure_anchor.hashes import Address, Hash32, keccak256, parse_hex
@@ -23,9 +23,12 @@ AbiValue: TypeAlias = Any
 SELECTOR_SIZE = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AbiEntry:
-    """A function, event, error or constructor with the types of what goes in and out."""
+    """A function, event, error or constructor with the types of what goes in and out.
+
+    Without slots, for its hash is computed once: a call for each of hundreds of sites names the same function.
+    """
 
     name: str
     input_names: tuple[str, ...]
@@ -33,12 +36,12 @@ class AbiEntry:
     indexed: tuple[bool, ...]
     output_types: tuple[str, ...]
 
-    @property
+    @cached_property
     def signature_hash(self) -> Hash32:
         """keccak256 of the canonical signature: an event's topic, and the selector's source."""
         return keccak256(f"{self.name}({','.join(self.input_types)})".encode())
 
-    @property
+    @cached_property
     def selector(self) -> bytes:
         return self.signature_hash[:SELECTOR_SIZE]
 

@@ -72,19 +72,24 @@ def _static(kind: str, value: Any) -> bytes | None:
     members = _members(kind)
     if members is None:
         return _word(kind, value)
-    words = [_word(each, part) for each, part in zip(members, value, strict=True)]
-    return None if None in words else b"".join(word for word in words if word is not None)
+    words: list[bytes] = []
+    for each, part in zip(members, value, strict=True):
+        word = _word(each, part)
+        if word is None:
+            return None
+        words.append(word)
+    return b"".join(words)
 
 
 def _word(kind: str, value: Any) -> bytes | None:
+    if kind == "bytes32":
+        return value if isinstance(value, bytes) and len(value) == WORD else None
     bits = _bits(kind)
     if bits is None:
         return None
     if isinstance(value, bytes):
-        return (
-            value.rjust(WORD, b"\0") if kind in ("bytes32", "address") and len(value) == bits // 8 else None
-        )
-    fits = type(value) is int and kind.startswith("uint") and 0 <= value < 1 << bits
+        return value.rjust(WORD, b"\0") if kind == "address" and len(value) == bits // 8 else None
+    fits = type(value) is int and kind != "address" and 0 <= value < 1 << bits
     return value.to_bytes(WORD, "big") if fits else None
 
 

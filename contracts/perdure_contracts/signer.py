@@ -13,8 +13,7 @@ from perdure_anchor.secp256k1 import address_from_private_key, signer
 from perdure_contracts.unsigned_transaction import (
     UnsignedTransaction,
     from_members,
-    signing_hash,
-    with_signature,
+    signed_by,
 )
 
 
@@ -48,4 +47,4 @@ class LocalSigner:
 
     def sign_unsigned(self, transaction: UnsignedTransaction) -> bytes:
         """As `sign_transaction`, without naming its members."""
-        return with_signature(transaction, self._sign(signing_hash(transaction)))
+        return signed_by(transaction, self._sign)

@@ -5,7 +5,7 @@ transaction is read from them. Left out on purpose: ether (``value`` is always z
 transactions without a chain id, which any chain would take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +21,10 @@ _ADDRESS_SIZE = 20
 # EIP-155: v = 35 + 2 * chain id + parity
 _V_BASE = 35
 _ODD_V, _EVEN_V = 28, 27
+# fields that are always the same, as RLP has them: no ether, no access list
+_NO_ETHER, _NO_ACCESS = rlp.encode(b""), rlp.encode([])
+# a smaller number stands for itself
+_FIRST_PREFIXED = 0x80
 
 
 class TransactionMalformed(EncodingError):
@@ -102,11 +106,13 @@ def to_members(transaction: UnsignedTransaction) -> dict[str, Any]:
 
 def signing_payload(transaction: UnsignedTransaction) -> bytes:
     """The bytes whose keccak256 is signed."""
-    match transaction.fee:
-        case LegacyFee():
-            return rlp.encode([*_fields(transaction), *map(_integer, (transaction.chain_id, 0, 0))])
-        case MarketFee():
-            return _MARKET_TYPE + rlp.encode(_fields(transaction))
+    return _payload(transaction, _encoded_fields(transaction))
+
+
+def signed_by(transaction: UnsignedTransaction, sign: Callable[[Hash32], bytes]) -> bytes:
+    """The raw transaction with the signature that ``sign`` gives for its `signing_hash`; as `with_signature`, its fields encoded once."""
+    fields = _encoded_fields(transaction)
+    return _signed(transaction, fields, sign(keccak256(_payload(transaction, fields))))
 
 
 def signing_hash(transaction: UnsignedTransaction) -> Hash32:
@@ -116,13 +122,7 @@ def signing_hash(transaction: UnsignedTransaction) -> Hash32:
 
 def with_signature(transaction: UnsignedTransaction, signature: bytes) -> bytes:
     """The raw transaction with a signature ``r || s || v``, v being 0, 1, 27 or 28."""
-    parity, r, s = _signature_parts(signature)
-    match transaction.fee:
-        case LegacyFee():
-            v = _V_BASE + 2 * transaction.chain_id + parity
-            return rlp.encode([*_fields(transaction), *map(_integer, (v, r, s))])
-        case MarketFee():
-            return _MARKET_TYPE + rlp.encode([*_fields(transaction), *map(_integer, (parity, r, s))])
+    return _signed(transaction, _encoded_fields(transaction), signature)
 
 
 def signer_of(transaction: UnsignedTransaction, signature: bytes) -> Address:
@@ -182,15 +182,55 @@ def parse_signed(raw: bytes) -> SignedBy:
     return SignedBy(transaction, signer_of(transaction, signature))
 
 
-def _fields(transaction: UnsignedTransaction) -> list[rlp.RlpItem]:
-    call = transaction.call
-    tail: list[rlp.RlpItem] = [_integer(transaction.gas), call.to or b"", b"", call.calldata]
-    match transaction.fee:
-        case LegacyFee(gas_price):
-            return [_integer(transaction.nonce), _integer(gas_price), *tail]
-        case MarketFee(max_fee, priority_fee):
-            numbers = (transaction.chain_id, transaction.nonce, priority_fee, max_fee)
-            return [*map(_integer, numbers), *tail, []]
+def _encoded_fields(transaction: UnsignedTransaction) -> bytes:
+    """What the unsigned transaction and the signed one begin with, each field in its encoding."""
+    call, fee = transaction.call, transaction.fee
+    numbers = (
+        (transaction.nonce, fee.gas_price, transaction.gas)
+        if isinstance(fee, LegacyFee)
+        else (
+            transaction.chain_id,
+            transaction.nonce,
+            fee.max_priority_fee_per_gas,
+            fee.max_fee_per_gas,
+            transaction.gas,
+        )
+    )
+    access_list = b"" if isinstance(fee, LegacyFee) else _NO_ACCESS
+    return b"".join(
+        (
+            *map(_number_item, numbers),
+            rlp.encode(call.to or b""),
+            _NO_ETHER,
+            rlp.encode(call.calldata),
+            access_list,
+        )
+    )
+
+
+def _payload(transaction: UnsignedTransaction, fields: bytes) -> bytes:
+    if isinstance(transaction.fee, LegacyFee):
+        return _list_of(fields + b"".join(map(_number_item, (transaction.chain_id, 0, 0))))
+    return _MARKET_TYPE + _list_of(fields)
+
+
+def _signed(transaction: UnsignedTransaction, fields: bytes, signature: bytes) -> bytes:
+    parity, r, s = _signature_parts(signature)
+    if isinstance(transaction.fee, LegacyFee):
+        v = _V_BASE + 2 * transaction.chain_id + parity
+        return _list_of(fields + b"".join(map(_number_item, (v, r, s))))
+    return _MARKET_TYPE + _list_of(fields + b"".join(map(_number_item, (parity, r, s))))
+
+
+def _list_of(items: bytes) -> bytes:
+    return rlp.list_prefix(len(items)) + items
+
+
+def _number_item(number: int) -> bytes:
+    if 0 < number < _FIRST_PREFIXED:
+        return bytes((number,))
+    octets = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return rlp.string_prefix(len(octets)) + octets
 
 
 def _from_legacy_fields(fields: Sequence[rlp.Decoded], chain_id: int) -> UnsignedTransaction:

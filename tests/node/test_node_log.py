@@ -1,5 +1,6 @@
 """The node's log: lines that nothing breaks, in both formats, and no secret in any of them."""
 
+import asyncio
 import io
 import json
 import logging
@@ -7,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import httpx
 import pytest
 from perdure_anchor.errors import ChainError
 from perdure_node.gateway.settings import EndpointSettings, LogSettings, RelaySettings
+from perdure_node.pages.multipart import FormError, read_form
 from perdure_node.service.logging import logging_to
 from tools.quiet_node import RELAY_KEY, quiet_folder
 from tools.site_network import PASSPHRASE
@@ -49,6 +52,16 @@ def test_json_lines() -> None:
     }  # fmt: skip
     assert second["level"] == "error"
     assert "ChainError" in second["traceback"]
+
+
+def test_forms_of_strangers_that_cannot_be_read_are_no_warnings() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"no boundary"
+
+    stream = io.StringIO()
+    with logging_to(stream, LogSettings()), pytest.raises(FormError):
+        asyncio.run(read_form("multipart/form-data; boundary=b", pieces(), 1000))
+    assert stream.getvalue() == ""
 
 
 def test_json_is_ascii_and_a_line_each() -> None:

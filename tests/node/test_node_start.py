@@ -245,15 +245,28 @@ class TestBackup:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "node"]
 
 
-@pytest.mark.parametrize("spoil", [None, "identity.json", "gateway.sqlite", "relay.key"])
+@pytest.mark.parametrize(
+    ("spoil", "octets"),
+    [
+        (None, b""),
+        ("identity.json", b"x" * 5000),
+        ("gateway.sqlite", b"x" * 5000),
+        ("relay.key", b"x" * 5000),
+        ("relay.key", b"00" * 1200),
+    ],
+)
 def test_remedies_are_a_node_s_and_not_a_vault_s(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, spoil: str | None
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: str | None,
+    octets: bytes,
 ) -> None:
     folder = quiet_folder(tmp_path / "node")
     if spoil is None:
         monkeypatch.setenv("PERDURE_GATEWAY_PASSPHRASE", "another one")
     else:
-        (folder / spoil).write_bytes(b"x" * 5000)
+        (folder / spoil).write_bytes(octets)
     assert main(["node", "run", "--gateway", str(folder)]) == 2
     told = " ".join(capsys.readouterr().err.split())
     assert "perdure node init" in told if spoil is None else "perdure node backup" in told

@@ -170,7 +170,10 @@ def _local_signer(folder: Path, identity: PrivateKey) -> LocalSigner:
         wrapped = bytes.fromhex(_read(path).decode("ascii", "replace").strip())
     except ValueError as error:
         raise VaultDamaged(f"{path}: is not what was written", hint=_FROM_BACKUP) from error
-    return LocalSigner(unwrap(wrapped, identity, _RELAY_KEY_INFO))
+    try:
+        return LocalSigner(unwrap(wrapped, identity, _RELAY_KEY_INFO))
+    except VaultDamaged as error:
+        raise VaultDamaged(f"{path}: is not this folder's, or was changed", hint=_FROM_BACKUP) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Origins and checkpoints: a site's signed word for the state of its log (EIP-712; C2SP tlog-checkpoint for the notions)."""
 
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import repeat
 
 import sha3
 
@@ -39,7 +40,7 @@ _ORIGIN = re.compile(rf"({_NAME})/({_NAME})", re.ASCII)
 _PARTNER = re.compile(_NAME, re.ASCII)
 
 # a word for the type, and for each field
-_MESSAGE_SIZE = 160
+_MESSAGE = struct.Struct(">32s32s24xQ32s24xQ")
 _CHECKPOINT_TYPE = keccak256(b"Checkpoint(bytes32 site,uint64 size,bytes32 root,uint64 sealedAt)")
 
 
@@ -111,14 +112,14 @@ def checkpoint_digests(
 ) -> list[Hash32]:
     """As `checkpoint_digest` for many, a sequence for each field: for whoever follows all sites of a chain."""
     prefix = b"\x19\x01" + domain_separator(domain)
-    numbers = [number.to_bytes(32, "big") for pair in zip(sizes, sealed_ats, strict=True) for number in pair]
-    fields = zip(repeat(_CHECKPOINT_TYPE), sites, numbers[::2], roots, numbers[1::2])
-    messages = b"".join(chain.from_iterable(fields))
-    structs = [
-        sha3.keccak_256(messages[at : at + _MESSAGE_SIZE]).digest()
-        for at in range(0, len(messages), _MESSAGE_SIZE)
-    ]
-    return [sha3.keccak_256(prefix + struct).digest() for struct in structs]
+    rows = zip(repeat(_CHECKPOINT_TYPE), sites, sizes, roots, sealed_ats)
+    try:
+        messages = [_MESSAGE.pack(*row) for row in rows]
+    except struct.error:  # a number of more than 64 bits, which no registry takes
+        checkpoints = map(Checkpoint, sites, sizes, roots, sealed_ats)
+        return [checkpoint_digest(domain, checkpoint) for checkpoint in checkpoints]
+    keccak = sha3.keccak_256
+    return [keccak(prefix + keccak(message).digest()).digest() for message in messages]
 
 
 def sign_checkpoint(domain: RegistryDomain, checkpoint: Checkpoint, private_key: bytes) -> bytes:

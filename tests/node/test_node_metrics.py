@@ -127,6 +127,8 @@ def test_requests_are_logged_with_the_id_of_their_answer(
     node: QuietNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", "perdure.requests"):
+        # of what is only read and answered there is none
+        assert node.client.get("/v1/sites").status_code == 200
         answer = node.client.get("/v1/sites/acme/one?secret=1", headers={"x-request-id": "given-by-a-proxy"})
         # the line comes after the answer
         wait_until(lambda: "perdure.requests" in {each.name for each in caplog.records}, "the line")

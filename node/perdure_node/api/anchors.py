@@ -78,4 +78,4 @@ def _evidence_parts(context: NodeContext, parts: AnchorParts, digest: Hash32) ->
             "signature": encode_base64(signature),
         },
     }
-    return orjson.dumps(own)[:-1] + b"," + members + b"}"
+    return orjson.dumps(own)[:-1] + b"," + members.octets + b"}"

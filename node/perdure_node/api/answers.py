@@ -13,7 +13,7 @@ from starlette.responses import Response
 CACHE_CONTROL: Final = "private, no-cache"
 JSON: Final = "application/json"
 _TAG_DIGITS = 32
-_NOT_MODIFIED = 304
+NOT_MODIFIED: Final = 304
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,12 @@ class Prepared:
 def prepared(value: Any) -> Prepared:
     """A value as JSON; bytes are JSON already."""
     body = value if isinstance(value, bytes) else orjson.dumps(value)
-    return Prepared(body, f'"{hashlib.sha256(body).hexdigest()[:_TAG_DIGITS]}"')
+    return Prepared(body, tag_of(body))
+
+
+def tag_of(octets: bytes) -> str:
+    """The ETag of all answers that follow from these octets, and of no others of the same path."""
+    return f'"{hashlib.sha256(octets).hexdigest()[:_TAG_DIGITS]}"'
 
 
 def answered(
@@ -35,12 +40,12 @@ def answered(
 ) -> Response:
     """The answer: 200, or 304 where the client has it."""
     shared = {"ETag": content.etag, "Cache-Control": CACHE_CONTROL, **(headers or {})}
-    if _has_it(request.headers.get("if-none-match"), content.etag):
-        return Response(status_code=_NOT_MODIFIED, headers=shared)
+    if has_it(request.headers.get("if-none-match"), content.etag):
+        return Response(status_code=NOT_MODIFIED, headers=shared)
     return Response(content.body, media_type=media_type, headers=shared)
 
 
-def _has_it(if_none_match: str | None, etag: str) -> bool:
+def has_it(if_none_match: str | None, etag: str) -> bool:
     """RFC 9110, section 13.1.2: by weak comparison, as proxies that compress make tags weak."""
     if if_none_match is None:
         return False

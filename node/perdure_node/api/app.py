@@ -14,7 +14,7 @@ from perdure_node.api.health import health
 from perdure_node.api.logs import logs
 from perdure_node.api.metrics import install_metrics
 from perdure_node.api.problems import install_problems
-from perdure_node.api.proofs import proof_route, proofs
+from perdure_node.api.proofs import QuickProofs, proofs
 from perdure_node.api.sites import sites
 from perdure_node.api.submitting import submitting
 from perdure_node.pages.failures import ErrorPages
@@ -26,8 +26,6 @@ def create_app(context: NodeContext) -> FastAPI:
     # the pages that FastAPI has for its documentation load scripts of third parties
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
     install_problems(app)
-    # what is asked most is looked for first
-    app.router.routes.insert(0, proof_route(context))
     for routes in (submitting, about, sites, anchors, proofs, logs):
         app.include_router(routes(context), prefix="/v1")
     app.include_router(health(context))
@@ -36,6 +34,7 @@ def create_app(context: NodeContext) -> FastAPI:
     listen = context.settings.listen
     over_tls = bool(listen.certificate) or listen.public_url.startswith("https://")
     # the last one is the outermost
+    app.add_middleware(QuickProofs, context=context)
     app.add_middleware(Guard, context=context)
     app.add_middleware(ErrorPages)
     app.add_middleware(Frame, over_tls=over_tls, randomness=context.randomness)

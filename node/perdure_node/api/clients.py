@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from perdure_node.errors import SettingsError
 
@@ -10,6 +11,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # a household or a company has a /64 at least: each address of it would be a client of its own
 _IPV6_PREFIX = 64
 _MAX_HOPS = 32
+_KNOWN = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Proxies:
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._networks = tuple(map(proxy_network, addresses))
+        # one client asks many times
+        self._known = lru_cache(_KNOWN)(self._direct)
 
     def client(self, peer: str | None, forwarded_for: str | None) -> Client:
         """Who asks, by the connection's other end and the header X-Forwarded-For.
@@ -32,9 +36,10 @@ class Proxies:
         A client can write into that header whatever he likes, a proxy puts the address that it sees at its end: so it is read from
         there, as long as proxies are named that are believed.
         """
+        direct = self._known(peer)
+        if direct is not None:
+            return direct
         address = _address(peer)
-        if address is None or not self._trusts(address):
-            return Client(_counted(address, peer), by_proxy=False)
         for text in reversed((forwarded_for or "").split(",")[-_MAX_HOPS:]):
             before = _address(text.strip())
             if before is None:
@@ -43,6 +48,12 @@ class Proxies:
             if not self._trusts(address):
                 break
         return Client(_counted(address, peer), by_proxy=True)
+
+    def _direct(self, peer: str | None) -> Client | None:
+        """Who asks, if it is no proxy that is believed."""
+        address = _address(peer)
+        is_proxy = address is not None and self._trusts(address)
+        return None if is_proxy else Client(_counted(address, peer), by_proxy=False)
 
     def _trusts(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         return any(address in network for network in self._networks)

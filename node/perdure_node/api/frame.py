@@ -70,8 +70,9 @@ class _Framed:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), *self._always, (HEADER, self._request_id.encode())]
-            names = {name for name, _ in headers}
+            own = message.get("headers", ())
+            headers = [*own, *self._always, (HEADER, self._request_id.encode())]
+            names = {name for name, _ in own}
             headers += [each for each in _UNLESS_SET if each[0] not in names]
             message = {**message, "headers": headers}
         await self._send(message)

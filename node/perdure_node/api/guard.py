@@ -33,6 +33,9 @@ _LARGE_SUBMISSION: Final = 100_000
 _PATIENCE_TO_SEND: Final = 60.0
 _LARGE: Final = 64 * 1024
 _BEARER: Final = "bearer "
+_READ_HEADERS: Final = frozenset(
+    {b"x-forwarded-for", b"authorization", b"content-length", b"transfer-encoding"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Guard:
         self._limits = settings.limits
         self._proxies = Proxies(settings.access.proxy_addresses)
         self._subject_header = settings.access.proxy_subject_header.lower().encode("latin-1", "replace")
+        self._read_headers = _READ_HEADERS | {self._subject_header}
         self._rates = Rates(settings.limits.requests_a_minute)
         self._submissions = Rates(settings.limits.submissions_a_minute)
         self._verifications = Rates(settings.limits.submissions_a_minute)
@@ -104,7 +108,8 @@ class Guard:
     def _asked(self, scope: Scope) -> _Asked:
         found: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
-            found.setdefault(name, []).append(value)
+            if name in self._read_headers:
+                found.setdefault(name, []).append(value)
         peer = scope.get("client")
         forwarded = b",".join(found.get(b"x-forwarded-for", ())).decode("latin-1")
         client = self._proxies.client(None if peer is None else peer[0], forwarded)
@@ -152,13 +157,12 @@ class Guard:
             )
         if path in OPEN_PATHS:
             return None
-        rates = [self._rates]
-        if scope["method"] == "POST" and path in SUBMITTING:
-            rates.append(self._submissions)
-        elif scope["method"] == "POST" and path == VERIFY_PATH:
-            rates.append(self._verifications)
         now = asyncio.get_running_loop().time()
-        wait = max([each.wait(asked.counted_as, now) for each in rates])
+        wait = self._rates.wait(asked.counted_as, now)
+        if scope["method"] == "POST" and path in SUBMITTING:
+            wait = max(wait, self._submissions.wait(asked.counted_as, now))
+        elif scope["method"] == "POST" and path == VERIFY_PATH:
+            wait = max(wait, self._verifications.wait(asked.counted_as, now))
         if wait:
             return too_early(
                 "TooManyRequests",

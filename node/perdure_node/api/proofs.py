@@ -5,7 +5,8 @@ where requests are read, since handing it to another thread would cost as much a
 longer, and has a thread.
 """
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from types import SimpleNamespace
 from typing import Final
 
@@ -14,10 +15,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from perdure_anchor.hashes import Hash32
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import Convertor, register_url_convertor
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from perdure_node.api.answers import answered, prepared
+from perdure_node.api.answers import CACHE_CONTROL, JSON, NOT_MODIFIED, Prepared, answered, has_it
 from perdure_node.api.context import NodeContext
 from perdure_node.api.documented import HashPath, not_found, reads
 from perdure_node.api.evidence_shapes import ProofBody
@@ -26,10 +26,13 @@ from perdure_node.api.problems import NotHere
 from perdure_node.gateway.leaf_proofs import LeafProofs
 
 _PATH: Final = "/proofs/{leaf_hash}"
+_ASKED: Final = re.compile("/v1/proofs/((?:0x)?[0-9a-f]{64})")
+_KEPT: Final = (b"cache-control", CACHE_CONTROL.encode())
+_IS_JSON: Final = (b"content-type", JSON.encode())
 
 
 def proofs(context: NodeContext) -> APIRouter:
-    """The route as it is documented; `proof_route` is asked before it, and does the same."""
+    """The route as it is documented; `QuickProofs` is asked before it, and does the same."""
     router = APIRouter(tags=["evidence"])
     answer = _answerer(context)
 
@@ -40,43 +43,49 @@ def proofs(context: NodeContext) -> APIRouter:
         **reads(ProofBody, not_found("No anchored proof of the leaf is here")),
     )
     async def proof(request: Request, leaf_hash: HashPath) -> Response:
-        return await answer(request, leaf_hash)
+        return answered(request, await answer(leaf_hash))
 
     return router
 
 
-def proof_route(context: NodeContext) -> Route:
-    """The same without what FastAPI does for parameters and dependencies, which is more than the look-up; for well-formed hashes."""
-    answer = _answerer(context)
+class QuickProofs:
+    """ASGI middleware that answers for well-formed hashes what `proofs` does, and hands on all else.
 
-    async def proof(request: Request) -> Response:
+    What the framework does for routes, parameters, requests and responses is more than the look-up.
+    """
+
+    def __init__(self, app: ASGIApp, context: NodeContext) -> None:
+        self._app, self._answer = app, _answerer(context)
         # by the name that it has in the documentation
-        request.scope["route"] = shown
-        return await answer(request, request.path_params["leaf_hash"])
+        self._route = SimpleNamespace(path=f"/v1{_PATH}")
 
-    shown = SimpleNamespace(path=f"/v1{_PATH}")
-    return Route(f"/v1{_PATH.replace('}', ':leaf_hash}')}", proof, methods=["GET"], include_in_schema=False)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = _ASKED.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if found is None or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = self._route
+        content = await self._answer(found[1])
+        headers = [(b"etag", content.etag.encode()), _KEPT]
+        body = b""
+        status = NOT_MODIFIED
+        if not has_it(_if_none_match(scope["headers"]), content.etag):
+            body, status = content.body, 200
+            headers += [_IS_JSON, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
-class _LeafHash(Convertor[str]):
-    regex = "(?:0x)?[0-9a-f]{64}"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
+def _if_none_match(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name == b"if-none-match"), None)
 
 
-register_url_convertor("leaf_hash", _LeafHash())
-
-
-def _answerer(context: NodeContext) -> Callable[[Request, str], Awaitable[Response]]:
+def _answerer(context: NodeContext) -> Callable[[str], Awaitable[Prepared]]:
     found = LeafProofs(lambda: context.gateway().database)
     parts = AnchorParts(context.gateway)
     registry = orjson.dumps(registry_member(context.gateway().trust))
 
-    async def answer(request: Request, leaf_hash: str) -> Response:
+    async def answer(leaf_hash: str) -> Prepared:
         wanted = Hash32(bytes.fromhex(leaf_hash[-64:]))
         proof = found.quick(wanted) or await run_in_threadpool(found.thorough, wanted)
         if proof is None:
@@ -84,7 +93,6 @@ def _answerer(context: NodeContext) -> Callable[[Request, str], Awaitable[Respon
                 f"no proof of the leaf {leaf_hash} is here",
                 hint="its checkpoint may not be anchored yet, or was relayed by another node",
             )
-        body = encode_leaf_proof(wanted, proof, registry, parts.members(proof.digest, proof.anchor_state))
-        return answered(request, prepared(body))
+        return encode_leaf_proof(wanted, proof, registry, parts.members(proof.digest, proof.anchor_state))
 
     return answer

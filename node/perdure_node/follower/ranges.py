@@ -1,9 +1,10 @@
-"""Events by ranges of blocks, as wide as a node answers: the next range is fetched while this one is read.
+"""Events by ranges of blocks, as wide as a node answers: the next ranges are fetched, one after the other, while this one is read.
 
 Nodes limit the blocks or events of an answer, each in its own words, so a refused range is asked for in halves, and grows again where
 there is little in it. The two questions of a range (anchors, and what else the contracts say) are asked together.
 """
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,8 @@ FIRST_WIDTH: Final = 256
 WIDEST: Final = 1_000_000
 # bytes of an answer, about 2,500 anchors: while they are read and stored, the node writes the next such answer
 WANTED_ANSWER: Final = 2 * 1024 * 1024
+# answers of that size that wait to be read, at most: so neither the node nor who reads waits for the other's slower moments
+AHEAD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class EventRanges(Closing):
         self.width = min(FIRST_WIDTH, widest)
         self._growth = 2.0
         self._pool = ThreadPoolExecutor(1, "follower") if ahead else None
-        self._coming: Future[_Answers] | None = None
+        self._coming: deque[tuple[int, Future[_Answers]]] = deque()
+        self._depth = 1
 
     def close(self) -> None:
         """Wait for what is under way, and drop it."""
@@ -72,7 +76,7 @@ class EventRanges(Closing):
         """
         answers = self._answers(begin, last)
         self._grow(answers)
-        self._look_ahead(answers.end + 1, last)
+        self._look_ahead(answers.end, last)
         anchored = self._read(answers.anchored)
         check_asked(anchored, answers.begin, answers.end)
         check_digests(anchored, self._trust)
@@ -91,14 +95,18 @@ class EventRanges(Closing):
         return EventRange(number, number, anchored, tuple(notices))
 
     def _answers(self, begin: int, last: int) -> _Answers:
-        coming, self._coming = self._coming, None
         try:
-            if coming is not None:
-                found = coming.result()
+            if self._coming:
+                found = self._coming.popleft()[1].result()
                 if found.begin == begin and found.end <= last:
                     return found
+                self._drop()
         except (RpcRefused, RpcTimeout, RpcBadAnswer):
+            self._drop()
             self._narrow(begin, last)
+        except BaseException:
+            self._drop()
+            raise
         while True:
             try:
                 return self._ask(begin, min(begin + self.width - 1, last))
@@ -121,14 +129,27 @@ class EventRanges(Closing):
 
     def _grow(self, answers: _Answers) -> None:
         size = max(len(answers.anchored.text), len(answers.notices.text))
+        asked = answers.end - answers.begin + 1
         if size > WANTED_ANSWER:
-            self.width = max(1, self.width * WANTED_ANSWER // size)
-        elif size < WANTED_ANSWER // 2:
+            self.width = max(1, asked * WANTED_ANSWER // size)
+        elif size < WANTED_ANSWER // 2 and asked >= self.width:
             self.width = min(self._widest, int(self.width * self._growth) + 1)
+        # while the width grows, each range should be as wide as the one before it has shown to be right
+        self._depth = AHEAD if size >= WANTED_ANSWER // 2 else 1
 
-    def _look_ahead(self, begin: int, last: int) -> None:
-        if self._pool is not None and begin <= last:
-            self._coming = self._pool.submit(self._ask, begin, min(begin + self.width - 1, last))
+    def _look_ahead(self, end: int, last: int) -> None:
+        """Ask for what comes after ``end``, beyond what was asked for already."""
+        while self._pool is not None and len(self._coming) < self._depth:
+            begin = (self._coming[-1][0] if self._coming else end) + 1
+            if begin > last:
+                return
+            until = min(begin + self.width - 1, last)
+            self._coming.append((until, self._pool.submit(self._ask, begin, until)))
+
+    def _drop(self) -> None:
+        for _, coming in self._coming:
+            coming.cancel()
+        self._coming.clear()
 
     def _read(self, answer: AnswerText) -> AnchoredLogs:
         registry = self._trust.registry.address

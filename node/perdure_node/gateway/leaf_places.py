@@ -17,7 +17,7 @@ from perdure_node.gateway.sites import KnownSite, mirrored_leaves
 
 # about half a second of writing, in which others wait
 LEAVES_AT_ONCE: Final = 1 << 16
-_HASH_SIZE = 32
+HASH_SIZE: Final = 32
 _PREFIX_SIZE = 8
 
 
@@ -29,18 +29,9 @@ class LeafPlace:
     index: int
 
 
-def places_in_table(database: Database, leaf_hash: Hash32) -> Iterator[LeafPlace]:
-    """The places of a leaf hash, and of any other with the same first eight bytes; the lowest index of a site first.
-
-    There are two where a log has adopted a leaf again.
-    """
-    rows = database.rows(
-        "SELECT number, origin, mirrored, leaf_index FROM leaf_place JOIN site ON number = site "
-        "WHERE prefix = ? ORDER BY site, leaf_index",
-        _prefix(leaf_hash),
-    )
-    for number, origin, mirrored, index in rows:
-        yield LeafPlace(KnownSite(number, parse_origin(origin), mirrored), index)
+def prefix_of(leaf_hash: bytes) -> int:
+    """What the table has of a leaf hash, as SQLite's integers are."""
+    return int.from_bytes(leaf_hash[:_PREFIX_SIZE], "big", signed=True)
 
 
 def place_leaves(database: Database, at_most: int = LEAVES_AT_ONCE) -> bool:
@@ -54,8 +45,8 @@ def place_leaves(database: Database, at_most: int = LEAVES_AT_ONCE) -> bool:
     octets = mirrored_leaves(database, site, placed, end)
     # in the table's order: each of its pages is written once
     places = sorted(
-        (_prefix(octets[at : at + _HASH_SIZE]), placed + at // _HASH_SIZE)
-        for at in range(0, len(octets), _HASH_SIZE)
+        (prefix_of(octets[at : at + HASH_SIZE]), placed + at // HASH_SIZE)
+        for at in range(0, len(octets), HASH_SIZE)
     )
     with database.transaction():
         database.execute_each(
@@ -75,10 +66,6 @@ def places_beyond_table(database: Database, leaf_hash: Hash32) -> Iterator[LeafP
             octets = mirrored_leaves(database, site, begin, min(begin + LEAVES_AT_ONCE, mirrored))
             at = octets.find(leaf_hash)
             while at >= 0:
-                if at % _HASH_SIZE == 0:
-                    yield LeafPlace(site, begin + at // _HASH_SIZE)
+                if at % HASH_SIZE == 0:
+                    yield LeafPlace(site, begin + at // HASH_SIZE)
                 at = octets.find(leaf_hash, at + 1)
-
-
-def _prefix(leaf_hash: bytes) -> int:
-    return int.from_bytes(leaf_hash[:_PREFIX_SIZE], "big", signed=True)

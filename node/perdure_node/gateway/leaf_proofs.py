@@ -1,11 +1,11 @@
 """What evidence of one leaf needs besides its slots, from a gateway's folder alone: for a site that has burned down, or for anybody."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from perdure_anchor.checkpoint import Origin
+from perdure_anchor.checkpoint import Origin, parse_origin
 from perdure_anchor.evidence import MAX_PATH
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import NodeAt, TileSource
@@ -14,8 +14,8 @@ from perdure_anchor.log.hashing import parents
 from perdure_anchor.log.tile import TILE_HEIGHT, TILE_WIDTH
 
 from perdure_node.database import Database
-from perdure_node.gateway.leaf_places import LeafPlace, places_beyond_table, places_in_table
-from perdure_node.gateway.sites import KnownSite, mirrored_leaves, read_mirror, site_by_number
+from perdure_node.gateway.leaf_places import HASH_SIZE, places_beyond_table, prefix_of
+from perdure_node.gateway.sites import read_mirror, site_by_number
 from perdure_node.stored_lists import split_hashes
 
 # their tiles take up to 3 MB each
@@ -26,11 +26,24 @@ _TOPS: Final = 8192
 # below it, nodes are hashed anew from the leaves
 _TOP: Final = 4
 
-_COVERING: Final = (
-    "SELECT checkpoint.digest, checkpoint.size, root, sealed_at, signature, block_number, length(headers), time_run_open, "
-    "(SELECT count(*) FROM hop), (SELECT max(first_block) FROM hop) FROM checkpoint JOIN anchor USING (digest) "
-    "WHERE site = ? AND checkpoint.size > ? AND checkpoint.size <= ? ORDER BY checkpoint.size LIMIT 1"
+# by one question, as each costs as much as what it finds: the place, the earliest anchored log over it, and the leaves around it, of
+# which each place's row has so many
+_FOUND: Final = (
+    "SELECT number, origin, mirrored, leaf_index, "  # noqa: S608 - numbers from above
+    f"(SELECT substr(octets, 1 + leaf_index % {TILE_WIDTH} / {1 << _TOP} * {HASH_SIZE << _TOP}, {HASH_SIZE << _TOP}) FROM tile "
+    f"WHERE tile.site = number AND level = 0 AND tile_index = leaf_index / {TILE_WIDTH}), "
+    "digest, checkpoint.size, root, sealed_at, signature, block_number, length(headers), time_run_open, "
+    "(SELECT count(*) FROM hop), (SELECT max(first_block) FROM hop) "
+    "FROM ({places}) AS place JOIN site ON number = place.site JOIN checkpoint ON digest = "
+    "(SELECT digest FROM checkpoint AS longer JOIN anchor USING (digest) WHERE longer.site = place.site "
+    "AND longer.size > leaf_index AND longer.size <= mirrored ORDER BY longer.size LIMIT 1) "
+    "JOIN anchor USING (digest) ORDER BY number, leaf_index"
 )
+# eight bytes of the hash are compared in the table; there are two places where a log has adopted a leaf again
+_BY_TABLE: Final = _FOUND.replace("{places}", "SELECT site, leaf_index FROM leaf_place WHERE prefix = ?")
+_AT_PLACE: Final = _FOUND.replace("{places}", "SELECT ? AS site, ? AS leaf_index")
+
+_Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,63 +94,65 @@ class LeafProofs:
                 for level in range(_TOP, TILE_HEIGHT)
             )
 
-        self._tops = tops
+        @lru_cache(_TOPS)
+        def above(number: int, tile: int, size: int) -> tuple[Hash32, ...]:
+            node_at, end_from = nodes(number, size)
+            return _path(node_at, end_from, tile * TILE_WIDTH, size, TILE_HEIGHT)
 
-    def _with_tops(self, site: KnownSite, index: int, size: int, node_at: NodeAt) -> NodeAt:
-        """The nodes of a log; those over the leaf's tile, if it is full, by what is kept of it and a few hashes anew.
-
-        Of a tile that is asked for again and again 2 kB are kept, where all of its nodes would be 45.
-        """
-        tile = index // TILE_WIDTH
-        if (tile + 1) * TILE_WIDTH > size:
-            return node_at
-        first = index >> _TOP << _TOP
-        leaves = mirrored_leaves(self._database(), site, first, first + (1 << _TOP))
-        below = [split_hashes(leaves)]
-        while len(below) < _TOP:
-            below.append(tuple(parents(below[-1])))
-        tops = self._tops(site.number, tile)
-
-        def near(level: int, at: int) -> Hash32:
-            if level < _TOP:
-                return below[level][at - (first >> level)]
-            if level < TILE_HEIGHT:
-                return tops[level - _TOP][at - (tile * TILE_WIDTH >> level)]
-            return node_at(level, at)
-
-        return near
+        self._tops, self._above = tops, above
 
     def quick(self, leaf_hash: Hash32) -> LeafProof | None:
-        """By the table alone: some reads, whatever the log's size."""
-        return self._first(leaf_hash, places_in_table(self._database(), leaf_hash))
+        """By the table alone: one look into the database, whatever the log's size."""
+        return self._first(leaf_hash, self._database().rows(_BY_TABLE, prefix_of(leaf_hash)))
 
     def thorough(self, leaf_hash: Hash32) -> LeafProof | None:
         """By the table, and by a search over what is not in it yet; None if nothing here shows the leaf."""
-        found = places_beyond_table(self._database(), leaf_hash)
-        return self.quick(leaf_hash) or self._first(leaf_hash, found)
+        database = self._database()
+        beyond = (
+            row
+            for place in places_beyond_table(database, leaf_hash)
+            for row in database.rows(_AT_PLACE, place.site.number, place.index)
+        )
+        return self.quick(leaf_hash) or self._first(leaf_hash, beyond)
 
-    def _first(self, leaf_hash: Hash32, places: Iterator[LeafPlace]) -> LeafProof | None:
-        return next((proof for place in places if (proof := self._proof(leaf_hash, place)) is not None), None)
+    def _first(self, leaf_hash: Hash32, rows: Iterable[_Row]) -> LeafProof | None:
+        return next((proof for row in rows if (proof := self._proof(leaf_hash, row)) is not None), None)
 
-    def _proof(self, leaf_hash: Hash32, place: LeafPlace) -> LeafProof | None:
-        site, index = place.site, place.index
-        row = self._database().row(_COVERING, site.number, index, site.mirrored)
-        if row is None:
-            return None
-        digest, size, root, sealed_at, signature, *state = row
-        node_at, end_from = self._nodes(site.number, size)
-        node_at = self._with_tops(site, index, size, node_at)
+    def _proof(self, leaf_hash: Hash32, row: _Row) -> LeafProof | None:
+        number, origin, _, index, leaves, digest, size, root, sealed_at, signature, *state = row
+        place = index % (1 << _TOP)
         # the table has eight bytes of it
-        if node_at(0, index) != leaf_hash:
+        if (leaves or b"")[place * HASH_SIZE :][:HASH_SIZE] != leaf_hash:
             return None
-        path = _path(node_at, end_from, index, size)
-        return LeafProof(site.origin, index, path, digest, size, root, sealed_at, signature, tuple(state))
+        tile = index // TILE_WIDTH
+        if (tile + 1) * TILE_WIDTH <= size:
+            path = (*self._in_tile(number, index, leaves), *self._above(number, tile, size))
+        else:
+            path = _path(*self._nodes(number, size), index, size)
+        return LeafProof(
+            parse_origin(origin), index, path, digest, size, root, sealed_at, signature, tuple(state)
+        )
+
+    def _in_tile(self, number: int, index: int, leaves: bytes) -> list[Hash32]:
+        """The path inside of the leaf's tile, which is full, by what is kept of the tile and a few hashes anew.
+
+        Of a tile that is asked for again and again 2 kB are kept, where all of its nodes would be 45.
+        """
+        tile, inside = divmod(index, TILE_WIDTH)
+        near, path = split_hashes(leaves), []
+        for level in range(_TOP):
+            if level:
+                near = tuple(parents(near))
+            path.append(near[(inside % (1 << _TOP) >> level) ^ 1])
+        tops = self._tops(number, tile)
+        return path + [tops[level - _TOP][(inside >> level) ^ 1] for level in range(_TOP, TILE_HEIGHT)]
 
 
-def _path(node_at: NodeAt, end_from: Callable[[int], Hash32], index: int, size: int) -> tuple[Hash32, ...]:
-    """`perdure_anchor.log.inclusion_proof`, with the log's end from ``end_from``: the root over the leaves from an index on."""
+def _path(
+    node_at: NodeAt, end_from: Callable[[int], Hash32], index: int, size: int, level: int = 0
+) -> tuple[Hash32, ...]:
+    """`perdure_anchor.log.inclusion_proof` from a level on, with the log's end from ``end_from``: the root over the leaves from there on."""
     path = []
-    level = 0
     while 1 << level < size:
         sibling = (index >> level) ^ 1
         begin = sibling << level

@@ -7,7 +7,8 @@ of ours an error with its traceback.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -22,9 +23,12 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE: Final = "none"
+# what only reads, and is answered, changes nothing: a line for each would tell what the counters do, and cost a fifth of the answer
+_READING: Final = frozenset({"GET", "HEAD"})
 # of these, supervisors and Prometheus ask every few seconds
 _QUIET_ROUTES: Final = frozenset({"/health", "/ready", "/metrics"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_REFUSED: Final = 400
 _OUR_ERROR: Final = 500
 FAULT: Final = "perdure.fault"
 """Where a request's scope has the exception that should never have been, for the log."""
@@ -49,10 +53,18 @@ class RequestMetrics:
             registry=registry,
         )
 
+        # as few as there are routes and statuses
+        @cache
+        def series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+            return self._answered.labels(method, route, str(status)), self._seconds.labels(method, route)
+
+        self._series = series
+
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self._answered.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        answered, lasted = self._series(method, route, status)
+        answered.inc()
+        lasted.observe(seconds)
 
 
 class ObserveRequests:
@@ -78,21 +90,24 @@ class ObserveRequests:
         route = _template(scope)
         self._metrics.note(method, route, answer.status, seconds)
         fault = scope.get(FAULT)
+        level = logging.ERROR if fault is not None else _level(method, route, answer.status)
+        if not _log.isEnabledFor(level):
+            return
         told = {
-            "request_id": answer.request_id,
+            "request_id": answer.request_id(),
             "method": method,
             "route": route,
             "status": answer.status,
             "ms": round(seconds * 1000, 1),
         }
-        level = logging.ERROR if fault is not None else _level(route, answer.status)
         _log.log(level, "%s %s %d", method, route, answer.status, exc_info=fault, extra=told)
 
 
-def _level(route: str, status: int) -> int:
+def _level(method: str, route: str, status: int) -> int:
     if status >= _OUR_ERROR:
         return logging.WARNING
-    return logging.DEBUG if route in _QUIET_ROUTES else logging.INFO
+    is_read = method in _READING and status < _REFUSED
+    return logging.DEBUG if is_read or route in _QUIET_ROUTES else logging.INFO
 
 
 def _template(scope: Scope) -> str:
@@ -107,12 +122,15 @@ class _Answer:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.request_id: str | None = None
+        self._headers: Iterable[tuple[bytes, bytes]] = ()
         self.status = _OUR_ERROR
+
+    def request_id(self) -> str | None:
+        given = [value for name, value in self._headers if name.lower() == HEADER]
+        return given[0].decode("ascii", "replace") if given else None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            given = [value for name, value in message.get("headers", ()) if name.lower() == HEADER]
-            self.request_id = given[0].decode("ascii", "replace") if given else None
+            self._headers = message.get("headers", ())
         await self._send(message)

@@ -16,7 +16,7 @@ MODULES = sorted(ANCHOR.rglob("*.py"))
 # no I/O, no clock, no randomness: a module joins this list when it has none of them
 PURE_STANDARD_LIBRARY = {
     "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib", "itertools",
-    "json", "math", "re", "types", "typing", "unicodedata",
+    "json", "math", "re", "struct", "types", "typing", "unicodedata",
 }  # fmt: skip
 THIRD_PARTIES = {"coincurve", "cryptography", "sha3"}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__"}

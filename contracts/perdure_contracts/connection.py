@@ -14,6 +14,7 @@ import httpx
 from perdure_anchor.errors import ConfigError
 
 from perdure_contracts.access import EndpointAccess, read_token, tls_context
+from perdure_contracts.bounded_http import BoundedTransport, proxy_for
 from perdure_contracts.closing import Closing
 from perdure_contracts.endpoint import EndpointError, masked
 
@@ -30,6 +31,8 @@ _NOT_COMPRESSED: Final = {
 class ServerConnection(Closing):
     """Connections that are reused; to be closed. ``what`` is the URL's name in messages, ``timeout`` in seconds.
 
+    An exchange is bounded as `BoundedTransport` says, however slowly the server sends or takes its bytes.
+
     Proxies of the environment are not used for this machine's own addresses. Raises `ConfigError`s of `perdure_contracts.access`
     and `perdure_contracts.endpoint`.
     """
@@ -42,16 +45,17 @@ class ServerConnection(Closing):
         self._token = None if access.token_file is None else read_token(access.token_file)
         self._tokens = set(filter(None, (self._token,)))
         try:
+            # where an empty path would get a slash, what was given is asked for as it is
+            self.url = httpx.URL(access.url)
+            proxy = None if self.endpoint.is_loopback else proxy_for(self.url)
             self._http = httpx.Client(
                 base_url=access.url,
                 headers={**headers, **_NOT_COMPRESSED},
                 timeout=timeout,
-                verify=tls_context(access),
-                trust_env=not self.endpoint.is_loopback,
+                transport=BoundedTransport(tls_context(access), proxy),
+                trust_env=False,
                 follow_redirects=False,
             )
-            # where an empty path would get a slash, what was given is asked for as it is
-            self.url = httpx.URL(access.url)
         except httpx.InvalidURL as error:
             raise EndpointError(f"{what}: cannot be read", hint="give it as http://HOST:PORT") from error
 

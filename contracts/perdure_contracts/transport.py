@@ -1,8 +1,7 @@
 """HTTP POST of a JSON document, answered by a JSON document: bounded in size and time, repeated where that is safe.
 
 Between an answer and no answer lie many half answers (cut off, endless, HTML of a gateway): each becomes an error of its class
-here, and none of them shows the URL. What the documents mean is not here: see `perdure_contracts.rpc`. Not bounded is a
-node that sends its HTTP headers byte by byte: it is cut off by their number only.
+here, and none of them shows the URL. What the documents mean is not here: see `perdure_contracts.rpc`.
 """
 
 import json
@@ -15,6 +14,7 @@ import httpx
 from perdure_anchor.json_nesting import nests_deeper
 
 from perdure_contracts.access import EndpointAccess
+from perdure_contracts.bounded_http import WHOLE_ANSWER_TIMEOUTS, Deadline, within
 from perdure_contracts.connection import DENIED, TLS_HINT, ServerConnection, is_tls_failure
 from perdure_contracts.json_text import MAX_NESTING, Json
 from perdure_contracts.rpc_errors import (
@@ -26,8 +26,6 @@ from perdure_contracts.rpc_errors import (
     quoted,
 )
 
-# an answer may come in many pieces, each within the timeout: all of it has to come within this many timeouts
-WHOLE_ANSWER_TIMEOUTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 # seconds; a repetition that has less time left would only lengthen the wait for the same failure
 SHORTEST_REPETITION = 0.5
@@ -41,7 +39,7 @@ _NOT_JSON_RPC = "is this the JSON-RPC url of a chain's node?"
 class HttpTransport:
     """Connections to one endpoint, reused between exchanges.
 
-    ``timeout`` is how many seconds the node may be silent, ``attempts`` how often a repeatable document is sent at most, and
+    ``timeout`` is how many seconds the node has until its answer begins, ``attempts`` how often a repeatable document is sent at most, and
     ``patience`` how many seconds a node that stays silent can hold up one exchange, repetitions included.
     """
 
@@ -100,12 +98,18 @@ class HttpTransport:
 
     def _post(self, body: bytes, timeout: float) -> tuple[int, bytes]:
         """HTTP status and body of the answer."""
+        deadline, began = Deadline(timeout), False
         try:
-            with self._server.stream("POST", self._server.url, content=body, timeout=timeout) as response:
-                return response.status_code, self._read(response)
+            with self._server.stream(
+                "POST", self._server.url, content=body, timeout=timeout, **within(deadline)
+            ) as response:
+                began = True
+                return response.status_code, self._read(response, deadline)
         except httpx.TimeoutException as error:
             if isinstance(error, httpx.ConnectTimeout):
                 raise self._unreachable(error) from error
+            if began and deadline.left() <= 0:
+                raise self._endless() from error
             message = f"no answer from {self.endpoint} within {round(timeout, 1):g} s"
             raise RpcTimeout(message, hint=_TOO_SLOW) from error
         except httpx.TransportError as error:
@@ -127,8 +131,10 @@ class HttpTransport:
             f"the connection to {self.endpoint} broke before the answer was whole", hint=hint
         )
 
-    def _read(self, response: httpx.Response) -> bytes:
-        deadline = self._clock() + WHOLE_ANSWER_TIMEOUTS * self._timeout
+    def _read(self, response: httpx.Response, deadline: Deadline) -> bytes:
+        whole = WHOLE_ANSWER_TIMEOUTS * self._timeout
+        deadline.move(whole)
+        until = self._clock() + whole
         pieces: list[bytes] = []
         size = 0
         for piece in response.iter_bytes():
@@ -138,10 +144,13 @@ class HttpTransport:
                     f"answer of {self.endpoint}: longer than {self._max_answer_size} bytes",
                     hint="ask for less at once",
                 )
-            if self._clock() > deadline:
-                raise RpcTimeout(f"the answer of {self.endpoint} did not end in time", hint=_TOO_SLOW)
+            if self._clock() > until:
+                raise self._endless()
             pieces.append(piece)
         return b"".join(pieces)
+
+    def _endless(self) -> RpcTimeout:
+        return RpcTimeout(f"the answer of {self.endpoint} did not end in time", hint=_TOO_SLOW)
 
     def _taken(self, status: int, body: bytes) -> bytes:
         """The body of an answer; raises for a status that says there is none."""

@@ -13,6 +13,7 @@ from perdure_anchor.checkpoint import Origin
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.access import EndpointAccess
+from perdure_contracts.bounded_http import Deadline, within
 from perdure_contracts.closing import Closing
 from perdure_contracts.connection import TLS_HINT, ServerConnection, is_tls_failure
 from perdure_contracts.rpc_errors import quoted
@@ -92,19 +93,20 @@ class NodeClient(Closing):
     def hand_in(self, bundle: Spool) -> None:
         """Hand a bundle in; when this returns, the node has said that it keeps it. A second time does no harm."""
         begun, tell = self._monotonic(), bundle.told
+        deadline = Deadline(_GRACE + self._timeout)
 
         def told(sent: int) -> None:
             tell(sent)
-            self._check_speed(begun, sent, "takes what it is sent")
+            deadline.move(self._check_speed(begun, sent, "takes what it is sent") + self._timeout)
 
         bundle.told = told
         try:
-            self._hand_in(bundle)
+            self._hand_in(bundle, deadline)
         finally:
             bundle.told = tell
 
-    def _hand_in(self, bundle: Spool) -> None:
-        answered = self._exchange("POST", "/v1/bundles", limit=_MAX_JSON, content=bundle)
+    def _hand_in(self, bundle: Spool, deadline: Deadline) -> None:
+        answered = self._exchange("POST", "/v1/bundles", limit=_MAX_JSON, content=bundle, deadline=deadline)
         if answered.status in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
             return
         error = problem_of(self, answered)
@@ -153,33 +155,44 @@ class NodeClient(Closing):
         limit: int | Callable[[bytes], int],
         content: Spool | None = None,
         params: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
     ) -> Answered:
-        options: dict[str, object] = {} if content is None else {"content": content}
+        """``deadline`` is for what we send, and for the answer to begin; None: the timeout."""
+        deadline = deadline or Deadline(self._timeout)
+        options: dict[str, object] = within(deadline)
+        if content is not None:
+            options["content"] = content
         if params is not None:
             options["params"] = params
         try:
             with self._server.stream(method, path, **options) as response:
-                body = self._read(response, limit)
+                body = self._read(response, limit, deadline)
                 return Answered(response.status_code, body, response.headers.get("retry-after"))
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         except httpx.DecodingError as error:
             raise NodeBadAnswer(f"answer of {self}: its compression cannot be undone") from error
 
-    def _read(self, response: httpx.Response, limit: int | Callable[[bytes], int]) -> bytes:
+    def _read(
+        self, response: httpx.Response, limit: int | Callable[[bytes], int], deadline: Deadline
+    ) -> bytes:
         begun = self._monotonic()
+        deadline.move(_GRACE)
         body = bytearray()
         for piece in response.iter_bytes():
             body += piece
             most = limit if isinstance(limit, int) else limit(bytes(body[:MAX_FIRST_LINE]))
             if len(body) > most:
                 raise NodeBadAnswer(f"answer of {self}: longer than the {most} bytes that it may have")
-            self._check_speed(begun, len(body), "answers")
+            deadline.move(self._check_speed(begun, len(body), "answers"))
         return bytes(body)
 
-    def _check_speed(self, begun: float, size: int, does: str) -> None:
-        if self._monotonic() - begun > _GRACE + size / _SLOWEST:
+    def _check_speed(self, begun: float, size: int, does: str) -> float:
+        """How many seconds are left until it counts as too slow."""
+        left = begun + _GRACE + size / _SLOWEST - self._monotonic()
+        if left < 0:
             raise NodeUnreachable(f"{self} {does} too slowly", hint="try again later, or ask another node")
+        return left
 
     def _unreachable(self, error: httpx.TransportError) -> PerdureError:
         reason = quoted(self._server.shown(str(error)))

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import httpx
 from perdure_anchor.errors import ChainError, EncodingError
+from perdure_contracts.bounded_http import Deadline, within
 from perdure_contracts.connection import ServerConnection
 
 from perdure_node.gateway.access import access_of
@@ -66,7 +67,7 @@ class HttpPeer:
         deadline = self.now() + self.patience
         url = f"{self.url.rstrip('/')}/logs/{path}"
         try:
-            with self.connection.stream("GET", url) as response:
+            with self.connection.stream("GET", url, **within(Deadline(self.patience))) as response:
                 if response.status_code == _ABSENT:
                     return None
                 if response.status_code != _FOUND:

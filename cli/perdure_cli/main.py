@@ -83,6 +83,7 @@ _EXTRA_OF_PACKAGE: Final = {
     "eth_keyfile": "site",
     "eth_utils": "site",
     "eth_abi": "site",
+    "httpcore": "site",
     "httpx": "site",
     "pyrage": "site",
     "segno": "qr",

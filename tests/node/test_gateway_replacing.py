@@ -197,7 +197,8 @@ def test_no_more_is_paid_than_is_allowed(bazaar: Bazaar, relay: RelayDesk) -> No
 
 def test_a_delivery_by_hand_replaces_too(bazaar: Bazaar, relay: RelayDesk) -> None:
     sites = left_behind(bazaar, relay)
-    assert relay.desk.deliver_bundles(wait=100).unfinished
+    # longer than the setting replace_after
+    assert relay.desk.deliver_bundles(wait=180).unfinished
     assert bazaar.prices() == [GWEI, 10 * GWEI]
     drained(bazaar, relay, sites)
 

@@ -99,6 +99,7 @@ def test_a_node_that_runs_logs_no_secret(tmp_path: Path, format: str) -> None:
     (tmp_path / "token").write_text(SECRETS[2])
     (tmp_path / "token").chmod(0o600)
     (tmp_path / "passphrase").write_text(PASSPHRASE)
+    (tmp_path / "passphrase").chmod(0o600)
     folder = quiet_folder(
         tmp_path / "node",
         lambda settings: replace(

@@ -86,7 +86,7 @@ def install_documentation(app: FastAPI, version: str) -> None:
             app.openapi_schema = _documentation(app, version)
         return app.openapi_schema
 
-    app.openapi = documentation  # type: ignore[method-assign]
+    app.openapi = documentation  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
 def _documentation(app: FastAPI, version: str) -> dict[str, Any]:

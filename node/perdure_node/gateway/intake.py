@@ -95,12 +95,7 @@ def take_in(
         for each in kept:
             store_checkpoint(database, each, now)
             keep_signature(database, each.digest, each.stored.signature)
-        if head.newest is not None:
-            newest = _digest(gateway, head.newest)
-            store_proofs(database, newest, [(each.old_size, each.hashes) for each in head.append_proofs])
-            if head.leaves.end > site.mirrored:
-                [last] = [each for each in head.checkpoints if each.size == head.leaves.end]
-                store_waiting_leaves(database, _digest(gateway, last), waiting)
+        _store_what_proves(gateway, site, head, waiting)
         for rotation in signed:
             store_rotation(database, site, rotation)
         _let_newest_keys_sign(gateway, site, keys, kept)
@@ -116,6 +111,17 @@ def take_in(
             queue_to_pass(database, bundle, now)
     prove_rivals_in(gateway, site, bundle, kept, now)
     return TakenIn(head.origin, bundle.id, size, was_there)
+
+
+def _store_what_proves(gateway: Gateway, site: KnownSite, head: BundleHead, waiting: WaitingLeaves) -> None:
+    """Keep append proofs to the newest checkpoint, and leaf hashes beyond the mirror; inside a transaction of the caller's."""
+    if head.newest is None:
+        return
+    database, newest = gateway.database, _digest(gateway, head.newest)
+    store_proofs(database, newest, [(each.old_size, each.hashes) for each in head.append_proofs])
+    if head.leaves.end > site.mirrored:
+        [last] = [each for each in head.checkpoints if each.size == head.leaves.end]
+        store_waiting_leaves(database, _digest(gateway, last), waiting)
 
 
 def _checked_leaves(database: Database, bundle: Bundle) -> WaitingLeaves:

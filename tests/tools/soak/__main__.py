@@ -29,6 +29,8 @@ def soak(name: str, seconds: float, seed: int, folder: Path) -> None:
         drivers.start()
         chaos.run(seconds)
         drivers.stop()
+        assert chaos.done, "nothing was done to anybody"
+        assert sum(len(site.acknowledged) for site in sites) >= SITES, "hardly anything was acknowledged"
         say("faults", ", ".join(f"{what} x {count}" for what, count in sorted(chaos.done.items())))
         say("acknowledged", f"{sum(len(site.acknowledged) for site in sites)} checkpoints of {SITES} sites")
         say(

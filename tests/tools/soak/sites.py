@@ -93,7 +93,7 @@ class Drivers:
                     if time.monotonic() >= due[id(site)] and not self._stopping.is_set():
                         site.sign(dice)
                         # a site is at home with one node, and goes to another where that does not answer
-                        home = hash(site.site.origin.text) % len(self._nodes)
+                        home = site.site.origin.site[-1] % len(self._nodes)
                         for turn in range(len(self._nodes)):
                             if site.hand_in(self._nodes[(home + turn) % len(self._nodes)], client):
                                 break

@@ -63,9 +63,11 @@ bench: $(VENV)/.for-developers ## measure, beside the peers and the limits
 
 lock: $(VENV)/.for-developers ## pin the requirements anew, with hashes (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header --python-version 3.11 \
-		--extra devnet --extra node --extra qr pyproject.toml requirements/build.in -o requirements/user.txt
-	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header --python-version 3.11 \
 		--extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
+	@# of what both need, users get what is tested
+	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header --python-version 3.11 \
+		$(addprefix --extra ,devnet node operators qr report signatures) --constraint requirements/dev.txt \
+		pyproject.toml requirements/build.in -o requirements/user.txt
 
 dist: $(VENV)/.for-developers ## make dist/, an archive from which a site without a network installs
 	@PYTHONPATH=tests $(BIN)/python -m tools.offline_archive

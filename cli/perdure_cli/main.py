@@ -78,7 +78,6 @@ COMMANDS: Final = {
 
 # which extra brings a package that is not there
 _EXTRA_OF_PACKAGE: Final = {
-    "cryptography": "site",
     "eth_account": "site",
     "eth_keyfile": "site",
     "eth_utils": "site",
@@ -87,6 +86,13 @@ _EXTRA_OF_PACKAGE: Final = {
     "httpx": "site",
     "pyrage": "site",
     "segno": "qr",
+    "asn1crypto": "signatures",
+    "pyhanko": "signatures",
+    "pyhanko_certvalidator": "signatures",
+    "fido2": "operators",
+    "pyotp": "operators",
+    "pypdf": "report",
+    "reportlab": "report",
     "fastapi": "node",
     "jinja2": "node",
     "orjson": "node",

@@ -142,7 +142,6 @@ def test_how_a_site_stands_is_told_without_extras(environment: Path, vault: Path
 
 def test_what_needs_more_says_what(environment: Path, vault: Path, tmp_path: Path) -> None:
     wanted: list[tuple[str, tuple[str | Path, ...]]] = [
-        ("site", ("add", STORY / CONTRACT, "--vault", vault)),
         ("site", ("sync", "--vault", vault)),
         ("site", ("trust", "check", STORY / TRUST, "--rpc", "http://127.0.0.1:1")),
         (

@@ -117,8 +117,8 @@ def test_client_data_in_which_two_readers_see_two_challenges_are_refused():
         public_key_bytes(rs256("Ben", 2046).key),
         public_key_bytes(on_curve("Ben", ec.SECP384R1())),
         public_key_bytes(on_curve("Ben", ec.SECP256K1())),
-        public_key_bytes(ed448.Ed448PrivateKey.generate()),  # type: ignore[arg-type]
-        public_key_bytes(x25519.X25519PrivateKey.generate()),  # type: ignore[arg-type]
+        public_key_bytes(ed448.Ed448PrivateKey.from_private_bytes(bytes(57))),  # type: ignore[arg-type]
+        public_key_bytes(x25519.X25519PrivateKey.from_private_bytes(bytes(32))),  # type: ignore[arg-type]
         es256("Ben").credential.public_key + b"\0",
         es256("Ben").credential.public_key[:-1],
         es256("Ben").credential.public_key[:-1] + b"\1",

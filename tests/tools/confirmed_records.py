@@ -18,9 +18,12 @@ from perdure_anchor.confirmation import (
     statement_digest,
 )
 from perdure_anchor.hashes import Hash32, sha256
+from perdure_anchor.log import leaf_hash
+from perdure_anchor.operator_key import OPERATOR_TYPE, Operator, operator_document, operator_extra
+from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.typed_data import RegistryDomain, sign_digest
-from simulated_chain import DOMAIN, ORIGIN, START, Story
+from simulated_chain import DOMAIN, ORIGIN, START, Story, Told, tell
 from tools.accounts import Account, account
 from tools.authenticator import Authenticator, eddsa
 
@@ -105,3 +108,35 @@ class Confirming:
 CONFIRMED_BY_KEYS = Story(confirm=Confirming())
 CONFIRMED_LATER = Story(confirm=Confirming(), waits=2)
 CONFIRMED_BY_PASSKEY = Story(confirm=Confirming(confirmer=BEN_WITH_PASSKEY), waits=2)
+
+
+def operator_evidence(
+    operator: Operator, index: int = 1, supersedes: Hash32 | None = None, **slots: JsonValue
+) -> Told:
+    """Evidence of an operator's record at this place of the site's log."""
+    own: dict[str, JsonValue] = {
+        "document_type": OPERATOR_TYPE,
+        "document_sha256": sha256(operator_document(operator)).hex(),
+        "document_size": len(operator_document(operator)),
+        "extra": operator_extra(operator),
+        "supersedes": None if supersedes is None else supersedes.hex(),
+        **slots,
+    }
+    story = Story(index=index, hidden=frozenset(), slots=tuple(own.items()))
+    # a story with lists in it cannot be remembered
+    return tell.__wrapped__(story)
+
+
+def leaf_hash_of(told: Told) -> Hash32:
+    return leaf_hash(leaf_from_digests([slot.digest for slot in told.evidence.slots]))
+
+
+def recorded_in_log(person: Person, told: Told) -> Person:
+    """The person, whose statements name this record of his key."""
+    return replace(person, operator=leaf_hash_of(told))
+
+
+ADA_OPERATOR = Operator(ADA.name, ("recorder",), (credential_of(ADA.signer),))
+BEN_OPERATOR = Operator(
+    BEN.name, ("confirmer", "reviewer"), (credential_of(BEN.signer), credential_of(BEN_WITH_PASSKEY.signer))
+)

@@ -153,11 +153,11 @@ def with_operators(verdict: Verdict, records: Sequence[OperatorRecord]) -> Verdi
                 faults.append(Fault(_STEP, error))
     people = [attestation.statement.operator for _, attestation in verdict.confirmation.parts]
     if len(people) == 2 and _is_one_person(people[0], people[1], known):
-        error = OnePersonTwice(
+        twice = OnePersonTwice(
             "confirmation: by the log, who recorded and who confirmed are one person",
             hint="one person answered for this record, not two",
         )
-        faults.append(Fault(_STEP, error))
+        faults.append(Fault(_STEP, twice))
     return replace(verdict, faults=(*verdict.faults, *faults), vouched=vouched)
 
 

@@ -17,6 +17,7 @@ PARTS = (
     "records",
     "proofs",
     "vault",
+    "confirm",
     "queue",
     "prove",
     "verify",

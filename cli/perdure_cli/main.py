@@ -41,6 +41,7 @@ COMMANDS: Final = {
         "perdure_cli.commands.status:status", "Say what waits, what is anchored, what to do."
     ),
     "list": LazyCommand("perdure_cli.commands.list_:list_", "List records."),
+    "find": LazyCommand("perdure_cli.commands.find:find", "Search records by what they say."),
     "show": LazyCommand("perdure_cli.commands.show:show", "Show one record."),
     "seal": LazyCommand("perdure_cli.commands.seal:seal", "Seal what waits, with no network."),
     "sync": LazyCommand("perdure_cli.commands.sync:sync", "Seal, anchor, and bring the evidence home."),

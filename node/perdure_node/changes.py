@@ -24,6 +24,7 @@ from perdure_node.records import (
     open_record,
     record_by_sequence,
 )
+from perdure_node.searching.stored import segment_nonces
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
@@ -81,7 +82,7 @@ def erase(
     False: another process is reading, and until it ends the old bytes stay in the database's log; `Database.fold` removes them.
     """
     digests = b"".join(open_record(record, keys).slot_digests)
-    remains = _remains(vault.database, record)
+    remains = [*_remains(vault.database, record), *segment_nonces(vault.database, record.sequence)]
     key = vault.current_data_key.take(clock, randomness)
     database = vault.database
     with database.transaction():

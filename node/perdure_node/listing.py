@@ -1,6 +1,6 @@
 """Lists of records, and all that is known of one: for people, so what the records say is decrypted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from perdure_node.anchors import StoredAnchor
 
 _PAST_ALL = 2**63 - 1
+# sequence numbers in one query
+_AT_ONCE = 500
 # the table whose order decides, and the condition; each is read by an index, from either end
 _STATES = {
     None: ("record.sequence", f"WHERE {FINISHED}"),
@@ -85,6 +87,18 @@ def list_records(
         newest = found[-1]
         last = newest.index if column == "entry.log_index" and newest.index is not None else newest.sequence
         left -= len(found)
+
+
+def summaries(vault: Vault, keys: KeyRing, sequences: Sequence[int]) -> Iterator[RecordSummary]:
+    """The records with these sequence numbers, in this order; what is not recorded any more is left out."""
+    anchored = anchored_size(vault.database)
+    for begin in range(0, len(sequences), _AT_ONCE):
+        page = sequences[begin : begin + _AT_ONCE]
+        condition = f"WHERE record.sequence IN ({', '.join('?' * len(page))})"
+        found = {each.sequence: each for each in select_records(vault.database, condition, *page)}
+        for sequence in page:
+            if sequence in found:
+                yield _summary(found[sequence], keys, anchored)
 
 
 def show_record(vault: Vault, keys: KeyRing, selector: Selector) -> RecordDetails:

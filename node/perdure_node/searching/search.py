@@ -1,0 +1,108 @@
+"""Search: which records of a vault meet the criteria, the newest first.
+
+What records say is looked for in segments; how far they have come, which is not encrypted, in the vault's tables.
+"""
+
+import enum
+from collections.abc import Iterator
+
+from perdure_node.database import Database
+from perdure_node.records import FINISHED, anchored_size
+from perdure_node.searching.columns import SUPERSEDES, parse_superseding
+from perdure_node.searching.criteria import Criteria
+from perdure_node.searching.segments import Segments
+from perdure_node.searching.stored import SEGMENT
+
+
+class Standing(enum.Enum):
+    """What may be asked of how a record stands: `perdure_node.records.State`, and what else became of it."""
+
+    WAITING = "waiting"
+    AWAITING = "awaiting"
+    SEALED = "sealed"
+    ANCHORED = "anchored"
+    WITHDRAWN = "withdrawn"
+    ERASED = "erased"
+    SUPERSEDED = "superseded"
+
+
+# among the sequence numbers :begin to :end - 1; an erased record that waited is withdrawn too
+_STANDING = {
+    None: f"SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND {FINISHED}",
+    Standing.WAITING: "SELECT sequence FROM queue WHERE sequence >= ?1 AND sequence < ?2",
+    Standing.AWAITING: "SELECT sequence FROM awaiting WHERE sequence >= ?1 AND sequence < ?2",
+    Standing.SEALED: "SELECT sequence FROM entry WHERE sequence >= ?1 AND sequence < ?2 AND log_index >= ?3",
+    Standing.ANCHORED: "SELECT sequence FROM entry WHERE sequence >= ?1 AND sequence < ?2 AND log_index < ?3",
+    Standing.WITHDRAWN: "SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND words IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence)",
+    Standing.ERASED: "SELECT sequence FROM erased WHERE sequence >= ?1 AND sequence < ?2",
+}
+
+
+def search(
+    segments: Segments,
+    database: Database,
+    criteria: Criteria,
+    standing: Standing | None = None,
+    only: frozenset[int] | None = None,
+) -> Iterator[list[int]]:
+    """Sequence numbers of the records that are meant, the newest first, as many at a time as are in a segment.
+
+    ``only`` are the records among which is searched. Raises `VaultDamaged`, or what the vault's keys raise.
+    """
+    wanted = _Wanted(segments, database, standing)
+    for number in reversed(segments.numbers):
+        if only is not None and not any(each // SEGMENT == number for each in only):
+            continue
+        found: set[int] | None = None
+        if criteria.columns:
+            found = set()
+            for columns in segments.columns(number, criteria.columns):
+                rows = criteria.rows(columns)
+                assert rows is not None, "there are criteria"
+                found.update(row + columns.begin for row in rows)
+        if only is not None:
+            found = set(only) if found is None else found & only
+        if found is None or found:
+            yield sorted(wanted.among(number, found), reverse=True)
+
+
+class _Wanted:
+    """Which records stand as is asked for, and are recorded at all: those of a list that is being imported are not yet."""
+
+    def __init__(self, segments: Segments, database: Database, standing: Standing | None) -> None:
+        self._database, self._standing = database, standing
+        self._anchored = anchored_size(database)
+        self._superseded = (
+            superseded(segments, database) if standing is Standing.SUPERSEDED else frozenset[int]()
+        )
+
+    def among(self, number: int, found: set[int] | None) -> set[int]:
+        begin, end = number * SEGMENT, (number + 1) * SEGMENT
+        if self._standing is Standing.SUPERSEDED:
+            standing = {each for each in self._superseded if begin <= each < end}
+        elif self._standing is Standing.AWAITING and not self._database.has_table("awaiting"):
+            standing = set()
+        else:
+            sql = _STANDING[self._standing]
+            parameters = (begin, end, self._anchored)[: 3 if "?3" in sql else 2]
+            standing = {row[0] for row in self._database.rows(sql, *parameters)}
+        return standing if found is None else found & standing
+
+
+def superseded(segments: Segments, database: Database) -> frozenset[int]:
+    """The records that another one supersedes which is in the log, or waits to be."""
+    found: set[int] = set()
+    for number in segments.numbers:
+        for columns in segments.columns(number, (SUPERSEDES,)):
+            for row, digest in parse_superseding(columns.column(SUPERSEDES)):
+                pair = database.row(
+                    "SELECT old.sequence FROM record AS old, record WHERE old.leaf_hash = ? AND record.sequence = ? "
+                    f"AND {FINISHED} AND (record.words IS NOT NULL OR EXISTS "
+                    "(SELECT 1 FROM entry WHERE entry.sequence = record.sequence))",
+                    digest,
+                    columns.begin + row,
+                )
+                if pair is not None:
+                    found.add(pair[0])
+    return frozenset(found)

@@ -24,7 +24,7 @@ from perdure_node.records import (
     open_record,
     record_by_sequence,
 )
-from perdure_node.searching.stored import segment_nonces
+from perdure_node.searching.stored import take_former_nonces
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
@@ -82,13 +82,15 @@ def erase(
     False: another process is reading, and until it ends the old bytes stay in the database's log; `Database.fold` removes them.
     """
     digests = b"".join(open_record(record, keys).slot_digests)
-    remains = [*_remains(vault.database, record), *segment_nonces(vault.database, record.sequence)]
+    remains = _remains(vault.database, record)
     key = vault.current_data_key.take(clock, randomness)
     database = vault.database
     with database.transaction():
         if record.index is None and not record.is_withdrawn:
             _leave_queue(vault, record)
+        # the segment that a search looks through goes with it
         database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
+        remains += take_former_nonces(database, record.sequence)
         database.execute(
             "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests
         )

@@ -15,6 +15,17 @@ CREATE TABLE search_column (
     PRIMARY KEY (segment, name)
 );
 
+-- The nonces of columns that were deleted, by their segment: what must be in no file once a record in it is erased. SQLite overwrites
+-- what it deletes, but not what stayed behind where rows had moved between pages.
+CREATE TABLE search_former (
+    segment INTEGER NOT NULL,
+    nonce BLOB NOT NULL CHECK (length(nonce) = 12)
+);
+CREATE INDEX search_former_segment ON search_former (segment);
+CREATE TRIGGER search_column_gone AFTER DELETE ON search_column BEGIN
+    INSERT INTO search_former (segment, nonce) VALUES (OLD.segment, substr(OLD.encrypted, 1, 12));
+END;
+
 -- A content that goes, or becomes another one, takes the segment with it that repeats its words, in the same transaction.
 CREATE TRIGGER search_content_gone AFTER DELETE ON content BEGIN
     DELETE FROM search_segment WHERE number = OLD.sequence / 8192 AND covered > OLD.sequence % 8192;

@@ -7,10 +7,9 @@ is row n's. So what recurs (types, people) takes little room, and is compared on
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from perdure_node.errors import VaultDamaged
 from perdure_node.searching.rows import NO_DIGEST, Row
 
 TEXTS: Final = ("name", "type", "signers", "by", "extra", "more")
@@ -48,14 +47,6 @@ class TextColumn:
         codes = b"" if self._codes is None else _raw(self._codes)
         return _HEAD.pack(len(self._lines)) + self._lines + codes
 
-    def texts(self, count: int) -> list[str]:
-        """Each row's text."""
-        lines = self._lines.decode().split("\n")
-        texts = lines if self._codes is None else [lines[code] for code in self._codes]
-        if len(texts) != count:
-            raise VaultDamaged("a column of a search has another number of rows")
-        return texts
-
     def holding(self, needle: bytes) -> Iterable[int]:
         """The rows whose text holds these bytes."""
         return self._rows(_lines_with(self._lines, needle))
@@ -84,18 +75,6 @@ def encode_columns(rows: Sequence[Row]) -> dict[str, bytes]:
         ]
     )
     return columns
-
-
-def parse_rows(columns: Mapping[str, bytes], count: int) -> list[Row]:
-    """The inverse of `encode_columns`."""
-    texts = [TextColumn.parse(columns[name]).texts(count) for name in TEXTS]
-    times = [parse_times(columns[name]) for name in TIMES]
-    documents = [
-        columns[DOCUMENT][at : at + _DIGEST_SIZE] for at in range(0, count * _DIGEST_SIZE, _DIGEST_SIZE)
-    ]
-    superseding = dict(parse_superseding(columns[SUPERSEDES]))
-    supersedes = [superseding.get(row, NO_DIGEST) for row in range(count)]
-    return [Row(*cells) for cells in zip(*texts, *times, documents, supersedes, strict=True)]
 
 
 def parse_times(raw: bytes) -> "array[int]":

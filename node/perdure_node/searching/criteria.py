@@ -59,22 +59,22 @@ class Criteria:
     def _tests(self, columns: Columns) -> Iterable[Iterable[int]]:
         if self.digest is not None:
             others = (each - columns.begin for each in self.or_sequences)
-            yield [*digests_beginning(columns.column(DOCUMENT), self.digest), *others]
+            yield [*digests_beginning(columns.raw[DOCUMENT], self.digest), *others]
         if self.types:
-            column = TextColumn.parse(columns.column("type"))
+            column = TextColumn.parse(columns.raw["type"])
             yield {row for text in self.types for row in column.equal_to(fold(text).encode())}
         for name, value in self.fields:
-            yield TextColumn.parse(columns.column("extra")).holding(named(name, value).encode())
+            yield TextColumn.parse(columns.raw["extra"]).holding(named(name, value).encode())
         for text in self.signers:
-            yield TextColumn.parse(columns.column("signers")).holding(fold(text).encode())
+            yield TextColumn.parse(columns.raw["signers"]).holding(fold(text).encode())
         if self._texts:
-            searched = [TextColumn.parse(columns.column(name)) for name in TEXTS]
+            searched = [TextColumn.parse(columns.raw[name]) for name in TEXTS]
             for needle in self._texts:
                 yield {row for column in searched for row in column.holding(needle)}
         if self._has_times:
             begin = NO_TIME + 1 if self.since is None else self.since
             end = -NO_TIME if self.until is None else self.until
-            times = parse_times(columns.column(self.by))
+            times = parse_times(columns.raw[self.by])
             yield [row for row, time in enumerate(times) if begin <= time < end]
 
     @cached_property

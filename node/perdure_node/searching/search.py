@@ -28,7 +28,7 @@ class Standing(enum.Enum):
 
 # among the sequence numbers :begin to :end - 1; an erased record that waited is withdrawn too
 _STANDING = {
-    None: f"SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND {FINISHED}",
+    None: f"SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND {FINISHED}",  # noqa: S608  # constants
     Standing.WAITING: "SELECT sequence FROM queue WHERE sequence >= ?1 AND sequence < ?2",
     Standing.AWAITING: "SELECT sequence FROM awaiting WHERE sequence >= ?1 AND sequence < ?2",
     Standing.SEALED: "SELECT sequence FROM entry WHERE sequence >= ?1 AND sequence < ?2 AND log_index >= ?3",
@@ -37,6 +37,12 @@ _STANDING = {
     "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence)",
     Standing.ERASED: "SELECT sequence FROM erased WHERE sequence >= ?1 AND sequence < ?2",
 }
+# what a record corrects that is in the log, or waits to be
+_SUPERSEDED_BY = (
+    "SELECT old.sequence FROM record AS old, record WHERE old.leaf_hash = ? AND record.sequence = ? "  # noqa: S608  # constants
+    f"AND {FINISHED} AND (record.words IS NOT NULL OR EXISTS "
+    "(SELECT 1 FROM entry WHERE entry.sequence = record.sequence))"
+)
 
 
 def search(
@@ -95,14 +101,8 @@ def superseded(segments: Segments, database: Database) -> frozenset[int]:
     found: set[int] = set()
     for number in segments.numbers:
         for columns in segments.columns(number, (SUPERSEDES,)):
-            for row, digest in parse_superseding(columns.column(SUPERSEDES)):
-                pair = database.row(
-                    "SELECT old.sequence FROM record AS old, record WHERE old.leaf_hash = ? AND record.sequence = ? "
-                    f"AND {FINISHED} AND (record.words IS NOT NULL OR EXISTS "
-                    "(SELECT 1 FROM entry WHERE entry.sequence = record.sequence))",
-                    digest,
-                    columns.begin + row,
-                )
+            for row, digest in parse_superseding(columns.raw[SUPERSEDES]):
+                pair = database.row(_SUPERSEDED_BY, digest, columns.begin + row)
                 if pair is not None:
                     found.add(pair[0])
     return frozenset(found)

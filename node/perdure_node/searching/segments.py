@@ -4,7 +4,9 @@ A content that goes takes its segment with it (triggers in migrations/0015), so 
 erased. What is built is stored only if no content changed since it was read. Whoever cannot write builds in memory.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from perdure_anchor.errors import EncodingError
@@ -12,11 +14,12 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.record import reread_record
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content
-from perdure_node.errors import VaultDamaged
+from perdure_node.errors import NotWritable, VaultBusy, VaultDamaged, VaultStorageFailed
 from perdure_node.keyring import KeyRing
-from perdure_node.searching.columns import NAMES, encode_columns, parse_rows
+from perdure_node.parallel import in_order
+from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.searching.columns import NAMES, encode_columns
 from perdure_node.searching.folding import UNICODE
 from perdure_node.searching.rows import EMPTY, Row, row_of
 from perdure_node.searching.stored import SEGMENT
@@ -24,150 +27,189 @@ from perdure_node.vault import Vault
 
 # of the layout and the folding: what was made otherwise is built anew
 KIND: Final = f"1 {UNICODE}"
-# fewer new records are read in each search; more are stored
+# so many records that are in no segment are read anew by each search; more are stored
 WORTH_STORING: Final = 512
 
 _CONTENTS = (
-    "SELECT record.sequence, record.leaf_hash, content.data_key, content.encrypted FROM content "
+    "SELECT content.sequence, record.leaf_hash, content.data_key, content.encrypted FROM content "
     "JOIN record ON record.sequence = content.sequence WHERE content.sequence >= ? AND content.sequence < ? "
     "ORDER BY content.sequence"
 )
-_NONCES = f"SELECT sequence, substr(encrypted, 1, {NONCE_SIZE}) FROM content WHERE sequence >= ? AND sequence < ? ORDER BY sequence"
+_NONCES = (
+    f"SELECT sequence, substr(encrypted, 1, {NONCE_SIZE}) FROM content "  # noqa: S608  # a number
+    "WHERE sequence >= ? AND sequence < ? ORDER BY sequence"
+)
+_COLUMNS = (
+    "SELECT covered, kind, data_key, name, encrypted FROM search_segment LEFT JOIN search_column "
+    "ON segment = number AND name IN ({}) WHERE number = ?"
+)
 
-Stored = tuple[int, bytes, int, bytes]
 
-
+@dataclass(frozen=True, slots=True)
 class Columns:
-    """A segment's columns, or those of records that are in none yet: row 0 is the record ``begin``."""
+    """Columns of ``count`` records, by their names: row 0 is the record with the sequence number ``begin``."""
 
-    def __init__(self, begin: int, count: int, columns: Mapping[str, bytes]) -> None:
-        self.begin, self.count = begin, count
-        self._columns = columns
+    begin: int
+    count: int
+    raw: Mapping[str, bytes]
 
-    def column(self, name: str) -> bytes:
-        return self._columns[name]
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What records from ``begin`` on say, as it is stored: sequence number, leaf hash, data key, ciphertext."""
+
+    begin: int
+    count: int
+    stored: Sequence[tuple[int, Hash32, int, bytes]]
+    keys: Mapping[int, DataKey]
+
+    @property
+    def nonces(self) -> list[tuple[int, bytes]]:
+        return [(sequence, encrypted[:NONCE_SIZE]) for sequence, _, _, encrypted in self.stored]
 
 
 class Segments:
-    """A vault's segments; ``keys`` open them."""
+    """A vault's segments; ``keys`` open them. All methods raise what the keys raise, and `VaultDamaged` for contents."""
 
     def __init__(self, vault: Vault, keys: KeyRing, *, clock: Clock, randomness: Randomness) -> None:
         self._vault, self._keys = vault, keys
         self._database = vault.database
         self._clock, self._randomness = clock, randomness
+        # a vault that cannot be written to may be of an older version
+        self._has_tables = self._database.is_writable or self._database.has_table("search_segment")
         self._can_store = self._database.is_writable
 
     @property
     def numbers(self) -> range:
-        """All segments, also of which nothing is stored yet."""
-        newest = self._database.number("SELECT max(sequence) FROM record")
-        return range(newest // SEGMENT + 1 if newest else 0)
+        """All segments, also those of which nothing is stored."""
+        return range(self._end // SEGMENT + 1)
 
-    def columns(self, number: int, names: Iterable[str]) -> Iterator[Columns]:
-        """The named columns of a segment's rows, in one piece or two; what is missing or damaged is built."""
-        begin, end = number * SEGMENT, self._end(number)
+    def build(self, progress: Progress = NO_PROGRESS, jobs: int = 1) -> int:
+        """Store what is worth it and is not yet; returns how many segments that were."""
+        missing = [number for number in self.numbers if self._is_worth_storing(number)]
+        if not missing or not self._can_store:
+            return 0
+        progress.stage("prepare the search", len(missing) * SEGMENT, "records")
+        read: list[_Contents] = []
+
+        def contents() -> Iterator[_Contents]:
+            for number in missing:
+                read.append(self._contents(*self._bounds(number)))
+                yield read[-1]
+
+        with contextlib.closing(in_order(_columns_of, contents(), jobs=min(jobs, len(missing)))) as built:
+            for done, columns in enumerate(built):
+                self._store(missing[done], columns, read[done].nonces)
+                # what was stored is not needed again
+                read[done] = _Contents(0, 0, (), {})
+                progress.advance((done + 1) * SEGMENT)
+        return len(missing)
+
+    def columns(self, number: int, names: Collection[str]) -> Iterator[Columns]:
+        """The named columns of a segment's records, in one piece or two."""
+        begin, end = self._bounds(number)
         stored = self._stored(number, names)
-        if stored is None:
-            rows = self._built(number, [], begin, end)
-            yield Columns(begin, len(rows), encode_columns(rows))
+        if stored is None or self._is_worth_storing(number):
+            contents = self._contents(begin, end)
+            built = _columns_of(contents)
+            if end - begin >= WORTH_STORING:
+                self._store(number, built, contents.nonces)
+            yield built
             return
-        covered = begin + stored.count
-        if end - covered >= (WORTH_STORING if end < begin + SEGMENT else 1):
-            whole = self._stored(number, NAMES)
-            if whole is not None and whole.count == stored.count:
-                old = parse_rows({name: whole.column(name) for name in NAMES}, whole.count)
-                rows = self._built(number, old, covered, end)
-                yield Columns(begin, len(rows), encode_columns(rows))
-                return
         yield stored
-        if covered < end:
-            rows = list(self._read(covered, end)[0])
-            yield Columns(covered, len(rows), encode_columns(rows))
+        if (covered := begin + stored.count) < end:
+            yield _columns_of(self._contents(covered, end))
 
-    def _end(self, number: int) -> int:
-        newest = self._database.number("SELECT max(sequence) FROM record")
-        return min((number + 1) * SEGMENT, newest + 1)
+    @property
+    def _end(self) -> int:
+        """The next record's sequence number."""
+        return self._database.number("SELECT max(sequence) FROM record") + 1
 
-    def _stored(self, number: int, names: Iterable[str]) -> Columns | None:
-        """What is stored, None if that is nothing or nothing that can be used."""
-        wanted = sorted(names)
-        rows = self._database.rows(
-            "SELECT covered, kind, data_key, name, encrypted FROM search_segment "
-            f"LEFT JOIN search_column ON segment = number AND name IN ({', '.join('?' * len(wanted))}) WHERE number = ?",
-            *wanted,
-            number,
+    def _bounds(self, number: int) -> tuple[int, int]:
+        return number * SEGMENT, min((number + 1) * SEGMENT, self._end)
+
+    def _is_worth_storing(self, number: int) -> bool:
+        """Whether more than a few of a segment's records are not in it, or it is complete now."""
+        begin, end = self._bounds(number)
+        lacking = end - begin - self._covered(number)
+        return lacking >= WORTH_STORING or (lacking > 0 and end == begin + SEGMENT)
+
+    def _covered(self, number: int) -> int:
+        if not self._has_tables:
+            return 0
+        return self._database.number(
+            "SELECT covered FROM search_segment WHERE number = ? AND kind = ?", number, KIND
         )
+
+    def _stored(self, number: int, names: Collection[str]) -> Columns | None:
+        """What is stored, None if that is nothing, or nothing that can be used."""
+        if not self._has_tables:
+            return None
+        rows = self._database.rows(_COLUMNS.format(", ".join("?" * len(names))), *names, number)
         if not rows or rows[0][1] != KIND:
             return None
         covered = int(rows[0][0])
         try:
-            columns = {
+            raw = {
                 name: self._keys.data_key(key).decrypt(encrypted, _associated(number, covered, name))
                 for _, _, key, name, encrypted in rows
                 if name is not None
             }
         except VaultDamaged:
             return None
-        if len(columns) != len(wanted):
-            return None
-        return Columns(number * SEGMENT, covered, columns)
+        return Columns(number * SEGMENT, covered, raw) if len(raw) == len(names) else None
 
-    def _built(self, number: int, old: Sequence[Row], begin: int, end: int) -> list[Row]:
-        """All rows of a segment: the old ones, and what is read of the contents from ``begin`` to end - 1; stored if worth it."""
-        read, nonces = self._read(begin, end)
-        rows = [*old, *read]
-        if self._can_store and (len(rows) >= WORTH_STORING):
-            self._store(number, rows, begin, nonces)
-        return rows
+    def _contents(self, begin: int, end: int) -> _Contents:
+        rows = self._database.rows(_CONTENTS, begin, end)
+        keys = {number: self._keys.data_key(number) for number in {row[2] for row in rows}}
+        return _Contents(begin, end - begin, rows, keys)
 
-    def _read(self, begin: int, end: int) -> tuple[Iterable[Row], list[tuple[int, bytes]]]:
-        found = self._database.rows(_CONTENTS, begin, end)
-        rows = [EMPTY] * (end - begin)
-        for sequence, name, key, encrypted in found:
-            rows[sequence - begin] = opened_row(self._keys.data_key(key), name, encrypted)
-        return rows, [(sequence, encrypted[:NONCE_SIZE]) for sequence, _, _, encrypted in found]
+    def _store(self, number: int, columns: Columns, nonces: Sequence[tuple[int, bytes]]) -> None:
+        """Keep what was built, unless contents changed meanwhile; a vault that cannot take it now is searched all the same."""
+        if not self._can_store:
+            return
+        try:
+            key = self._vault.current_data_key.take(self._clock, self._randomness)
+            with self._database.transaction():
+                # what was erased after it had been read must not come back
+                end = columns.begin + columns.count
+                if self._database.rows(_NONCES, columns.begin, end) == nonces:
+                    self._put(number, columns, key)
+        except (NotWritable, VaultBusy, VaultStorageFailed):
+            self._can_store = False
 
-    def _store(self, number: int, rows: Sequence[Row], begin: int, nonces: list[tuple[int, bytes]]) -> None:
-        key = self._vault.current_data_key.take(self._clock, self._randomness)
-        with self._database.transaction():
-            end = number * SEGMENT + len(rows)
-            # an erased record must not come back with what was read before
-            if self._database.rows(_NONCES, begin, end) == nonces and self._is_as_read(number, begin):
-                store_segment(self._database, number, rows, key, self._randomness)
+    def _put(self, number: int, columns: Columns, key: DataKey) -> None:
+        self._database.execute("DELETE FROM search_segment WHERE number = ?", number)
+        self._database.execute(
+            "INSERT INTO search_segment (number, covered, kind, data_key) VALUES (?, ?, ?, ?)",
+            number,
+            columns.count,
+            KIND,
+            key.number,
+        )
+        associated = {name: _associated(number, columns.count, name) for name in NAMES}
+        self._database.execute_each(
+            "INSERT INTO search_column (segment, name, encrypted) VALUES (?, ?, ?)",
+            (
+                (number, name, key.encrypt(columns.raw[name], associated[name], self._randomness))
+                for name in NAMES
+            ),
+        )
 
-    def _is_as_read(self, number: int, begin: int) -> bool:
-        """Whether what is stored reaches to where reading began; a segment that others have built meanwhile is as good."""
-        covered = self._database.number("SELECT covered FROM search_segment WHERE number = ?", number)
-        return begin == number * SEGMENT or number * SEGMENT + covered == begin
+
+def _columns_of(contents: _Contents) -> Columns:
+    """The columns of records; in whatever process."""
+    rows = [EMPTY] * contents.count
+    for sequence, name, key, encrypted in contents.stored:
+        rows[sequence - contents.begin] = _opened_row(contents.keys[key], name, encrypted)
+    return Columns(contents.begin, contents.count, encode_columns(rows))
 
 
-def opened_row(key: DataKey, name: Hash32, encrypted: bytes) -> Row:
-    """The row of a record as it is stored; raises `VaultDamaged`."""
+def _opened_row(key: DataKey, name: Hash32, encrypted: bytes) -> Row:
     try:
         return row_of(reread_record(decrypt_content(key, encrypted, name)[0]).values)
     except EncodingError as error:
         raise VaultDamaged(str(error), hint="restore the vault from a backup") from error
-
-
-def store_segment(
-    database: Database, number: int, rows: Sequence[Row], key: DataKey, randomness: Randomness
-) -> None:
-    """Put a segment in the place of the one that is there; inside a transaction of the caller's."""
-    database.execute("DELETE FROM search_segment WHERE number = ?", number)
-    database.execute(
-        "INSERT INTO search_segment (number, covered, kind, data_key) VALUES (?, ?, ?, ?)",
-        number,
-        len(rows),
-        KIND,
-        key.number,
-    )
-    for name, raw in encode_columns(rows).items():
-        database.execute(
-            "INSERT INTO search_column (segment, name, encrypted) VALUES (?, ?, ?)",
-            number,
-            name,
-            key.encrypt(raw, _associated(number, len(rows), name), randomness),
-        )
 
 
 def _associated(number: int, covered: int, name: str) -> bytes:

@@ -1,15 +1,17 @@
 """What is searched for, and which rows of a segment are it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from perdure_node.searching.columns import (
     DOCUMENT,
     TEXTS,
-    TextColumn,
+    Column,
+    Flags,
+    both,
     digests_beginning,
-    parse_times,
+    either,
 )
 from perdure_node.searching.folding import fold
 from perdure_node.searching.rows import NO_TIME, named
@@ -22,8 +24,7 @@ class Criteria:
 
     Each of ``texts`` occurs in one of the record's texts, each of ``signers`` in what is said of one signer; ``types`` are
     alternatives. ``since`` and ``until`` are microseconds since 1970, the end is not included, of the time ``by``: "signed" or
-    "recorded". ``fields`` are names and values of extra fields. ``digest`` is the begin of a document's SHA-256 in hexadecimal;
-    records whose sequence numbers are in ``or_sequences`` are found as well as those.
+    "recorded". ``fields`` are names and values of extra fields. ``digest`` is the begin of a document's SHA-256 in hexadecimal.
     """
 
     texts: tuple[str, ...] = ()
@@ -34,7 +35,6 @@ class Criteria:
     until: int | None = None
     by: str = "recorded"
     digest: str | None = None
-    or_sequences: frozenset[int] = frozenset()
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -47,42 +47,51 @@ class Criteria:
         names |= {DOCUMENT} if self.digest is not None else set()
         return frozenset(names)
 
-    def rows(self, columns: Columns) -> set[int] | None:
-        """The rows that are meant, None for all of them; ``columns`` has those of `columns`."""
-        found: set[int] | None = None
-        for each in self._tests(columns):
-            found = set(each) if found is None else found.intersection(each)
-            if not found:
-                return found
+    def flags(self, columns: Columns) -> Flags | None:
+        """Flags of the rows that are meant, None where there is none; ``columns`` has those of `columns`, and they are some."""
+        found: Flags | None = None
+        for number, each in enumerate(self._tests(columns)):
+            found = each if not number or each is None else both(found or each, each)
+            if found is None:
+                return None
         return found
 
-    def _tests(self, columns: Columns) -> Iterable[Iterable[int]]:
-        if self.digest is not None:
-            others = (each - columns.begin for each in self.or_sequences)
-            yield [*digests_beginning(columns.raw[DOCUMENT], self.digest), *others]
+    def _tests(self, columns: Columns) -> Iterator[Flags | None]:
+        """What each criterion flags; what costs little comes first."""
+        raw = columns.raw
         if self.types:
-            column = TextColumn.parse(columns.raw["type"])
-            yield {row for text in self.types for row in column.equal_to(fold(text).encode())}
-        for name, value in self.fields:
-            yield TextColumn.parse(columns.raw["extra"]).holding(named(name, value).encode())
-        for text in self.signers:
-            yield TextColumn.parse(columns.raw["signers"]).holding(fold(text).encode())
-        if self._texts:
-            searched = [TextColumn.parse(columns.raw[name]) for name in TEXTS]
-            for needle in self._texts:
-                yield {row for column in searched for row in column.holding(needle)}
+            column = Column(raw["type"])
+            yield either(column.texts_equal_to(_needle(text)) for text in self.types)
+        if self.digest is not None:
+            yield digests_beginning(raw[DOCUMENT], self.digest)
         if self._has_times:
             begin = NO_TIME + 1 if self.since is None else self.since
-            end = -NO_TIME if self.until is None else self.until
-            times = parse_times(columns.raw[self.by])
-            yield [row for row, time in enumerate(times) if begin <= time < end]
+            yield Column(raw[self.by]).times_between(
+                begin, -NO_TIME - 1 if self.until is None else self.until
+            )
+        for name, value in self.fields:
+            yield Column(raw["extra"]).texts_holding(_encoded(named(name, value)))
+        for text in self.signers:
+            yield Column(raw["signers"]).texts_holding(_needle(text))
+        if self._texts:
+            searched = [Column(raw[name]) for name in TEXTS]
+            for needle in self._texts:
+                yield either(column.texts_holding(needle) for column in searched)
 
     @cached_property
     def _texts(self) -> list[bytes]:
         """What tells most comes first."""
-        folded = {fold(text) for text in self.texts} - {""}
-        return sorted((text.encode() for text in folded), key=len, reverse=True)
+        return sorted({_needle(text) for text in self.texts} - {b""}, key=len, reverse=True)
 
     @property
     def _has_times(self) -> bool:
         return self.since is not None or self.until is not None
+
+
+def _needle(text: str) -> bytes:
+    return _encoded(fold(text))
+
+
+def _encoded(text: str) -> bytes:
+    """What is no Unicode, as an argument may be, is in no record."""
+    return text.encode(errors="surrogatepass")

@@ -7,8 +7,9 @@ import enum
 from collections.abc import Iterator
 
 from perdure_node.database import Database
+from perdure_node.import_runs import unfinished_runs
 from perdure_node.records import FINISHED, anchored_size
-from perdure_node.searching.columns import SUPERSEDES, parse_superseding
+from perdure_node.searching.columns import SUPERSEDES, flagged, superseding_rows
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.segments import Segments
 from perdure_node.searching.stored import SEGMENT
@@ -60,17 +61,14 @@ def search(
     for number in reversed(segments.numbers):
         if only is not None and not any(each // SEGMENT == number for each in only):
             continue
-        found: set[int] | None = None
+        found: list[int] | None = None
         if criteria.columns:
-            found = set()
-            for columns in segments.columns(number, criteria.columns):
-                rows = criteria.rows(columns)
-                assert rows is not None, "there are criteria"
-                found.update(row + columns.begin for row in rows)
+            pieces = list(segments.columns(number, criteria.columns))
+            found = [row + each.begin for each in pieces for row in flagged(criteria.flags(each))]
         if only is not None:
-            found = set(only) if found is None else found & only
+            found = sorted(only if found is None else only.intersection(found))
         if found is None or found:
-            yield sorted(wanted.among(number, found), reverse=True)
+            yield wanted.among(number, found)[::-1]
 
 
 class _Wanted:
@@ -79,21 +77,26 @@ class _Wanted:
     def __init__(self, segments: Segments, database: Database, standing: Standing | None) -> None:
         self._database, self._standing = database, standing
         self._anchored = anchored_size(database)
+        self._all_recorded = not unfinished_runs(database)
         self._superseded = (
             superseded(segments, database) if standing is Standing.SUPERSEDED else frozenset[int]()
         )
 
-    def among(self, number: int, found: set[int] | None) -> set[int]:
-        begin, end = number * SEGMENT, (number + 1) * SEGMENT
+    def among(self, number: int, found: list[int] | None) -> list[int]:
+        """Those of a segment's records that stand so, in order; ``found`` None: of all of them."""
+        if found is not None and self._standing is None and self._all_recorded:
+            return found
+        standing = self._standing_so(number * SEGMENT, (number + 1) * SEGMENT)
+        return sorted(standing) if found is None else [each for each in found if each in standing]
+
+    def _standing_so(self, begin: int, end: int) -> set[int]:
         if self._standing is Standing.SUPERSEDED:
-            standing = {each for each in self._superseded if begin <= each < end}
-        elif self._standing is Standing.AWAITING and not self._database.has_table("awaiting"):
-            standing = set()
-        else:
-            sql = _STANDING[self._standing]
-            parameters = (begin, end, self._anchored)[: 3 if "?3" in sql else 2]
-            standing = {row[0] for row in self._database.rows(sql, *parameters)}
-        return standing if found is None else found & standing
+            return {each for each in self._superseded if begin <= each < end}
+        if self._standing is Standing.AWAITING and not self._database.has_table("awaiting"):
+            return set()
+        sql = _STANDING[self._standing]
+        parameters = (begin, end, self._anchored)[: 3 if "?3" in sql else 2]
+        return {row[0] for row in self._database.rows(sql, *parameters)}
 
 
 def superseded(segments: Segments, database: Database) -> frozenset[int]:
@@ -101,7 +104,7 @@ def superseded(segments: Segments, database: Database) -> frozenset[int]:
     found: set[int] = set()
     for number in segments.numbers:
         for columns in segments.columns(number, (SUPERSEDES,)):
-            for row, digest in parse_superseding(columns.raw[SUPERSEDES]):
+            for row, digest in superseding_rows(columns.raw[SUPERSEDES]):
                 pair = database.row(_SUPERSEDED_BY, digest, columns.begin + row)
                 if pair is not None:
                     found.add(pair[0])

@@ -7,6 +7,7 @@ erased. What is built is stored only if no content changed since it was read. Wh
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from perdure_anchor.errors import EncodingError
@@ -120,9 +121,9 @@ class Segments:
         if (covered := begin + stored.count) < end:
             yield _columns_of(self._contents(covered, end))
 
-    @property
+    @cached_property
     def _end(self) -> int:
-        """The next record's sequence number."""
+        """The next record's sequence number, when it was first asked for."""
         return self._database.number("SELECT max(sequence) FROM record") + 1
 
     def _bounds(self, number: int) -> tuple[int, int]:

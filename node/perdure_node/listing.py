@@ -55,6 +55,15 @@ class RecordSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundRecord:
+    """What a search shows of a record; None and empty where it was erased. ``signers`` are names, with ids in angle brackets."""
+
+    summary: RecordSummary
+    signed_at: str | None
+    signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordDetails:
     """All that the vault knows of a record; ``others`` are records of the same document, the newest first."""
 
@@ -89,7 +98,7 @@ def list_records(
         left -= len(found)
 
 
-def summaries(vault: Vault, keys: KeyRing, sequences: Sequence[int]) -> Iterator[RecordSummary]:
+def found_records(vault: Vault, keys: KeyRing, sequences: Sequence[int]) -> Iterator[FoundRecord]:
     """The records with these sequence numbers, in this order; what is not recorded any more is left out."""
     anchored = anchored_size(vault.database)
     for begin in range(0, len(sequences), _AT_ONCE):
@@ -97,8 +106,19 @@ def summaries(vault: Vault, keys: KeyRing, sequences: Sequence[int]) -> Iterator
         condition = f"WHERE record.sequence IN ({', '.join('?' * len(page))})"
         found = {each.sequence: each for each in select_records(vault.database, condition, *page)}
         for sequence in page:
-            if sequence in found:
-                yield _summary(found[sequence], keys, anchored)
+            if (record := found.get(sequence)) is not None:
+                opened = _opened(record, keys)
+                yield FoundRecord(
+                    _summary_of(record, opened, anchored),
+                    None if opened is None else opened.text("signed_at"),
+                    () if opened is None else _signers(opened.record.value("signers")),
+                )
+
+
+def _signers(value: JsonValue) -> tuple[str, ...]:
+    """As `perdure add --signer` takes them."""
+    signers = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return tuple(f"{each['name']} <{each['id']}>" if "id" in each else str(each["name"]) for each in signers)
 
 
 def show_record(vault: Vault, keys: KeyRing, selector: Selector) -> RecordDetails:

@@ -1,7 +1,7 @@
 """What is searched for, and which rows of a segment are it. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from perdure_node.searching.columns import (
@@ -35,6 +35,10 @@ class Criteria:
     until: int | None = None
     by: str = "recorded"
     digest: str | None = None
+
+    def with_digest(self, digest: str) -> "Criteria":
+        """The same, and of a document whose SHA-256 begins so."""
+        return replace(self, digest=digest)
 
     @cached_property
     def columns(self) -> frozenset[str]:

@@ -4,15 +4,18 @@ What records say is looked for in segments; how far they have come, which is not
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+from perdure_anchor.hashes import Hash32
 
 from perdure_node.database import Database
 from perdure_node.import_runs import unfinished_runs
-from perdure_node.records import FINISHED, anchored_size
-from perdure_node.searching.columns import SUPERSEDES, flagged, superseding_rows
+from perdure_node.records import FINISHED, anchored_size, records_of_document
+from perdure_node.searching.columns import SUPERSEDES, TIMES, Column, flagged, superseding_rows
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.segments import Segments
 from perdure_node.searching.stored import SEGMENT
+from perdure_node.vault import Vault
 
 
 class Standing(enum.Enum):
@@ -52,13 +55,16 @@ def search(
     criteria: Criteria,
     standing: Standing | None = None,
     only: frozenset[int] | None = None,
+    *,
+    newest_first: bool = True,
 ) -> Iterator[list[int]]:
-    """Sequence numbers of the records that are meant, the newest first, as many at a time as are in a segment.
+    """Sequence numbers of the records that are meant, by default the newest first, as many at a time as are in a segment.
 
     ``only`` are the records among which is searched. Raises `VaultDamaged`, or what the vault's keys raise.
     """
     wanted = _Wanted(segments, database, standing)
-    for number in reversed(segments.numbers):
+    numbers = segments.numbers
+    for number in reversed(numbers) if newest_first else numbers:
         if only is not None and not any(each // SEGMENT == number for each in only):
             continue
         found: list[int] | None = None
@@ -68,7 +74,33 @@ def search(
         if only is not None:
             found = sorted(only if found is None else only.intersection(found))
         if found is None or found:
-            yield wanted.among(number, found)[::-1]
+            meant = wanted.among(number, found)
+            yield meant[::-1] if newest_first else meant
+
+
+def with_values(segments: Segments, pages: Iterable[list[int]], name: str) -> Iterator[tuple[int | str, int]]:
+    """What a search gave, each with its value in a column by which it is to be sorted: a time, or a folded text."""
+    for page in pages:
+        meant = frozenset(page)
+        for columns in segments.columns(page[0] // SEGMENT, (name,)) if page else ():
+            column = Column(columns.raw[name])
+            values: Sequence[int | str] = column.times() if name in TIMES else column.texts()
+            for sequence, value in enumerate(values, columns.begin):
+                if sequence in meant:
+                    yield value, sequence
+
+
+def of_document(vault: Vault, document: Hash32) -> frozenset[int]:
+    """The records of a document; no segment is read."""
+    found = records_of_document(vault.database, vault.lookup_key.of_document(document))
+    return frozenset(each.sequence for each in found)
+
+
+def of_leaf_hash(database: Database, digits: str) -> frozenset[int]:
+    """The records whose leaf hash begins with these hexadecimal digits."""
+    first, last = (bytes.fromhex(digits.ljust(64, digit)) for digit in "0f")
+    rows = database.rows("SELECT sequence FROM record WHERE leaf_hash BETWEEN ? AND ?", first, last)
+    return frozenset(row[0] for row in rows)
 
 
 class _Wanted:

@@ -19,11 +19,11 @@ CREATE TABLE search_column (
 -- what it deletes, but not what stayed behind where rows had moved between pages.
 CREATE TABLE search_former (
     segment INTEGER NOT NULL,
-    nonce BLOB NOT NULL CHECK (length(nonce) = 12)
+    nonce BLOB NOT NULL
 );
 CREATE INDEX search_former_segment ON search_former (segment);
 CREATE TRIGGER search_column_gone AFTER DELETE ON search_column BEGIN
-    INSERT INTO search_former (segment, nonce) VALUES (OLD.segment, substr(OLD.encrypted, 1, 12));
+    INSERT INTO search_former (segment, nonce) VALUES (OLD.segment, substr(CAST(OLD.encrypted AS BLOB), 1, 12));
 END;
 
 -- A content that goes, or becomes another one, takes the segment with it that repeats its words, in the same transaction.

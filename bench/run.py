@@ -18,6 +18,7 @@ PARTS = (
     "proofs",
     "vault",
     "queue",
+    "search",
     "prove",
     "verify",
     "devnet",

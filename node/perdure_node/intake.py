@@ -16,6 +16,9 @@ from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
 from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.errors import NobodyNamed
+from perdure_node.operators.policy import NO_POLICY, policy_in_force
 from perdure_node.recording import Recorder, Stamp
 from perdure_node.records import Added, insert_record, recorded
 from perdure_node.vault import Vault
@@ -44,16 +47,19 @@ def add_document(
     clock: Clock,
     randomness: Randomness,
     again: bool = False,
+    who: Attestor | None = None,
 ) -> Added:
-    """Record a signature operation; it is durable when this returns, and waits to be sealed.
+    """Record a signature operation; it is durable when this returns, and waits to be sealed, or for a second person.
 
-    The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
+    ``who`` records it, and signs that he did. The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
     ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold.
     """
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        return record_slots(vault, slots, key, clock=clock, randomness=randomness, again=again)
+        return record_slots(
+            vault, slots, key, clock=clock, randomness=randomness, again=again, who=who, saw_document=True
+        )
 
 
 def find_recorded(
@@ -75,11 +81,28 @@ def record_slots(
     clock: Clock,
     randomness: Randomness,
     again: bool = False,
+    who: Attestor | None = None,
+    saw_document: bool = False,
+    own: bool = False,
 ) -> Added:
     """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`."""
     stamp = stamp_of(vault, clock)
-    prepared = Recorder(stamp, vault.lookup_key, key).prepare(slots, randomness)
+    recorder = recorder_of(vault, stamp, key, who, own=own)
+    prepared = recorder.prepare(slots, randomness, saw_document=saw_document)
     return insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
+
+
+def recorder_of(
+    vault: Vault, stamp: Stamp, key: DataKey, who: Attestor | None = None, *, own: bool = False
+) -> Recorder:
+    """What makes records for this vault now, by its policy; raises `NobodyNamed` where that wants to know who records."""
+    policy = NO_POLICY if own else policy_in_force(vault.folder, vault.database)
+    if policy.recording.recorders_sign and who is None and not own:
+        raise NobodyNamed(
+            "to record: this site's policy wants to know who records, and have it signed",
+            hint="--as NAME, or PERDURE_OPERATOR",
+        )
+    return Recorder(stamp, vault.lookup_key, key, policy, who, own)
 
 
 def detail_slots(details: Details) -> dict[str, JsonValue]:

@@ -9,16 +9,18 @@ from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_node.clock import system_clock
 from perdure_node.documents import DocumentFacts, hash_document, hash_stream
 from perdure_node.intake import Details, add_document, find_recorded
+from perdure_node.operators.attesting import Attestor
 from perdure_node.places import is_vault
 from perdure_node.records import Added
 from perdure_node.vault import Vault
 
+from perdure_cli.acting import as_option, recording_as
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.documents import STANDARD_INPUT, documents_below
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.files import standard_input
-from perdure_cli.options import json_option, vault_option
+from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
@@ -43,6 +45,8 @@ class NoDocuments(ConfigError):
 @click.option("--name", metavar="NAME", help="The name of the document that comes from standard input.")
 @click.option("--again", is_flag=True, help="Record a document that is recorded already, in other words.")
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
+@as_option
+@passphrase_option
 @vault_option
 @json_option
 def add(
@@ -50,6 +54,8 @@ def add(
     name: str | None,
     again: bool,
     dry_run: bool,
+    who: str | None,
+    passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
     **said: object,
@@ -58,6 +64,7 @@ def add(
 
     FILE is a document, a folder with documents (hidden files, evidence and vaults are left out), or - for standard input. The same
     document in the same words is recorded once. What you say of it is encrypted: no passphrase is needed to record, but to read.
+    With --as the record is signed by who records it. A document that the site's policy wants confirmed waits for a second person.
     """
     details = details_of(**said)  # type: ignore[arg-type]  # click gives what detail_options ask for
     if name is not None and STANDARD_INPUT not in files:
@@ -67,7 +74,8 @@ def add(
     codes, new = [], 0
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         warn_of_clock(vault, system_clock())
-        record = _recorder(vault, details, again=again, dry_run=dry_run)
+        who_records = recording_as(vault, who, passphrase_file, dry_run=dry_run)
+        record = _recorder(vault, details, who_records, again=again, dry_run=dry_run)
         several = len(files) > 1 or files[0].is_dir()
         for file in documents_below(files):
             try:
@@ -91,13 +99,13 @@ def add(
     return batch_exit_code(codes)
 
 
-def _recorder(vault: Vault, details: Details, *, again: bool, dry_run: bool) -> Record:
+def _recorder(vault: Vault, details: Details, who: Attestor | None, *, again: bool, dry_run: bool) -> Record:
     """What is done with each document."""
     if dry_run:
         return lambda document: find_recorded(vault, document, details, again=again)
     clock = system_clock()
     return lambda document: add_document(
-        vault, document, details, clock=clock, randomness=os.urandom, again=again
+        vault, document, details, clock=clock, randomness=os.urandom, again=again, who=who
     )
 
 

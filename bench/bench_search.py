@@ -84,7 +84,7 @@ def fill(vault: Vault) -> dict[str, int]:
         for name in NAMES:
             sizes[name] += len(raw[name])
         with vault.database.transaction():
-            segments._put(begin // SEGMENT, Columns(begin, end - begin, raw), key)  # no contents to build from
+            segments._put(begin // SEGMENT, Columns(begin, end - begin, raw), key)
     with vault.database.transaction():
         vault.database.execute(
             "INSERT INTO record (sequence, document, words, leaf_hash, operator) VALUES (?, zeroblob(16), zeroblob(16), zeroblob(32), 1)",

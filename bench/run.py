@@ -19,6 +19,7 @@ PARTS = (
     "vault",
     "confirm",
     "queue",
+    "search",
     "prove",
     "verify",
     "devnet",

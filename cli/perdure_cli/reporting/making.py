@@ -1,0 +1,44 @@
+"""From sorted files to a report: each file is read once, so that what is attached is what was verified."""
+
+from dataclasses import replace
+
+from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
+
+from perdure_cli.progress import Progress
+from perdure_cli.reporting.contents import MAX_PIECES, Piece, Report, ReportTooLarge
+from perdure_cli.verifying.matching import Case, match, no_evidence
+from perdure_cli.verifying.outcome import Outcome, Question
+from perdure_cli.verifying.sorting import EvidenceFile, SortedFiles, know_document
+
+
+def made_report(
+    found: SortedFiles, question: Question, made_at: int, version: str, progress: Progress
+) -> Report:
+    """The report on what was found; raises `ReportTooLarge`, else nothing for what the files say."""
+    if len(found.evidence) > MAX_PIECES:
+        raise ReportTooLarge(
+            f"{len(found.evidence)} pieces of evidence: a report holds up to {MAX_PIECES}",
+            hint="make several reports",
+        )
+    found.evidence = [know_document(file) for file in found.evidence]
+    cases, lonely = match(found)
+    progress.stage("verify", len(cases))
+    pieces = []
+    for number, case in enumerate(cases, 1):
+        pieces.append(_piece(case, question))
+        progress.advance(number)
+    without = [
+        Outcome(document.name, (document.name,), errors=(no_evidence(document),)) for document in lonely
+    ]
+    without += [Outcome(name, errors=(error,)) for name, error in found.unreadable]
+    return Report(tuple(pieces), tuple(without), question.require, question.clock_allowance, made_at, version)
+
+
+def _piece(case: Case, question: Question) -> Piece:
+    try:
+        raw = case.evidence.read()
+    except OSError as error:
+        return Piece(question.unreadable(case, error), None)
+    read_once: EvidenceFile = replace(case.evidence, raw=raw)
+    outcome = question.answer(replace(case, evidence=read_once))
+    return Piece(outcome, raw if len(raw) <= MAX_EVIDENCE_SIZE else None)

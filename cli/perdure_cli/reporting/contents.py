@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,7 +81,7 @@ class Report:
             parts += [outcome.file, *outcome.documents, str(outcome.exit_code)]
         parts += [str(piece.sha256) for piece in self.pieces]
         parts += [source.digest for source in self.trusts]
-        digits = sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hex()[:16]
+        digits = sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hex()[:16]
         return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 
     def attachments(self) -> tuple[Attachment, ...]:
@@ -94,11 +95,12 @@ class Report:
         return attached
 
     def _attachments(self) -> Iterator[Attachment]:
-        for number, piece in enumerate(self.pieces, 1):
+        names = [_ending(harmless_name(piece.outcome.file), ".evidence.json") for piece in self.pieces]
+        often = Counter(name.lower() for name in names)
+        for number, (name, piece) in enumerate(zip(names, self.pieces, strict=True), 1):
             if piece.raw is not None:
-                name = f"{number:04}-{harmless_name(piece.outcome.file)}"
-                about = f"evidence {number} of this report"
-                yield Attachment(_ending(name, ".evidence.json"), piece.raw, "application/json", about)
+                own = name if often[name.lower()] == 1 else f"{number:04}-{name}"
+                yield Attachment(own, piece.raw, "application/json", f"evidence {number} of this report")
         for source in self.trusts:
             name = f"trust-{source.digest[:16]}.json"
             yield Attachment(name, source.raw, "application/json", "the trust file that was believed")
@@ -112,10 +114,3 @@ def harmless_name(file: str) -> str:
 
 def _ending(name: str, ending: str) -> str:
     return name if name.endswith(ending) else name.removesuffix(".json") + ending
-
-
-def could_not_find_out(outcomes: Sequence[Outcome]) -> int:
-    """How many are neither a yes nor a no."""
-    from perdure_cli.exit_codes import ANSWER_IS_NO
-
-    return sum(not outcome.ok and outcome.exit_code != ANSWER_IS_NO for outcome in outcomes)

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import zlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,17 +15,18 @@ from perdure_cli.reporting.recognising import MARK
 _REPORTLABS: Final = b" ReportLab Generated PDF document (opensource)"
 
 
-def set_time(document: Any, seconds: int) -> None:
-    """Let the PDF say that it was made then, whatever clock and environment say."""
+def set_time(document: Any, seconds: int, identifier: str) -> None:
+    """Let the PDF say that it was made then, and what it is, whatever clock and environment say."""
     stamp = TimeStamp(1)
     stamp.t, stamp.lt = seconds, time.gmtime(seconds)
     stamp.YMDhms = tuple(stamp.lt)[:6]
     stamp.tzname, stamp.dhh, stamp.dmm = "UTC", 0, 0
     document._timeStamp = stamp  # noqa: SLF001  # reportlab has no other way
+    document.signature = hashlib.md5(identifier.encode(), usedforsecurity=False)
 
 
 def embed(document: Any, attachments: Sequence[Attachment], seconds: int) -> None:
-    """Put the files into reportlab's document, each uncompressed where that is as short."""
+    """Put the files into reportlab's document."""
     names: list[Any] = []
     files: list[Any] = []
     for attachment in sorted(attachments, key=lambda each: each.name):
@@ -63,7 +65,7 @@ class _File(pdfdoc.PDFObject):  # type: ignore[misc]  # reportlab has no types
 
     def format(self, document: Any) -> bytes:
         raw = self._attachment.raw
-        packed = pdfdoc.zlib.compress(raw, 9)
+        packed = zlib.compress(raw, 9)
         parameters = pdfdoc.PDFDictionary(
             {
                 "Size": len(raw),
@@ -80,8 +82,7 @@ class _File(pdfdoc.PDFObject):  # type: ignore[misc]  # reportlab has no types
                 "Length": len(packed),
             }
         )
-        head: bytes = pdfdoc.format(dictionary, document)
-        return head + b"\nstream\n" + packed + b"\nendstream\n"
+        return bytes(pdfdoc.format(dictionary, document)) + b"\nstream\n" + packed + b"\nendstream\n"
 
 
 def mark(raw: bytes) -> bytes:

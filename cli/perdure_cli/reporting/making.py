@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
 
 from perdure_cli.progress import Progress
@@ -11,14 +12,23 @@ from perdure_cli.verifying.outcome import Outcome, Question
 from perdure_cli.verifying.sorting import EvidenceFile, SortedFiles, know_document
 
 
+class NotReported(ConfigError):
+    """A file is of a kind that reports say nothing of."""
+
+
 def made_report(
     found: SortedFiles, question: Question, made_at: int, version: str, progress: Progress
 ) -> Report:
-    """The report on what was found; raises `ReportTooLarge`, else nothing for what the files say."""
+    """The report on what was found; raises `ReportTooLarge` or `NotReported`, else nothing for what the files say."""
     if len(found.evidence) > MAX_PIECES:
         raise ReportTooLarge(
             f"{len(found.evidence)} pieces of evidence: a report holds up to {MAX_PIECES}",
             hint="make several reports",
+        )
+    if found.rivals:
+        raise NotReported(
+            f"{found.rivals[0].name}: a report is made of evidence, and this is a proof of two histories",
+            hint="leave it out, and show what perdure verify says of it",
         )
     found.evidence = [know_document(file) for file in found.evidence]
     cases, lonely = match(found)

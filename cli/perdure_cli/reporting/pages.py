@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from perdure_anchor.visible_text import visible
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -56,7 +57,9 @@ _STATE_COLOURS: Final = {
     State.NOT_REACHED: _GREY,
     State.NOT_ASKED: _GREY,
 }
-_PADDING: Final = [
+# characters in a row of a table, so that even escapes of all of them fit a page
+_PIECE: Final = 600
+_PADDING: Final[list[Any]] = [
     ("VALIGN", (0, 0), (-1, -1), "TOP"),
     ("LEFTPADDING", (0, 0), (-1, -1), 4),
     ("RIGHTPADDING", (0, 0), (-1, -1), 4),
@@ -85,6 +88,7 @@ def report_pdf(report: Report, blocks: Blocks, title: str) -> bytes:
     def canvas(*arguments: Any, **options: Any) -> "_Canvas":
         made = _Canvas(*arguments, **options)
         made.report = report
+        set_time(made._doc, report.made_at, report.identifier)  # noqa: SLF001  # reportlab has no other way
         return made
 
     template.build([flowable for block in blocks for flowable in _flowables(block)], canvasmaker=canvas)
@@ -100,18 +104,25 @@ class _Canvas(Canvas):  # type: ignore[misc]  # reportlab has no types
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._pages: list[dict[str, Any]] = []
+        self._outline: list[tuple[int, str]] = []
 
     def showPage(self) -> None:  # noqa: N802  # reportlab's name
         self._pages.append(dict(self.__dict__))
         self._startPage()
 
+    def bookmark(self, text: str) -> None:
+        """Let an entry of the outline lead to this page."""
+        self._outline.append((len(self._pages), text))
+
     def save(self) -> None:
-        pages = self._pages
-        set_time(self._doc, self.report.made_at)
+        pages, outline = self._pages, dict(self._outline)
         embed(self._doc, self.report.attachments(), self.report.made_at)
-        for number, page in enumerate(pages, 1):
+        for number, page in enumerate(pages):
             self.__dict__.update(page)
-            self._draw_foot(number, len(pages))
+            if number in outline:
+                self.bookmarkPage(f"page{number}")
+                self.addOutlineEntry(outline[number], f"page{number}")
+            self._draw_foot(number + 1, len(pages))
             super().showPage()
         super().save()
 
@@ -148,6 +159,20 @@ class _Subject(Flowable):  # type: ignore[misc]  # reportlab has no types
         self.canv.subject = self._sha256
 
 
+class _Bookmark(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """Nothing to see: an entry of the outline that PDF readers show beside the pages."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def wrap(self, _: float, __: float) -> tuple[float, float]:
+        return 0, 0
+
+    def draw(self) -> None:
+        self.canv.bookmark(self._text)
+
+
 def _flowables(block: Block) -> Iterator[Any]:
     fonts = report_fonts()
     match block:
@@ -155,9 +180,10 @@ def _flowables(block: Block) -> Iterator[Any]:
             yield _Subject(sha256)
         case Heading(text, 1):
             yield PageBreak()
-            yield _paragraph(text, fonts.bold, 15, space_after=4)
+            yield _Bookmark(visible(_clipped(text, 80)))
+            yield _paragraph(_clipped(text, 200), fonts.bold, 15, space_after=4)
         case Heading(text):
-            yield _paragraph(text, fonts.bold, 10.5, space_before=9, space_after=3, keep=True)
+            yield _paragraph(_clipped(text, 200), fonts.bold, 10.5, space_before=9, space_after=3, keep=True)
         case Text(text, small):
             yield _paragraph(text, fonts.plain, 7.5 if small else 9, _GREY if small else _INK, space_after=3)
         case _:
@@ -169,7 +195,7 @@ def _composed(block: Block) -> Iterator[Any]:
     fonts = report_fonts()
     match block:
         case Code(lines):
-            yield _boxed([[_paragraph(line, fonts.mono, 8)] for line in lines], _SHADE)
+            yield _boxed([[_paragraph(line, fonts.plain, 8)] for line in lines], _SHADE)
             yield Spacer(0, 4)
         case Rows(rows):
             yield from _rows(rows)
@@ -186,23 +212,37 @@ def _composed(block: Block) -> Iterator[Any]:
 
 def _rows(rows: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Any]:
     fonts = report_fonts()
-    cells = [
-        [
-            _paragraph(label if number == 0 else "", fonts.plain, 8.5, _GREY),
-            _paragraph(text, fonts.plain, 8.5),
-        ]
-        for label, lines in rows
-        for number, text in enumerate(lines or ("",))
-    ]
+    cells: list[list[Any]] = []
+    commands = list(_PADDING)
+    for label, lines in rows:
+        for number, text in enumerate(part for line in lines or ("",) for part in _pieces(line)):
+            if number:
+                commands.append(("TOPPADDING", (0, len(cells)), (-1, len(cells)), 0))
+            told = _paragraph(label if number == 0 else "", fonts.plain, 8.5, _GREY)
+            cells.append([told, _paragraph(text, fonts.plain, 8.5)])
     if cells:
-        yield LongTable(cells, colWidths=[36 * mm, _WIDTH - 36 * mm], style=TableStyle(_PADDING))
+        yield LongTable(cells, colWidths=[36 * mm, _WIDTH - 36 * mm], style=TableStyle(commands))
         yield Spacer(0, 3)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A long text in pieces, since no row of a table can be longer than a page."""
+    for at in range(0, max(1, len(text)), _PIECE):
+        yield text[at : at + _PIECE]
+
+
+def _clipped(text: str, most: int) -> str:
+    """What is told in full elsewhere, where there is no room for it."""
+    return text if len(text) <= most else f"{text[:most]} [... {len(text) - most} more characters]"
 
 
 def _answer(block: Answer) -> Iterator[Any]:
     fonts = report_fonts()
     colour = _AMBER if block.ok is None else _GREEN if block.ok else _RED
-    cells = [[_paragraph(block.word, fonts.bold, 22, colour)], [_paragraph(block.text, fonts.plain, 10)]]
+    cells = [
+        [_paragraph(block.word, fonts.bold, 22, colour)],
+        [_paragraph(_clipped(block.text, _PIECE), fonts.plain, 10)],
+    ]
     yield _framed(cells, colour)
     yield Spacer(0, 6)
 
@@ -213,7 +253,7 @@ def _steps(steps: Sequence[Any]) -> Iterator[Any]:
     for step in steps:
         said = [_paragraph(step.title, fonts.plain, 8.5)]
         if step.found:
-            said.append(_paragraph(step.found, fonts.plain, 7.5, _GREY))
+            said.append(_paragraph(_clipped(step.found, _PIECE), fonts.plain, 7.5, _GREY))
         cells.append(
             [
                 _paragraph(str(step.number), fonts.plain, 8.5, _GREY),
@@ -229,7 +269,7 @@ def _steps(steps: Sequence[Any]) -> Iterator[Any]:
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], widths: tuple[int, ...]) -> Iterator[Any]:
     fonts = report_fonts()
     cells = [[_paragraph(text, fonts.bold, 8) for text in head]]
-    cells += [[_paragraph(text, fonts.plain, 8) for text in row] for row in rows]
+    cells += [[_paragraph(_clipped(text, 200), fonts.plain, 8) for text in row] for row in rows]
     style = TableStyle(
         [
             *_PADDING,

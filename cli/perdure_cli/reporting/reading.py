@@ -81,7 +81,8 @@ def _attached(path: Path, stream: object) -> list[AttachedFile]:
     reader = PdfReader(stream)  # type: ignore[arg-type]
     if reader.is_encrypted:
         raise ReportUnreadable(f"{path}: is encrypted, which no report is", hint="ask for it as it was made")
-    files, total = [], 0
+    files: list[AttachedFile] = []
+    total = 0
     for attached in reader.attachment_list:
         raw = attached.content
         total += len(raw)

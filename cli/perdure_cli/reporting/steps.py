@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 
 from perdure_anchor.findings import GradeTooLow
-from perdure_anchor.verdict import DocumentMatch, Fault, Grade, KeyStatus, Verdict
+from perdure_anchor.verdict import DocumentMatch, Grade, KeyStatus, Verdict
 
 
 class State(Enum):
@@ -179,8 +179,3 @@ _FOUND: Final[dict[int, Callable[[Verdict], _Found]]] = {
     9: _not_after,
     10: _not_before,
 }
-
-
-def first_fault(verdict: Verdict) -> Fault | None:
-    """The fault that came first."""
-    return min(verdict.faults, key=lambda fault: fault.step, default=None)

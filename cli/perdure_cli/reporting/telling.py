@@ -1,6 +1,9 @@
 """What a report says, in its order: the answer first, then each piece of evidence, whom to believe, how to repeat it, the words."""
 
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 from perdure_anchor.hashes import checksum_address, to_hex
 from perdure_anchor.timestamp import format_seconds
@@ -20,14 +23,22 @@ from perdure_cli.reporting.blocks import (
     Table,
     Text,
 )
-from perdure_cli.reporting.contents import Piece, Report, could_not_find_out
+from perdure_cli.reporting.contents import Piece, Report
 from perdure_cli.reporting.glossary import GLOSSARY
+from perdure_cli.reporting.plain_words import plain_words
 from perdure_cli.reporting.steps import steps_of
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.trusting.as_text import fingerprint_rows
 from perdure_cli.verifying.outcome import Outcome
 
-_DEVNET = "On a devnet: one process held all keys, so this shows how things work and proves nothing."
+# more are no longer copied from paper
+_MOST_DOCUMENTS: Final = 5
+_DEVNET: Final = "On a devnet: one process held all keys, so this shows how things work and proves nothing."
+
+_LIMITS: Final = (
+    "A yes says that a record was there in time, unaltered. It does not say that what the record claims is true, nor that a document is "
+    "valid or was signed by whom it names; nor that the site has no later record which corrects this one. The moments are bounds, in UTC."
+)
 
 
 def report_title(report: Report) -> str:
@@ -70,6 +81,7 @@ def _summary(report: Report) -> Iterator[Block]:
     else:
         yield Heading("The evidence")
         yield _overview(report)
+    yield Text(_LIMITS, small=True)
 
 
 def _answer_of(report: Report) -> tuple[str, bool | None]:
@@ -82,7 +94,7 @@ def _answer_of(report: Report) -> tuple[str, bool | None]:
 
 def _count_text(report: Report) -> str:
     total, yes = len(report.outcomes), sum(outcome.ok for outcome in report.outcomes)
-    unknown = could_not_find_out(report.outcomes)
+    unknown = sum(not outcome.ok and outcome.exit_code != ANSWER_IS_NO for outcome in report.outcomes)
     asked = f"asked was for the grade {report.require.text}"
     if total == 1:
         return f"on one piece of evidence; {asked}" if report.pieces else f"there is no evidence; {asked}"
@@ -99,6 +111,8 @@ def _summary_rows(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _in_brief(outcome: Outcome) -> Iterator[Block]:
+    yield Heading("In plain words")
+    yield Text(plain_words(outcome))
     yield Heading("In brief")
     verdict = outcome.verdict
     rows: list[tuple[str, tuple[str, ...]]] = [("evidence", (outcome.file,))]
@@ -115,6 +129,14 @@ def _in_brief(outcome: Outcome) -> Iterator[Block]:
     if verdict.not_after is not None:
         rows.append(("not after", (format_seconds(verdict.not_after.seconds),)))
     yield Rows(tuple(rows))
+    yield Heading(f"Claimed by {verdict.origin.text}, and shown by nobody")
+    claims = verdict.claims
+    said = (
+        ("signed_at", claims.signed_at),
+        ("recorded_at", claims.recorded_at),
+        ("sealed_at", claims.sealed_at),
+    )
+    yield Rows(tuple((name, (value or "hidden, or not said",)) for name, value in said))
 
 
 def _overview(report: Report) -> Table:
@@ -143,6 +165,7 @@ def _evidence(report: Report, number: int, piece: Piece) -> Iterator[Block]:
     yield Heading(f"Evidence {number} of {len(report.pieces)}", 1)
     yield Subject(piece.sha256)
     yield _answer(outcome, report)
+    yield Text(plain_words(outcome))
     yield Rows(tuple(_files(piece)))
     if outcome.errors:
         yield Heading("Why it is no yes")
@@ -184,7 +207,7 @@ def _block(verdict: Verdict) -> Iterator[Block]:
         return
     rows = [
         ("block", (f"{anchor.block_number}, {to_hex(anchor.block_hash)}",)),
-        ("its time", (f"{format_seconds(anchor.block_time)}, as its proposer wrote it",)),
+        ("block's time", (f"{format_seconds(anchor.block_time)}, as its proposer wrote it",)),
         ("the log's key", (checksum_address(anchor.signer),)),
         (
             "seals",
@@ -269,19 +292,14 @@ def _believed(report: Report) -> Iterator[Block]:
 def _repeating(report: Report) -> Iterator[Block]:
     yield Heading("How to repeat the check")
     yield Text(
-        "On any computer with Python 3.11 or newer, without a network once this is installed. The report attaches the evidence as it "
-        "was verified; the answer is worked out anew from it, and nothing that is printed here is believed."
+        "On any computer with Python 3.11 or newer; once perdure is installed, without a network. Save this report as report.pdf, and get the "
+        "consortium's trust file from the consortium. What is attached here is verified anew; nothing that is printed is believed."
     )
-    yield Code(
-        (
-            f"pip install 'perdure[report]=={report.version}'",
-            "perdure trust pin consortium.json   # yours, once you have compared its fingerprint",
-            f"perdure verify --require {report.require.text} --clock-allowance {report.clock_allowance} report.pdf",
-        )
-    )
+    yield Code(tuple(_commands(report)))
     yield Text(
-        "Add the documents to the last command to compare them too. Without this report's reader, save the attached files with any "
-        "PDF reader and name them to perdure verify. Anybody can write such a verifier by anchor/SPEC.md."
+        "Or save the attached files with any PDF reader, and name them to perdure verify, which then needs no more than pip install perdure. Or "
+        "have another verifier written: all that is needed is in the specification, anchor/SPEC.md in Perdure's source, and the steps of "
+        "this report have the numbers of its section 9.2."
     )
     yield Heading("What is attached")
     yield Table(
@@ -289,6 +307,17 @@ def _repeating(report: Report) -> Iterator[Block]:
         tuple((each.name, str(len(each.raw)), each.about) for each in report.attachments()),
         (90, 20, 60),
     )
+
+
+def _commands(report: Report) -> Iterator[str]:
+    yield f"pip install 'perdure[report]=={report.version}'"
+    for source in report.trusts:
+        yield f'perdure trust pin consortium.json --fingerprint "{source.fingerprint}"'
+    names = list(dict.fromkeys(name for outcome in report.outcomes for name in outcome.documents))
+    documents = [shlex.quote(Path(name).name) for name in names]
+    told = documents if len(documents) <= _MOST_DOCUMENTS else ["DOCUMENT..."]
+    asked = f"--require {report.require.text} --clock-allowance {report.clock_allowance}"
+    yield " ".join(("perdure verify", asked, "report.pdf", *told))
 
 
 def _words() -> Iterator[Block]:

@@ -143,7 +143,7 @@ def sort_files(
 ) -> SortedFiles:
     """Sort the arguments, and what is in those that are folders; each file once."""
     found = find_files(arguments)
-    sorted_files = SortedFiles(left_out=found.left_out, unreadable=found.unreadable)
+    sorted_files = SortedFiles(left_out=found.left_out, unreadable=[*found.unreadable])
     for item in _sorted(found.files, workers, progress):
         sorted_files.take(item)
     if STANDARD_INPUT in arguments:
@@ -186,8 +186,8 @@ def _open_report(found: SortedFiles, path: Path) -> None:
         else:
             found.left_out.append(name)
     if len(found.evidence) + len(found.rivals) == before:
-        error = ReportUnreadable(f"{path}: says that it is a report, and has no evidence inside")
-        found.unreadable.append((str(path), error))
+        nothing = ReportUnreadable(f"{path}: says that it is a report, and has no evidence inside")
+        found.unreadable.append((str(path), nothing))
 
 
 def _kind_of_attached(name: str, raw: bytes) -> str | None:

@@ -34,6 +34,10 @@ GLOSSARY: Final = (
     ),
     ("pinned", "Compared with the consortium's fingerprint once, and kept by the one who verifies."),
     ("proposer", "The validator that made a block, and wrote its time into it."),
+    (
+        "red letters such as \\u{4e2d}",
+        "A character, by its number in Unicode, that the fonts of this report cannot draw, or that would move or hide others.",
+    ),
     ("recorded", "The values and digests make up a record. Anybody can make such a record at any time."),
     ("registry", "The contract on the chain that takes the checkpoints of the sites."),
     (

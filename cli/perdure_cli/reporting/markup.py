@@ -10,6 +10,7 @@ from perdure_anchor.visible_text import visible_parts
 from perdure_cli.reporting.fonts import Font
 
 _ESCAPED: Final = '<font name="{}" color="#b00020">{}</font>'
+_LONGEST_ESCAPE: Final = len("\\U0010ffff")
 _OTHER: Final = '<font name="{}">{}</font>'
 
 
@@ -21,6 +22,18 @@ def markup(text: str, font: Font) -> str:
         _run("".join(shown for shown, _ in run), style, font)
         for style, run in groupby(_styled(text, font), key=lambda each: each[1])
     )
+
+
+def pieces(text: str, font: Font, most: int) -> Iterator[str]:
+    """The text in pieces, of which none is shown longer than ``most`` characters; at least one."""
+    begin = length = 0
+    for at, character in enumerate(text):
+        shown = 1 if character.isprintable() and font.for_character(character) else _LONGEST_ESCAPE
+        if length + shown > most:
+            yield text[begin:at]
+            begin, length = at, 0
+        length += shown
+    yield text[begin:]
 
 
 def _styled(text: str, font: Font) -> Iterator[tuple[str, str | None]]:

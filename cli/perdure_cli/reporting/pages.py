@@ -38,7 +38,7 @@ from perdure_cli.reporting.blocks import (
 from perdure_cli.reporting.contents import Report
 from perdure_cli.reporting.embedding import embed, mark, set_time
 from perdure_cli.reporting.fonts import Font, report_fonts
-from perdure_cli.reporting.markup import markup
+from perdure_cli.reporting.markup import markup, pieces
 from perdure_cli.reporting.steps import State
 
 _MARGIN: Final = 20 * mm
@@ -57,8 +57,8 @@ _STATE_COLOURS: Final = {
     State.NOT_REACHED: _GREY,
     State.NOT_ASKED: _GREY,
 }
-# characters in a row of a table, so that even escapes of all of them fit a page
-_PIECE: Final = 600
+# characters in a row of a table, which must fit a page
+_PIECE: Final = 1200
 _PADDING: Final[list[Any]] = [
     ("VALIGN", (0, 0), (-1, -1), "TOP"),
     ("LEFTPADDING", (0, 0), (-1, -1), 4),
@@ -215,7 +215,9 @@ def _rows(rows: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Any]:
     cells: list[list[Any]] = []
     commands = list(_PADDING)
     for label, lines in rows:
-        for number, text in enumerate(part for line in lines or ("",) for part in _pieces(line)):
+        for number, text in enumerate(
+            part for line in lines or ("",) for part in pieces(line, fonts.plain, _PIECE)
+        ):
             if number:
                 commands.append(("TOPPADDING", (0, len(cells)), (-1, len(cells)), 0))
             told = _paragraph(label if number == 0 else "", fonts.plain, 8.5, _GREY)
@@ -225,15 +227,10 @@ def _rows(rows: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Any]:
         yield Spacer(0, 3)
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """A long text in pieces, since no row of a table can be longer than a page."""
-    for at in range(0, max(1, len(text)), _PIECE):
-        yield text[at : at + _PIECE]
-
-
 def _clipped(text: str, most: int) -> str:
     """What is told in full elsewhere, where there is no room for it."""
-    return text if len(text) <= most else f"{text[:most]} [... {len(text) - most} more characters]"
+    first = next(pieces(text, report_fonts().plain, most))
+    return text if len(first) == len(text) else f"{first} [... {len(text) - len(first)} more characters]"
 
 
 def _answer(block: Answer) -> Iterator[Any]:

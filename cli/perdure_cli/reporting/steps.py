@@ -45,12 +45,15 @@ TITLES: Final = {
 }
 
 
-def steps_of(verdict: Verdict | None, why_none: str = "") -> tuple[Step, ...]:
-    """All steps in order; without a verdict the form did not hold, or nothing was believed, and ``why_none`` says it."""
-    if verdict is None:
-        first = Step(0, TITLES[0], State.FAILED, why_none)
-        return first, *(Step(number, TITLES[number], State.NOT_REACHED, "") for number in list(TITLES)[1:])
-    return tuple(_step(verdict, number) for number in TITLES)
+def steps_of(verdict: Verdict | None, form: State = State.NOT_REACHED, why: str = "") -> tuple[Step, ...]:
+    """All steps in order; without a verdict nothing but the form was looked at, of which ``form`` and ``why`` tell."""
+    if verdict is not None:
+        return tuple(_step(verdict, number) for number in TITLES)
+    _, *others = TITLES
+    return (
+        Step(0, TITLES[0], form, why),
+        *(Step(number, TITLES[number], State.NOT_REACHED, "") for number in others),
+    )
 
 
 def _step(verdict: Verdict, number: int) -> Step:

@@ -10,7 +10,7 @@ from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.verdict import Verdict
 from perdure_anchor.verdict_words import Words, claimed_words, document_words, grade_words, shown_words
 
-from perdure_cli.exit_codes import ANSWER_IS_NO
+from perdure_cli.exit_codes import ANSWER_IS_NO, FileUnreadable
 from perdure_cli.reporting.blocks import (
     Answer,
     Block,
@@ -26,7 +26,7 @@ from perdure_cli.reporting.blocks import (
 from perdure_cli.reporting.contents import Piece, Report
 from perdure_cli.reporting.glossary import GLOSSARY
 from perdure_cli.reporting.plain_words import plain_words
-from perdure_cli.reporting.steps import steps_of
+from perdure_cli.reporting.steps import State, Step, steps_of
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.trusting.as_text import fingerprint_rows
 from perdure_cli.verifying.outcome import Outcome
@@ -171,7 +171,7 @@ def _evidence(report: Report, number: int, piece: Piece) -> Iterator[Block]:
         yield Heading("Why it is no yes")
         yield _reasons(outcome)
     yield Heading("What was checked, step by step")
-    yield Steps(steps_of(verdict, "; ".join(map(str, outcome.errors))))
+    yield Steps(_steps(outcome))
     if verdict is None:
         return
     if verdict.grade is not None:
@@ -190,6 +190,16 @@ def _evidence(report: Report, number: int, piece: Piece) -> Iterator[Block]:
     if verdict.notes:
         yield Heading("Notes")
         yield Rows(tuple(("note", (note,)) for note in verdict.notes))
+
+
+def _steps(outcome: Outcome) -> tuple[Step, ...]:
+    if outcome.verdict is not None:
+        return steps_of(outcome.verdict)
+    if outcome.exit_code == ANSWER_IS_NO:
+        return steps_of(None, State.FAILED, "; ".join(map(str, outcome.errors)))
+    if any(isinstance(error, FileUnreadable) for error in outcome.errors):
+        return steps_of(None)
+    return steps_of(None, State.PASSED, "but nothing says whom to believe, so no more was checked")
 
 
 def _files(piece: Piece) -> Iterator[tuple[str, tuple[str, ...]]]:

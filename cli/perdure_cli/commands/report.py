@@ -125,7 +125,7 @@ def report(
             from perdure_cli.reporting.pages import report_pdf
             from perdure_cli.reporting.telling import report_blocks, report_title
 
-            raw = report_pdf(made, list(report_blocks(made)), report_title(made))
+            raw = report_pdf(made, list(report_blocks(made)), report_title(made), progress)
             write_new(output, raw)
             written = raw
     for path in found.left_out:

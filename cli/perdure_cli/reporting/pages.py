@@ -22,6 +22,7 @@ from reportlab.platypus import (
     TableStyle,
 )
 
+from perdure_cli.progress import Progress
 from perdure_cli.reporting.blocks import (
     Answer,
     Block,
@@ -35,7 +36,7 @@ from perdure_cli.reporting.blocks import (
     Table,
     Text,
 )
-from perdure_cli.reporting.contents import Report
+from perdure_cli.reporting.contents import Attachment, Report
 from perdure_cli.reporting.embedding import embed, mark, set_time
 from perdure_cli.reporting.fonts import Font, report_fonts
 from perdure_cli.reporting.markup import markup, pieces
@@ -68,8 +69,10 @@ _PADDING: Final[list[Any]] = [
 ]
 
 
-def report_pdf(report: Report, blocks: Blocks, title: str) -> bytes:
-    """The report's bytes."""
+def report_pdf(report: Report, blocks: Blocks, title: str, progress: Progress) -> bytes:
+    """The report's bytes; raises `ReportTooLarge`."""
+    attachments = report.attachments()
+    progress.stage("draw", len(report.pieces))
     stream = io.BytesIO()
     template = BaseDocTemplate(
         stream,
@@ -87,7 +90,7 @@ def report_pdf(report: Report, blocks: Blocks, title: str) -> bytes:
 
     def canvas(*arguments: Any, **options: Any) -> "_Canvas":
         made = _Canvas(*arguments, **options)
-        made.report = report
+        made.report, made.attachments, made.progress = report, attachments, progress
         set_time(made._doc, report.made_at, report.identifier)  # noqa: SLF001  # reportlab has no other way
         return made
 
@@ -99,16 +102,25 @@ class _Canvas(Canvas):  # type: ignore[misc]  # reportlab has no types
     """Holds all pages until their number is known, for the foot of each."""
 
     report: Report
+    attachments: tuple[Attachment, ...]
+    progress: Progress
     subject: str | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._pages: list[dict[str, Any]] = []
         self._outline: list[tuple[int, str]] = []
+        self._begun = 0
 
     def showPage(self) -> None:  # noqa: N802  # reportlab's name
         self._pages.append(dict(self.__dict__))
         self._startPage()
+
+    def begin(self, sha256: str | None) -> None:
+        """From here on the pages are about this piece of evidence."""
+        self.subject = sha256
+        self._begun += 1
+        self.progress.advance(min(self._begun, len(self.report.pieces)))
 
     def bookmark(self, text: str) -> None:
         """Let an entry of the outline lead to this page."""
@@ -116,7 +128,7 @@ class _Canvas(Canvas):  # type: ignore[misc]  # reportlab has no types
 
     def save(self) -> None:
         pages, outline = self._pages, dict(self._outline)
-        embed(self._doc, self.report.attachments(), self.report.made_at)
+        embed(self._doc, self.attachments, self.report.made_at)
         for number, page in enumerate(pages):
             self.__dict__.update(page)
             if number in outline:
@@ -156,7 +168,7 @@ class _Subject(Flowable):  # type: ignore[misc]  # reportlab has no types
         return 0, 0
 
     def draw(self) -> None:
-        self.canv.subject = self._sha256
+        self.canv.begin(self._sha256)
 
 
 class _Bookmark(Flowable):  # type: ignore[misc]  # reportlab has no types

@@ -79,6 +79,7 @@ def _summary(report: Report) -> Iterator[Block]:
     if len(report.outcomes) == 1 and len(report.pieces) == 1:
         yield from _in_brief(report.pieces[0].outcome)
     else:
+        yield from _not_yes(report)
         yield Heading("The evidence")
         yield _overview(report)
     yield Text(_LIMITS, small=True)
@@ -137,6 +138,17 @@ def _in_brief(outcome: Outcome) -> Iterator[Block]:
         ("sealed_at", claims.sealed_at),
     )
     yield Rows(tuple((name, (value or "hidden, or not said",)) for name, value in said))
+
+
+def _not_yes(report: Report) -> Iterator[Block]:
+    rows = [
+        (str(number), outcome.file, _word(outcome), str(outcome.errors[0]))
+        for number, outcome in enumerate(report.outcomes, 1)
+        if not outcome.ok
+    ]
+    if rows:
+        yield Heading("What is no yes")
+        yield Table(("no.", "file", "answer", "because"), tuple(rows), (8, 55, 22, 75))
 
 
 def _overview(report: Report) -> Table:

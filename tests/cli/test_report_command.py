@@ -16,6 +16,7 @@ from perdure_anchor.trust_file import encode_trust_file
 from pypdf import PdfReader
 from simulated_chain import Story, tell
 from tools.commands import Run, RunJson
+from tools.confirmed_story import PEOPLE, confirmed_story
 from tools.story import (
     CONTRACT,
     CONTRACT_EVIDENCE,
@@ -245,3 +246,15 @@ def test_another_process_writes_the_same(run: Run) -> None:
     done = subprocess.run(command, env=os.environ | others | {"PYTHONPATH": path}, check=False)
     assert done.returncode == 0
     assert Path("one.pdf").read_bytes() == Path("two.pdf").read_bytes()
+
+
+def test_who_answers_for_the_record(run: Run) -> None:
+    told = confirmed_story()
+    Path("x.evidence.json").write_bytes(encode_evidence(told.evidence))
+    Path("trust.json").write_bytes(encode_trust_file(told.trust))
+    assert run("report", "x.evidence.json", "--trust", "trust.json", *NOW, "-o", "report.pdf")[0] == 0
+    text = text_of("report.pdf")
+    for name, _ in PEOPLE:
+        assert says(text, f"{name}, as the site calls the owner of the key")
+    assert says(text, "Confirmation: who answers for the record signed it")
+    assert says(text, "confirmed not before")

@@ -13,6 +13,7 @@ from perdure_anchor.trust_file import TrustFileError, parse_trust_file
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import Document, verify
 from perdure_cli.reporting.steps import State, steps_of
+from tools.confirmed_story import PEOPLE, confirmed_story
 from tools.vectors.form import EVIDENCE, question_of, read_vectors
 
 VECTORS = read_vectors(EVIDENCE)
@@ -55,7 +56,7 @@ def test_the_steps_are_those_that_the_verifier_took(reached: set[int]) -> None:
     seen = set()
     for name, verdict in verdicts():
         steps = steps_of(verdict)
-        assert [step.number for step in steps] == list(range(11))
+        assert [step.number for step in steps] == list(range(13))
         told = {step.number for step in steps if step.state in WAS_THERE} - {0}
         untold = {step.number for step in steps if step.state is State.NOT_REACHED}
         assert told <= reached, name
@@ -82,3 +83,16 @@ def test_what_has_no_form_reaches_nothing() -> None:
     first, *others = steps_of(None, State.FAILED, "not JSON")
     assert (first.state, first.found) == (State.FAILED, "not JSON")
     assert {step.state for step in others} == {State.NOT_REACHED}
+
+
+def test_who_signed_that_he_answers(reached: set[int]) -> None:
+    confirmed = confirmed_story(PEOPLE[:2])
+    verdict = verify(confirmed.evidence, confirmed.trust)
+    assert verdict.faults == ()
+    steps = steps_of(verdict)
+    assert (steps[11].state, steps[11].found) == (State.PASSED, "who recorded and who confirmed signed it")
+    assert steps[12].state is State.PASSED
+    twice = confirmed_story((PEOPLE[0], PEOPLE[0]))
+    steps = steps_of(verify(twice.evidence, twice.trust))
+    assert steps[11].state is State.FAILED
+    assert {step.state for step in steps[1:10] if step.number != 3} == {State.PASSED}

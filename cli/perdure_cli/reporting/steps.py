@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from perdure_anchor.confirmation import CONFIRMED, RECORDED
 from perdure_anchor.findings import GradeTooLow
 from perdure_anchor.verdict import DocumentMatch, Grade, KeyStatus, Verdict
 
@@ -42,6 +43,8 @@ TITLES: Final = {
     8: "Finality: enough validators sealed the block",
     9: "Not after: the latest moment at which the block came to exist",
     10: "Not before: the earliest moment at which the record can have been made",
+    11: "Confirmation: who answers for the record signed it, each with a key of his own",
+    12: "Confirmed not before: the earliest moment at which it can have been confirmed",
 }
 
 
@@ -77,7 +80,7 @@ def _is_reached(verdict: Verdict, number: int) -> bool:
         return not _ended_at(verdict, 1)
     if verdict.grade is None:
         return False
-    if number <= 4:
+    if number <= 4 or number == 11:
         return True
     if number == 5:
         return verdict.size is not None and not _ended_at(verdict, 4)
@@ -169,6 +172,21 @@ def _not_before(verdict: Verdict) -> _Found:
     return State.PASSED, "" if verdict.not_before.complete else "by one proposer's word"
 
 
+def _confirmation(verdict: Verdict) -> _Found:
+    if verdict.disclosed.get("confirmation") is None:
+        return State.NOT_ASKED, "the evidence shows no confirmation"
+    if verdict.confirmation is None:
+        return State.NOT_ASKED, "it is of a version that was not known, and was not checked"
+    names = {RECORDED: "who recorded", CONFIRMED: "who confirmed"}
+    return State.PASSED, " and ".join(names[part] for part, _ in verdict.confirmation.parts) + " signed it"
+
+
+def _confirmed_not_before(verdict: Verdict) -> _Found:
+    if verdict.confirmed_not_before is None:
+        return State.NOT_ASKED, "the evidence shows no lower bound"
+    return State.PASSED, "" if verdict.confirmed_not_before.complete else "by one proposer's word"
+
+
 _FOUND: Final[dict[int, Callable[[Verdict], _Found]]] = {
     0: _form,
     1: _registry,
@@ -181,4 +199,6 @@ _FOUND: Final[dict[int, Callable[[Verdict], _Found]]] = {
     8: _finality,
     9: _not_after,
     10: _not_before,
+    11: _confirmation,
+    12: _confirmed_not_before,
 }

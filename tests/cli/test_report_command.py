@@ -255,6 +255,7 @@ def test_who_answers_for_the_record(run: Run) -> None:
     assert run("report", "x.evidence.json", "--trust", "trust.json", *NOW, "-o", "report.pdf")[0] == 0
     text = text_of("report.pdf")
     for name, _ in PEOPLE:
-        assert says(text, f"{name}, as the site calls the owner of the key")
+        assert says(text, f"{name} with key 0x")
+    assert says(text, "that this key is his is the site's word")
     assert says(text, "Confirmation: who answers for the record signed it")
     assert says(text, "confirmed not before")

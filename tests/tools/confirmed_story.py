@@ -32,9 +32,9 @@ def confirmed_story(people: Sequence[tuple[str, bytes]] = PEOPLE) -> Told:
         statement = Statement(
             name, operator, START + 4, plain.after_block.name, saw_document=part == RECORDED
         )
-        digest = statement_digest(DOMAIN, ORIGIN.site, content, part, statement, recorded)
-        address = Address(bytes.fromhex(Account.from_key(key).address[2:]))
-        attestations.append(Attestation(statement, KeyCredential(address), sign_digest(digest, key)))
+        credential = KeyCredential(Address(bytes.fromhex(Account.from_key(key).address[2:])))
+        digest = statement_digest(DOMAIN, ORIGIN.site, content, part, statement, credential, recorded)
+        attestations.append(Attestation(statement, credential, sign_digest(digest, key)))
         recorded = digest
     value = encode_confirmation(Confirmation(*attestations))
     return tell.__wrapped__(Story(hidden=frozenset(), slots=(("confirmation", value),)))

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from perdure_anchor.confirmation import RECORDED, Attestation, Credential, KeyCredential
-from perdure_anchor.hashes import checksum_address, sha256, to_hex
+from perdure_anchor.hashes import checksum_address, to_hex
 from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.verdict import Verdict
 from perdure_anchor.verdict_words import Words, claimed_words, document_words, grade_words, shown_words
@@ -198,7 +197,6 @@ def _evidence(report: Report, number: int, piece: Piece) -> Iterator[Block]:
             )
         )
         yield from _block(verdict)
-        yield from _answering(verdict)
         yield Heading(f"What is claimed by {verdict.origin.text}, and shown by nobody")
         yield _as_rows(claimed_words(verdict))
     if verdict.notes:
@@ -248,47 +246,6 @@ def _block(verdict: Verdict) -> Iterator[Block]:
         rows.append(("the log's root", (verdict.root.hex(),)))
     yield Heading("The block that anchors it")
     yield Rows(tuple(rows))
-
-
-def _answering(verdict: Verdict) -> Iterator[Block]:
-    """Who signed the record; his name and his clock are the site's words, his key and the block are shown."""
-    confirmation, bound = verdict.confirmation, verdict.confirmed_not_before
-    if confirmation is None:
-        return
-    yield Heading("Who signed that he answers for the record")
-    yield Rows(
-        tuple(
-            row
-            for part, attestation in confirmation.parts
-            for row in _attestation_rows("recorded by" if part == RECORDED else "confirmed by", attestation)
-        )
-    )
-    if bound is not None:
-        liars = (f"{format_seconds(bound.seconds)}, false only if these lied", bound.who_must_have_lied)
-        yield Rows((("confirmed not before", liars),))
-
-
-def _attestation_rows(label: str, attestation: Attestation) -> Iterator[tuple[str, tuple[str, ...]]]:
-    statement = attestation.statement
-    yield (
-        label,
-        (
-            f"{statement.name}, as the site calls the owner of the key",
-            f"key: {_credential_text(attestation.credential)}",
-            f"record of the key in the site's log: {statement.operator.hex()}",
-            f"at {format_seconds(statement.at)}, by the site's clock: a claim",
-            "after block: " + ("none is named" if statement.after is None else to_hex(statement.after)),
-            "the document was before him"
-            if statement.saw_document
-            else "he saw the record, not the document",
-        ),
-    )
-
-
-def _credential_text(credential: Credential) -> str:
-    if isinstance(credential, KeyCredential):
-        return checksum_address(credential.address)
-    return f"passkey for {credential.rp_id}, SHA-256 of its public key {sha256(credential.public_key).hex()}"
 
 
 def _as_rows(all_words: Iterator[Words]) -> Rows:

@@ -64,6 +64,7 @@ COMMANDS: Final = {
     ),
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
+    "report": LazyCommand("perdure_cli.commands.report:report", "Make a report for a court from evidence."),
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file, a header or a bundle."
     ),

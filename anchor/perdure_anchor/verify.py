@@ -10,7 +10,7 @@ from perdure_anchor.anchor_checks import AnchorChecks
 from perdure_anchor.checkpoint import Checkpoint, RegistryDomain
 from perdure_anchor.confirmation import parse_confirmation, verify_confirmation
 from perdure_anchor.errors import VerificationError
-from perdure_anchor.evidence import AnchorProof, Evidence, Headers
+from perdure_anchor.evidence import AnchorProof, Evidence, Headers, SignedCheckpoint
 from perdure_anchor.finality import Run
 from perdure_anchor.findings import Findings, GradeTooLow
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, to_hex
@@ -201,9 +201,15 @@ def _verify_checkpoint(findings: Findings, checks: AnchorChecks) -> Checkpoint |
         return None
     assert findings.leaf_hash is not None
     verify_inclusion(findings.leaf_hash, signed.index, signed.size, signed.path, signed.root)
-    checkpoint = Checkpoint(evidence.origin.site, signed.size, signed.root, signed.sealed_at)
+    return verify_signature(findings, checks, signed)
+
+
+def verify_signature(findings: Findings, checks: AnchorChecks, signed: SignedCheckpoint) -> Checkpoint:
+    """The rest of step 4, once the checkpoint is known to hold what it should: whose key signed it."""
+    origin = findings.evidence.origin
+    checkpoint = Checkpoint(origin.site, signed.size, signed.root, signed.sealed_at)
     findings.signer = checks.signer(checkpoint, signed.signature)
-    pinned = findings.trust.pinned_keys(evidence.origin)
+    pinned = findings.trust.pinned_keys(origin)
     if findings.signer in pinned:
         findings.key, findings.grade = KeyStatus.PINNED, Grade.SIGNED
     else:

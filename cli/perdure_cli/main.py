@@ -62,6 +62,9 @@ COMMANDS: Final = {
         "perdure_cli.commands.recovery_sheet:recovery_sheet", "Print what brings the site back."
     ),
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
+    "statement": LazyCommand(
+        "perdure_cli.commands.statement:statement", "Show that a stretch of the log is complete."
+    ),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file, a header or a bundle."

@@ -27,6 +27,13 @@ from perdure_cli.verifying.rivals import (
     rivals_text,
 )
 from perdure_cli.verifying.sorting import DocumentFile, EvidenceFile, SortedFiles
+from perdure_cli.verifying.statements import (
+    StatementOutcome,
+    statement_line,
+    statement_members,
+    statement_outcome,
+    statement_text,
+)
 from perdure_cli.verifying.workers import Workers
 
 T = TypeVar("T")
@@ -102,6 +109,13 @@ class Form:
             return Answer(outcome.ok, outcome.exit_code, rivals_text(outcome))
         return Answer(outcome.ok, outcome.exit_code, rivals_line(outcome), self._believing(outcome.trust))
 
+    def answer_statement(self, outcome: StatementOutcome, *, alone: bool) -> Answer:
+        if self.as_json:
+            return Answer(outcome.ok, outcome.exit_code, json_line(statement_members(outcome)))
+        if alone or self.verbose:
+            return Answer(outcome.ok, outcome.exit_code, statement_text(outcome))
+        return Answer(outcome.ok, outcome.exit_code, statement_line(outcome), self._believing(outcome.trust))
+
     def _believing(self, source: TrustSource | None) -> str:
         if source is None:
             return ""
@@ -123,7 +137,7 @@ class _Look(NamedTuple):
 def answers(
     found: SortedFiles, question: Question, form: Form, workers: Workers, progress: Progress
 ) -> Iterator[Answer]:
-    """An answer for each piece of evidence, then for each proof of two histories, then for each file that no evidence is about or that could not be read.
+    """An answer for each piece of evidence, then for each proof of two histories and each statement, then for each file that no evidence is about or that could not be read.
 
     What is found out about ``found.evidence`` is kept in it.
     """
@@ -139,8 +153,11 @@ def answers(
     left = workers.map(_answerer(question, form, alone=len(cases) == 1), cases[answered:])
     for _, answer in _told(left, len(cases) - answered, progress):
         yield answer
+    alone = len(cases) + len(found.rivals) + len(found.statements) == 1
     for file in found.rivals:
-        yield form.answer_rivals(rivals_outcome(file, question), alone=len(cases) + len(found.rivals) == 1)
+        yield form.answer_rivals(rivals_outcome(file, question), alone=alone)
+    for statement in found.statements:
+        yield form.answer_statement(statement_outcome(statement, question), alone=alone)
     for outcome in _without_evidence(found, lonely):
         yield form.answer(outcome, question, alone=True)
 

@@ -21,6 +21,8 @@ from perdure_anchor.plain_disclosures import read_disclosure
 from perdure_anchor.record import SLOTS
 from perdure_anchor.rivals import FILE_SUFFIX as RIVALS_SUFFIX
 from perdure_anchor.rivals import MAX_RIVALS_SIZE
+from perdure_anchor.statement import FILE_SUFFIX as STATEMENT_SUFFIX
+from perdure_anchor.statement import MAX_STATEMENT_SIZE
 from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 
 from perdure_cli.exit_codes import FileUnreadable, NotAFile
@@ -33,9 +35,16 @@ from perdure_cli.verifying.workers import Workers
 INDEX_NAME = "index.csv"
 
 _EVIDENCE_FAMILY, _RIVALS_FAMILY = "perdure-evidence/", "perdure-rivals/"
-_SUFFIXES: Final = {FILE_SUFFIX: _EVIDENCE_FAMILY, RIVALS_SUFFIX: _RIVALS_FAMILY}
+_STATEMENT_FAMILY = "perdure-statement/"
+_SUFFIXES: Final = {
+    FILE_SUFFIX: _EVIDENCE_FAMILY,
+    RIVALS_SUFFIX: _RIVALS_FAMILY,
+    STATEMENT_SUFFIX: _STATEMENT_FAMILY,
+}
+# the most that is read of a file to see of which kind it is
+_MAX_SIZE: Final = max(MAX_EVIDENCE_SIZE, MAX_RIVALS_SIZE, MAX_STATEMENT_SIZE)
 _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals)/)')
+_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals|statement)/)')
 _DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
 
 
@@ -74,6 +83,18 @@ class RivalsFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementFile:
+    """A statement that a stretch of a log is complete: its name as given, and its bytes if it can be read only once."""
+
+    name: str
+    raw: bytes | None = None
+
+    def read(self) -> bytes:
+        """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
+        return read_bounded(self.name, MAX_STATEMENT_SIZE) if self.raw is None else self.raw
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentFile:
     """A file that is no evidence."""
 
@@ -106,7 +127,13 @@ class Unreadable:
     error: FileUnreadable | NotAFile
 
 
-Sorted = EvidenceFile | RivalsFile | DocumentFile | LeftOut | Unreadable
+# what each family but evidence is sorted as
+_OTHERS: Final[dict[str, type[RivalsFile] | type[StatementFile]]] = {
+    _RIVALS_FAMILY: RivalsFile,
+    _STATEMENT_FAMILY: StatementFile,
+}
+
+Sorted = EvidenceFile | RivalsFile | StatementFile | DocumentFile | LeftOut | Unreadable
 
 
 @dataclass(slots=True)
@@ -115,6 +142,7 @@ class SortedFiles:
 
     evidence: list[EvidenceFile] = field(default_factory=list)
     rivals: list[RivalsFile] = field(default_factory=list)
+    statements: list[StatementFile] = field(default_factory=list)
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, FileUnreadable | NotAFile]] = field(default_factory=list)
@@ -125,6 +153,8 @@ class SortedFiles:
                 self.evidence.append(item)
             case RivalsFile():
                 self.rivals.append(item)
+            case StatementFile():
+                self.statements.append(item)
             case DocumentFile():
                 self.documents.append(item)
             case LeftOut():
@@ -143,8 +173,7 @@ def sort_files(
         sorted_files.take(item)
     if STANDARD_INPUT in arguments:
         raw = read_standard_input()
-        is_rivals = _kind_of_json(raw) == _RIVALS_FAMILY
-        sorted_files.take((RivalsFile if is_rivals else EvidenceFile)(STANDARD_INPUT, raw))
+        sorted_files.take(_OTHERS.get(_kind_of_json(raw) or "", EvidenceFile)(STANDARD_INPUT, raw))
     return sorted_files
 
 
@@ -177,8 +206,8 @@ def sort_file(file: FoundFile) -> Sorted:
         kind = _kind(path)
         if kind == _EVIDENCE_FAMILY:
             return EvidenceFile(file.name)
-        if kind == _RIVALS_FAMILY:
-            return RivalsFile(file.name)
+        if kind in _OTHERS:
+            return _OTHERS[kind](file.name)
         if file.is_argument or not (kind == TRUST_FORMAT or path.name == INDEX_NAME):
             return DocumentFile(file.name, *digest_file(path))
         return LeftOut(file.name)
@@ -210,7 +239,7 @@ def _kind(path: Path) -> str | None:
         head = stream.read(1024)
         if not _OPENS_OBJECT.match(head):
             return None
-        return _kind_of_json(head + stream.read(MAX_EVIDENCE_SIZE))
+        return _kind_of_json(head + stream.read(_MAX_SIZE))
 
 
 def _kind_of_json(raw: bytes) -> str | None:

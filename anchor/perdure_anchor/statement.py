@@ -201,7 +201,7 @@ def parse_stated_checkpoint(value: JsonValue) -> StatedCheckpoint:
 
 def encode_statement(statement: Statement) -> bytes:
     """The file's bytes, a leaf a line; `parse_statement` reads them back."""
-    domain, checkpoint = statement.domain, statement.checkpoint
+    domain = statement.domain
     head = encode_pretty(
         {
             "format": FORMAT,
@@ -215,12 +215,7 @@ def encode_statement(statement: Statement) -> bytes:
         {
             "before": encode_octets(statement.before),
             "behind": encode_octets(statement.behind),
-            "checkpoint": {
-                "size": checkpoint.size,
-                "root": encode_base64(checkpoint.root),
-                "sealed_at": checkpoint.sealed_at,
-                "signature": encode_base64(checkpoint.signature),
-            },
+            "checkpoint": encode_stated_checkpoint(statement.checkpoint),
             "anchor": None if statement.anchor is None else encode_anchor_proof(statement.anchor),
             "hops": [encode_octets(hop) for hop in statement.hops],
         }
@@ -233,6 +228,16 @@ def encode_statement(statement: Statement) -> bytes:
             tail.removeprefix(b"{"),
         )
     )
+
+
+def encode_stated_checkpoint(checkpoint: StatedCheckpoint) -> dict[str, JsonValue]:
+    """The inverse of `parse_stated_checkpoint`."""
+    return {
+        "size": checkpoint.size,
+        "root": encode_base64(checkpoint.root),
+        "sealed_at": checkpoint.sealed_at,
+        "signature": encode_base64(checkpoint.signature),
+    }
 
 
 def _encode_slot(slot: Slot) -> JsonValue:

@@ -65,6 +65,7 @@ COMMANDS: Final = {
     "statement": LazyCommand(
         "perdure_cli.commands.statement:statement", "Show that a stretch of the log is complete."
     ),
+    "audit": LazyCommand("perdure_cli.commands.audit:audit", "Check the whole vault, and sign a report."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file, a header or a bundle."

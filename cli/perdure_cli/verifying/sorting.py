@@ -14,6 +14,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
+from perdure_anchor.audit_report import FILE_SUFFIX as AUDIT_SUFFIX
+from perdure_anchor.audit_report import MAX_REPORT_SIZE
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, parse_evidence
 from perdure_anchor.hashes import Hash32
@@ -35,16 +37,17 @@ from perdure_cli.verifying.workers import Workers
 INDEX_NAME = "index.csv"
 
 _EVIDENCE_FAMILY, _RIVALS_FAMILY = "perdure-evidence/", "perdure-rivals/"
-_STATEMENT_FAMILY = "perdure-statement/"
+_STATEMENT_FAMILY, _AUDIT_FAMILY = "perdure-statement/", "perdure-audit/"
 _SUFFIXES: Final = {
     FILE_SUFFIX: _EVIDENCE_FAMILY,
     RIVALS_SUFFIX: _RIVALS_FAMILY,
     STATEMENT_SUFFIX: _STATEMENT_FAMILY,
+    AUDIT_SUFFIX: _AUDIT_FAMILY,
 }
 # the most that is read of a file to see of which kind it is
-_MAX_SIZE: Final = max(MAX_EVIDENCE_SIZE, MAX_RIVALS_SIZE, MAX_STATEMENT_SIZE)
+_MAX_SIZE: Final = max(MAX_EVIDENCE_SIZE, MAX_RIVALS_SIZE, MAX_STATEMENT_SIZE, MAX_REPORT_SIZE)
 _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals|statement)/)')
+_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals|statement|audit)/)')
 _DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
 
 
@@ -95,6 +98,18 @@ class StatementFile:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditFile:
+    """A report of an audit: its name as given, and its bytes if it can be read only once."""
+
+    name: str
+    raw: bytes | None = None
+
+    def read(self) -> bytes:
+        """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
+        return read_bounded(self.name, MAX_REPORT_SIZE) if self.raw is None else self.raw
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentFile:
     """A file that is no evidence."""
 
@@ -128,12 +143,13 @@ class Unreadable:
 
 
 # what each family but evidence is sorted as
-_OTHERS: Final[dict[str, type[RivalsFile] | type[StatementFile]]] = {
+_OTHERS: Final[dict[str, type[RivalsFile | StatementFile | AuditFile]]] = {
     _RIVALS_FAMILY: RivalsFile,
     _STATEMENT_FAMILY: StatementFile,
+    _AUDIT_FAMILY: AuditFile,
 }
 
-Sorted = EvidenceFile | RivalsFile | StatementFile | DocumentFile | LeftOut | Unreadable
+Sorted = EvidenceFile | RivalsFile | StatementFile | AuditFile | DocumentFile | LeftOut | Unreadable
 
 
 @dataclass(slots=True)
@@ -143,6 +159,7 @@ class SortedFiles:
     evidence: list[EvidenceFile] = field(default_factory=list)
     rivals: list[RivalsFile] = field(default_factory=list)
     statements: list[StatementFile] = field(default_factory=list)
+    audits: list[AuditFile] = field(default_factory=list)
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, FileUnreadable | NotAFile]] = field(default_factory=list)
@@ -155,6 +172,8 @@ class SortedFiles:
                 self.rivals.append(item)
             case StatementFile():
                 self.statements.append(item)
+            case AuditFile():
+                self.audits.append(item)
             case DocumentFile():
                 self.documents.append(item)
             case LeftOut():

@@ -60,6 +60,11 @@ class StatementVerdict:
         return self.checkpoint.size
 
     @property
+    def who_must_have_lied(self) -> str:
+        """For it to be false."""
+        return self.checkpoint.who_must_have_lied
+
+    @property
     def unshown(self) -> tuple[int, ...]:
         """The indices of the leaves that disclose nothing."""
         return tuple(leaf.index for leaf in self.leaves if not leaf.is_shown)

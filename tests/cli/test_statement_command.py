@@ -144,3 +144,35 @@ def test_many_are_told_in_short(run: Run) -> None:
 
 def test_without_a_trust_file_nobody_is_believed(run: Run) -> None:
     assert run("verify", "acme.statement.json")[0] == 2
+
+
+def test_it_is_explained(run: Run, run_json: RunJson) -> None:
+    code, out, _ = run("inspect", "acme.statement.json", *TRUSTING)
+    assert code == 0
+    assert "a statement of a stretch of a log, JSON" in out
+    assert "yes, the leaves are all there are in their stretch of the log of acme/rotterdam" in out
+    assert "the signed root" in out
+    assert "leaf 5" in out
+    code, (line,) = run_json("inspect", "acme.statement.json", *TRUSTING)
+    assert (code, line["kind"], line["holds"], line["grade"]) == (0, "statement", True, "final")
+    judged = [(step["step"], step["answer"]) for part in line["parts"] for step in part["judged"]]
+    assert {answer for _, answer in judged} == {"accepted"}
+    assert {step for step, _ in judged} == {1, 2, 3, 4, 5, 6, 7, 8, 9} - {5}
+
+
+@pytest.mark.parametrize("cut", range(40, 9000, 611))
+def test_a_broken_one_is_explained_up_to_where_it_breaks(cut: int, run: Run) -> None:
+    raw = Path("acme.statement.json").read_bytes()
+    Path("acme.statement.json").write_bytes(raw[:cut])
+    code, out, _ = run("inspect", "acme.statement.json", "--as", "statement")
+    assert (code, "BREAKS" in out) == ((1, True) if cut < len(raw) else (0, False))
+
+
+def test_members_of_another_type_break_it(run_json: RunJson) -> None:
+    raw = json.loads(Path("acme.statement.json").read_bytes())
+    for key in list(raw):
+        for value in (1.5, "x", [1], {"a": 1}, True):
+            Path("x.statement.json").write_text(json.dumps({**raw, key: value}))
+            code, (line,) = run_json("inspect", "x.statement.json", "--as", "statement")
+            assert code == 1
+            assert line["breaks"]

@@ -4,6 +4,8 @@ Where that text folds compact ranges, this goes down RFC 9162's recursion from t
 leaf of the range, and splits every subtree that has one.
 """
 
+import json
+
 from independent_rivals import Anchor
 from independent_verifier import (
     GRADES,
@@ -28,6 +30,8 @@ from independent_verifier import (
     read_trust,
     recover_site_signer,
     refuse_unless,
+    sha256,
+    word,
 )
 
 
@@ -153,3 +157,24 @@ def _steps(statement, trust, found):
     anchor.attempt(anchor.steps)
     found["faults"] += [name for _, name in anchor.faults]
     found["grade"] = anchor.grade or found["grade"]
+
+
+def report_digest(octets):
+    """Section 17.6: the signature of a report, and what it signs."""
+    value = from_json(octets)
+    registry = value["registry"]
+    signature = from_base64(value.pop("signature"), 65)
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    domain = keccak(
+        keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+        + keccak(b"Perdure")
+        + keccak(b"1")
+        + word(registry["chain_id"])
+        + from_hex(registry["address"], 20).rjust(32, b"\0")
+    )
+    structure = keccak(
+        keccak(b"AuditReport(bytes32 site,bytes32 report)")
+        + keccak(value["origin"].encode())
+        + sha256(text.encode())
+    )
+    return signature, keccak(b"\x19\x01" + domain + structure)

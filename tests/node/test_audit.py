@@ -1,12 +1,14 @@
 """`perdure audit`: each thing that can be wrong with a vault is found, each by its own kind, and nothing else is."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from perdure_anchor.audit_report import AuditReport, encode_report, parse_report
+from perdure_anchor.audit_report import AuditReport, encode_report, parse_report, recover_report_signer
+from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.verdict import Grade, KeyStatus
 from perdure_anchor.verify_audit_report import verify_audit_report
 from perdure_node.audit.auditing import Audited, AuditOptions, audit
@@ -14,12 +16,33 @@ from perdure_node.audit.numbering import parse_numbering
 from perdure_node.changes import erase
 from perdure_node.database import Database
 from perdure_node.documents import hash_document
+from perdure_node.encryption.identity import KdfCost
 from perdure_node.intake import Details, add_document
+from perdure_node.operators.acting import key_attestor
+from perdure_node.operators.adopting import adopt_policy
+from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.operator_keys import OperatorKeyRing
+from perdure_node.operators.people import NewOperator, Operator, add_operator
+from perdure_node.operators.roles import Role
 from perdure_node.records import record_by_index
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 from tools.site_desk import Site, keys_of
 from tools.site_network import STOPPED, counted_bytes
+
+QUICK = KdfCost(8, 1, 1)
+WORDS = "a passphrase of his own"
+POLICY = b'format = "perdure-policy/1"\n'
+
+
+def person(vault: Vault, name: str, *roles: Role) -> Operator:
+    new = NewOperator(name, frozenset(roles), WORDS)
+    return add_operator(vault, keys_of(vault), new, clock=STOPPED, randomness=os.urandom, cost=QUICK)
+
+
+def signing(vault: Vault, who: Operator) -> Attestor:
+    return key_attestor(vault, who, OperatorKeyRing(vault, who.number, lambda: WORDS).signing_key())
+
 
 # what any young vault on a devnet is told
 ALWAYS = {"devnet", "no_recovery_key", "not_backed_up"}
@@ -335,6 +358,47 @@ def test_gaps_and_doubles_in_the_sites_own_numbers(site: Site, tmp_path: Path) -
     assert report.count_of("error") == 4
     assert len(examples(report, "number_unread")) == 1
     assert first
+
+
+# --- people
+
+
+def test_operators_the_policy_and_who_waits_for_whom(site: Site, tmp_path: Path) -> None:
+    vault = site.vault
+    ada, bob = person(vault, "Ada", Role.RECORDER), person(vault, "Bob", Role.CONFIRMER)
+    person(vault, "Cyd", Role.SITE_KEEPER)
+    vault_policy = (
+        POLICY
+        + b'[[documents]]\ntype = "contract"\nconfirmed_by = ["confirmer"]\nnumbering = "contract_number"\n'
+    )
+    adopt_policy(vault, vault_policy, clock=STOPPED, randomness=counted_bytes(b"p"))
+    for number in ("2026-7", "2026-9"):
+        file = tmp_path / number
+        file.write_text(number)
+        details = Details(document_type="contract", extra={"contract_number": number})
+        who = signing(vault, ada)
+        add_document(vault, hash_document(file), details, clock=STOPPED, randomness=os.urandom, who=who)
+    report = audited(site).report
+    assert {"operator_one_factor", "awaiting_confirmation", "number_missing"} <= kinds(report)
+    assert examples(report, "operator_one_factor") == ("Ada", "Bob", "Cyd")
+    assert examples(report, "number_missing") == ("extra.contract_number, series '2026-': 8",)
+    assert "of Ada waits for Bob" in examples(report, "awaiting_confirmation")[0]
+    (vault.folder / "policy.toml").write_bytes(vault_policy + b"# changed\n")
+    assert "policy_not_in_force" in kinds(audited(site).report)
+    assert bob.has_key
+
+
+def test_an_auditor_signs_by_himself(stocked: Site) -> None:
+    eve = person(stocked.vault, "Eve", Role.AUDITOR)
+    keys = OperatorKeyRing(stocked.vault, eve.number, lambda: WORDS)
+    done = audit(stocked.vault, keys, AuditOptions(by="Eve"), clock=stocked.network.clock)
+    assert done.report.by == "Eve"
+    states = {check.name: (check.state, check.count) for check in done.report.checks}
+    assert states["contents"][0] == "done"
+    assert recover_report_signer(done.report) == address_from_private_key(keys.signing_key())
+    # nothing in the report shows whose key that is
+    verdict = verify_audit_report(done.report, stocked.vault.trust)
+    assert [type(error).__name__ for error in verdict.errors] == ["ReportKeyNotVouched"]
 
 
 # --- going on

@@ -11,8 +11,10 @@ from perdure_node.audit.auditing import Audited, AuditOptions
 from perdure_node.audit.auditing import audit as audit_vault
 from perdure_node.audit.numbering import Numbering, NumberingError, parse_numbering
 from perdure_node.clock import system_clock
+from perdure_node.operators.roles import Action
 from perdure_node.vault import Vault
 
+from perdure_cli.acting import acting, as_option
 from perdure_cli.commands.prove import OutputTaken
 from perdure_cli.documents import documents_below
 from perdure_cli.exit_codes import ANSWER_IS_NO, COULD_NOT_FIND_OUT, DONE
@@ -21,7 +23,7 @@ from perdure_cli.options import jobs_option, json_option, passphrase_option, vau
 from perdure_cli.output import line, print_json, print_line, print_lines, print_raw, tell, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 from perdure_cli.verifying.audits import report_members, report_rows, summary
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ class _NumberingType(click.ParamType[Numbering]):
     metavar="URL",
     help="Ask this endpoint of a chain, not what the vault's config.toml names.",
 )
+@as_option
 @jobs_option
 @passphrase_option
 @vault_option
@@ -99,6 +102,7 @@ def audit(
     offline: bool,
     locked: bool,
     rpc_url: str | None,
+    who: str | None,
     jobs: int,
     passphrase_file: Path | None,
     vault_folder: Path | None,
@@ -118,9 +122,7 @@ def audit(
     if output_file is not None:
         _check_output(output_file)
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        keys = None if locked else key_ring(vault, passphrase_file)
-        if keys is not None:
-            keys.private_key()
+        actor = None if locked else acting(vault, who, passphrase_file, Action.AUDIT)
         options = AuditOptions(
             documents=list(documents_below(folders)) if folders else None,
             numberings=numberings,
@@ -128,7 +130,9 @@ def audit(
             resume=resume,
             jobs=jobs,
             software=_software(),
+            by=None if actor is None else actor.name,
         )
+        keys = None if actor is None else actor.keys
         audited = audit_vault(vault, keys, options, clock=system_clock(), progress=progress)
     return _print(audited, output_file, as_json)
 

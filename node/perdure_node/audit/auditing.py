@@ -15,14 +15,17 @@ from perdure_node.audit.contents import Contents, check_contents
 from perdure_node.audit.documents import OnDisk, look_for_documents, tell_documents
 from perdure_node.audit.findings import Found
 from perdure_node.audit.log_checks import check_anchors, check_checkpoints, check_database, check_log
-from perdure_node.audit.numbering import Numbering, gaps_and_doubles
+from perdure_node.audit.numbering import LAST_DIGITS, Numbering, gaps_and_doubles
 from perdure_node.audit.registry import check_registry
 from perdure_node.audit.state import AuditState
 from perdure_node.audit.surroundings import check_site
 from perdure_node.clock import Clock
-from perdure_node.errors import LookupKeyMissing, VaultDamaged, VaultStorageFailed
+from perdure_node.errors import LookupKeyMissing, SettingsError, VaultDamaged, VaultStorageFailed
 from perdure_node.hops import hop_table
 from perdure_node.keyring import KeyRing
+from perdure_node.operators.errors import NotAllowed
+from perdure_node.operators.operator_keys import OperatorKeyRing
+from perdure_node.operators.policy import policy_in_force
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.proving import checkpoint_of
 from perdure_node.site_log import newest_checkpoint
@@ -34,7 +37,10 @@ LOCKED = "the passphrase was not given"
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """``documents`` None: not looked for. ``connect`` gives the chain, None: it is not asked."""
+    """``documents`` None: not looked for. ``connect`` gives the chain, None: it is not asked. ``by`` is the operator who acts.
+
+    ``numberings`` come beside those of the site's policy.
+    """
 
     documents: Sequence[Path] | None = None
     numberings: Sequence[Numbering] = ()
@@ -42,6 +48,7 @@ class AuditOptions:
     resume: bool = True
     jobs: int = 1
     software: str = ""
+    by: str | None = None
 
 
 @dataclass(slots=True)
@@ -94,6 +101,7 @@ def audit(
 
     Raises what ``keys`` raise for a wrong passphrase, and nothing for what is wrong with the vault.
     """
+    options = replace(options, numberings=(*options.numberings, *_numberings_of_policy(vault)))
     state = AuditState(vault.database, keys)
     if not (options.resume and state.was_broken_off):
         state.begin(int(clock.now()))
@@ -117,6 +125,16 @@ def audit(
     return Audited(report, contents.reused)
 
 
+def _numberings_of_policy(vault: Vault) -> list[Numbering]:
+    """Of each field of ``extra`` that the policy says is numbered; none of a policy that is not in force, which is found later."""
+    try:
+        rules = policy_in_force(vault.folder, vault.database).documents
+    except (SettingsError, VaultDamaged):
+        return []
+    fields = dict.fromkeys(rule.numbering for rule in rules if rule.numbering)
+    return [Numbering(f"extra.{field}", LAST_DIGITS) for field in fields]
+
+
 def _site_key(run: _Audit) -> bytes | None:
     """The key that signs the report, if it can be opened; the other keys are opened too, to see whether they can be."""
     if run.keys is None:
@@ -128,6 +146,10 @@ def _site_key(run: _Audit) -> bytes | None:
         try:
             taken = take()
             opened += 1
+        except NotAllowed as error:
+            # an operator who keeps no site signs by himself
+            run.leave_out("keys", str(error))
+            return keys.signing_key() if isinstance(keys, OperatorKeyRing) else None
         except VaultDamaged as error:
             run.found.add("key_missing", f"{name} key: {error}")
         else:
@@ -222,7 +244,7 @@ def _report(run: _Audit, contents: Contents, disk: OnDisk | None) -> AuditReport
         origin=vault.origin,
         made_at=format_seconds(int(run.clock.now())),
         software=run.options.software,
-        by=None,
+        by=run.options.by,
         counts=tuple(counts.items()),
         checks=tuple(run.checks),
         findings=run.found.reported(),

@@ -168,6 +168,24 @@ _ALL = [
         "see whether the expression is right",
     ),
     Kind(
+        "operator_one_factor",
+        Severity.WARNING,
+        "an operator shows who he is by a passphrase alone: whoever learns it can act for him",
+        "`perdure operator` gives him a second factor: a passkey, a security key, or one-time codes",
+    ),
+    Kind(
+        "awaiting_confirmation",
+        Severity.NOTE,
+        "records wait for a second person, and are not sealed before",
+        "`perdure confirm RECORD --as NAME`, or `perdure reject`",
+    ),
+    Kind(
+        "policy_not_in_force",
+        Severity.ERROR,
+        "the site's policy file is not the one that was put in force: what it says is not followed, and nobody may act by it",
+        "put the old file back, or let a site keeper put the new one in force: `perdure policy adopt`",
+    ),
+    Kind(
         "clock_doubted",
         Severity.WARNING,
         "the clock contradicts a block, an earlier use of the vault or itself",

@@ -10,6 +10,8 @@ from perdure_anchor.errors import ConfigError
 from perdure_anchor.record import SLOTS
 from perdure_anchor.strict_json import JsonValue
 
+# what stands before the last digits is the series: 2026-017 is number 17 of 2026-
+LAST_DIGITS = r"^(?P<series>.*?)(?P<number>\d+)\D*$"
 # longer values of a field are looked at so far
 _MAX_VALUE = 1024
 # of the numbers that are named in a finding

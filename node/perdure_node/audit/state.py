@@ -16,6 +16,7 @@ from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey
 from perdure_node.errors import VaultDamaged
 from perdure_node.keyring import KeyRing
+from perdure_node.operators.operator_keys import OperatorKeyRing
 
 _PURPOSE = b"perdure audit state v1"
 
@@ -26,7 +27,7 @@ class AuditState:
     def __init__(self, database: Database, keys: KeyRing | None) -> None:
         self._database = database
         self._keeps = database.is_writable and database.has_table("audit_run")
-        self._key = None if keys is None else DataKey(0, derived(keys.private_key(), _PURPOSE))
+        self._key = None if keys is None else DataKey(0, derived(_secret(keys), _PURPOSE))
 
     @property
     def was_broken_off(self) -> bool:
@@ -91,6 +92,11 @@ class AuditState:
                 self._database.execute_each(
                     "INSERT OR REPLACE INTO audit_file (state, document) VALUES (?, ?)", documents
                 )
+
+
+def _secret(keys: KeyRing) -> bytes:
+    """What only the passphrase opens: the vault's key, or of an operator his own."""
+    return keys.secret() if isinstance(keys, OperatorKeyRing) else keys.private_key()
 
 
 def digest_of(parts: Iterable[bytes]) -> bytes:

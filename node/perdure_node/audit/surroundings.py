@@ -7,9 +7,12 @@ from perdure_node.backup.history import last_backup, records_ever
 from perdure_node.clock import Clock
 from perdure_node.clock_doubts import clock_doubts, clock_notes, count_clock_notes
 from perdure_node.data_keys import has_recovery_key
-from perdure_node.errors import LookupKeyMissing
+from perdure_node.errors import LookupKeyMissing, SettingsError
 from perdure_node.import_runs import unfinished_runs
 from perdure_node.lost_evidence import lost_sizes
+from perdure_node.operators.confirming import awaiting_records, count_awaiting
+from perdure_node.operators.people import operators
+from perdure_node.operators.policy import policy_in_force
 from perdure_node.queue_state import waiting_records
 from perdure_node.reconciliation import open_reconciliation
 from perdure_node.records import registered_size
@@ -17,18 +20,42 @@ from perdure_node.site_keys import last_known_keys
 from perdure_node.vault import Vault
 
 _MOST_NOTES = 20
+_DAY = 86_400
 
 
 def check_site(vault: Vault, clock: Clock, found: Found) -> int:
     """Everything that `perdure status` would warn of, and more; how many things were looked at."""
     _check_keys(vault, found)
+    _check_people(vault, clock, found)
     _check_clock(vault, clock, found)
     _check_what_waits(vault, found)
     _check_losses(vault, found)
     _check_backup(vault, found)
     if vault.trust.devnet:
         found.add("devnet", vault.trust.name)
-    return 6
+    return 7
+
+
+def _check_people(vault: Vault, clock: Clock, found: Found) -> None:
+    """The operators, the policy, and who waits for whom."""
+    for operator in operators(vault.database):
+        if operator.credentials and all(each.kind == "key" for each in operator.credentials):
+            found.add("operator_one_factor", operator.name)
+    try:
+        policy_in_force(vault.folder, vault.database)
+    except SettingsError as error:
+        found.add("policy_not_in_force", str(error))
+    shown = awaiting_records(vault.database, _MOST_NOTES)
+    for each in shown:
+        days = max(0, int(clock.now()) - each.since) // _DAY
+        by = "somebody" if each.recorder is None else each.recorder
+        wanted = ", ".join(each.people) or f"nobody there with the role {' or '.join(each.roles)}"
+        found.add(
+            "awaiting_confirmation",
+            f"record {each.record.leaf_hash.hex()} of {by} waits for {wanted}, since {days} days",
+        )
+    if (more := count_awaiting(vault.database) - len(shown)) > 0:
+        found.add("awaiting_confirmation", count=more)
 
 
 def _check_clock(vault: Vault, clock: Clock, found: Found) -> None:

@@ -20,6 +20,7 @@ PARTS = (
     "queue",
     "prove",
     "verify",
+    "audit",
     "devnet",
     "gas",
     "relay",

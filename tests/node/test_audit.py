@@ -32,7 +32,6 @@ from tools.site_network import STOPPED, counted_bytes
 
 QUICK = KdfCost(8, 1, 1)
 WORDS = "a passphrase of his own"
-POLICY = b'format = "perdure-policy/1"\n'
 
 
 def person(vault: Vault, name: str, *roles: Role) -> Operator:
@@ -368,8 +367,7 @@ def test_operators_the_policy_and_who_waits_for_whom(site: Site, tmp_path: Path)
     ada, bob = person(vault, "Ada", Role.RECORDER), person(vault, "Bob", Role.CONFIRMER)
     person(vault, "Cyd", Role.SITE_KEEPER)
     vault_policy = (
-        POLICY
-        + b'[[documents]]\ntype = "contract"\nconfirmed_by = ["confirmer"]\nnumbering = "contract_number"\n'
+        b'[[documents]]\ntype = "contract"\nconfirmed_by = ["confirmer"]\nnumbering = "contract_number"\n'
     )
     adopt_policy(vault, vault_policy, clock=STOPPED, randomness=counted_bytes(b"p"))
     for number in ("2026-7", "2026-9"):

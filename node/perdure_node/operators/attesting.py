@@ -45,5 +45,5 @@ class Attestor:
     ) -> Attestation:
         """His signature under a record's content (`content_digest`); ``at`` in seconds since 1970."""
         statement = Statement(self.name, self.operator, at, after, saw_document)
-        digest = statement_digest(self.domain, self.site, content, part, statement, recorded)
+        digest = statement_digest(self.domain, self.site, content, part, statement, self.credential, recorded)
         return Attestation(statement, self.credential, self.sign(digest))

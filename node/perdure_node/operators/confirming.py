@@ -219,7 +219,9 @@ def _confirmed(
     earlier = parse_confirmation(slots.get("confirmation"))
     first = None if earlier is None else earlier.recorded
     recorded = (
-        None if first is None else statement_digest(who.domain, who.site, content, RECORDED, first.statement)
+        None
+        if first is None
+        else statement_digest(who.domain, who.site, content, RECORDED, first.statement, first.credential)
     )
     second = who.attest(CONFIRMED, content, at=now, after=after, saw_document=saw_document, recorded=recorded)
     confirmation = Confirmation(first, second)

@@ -183,6 +183,10 @@ def _notes(statement: Statement, leaves: tuple[StatedLeaf, ...]) -> list[str]:
         notes.append(
             f"these are the last leaves of the log when it was signed at {size}; it may have grown since"
         )
+    if any(leaf.disclosed.get("confirmation") is not None for leaf in leaves):
+        notes.append(
+            "who confirmed a record is the site's claim here: evidence of the record itself checks it"
+        )
     unshown = [leaf.index for leaf in leaves if not leaf.is_shown]
     if unshown:
         named = ", ".join(map(str, unshown[:_NAMED])) + (", ..." if len(unshown) > _NAMED else "")

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from independent_statements import check_complete, judge_statement
 from independent_verifier import Refused
 from perdure_anchor.errors import EncodingError, PerdureError
+from perdure_anchor.evidence import Slot
 from perdure_anchor.hashes import Hash32, sha256
 from perdure_anchor.log import MemoryLog, leaf_hash, node_hash
-from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
+from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS, disclosure_digest
 from perdure_anchor.statement import (
     MAX_LEAVES,
     MAX_STATEMENT_SIZE,
@@ -265,6 +266,19 @@ def test_fewer_seals_than_a_quorum_are_not_final() -> None:
     # another log of the same size: it is refused before its anchor is looked at
     verdict = verify_statement(replace(statement, checkpoint=signed, anchor=weak.evidence.anchor), weak.trust)
     assert (names(verdict), steps(verdict)) == (["RootMismatchError"], [3])
+
+
+def test_confirmations_are_said_to_be_claims() -> None:
+    statement = stated(1, 2, anchor=True)
+    assert not any("confirmed" in note for note in judged(statement).notes)
+    text = '["00112233445566778899aabbccddeeff","confirmation",{"v":9}]'
+    slots = list(statement.leaves[0])
+    place = SLOTS.index("confirmation")
+    slots[place] = Slot(text, disclosure_digest(text))
+    # the leaf is another one then, so it is refused; what is disclosed is told all the same
+    verdict = verify_statement(replace(statement, leaves=(tuple(slots),)), TRUST)
+    assert (steps(verdict), verdict.complete) == ([3], False)
+    assert any("who confirmed a record is the site's claim here" in note for note in verdict.notes)
 
 
 # --- the file

@@ -378,6 +378,7 @@ def test_operators_the_policy_and_who_waits_for_whom(site: Site, tmp_path: Path)
         add_document(vault, hash_document(file), details, clock=STOPPED, randomness=os.urandom, who=who)
     report = audited(site).report
     assert {"operator_one_factor", "awaiting_confirmation", "number_missing"} <= kinds(report)
+    assert report.count_of("error") == 1
     assert examples(report, "operator_one_factor") == ("Ada", "Bob", "Cyd")
     assert examples(report, "number_missing") == ("extra.contract_number, series '2026-': 8",)
     assert "of Ada waits for Bob" in examples(report, "awaiting_confirmation")[0]

@@ -22,6 +22,7 @@ PARTS = (
     "search",
     "prove",
     "verify",
+    "audit",
     "devnet",
     "gas",
     "relay",

@@ -92,7 +92,7 @@ def prove(
             "--output and --require are for one record: --all names its folder, and writes what is final"
         )
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        shown, hidden = _chosen_slots(vault, disclose, hide)
+        shown, hidden = chosen_slots(vault, disclose, hide)
         keys = key_ring(vault, passphrase_file)
         if all_folder is not None:
             export = Export(vault, keys, all_folder, disclose=shown, hide=hidden)
@@ -111,7 +111,7 @@ def prove(
     _write(proof, output_file or _beside(meant, proof), as_json, key_is_pinned=key_is_pinned)
 
 
-def _chosen_slots(
+def chosen_slots(
     vault: Vault, disclose: tuple[str, ...], hide: tuple[str, ...]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """What to show and to hide beyond the defaults: the command line goes before config.toml, slot by slot."""

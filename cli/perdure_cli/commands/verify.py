@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
+from perdure_anchor.statement import MAX_STATEMENT_SIZE
 from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
@@ -84,6 +84,7 @@ def verify(
     is not looked at, and the trust file that it attaches is not believed.
     A proof of two histories (.rivals.json) is verified too: a yes means that keys of the site signed two logs that no one log can be.
     Evidence of an operator's record (PERSON.evidence.json) beside that of a record which he confirmed shows that the site's log gives him the key.
+    So is a statement (.statement.json): a yes means that its leaves are all there are in their stretch of the site's log.
     For a document that no given evidence is about, its evidence is looked for beside it, unless some of the given evidence
     hides its document: that is a no while there is a document that no evidence proves. Whom to believe says the trust file: the one that you name,
     else the one that you pinned for the chain and registry of the evidence, else that of the vault that you name. A vault
@@ -119,4 +120,4 @@ def _nothing_found() -> NoReturn:
 
 
 def _read_standard_input() -> bytes:
-    return standard_input().read(MAX_EVIDENCE_SIZE + 1)
+    return standard_input().read(MAX_STATEMENT_SIZE + 1)

@@ -133,7 +133,9 @@ def note_wanted(folder: Path, certificates: Iterable[bytes]) -> None:
 def keep(part: Path, octets: bytes) -> bool:
     """Put a file into a part of the folder; whether it is new there. Raises `VaultStorageFailed`."""
     with storage_failures(part):
-        part.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        # each with its own mode, which `parents` would not be made with
+        for made in (part.parent, part):
+            made.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     path = part / f"{sha256(octets).hex()}{_SUFFIX}"
     if path.is_file():
         return False

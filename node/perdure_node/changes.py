@@ -24,11 +24,14 @@ from perdure_node.records import (
     open_record,
     record_by_sequence,
 )
+from perdure_node.signatures.material_store import copy_material, forget_material
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 # what the site adds to a record by itself
 _STAMPED = ("recorded_at", "after")
+# what it found out then, of a document that is still the same
+_FOUND = ("signature",)
 
 
 def withdraw(
@@ -56,12 +59,14 @@ def amend(
     The old one is withdrawn and stays readable. Raises `AlreadySealed`, `NoSuchRecord`, `IntakeError` or `AlreadyRecorded`.
     """
     old = open_record(record, keys).record.values
-    slots = {slot: value for slot, value in old.items() if slot not in _STAMPED} | dict(changes)
+    slots = {slot: value for slot, value in old.items() if slot not in (*_STAMPED, *_FOUND)} | dict(changes)
+    found = {slot: old[slot] for slot in _FOUND if old[slot] is not None}
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
         _leave_queue(vault, record)
         # beside the old record there may be others of the same document, which this one leaves as they are
-        added = record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True)
+        added = record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True, found=found)
+        copy_material(vault.database, record.sequence, added.sequence)
         _trace(vault, key, record, "amended", reason, added.sequence, clock, randomness)
     return added
 
@@ -88,6 +93,7 @@ def erase(
         if record.index is None and not record.is_withdrawn:
             _leave_queue(vault, record)
         database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
+        remains += forget_material(database, record.sequence)
         database.execute(
             "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests
         )

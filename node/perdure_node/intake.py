@@ -6,6 +6,7 @@ in time that others can check). Everything else is as given, checked for form on
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from perdure_anchor.hashes import Hash32, parse_hex, to_hex
 from perdure_anchor.strict_json import JsonValue
@@ -18,6 +19,8 @@ from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
 from perdure_node.known_blocks import known_block_id, newest_known_block
 from perdure_node.recording import Recorder, Stamp
 from perdure_node.records import Added, insert_record, recorded
+from perdure_node.signatures.material_store import store_material
+from perdure_node.signatures.verdicts import DocumentCheck, signature_slot
 from perdure_node.vault import Vault
 
 # encrypts what is looked up and thrown away
@@ -44,16 +47,18 @@ def add_document(
     clock: Clock,
     randomness: Randomness,
     again: bool = False,
+    check: DocumentCheck | None = None,
 ) -> Added:
     """Record a signature operation; it is durable when this returns, and waits to be sealed.
 
+    ``check`` is what is known of the document's signatures: it goes into the slot `signature`, and what it rests on is kept.
     The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
     ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold.
     """
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        return record_slots(vault, slots, key, clock=clock, randomness=randomness, again=again)
+        return record_slots(vault, slots, key, clock=clock, randomness=randomness, again=again, check=check)
 
 
 def find_recorded(
@@ -75,11 +80,21 @@ def record_slots(
     clock: Clock,
     randomness: Randomness,
     again: bool = False,
+    check: DocumentCheck | None = None,
+    found: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Added:
-    """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`."""
+    """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`.
+
+    ``found`` are slots that the site found out, such as what an earlier ``check`` gave.
+    """
     stamp = stamp_of(vault, clock)
-    prepared = Recorder(stamp, vault.lookup_key, key).prepare(slots, randomness)
-    return insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
+    if check is not None:
+        found = {"signature": signature_slot(check)}
+    prepared = Recorder(stamp, vault.lookup_key, key).prepare(slots, randomness, found=found)
+    added = insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
+    if check is not None and not added.was_there:
+        store_material(vault.database, vault.lookup_key, key, added.sequence, check.material, randomness)
+    return added
 
 
 def detail_slots(details: Details) -> dict[str, JsonValue]:

@@ -5,6 +5,7 @@ Pure but for the randomness passed in, and it can be sent to other processes: th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from perdure_anchor.errors import EncodingError
@@ -50,11 +51,21 @@ class Recorder:
     lookup_key: LookupKey
     data_key: DataKey
 
-    def prepare(self, slots: Mapping[str, JsonValue], randomness: Randomness) -> Prepared:
-        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold."""
+    def prepare(
+        self,
+        slots: Mapping[str, JsonValue],
+        randomness: Randomness,
+        *,
+        found: Mapping[str, JsonValue] = MappingProxyType({}),
+    ) -> Prepared:
+        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold.
+
+        ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
+        """
         given: dict[str, JsonValue] = {"recorded_by": self.stamp.recorded_by}
         given |= {slot: value for slot, value in slots.items() if value is not None}
-        record = _checked({**given, "recorded_at": self.stamp.recorded_at, "after": self.stamp.after})
+        stamp = {"recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
+        record = _checked({**given, **found, **stamp})
         seed = randomness(SEED_SIZE)
         name = leaf_hash(leaf(record, seed))
         return Prepared(

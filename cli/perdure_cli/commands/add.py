@@ -6,15 +6,18 @@ from pathlib import Path
 
 import click
 from perdure_anchor.errors import ConfigError, PerdureError
-from perdure_node.clock import system_clock
+from perdure_node.clock import Clock, system_clock
 from perdure_node.documents import DocumentFacts, hash_document, hash_stream
-from perdure_node.intake import Details, add_document, find_recorded
+from perdure_node.intake import add_document, find_recorded
 from perdure_node.places import is_vault
 from perdure_node.records import Added
+from perdure_node.signatures.filling import Filled, filled_in
+from perdure_node.signatures.looking import UNSIGNED, Look, look_at
 from perdure_node.vault import Vault
 
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import detail_options, details_of
+from perdure_cli.commands.signature_options import asked_of, signature_options
 from perdure_cli.documents import STANDARD_INPUT, documents_below
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.files import standard_input
@@ -22,9 +25,10 @@ from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
+from perdure_cli.signature_texts import look_members, print_look
 from perdure_cli.site import open_site
 
-Record = Callable[[DocumentFacts], Added | None]
+Record = Callable[[Filled, Look], Added | None]
 
 
 class NoDocuments(ConfigError):
@@ -40,6 +44,7 @@ class NoDocuments(ConfigError):
     metavar="FILE...",
 )
 @detail_options
+@signature_options
 @click.option("--name", metavar="NAME", help="The name of the document that comes from standard input.")
 @click.option("--again", is_flag=True, help="Record a document that is recorded already, in other words.")
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
@@ -50,11 +55,16 @@ def add(
     name: str | None,
     again: bool,
     dry_run: bool,
+    signature_file: Path | None,
+    no_signatures: bool,
     vault_folder: Path | None,
     as_json: bool,
     **said: object,
 ) -> int:
     """Record documents: their SHA-256, and what you say of them. Perdure keeps no copy of your document.
+
+    A signature is checked, offline, and what it says is filled in: who signed, and when. It may lie beside the document, as
+    contract.pdf.sig.json. What you say yourself wins. A bad signature is recorded as bad.
 
     FILE is a document, a folder with documents (hidden files, evidence and vaults are left out), or - for standard input. The same
     document in the same words is recorded once. What you say of it is encrypted: no passphrase is needed to record, but to read.
@@ -64,17 +74,23 @@ def add(
         raise click.UsageError("--name is for a document from standard input, FILE -")
     if inside := next((file for file in files if is_vault(file) or is_vault(file.parent)), None):
         raise click.UsageError(f"{inside}: is of a vault, and no document")
+    several = len(files) > 1 or files[0].is_dir()
+    asked = asked_of(signature_file, no_signatures, several=several or files[0] == STANDARD_INPUT)
     codes, new = [], 0
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        warn_of_clock(vault, system_clock())
-        record = _recorder(vault, details, again=again, dry_run=dry_run)
-        several = len(files) > 1 or files[0].is_dir()
-        for file in documents_below(files):
+        clock = system_clock()
+        warn_of_clock(vault, clock)
+        record = _recorder(vault, clock, again=again, dry_run=dry_run)
+        for file in documents_below(files, signatures=no_signatures):
             try:
                 document = _hashed(file, name, progress)
                 progress.close()
-                added = record(document)
-                _print_added(file, document, added, as_json, dry_run=dry_run)
+                look = (
+                    UNSIGNED if file == STANDARD_INPUT else look_at(file, document, asked, int(clock.now()))
+                )
+                filled = filled_in(document, details, look)
+                added = record(filled, look)
+                _print_added(file, filled, look, added, as_json, dry_run=dry_run)
                 codes.append(DONE)
                 new += added is not None and not added.was_there
             except PerdureError as error:
@@ -91,13 +107,18 @@ def add(
     return batch_exit_code(codes)
 
 
-def _recorder(vault: Vault, details: Details, *, again: bool, dry_run: bool) -> Record:
+def _recorder(vault: Vault, clock: Clock, *, again: bool, dry_run: bool) -> Record:
     """What is done with each document."""
     if dry_run:
-        return lambda document: find_recorded(vault, document, details, again=again)
-    clock = system_clock()
-    return lambda document: add_document(
-        vault, document, details, clock=clock, randomness=os.urandom, again=again
+        return lambda filled, _: find_recorded(vault, filled.document, filled.details, again=again)
+    return lambda filled, look: add_document(
+        vault,
+        filled.document,
+        filled.details,
+        clock=clock,
+        randomness=os.urandom,
+        again=again,
+        check=look.check,
     )
 
 
@@ -108,8 +129,9 @@ def _hashed(file: Path, name: str | None, progress: TerminalProgress) -> Documen
 
 
 def _print_added(
-    file: Path, document: DocumentFacts, added: Added | None, as_json: bool, *, dry_run: bool
+    file: Path, filled: Filled, look: Look, added: Added | None, as_json: bool, *, dry_run: bool
 ) -> None:
+    document = filled.document
     if as_json:
         print_json(
             {
@@ -120,13 +142,16 @@ def _print_added(
                 "sequence": None if added is None else added.sequence,
                 "was_there": added is not None and added.was_there,
                 "dry_run": dry_run,
+                "signature": look_members(look, filled.differences),
             }
         )
-    elif added is None:
+        return
+    if added is None:
         print_line(f"would be recorded: {_shown(file)}, SHA-256 {document.sha256.hex()}")
     else:
         done = "was recorded already" if added.was_there else "recorded"
         print_line(f"{done}: {_shown(file)}, leaf hash {added.leaf_hash.hex()}")
+    print_look(file, look, filled.differences)
 
 
 def _print_refused(file: Path, error: PerdureError, as_json: bool) -> None:

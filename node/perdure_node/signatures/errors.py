@@ -1,15 +1,23 @@
-"""What can go wrong when signatures are checked that is not an answer about a signature."""
+"""Why a document's signatures could not be checked, one class for each fault."""
 
-from perdure_anchor.errors import ConfigError, EncodingError, VerificationError
-
-
-class SignatureFileMalformed(EncodingError):
-    """A file that should hold a signature is of no form that is known, or says something that it may not."""
+from perdure_anchor.errors import EncodingError, Unfinished
 
 
-class SignatureRefused(VerificationError):
-    """A document's signature is bad, and the site's policy takes none such."""
+class NotSigned(EncodingError):
+    """The file holds no signature in a format that is known."""
 
 
-class SignatureFileUnusable(ConfigError):
-    """A file that was named as a signature or a certificate cannot be read, or is not known for one."""
+class MalformedSignature(EncodingError):
+    """A signature, or the document around it, is not what its format wants."""
+
+
+class EncryptedDocument(Unfinished):
+    """The document is encrypted, so its signatures cannot be seen."""
+
+
+class DocumentMissing(Unfinished):
+    """A detached signature was given without the document that it is of."""
+
+
+class TooMuch(Unfinished):
+    """The file needs more memory, time or signatures than a check may take."""

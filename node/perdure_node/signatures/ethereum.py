@@ -19,7 +19,7 @@ from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256, 
 from perdure_anchor.secp256k1 import SignatureError, recover_address
 from perdure_anchor.strict_json import JsonValue, parse_json, take_object, take_text
 
-from perdure_node.signatures.errors import SignatureFileMalformed
+from perdure_node.signatures.faults import SignatureFileMalformed
 from perdure_node.signatures.signed_file import SignedFile
 from perdure_node.signatures.typed_data import KEYS, is_typed_data, read_typed_data
 from perdure_node.signatures.verdicts import (

@@ -11,7 +11,7 @@ from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.documents import DocumentFacts
 from perdure_node.files import open_regular
-from perdure_node.signatures.errors import SignatureFileUnusable, SignatureRefused
+from perdure_node.signatures.faults import SignatureFileUnusable, SignatureRefused
 from perdure_node.signatures.signed_file import SignedFile
 from perdure_node.signatures.verdicts import DocumentCheck, Indication
 

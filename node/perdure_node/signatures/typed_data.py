@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from perdure_anchor.hashes import Hash32, keccak256
 from perdure_anchor.strict_json import JsonValue, take_list, take_object, take_text
 
-from perdure_node.signatures.errors import SignatureFileMalformed
+from perdure_node.signatures.faults import SignatureFileMalformed
 
 KEYS: Final = ("types", "primaryType", "domain", "message")
 _DOMAIN_TYPE: Final = "EIP712Domain"

@@ -87,7 +87,7 @@ class AnchorChecks:
 
     def for_evidence(self, evidence: Evidence) -> "AnchorChecks":
         """These checks, or new ones for evidence that is too large for its parts to be remembered."""
-        parts = evidence.not_before or ()
+        parts = (*(evidence.not_before or ()), *(evidence.confirmed_not_before or ()))
         if evidence.anchor is not None:
             parts = (*parts, *evidence.anchor.headers, *evidence.anchor.receipt_nodes)
         size = sum(map(len, parts)) + sum(sum(map(len, hop)) for hop in evidence.hops)

@@ -33,11 +33,14 @@ from perdure_anchor.strict_json import (
 from perdure_anchor.trie import MAX_PROOF_NODES
 
 FORMAT: Final = "perdure-evidence/1"
+# as version 1, with one member more: the run of headers through the block that a confirmation names
+FORMAT_2: Final = "perdure-evidence/2"
 FILE_SUFFIX: Final = ".evidence.json"
 
 # what a file says of its record, and what all files under one anchor share
 RECORD_KEYS: Final = ("format", "registry", "origin", "slots", "checkpoint")
 ANCHOR_KEYS: Final = ("anchor", "not_before", "hops")
+ANCHOR_KEYS_2: Final = ("anchor", "not_before", "confirmed_not_before", "hops")
 
 # with hops or many records; a file of one record without hops stays under 64 KiB
 MAX_EVIDENCE_SIZE = 4 * 1024 * 1024
@@ -108,8 +111,9 @@ class AnchorProof:
 class Evidence:
     """See SPEC.md, section 5.
 
-    ``not_before`` is a run of headers (RLP) through the block that the slot ``after`` names; ``hops`` are runs that lead from the
-    trust file's last validators to those of the anchor's block, one a change.
+    ``not_before`` is a run of headers (RLP) through the block that the slot ``after`` names, ``confirmed_not_before`` one through the
+    block that the confirmation names; ``hops`` are runs that lead from the trust file's last validators to those of the anchor's
+    block, one a change.
     """
 
     domain: RegistryDomain
@@ -119,9 +123,10 @@ class Evidence:
     anchor: AnchorProof | None
     not_before: Headers | None
     hops: Hops = ()
+    confirmed_not_before: Headers | None = None
 
 
-AnchorPart: TypeAlias = tuple[AnchorProof | None, Headers | None, Hops]
+AnchorPart: TypeAlias = tuple[AnchorProof | None, Headers | None, Hops, Headers | None]
 
 
 def parse_evidence(raw: bytes) -> Evidence:
@@ -132,10 +137,19 @@ def parse_evidence(raw: bytes) -> Evidence:
     if signs > MAX_SIGNS:
         raise EvidenceTooLarge(f"evidence: got {signs} commas and opening brackets, want at most {MAX_SIGNS}")
     value = parse_json(raw, "evidence")
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise NotEvidence(f"evidence: does not say that its format is {FORMAT}")
-    top = take_object(value, "evidence", RECORD_KEYS + ANCHOR_KEYS)
+    top = take_object(value, "evidence", RECORD_KEYS + _anchor_keys(value))
     return parse_record_part(top, lambda: parse_anchor_part(top))
+
+
+def _anchor_keys(value: JsonValue) -> tuple[str, ...]:
+    """Which members a file of its format has beside those of its record."""
+    if isinstance(value, dict):
+        if value.get("format") == FORMAT:
+            return ANCHOR_KEYS
+        # evidence that needs no member of version 2 is of version 1
+        if value.get("format") == FORMAT_2 and "confirmed_not_before" in value:
+            return ANCHOR_KEYS_2
+    raise NotEvidence(f"evidence: does not say that its format is {FORMAT} or {FORMAT_2}")
 
 
 def parse_record_part(top: dict[str, JsonValue], anchor_part: Callable[[], AnchorPart]) -> Evidence:
@@ -143,20 +157,23 @@ def parse_record_part(top: dict[str, JsonValue], anchor_part: Callable[[], Ancho
     domain, origin = parse_domain(top["registry"]), parse_origin(top["origin"])
     slots = _parse_slots(top["slots"])
     checkpoint = None if top["checkpoint"] is None else _parse_checkpoint(top["checkpoint"])
-    anchor, not_before, hops = anchor_part()
+    anchor, not_before, hops, confirmed = anchor_part()
     if anchor is not None and checkpoint is None:
         raise EvidenceError("evidence: an anchor without the checkpoint that it anchors")
-    return Evidence(domain, origin, slots, checkpoint, anchor, not_before, hops)
+    return Evidence(domain, origin, slots, checkpoint, anchor, not_before, hops, confirmed)
 
 
 def parse_anchor_part(top: dict[str, JsonValue]) -> AnchorPart:
-    """What stands under `ANCHOR_KEYS`."""
+    """What stands under `ANCHOR_KEYS`, or under `ANCHOR_KEYS_2`."""
     anchor = None if top["anchor"] is None else parse_anchor_proof(top["anchor"])
     not_before = None if top["not_before"] is None else parse_run(top["not_before"], "not_before")
+    confirmed = None
+    if "confirmed_not_before" in top:
+        confirmed = parse_run(top["confirmed_not_before"], "confirmed_not_before")
     hops = tuple([parse_run(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
-    lists = (() if anchor is None else anchor.headers, not_before or (), *hops)
+    lists = (() if anchor is None else anchor.headers, not_before or (), confirmed or (), *hops)
     check_together("headers", [header for headers in lists for header in headers], MAX_HEADERS_SIZE)
-    return anchor, not_before, hops
+    return anchor, not_before, hops, confirmed
 
 
 def check_together(what: str, parts: Sequence[bytes], at_most: int) -> None:
@@ -241,20 +258,24 @@ def encode_evidence(evidence: Evidence) -> bytes:
  "checkpoint": {_encode_checkpoint(evidence.checkpoint)}"""
     return b"".join(
         (
-            _encode_beginning(evidence.domain, evidence.origin),
+            _encode_beginning(
+                FORMAT if evidence.confirmed_not_before is None else FORMAT_2,
+                evidence.domain,
+                evidence.origin,
+            ),
             own.encode(),
-            _encode_end(evidence.anchor, evidence.not_before, evidence.hops),
+            _encode_end(evidence.anchor, evidence.not_before, evidence.confirmed_not_before, evidence.hops),
         )
     )
 
 
 # one site's evidence is about one registry
 @lru_cache(maxsize=4)
-def _encode_beginning(domain: RegistryDomain, origin: Origin) -> bytes:
+def _encode_beginning(version: str, domain: RegistryDomain, origin: Origin) -> bytes:
     """The file up to the key of the slots."""
     members = encode_pretty(
         {
-            "format": FORMAT,
+            "format": version,
             "registry": {"chain_id": domain.chain_id, "address": checksum_address(domain.registry)},
             "origin": origin.text,
         }
@@ -264,12 +285,15 @@ def _encode_beginning(domain: RegistryDomain, origin: Origin) -> bytes:
 
 # in the order of the log, one anchor and one run of headers serve for many records; few, as each may take megabytes
 @lru_cache(maxsize=4)
-def _encode_end(anchor: AnchorProof | None, not_before: Headers | None, hops: Hops) -> bytes:
+def _encode_end(
+    anchor: AnchorProof | None, not_before: Headers | None, confirmed: Headers | None, hops: Hops
+) -> bytes:
     """The file from behind the checkpoint."""
     members = encode_pretty(
         {
             "anchor": None if anchor is None else encode_anchor_proof(anchor),
             "not_before": None if not_before is None else encode_octets(not_before),
+            **({} if confirmed is None else {"confirmed_not_before": encode_octets(confirmed)}),
             "hops": [encode_octets(hop) for hop in hops],
         }
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from perdure_anchor.coalitions import forgers, rivals, text_of
+from perdure_anchor.confirmation import Confirmation
 from perdure_anchor.errors import PerdureError, VerificationError
 from perdure_anchor.evidence import Evidence, SignedCheckpoint
 from perdure_anchor.hashes import Address, Hash32
@@ -49,6 +50,8 @@ class Findings:
     sealed: bool = False
     not_before: TimeBound | None = None
     not_after: TimeBound | None = None
+    confirmation: Confirmation | None = None
+    confirmed_not_before: TimeBound | None = None
 
     def take(self, step: Callable[[], None]) -> None:
         """Run a step; a fault is kept and ends it."""
@@ -105,6 +108,8 @@ def _conclude(findings: Findings, require: Grade) -> Verdict:
             *_notes(findings),
         ),
         key_doubt=key.doubt,
+        confirmation=findings.confirmation,
+        confirmed_not_before=findings.confirmed_not_before,
     )
 
 

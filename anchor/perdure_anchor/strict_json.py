@@ -252,3 +252,10 @@ def take_integer(value: JsonValue, what: str, maximum: int = MAX_INTEGER) -> int
     if not 0 <= value <= maximum:
         raise WrongType(f"{what}: got {value}, want 0 to {maximum}")
     return value
+
+
+def take_boolean(value: JsonValue, what: str) -> bool:
+    """``value`` as true or false."""
+    if not isinstance(value, bool):
+        raise WrongType(f"{what}: want true or false")
+    return value

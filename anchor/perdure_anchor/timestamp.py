@@ -43,6 +43,15 @@ def format_seconds(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
+def parse_seconds(text: object, what: str) -> int:
+    """What `format_seconds` wrote, as seconds since 1970; raises `TimestampError` for any other spelling."""
+    checked = check_timestamp(text, what)
+    seconds = int(datetime.fromisoformat(checked).timestamp())
+    if not 0 <= seconds <= MAX_SECONDS or format_seconds(seconds) != checked:
+        raise TimestampError(f"{what}: want whole seconds in UTC, as in 2026-05-04T10:00:00Z")
+    return seconds
+
+
 def told_time(seconds: int) -> str:
     """Seconds since 1970 by somebody's word: as `format_seconds`, or the number where no date can be written for it."""
     return format_seconds(seconds) if 0 <= seconds <= MAX_SECONDS else f"second {seconds} since 1970"

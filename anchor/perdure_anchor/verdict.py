@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import Origin
+from perdure_anchor.confirmation import Confirmation
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.strict_json import JsonValue
@@ -87,7 +88,8 @@ class Verdict:
 
     ``grade`` is the highest one shown before the first fault, None if not even the record's form holds. ``faults`` has every
     one, and why the grade is below the required one. ``validator_changes`` are the blocks at which the evidence shows a new set. ``disclosed`` are the values of the slots that the evidence shows.
-    ``key_doubt`` says what the trust file's revocations have against the key that signed, None if nothing.
+    ``key_doubt`` says what the trust file's revocations have against the key that signed, None if nothing. ``confirmation`` is who
+    signed the record, as far as it is shown and holds; ``confirmed_not_before`` is before when nobody can have confirmed it.
     """
 
     required: Grade
@@ -110,6 +112,8 @@ class Verdict:
     who_must_have_lied: str
     notes: tuple[str, ...]
     key_doubt: str | None = None
+    confirmation: Confirmation | None = None
+    confirmed_not_before: TimeBound | None = None
 
     @property
     def ok(self) -> bool:

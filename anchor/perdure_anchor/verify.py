@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from perdure_anchor.anchor_checks import AnchorChecks
 from perdure_anchor.checkpoint import Checkpoint, RegistryDomain
+from perdure_anchor.confirmation import parse_confirmation, verify_confirmation
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.evidence import AnchorProof, Evidence, Headers
 from perdure_anchor.finality import Run
@@ -17,7 +18,7 @@ from perdure_anchor.log import leaf_hash, verify_inclusion
 from perdure_anchor.plain_disclosures import read_disclosure
 from perdure_anchor.record import SLOTS, leaf_from_digests
 from perdure_anchor.registry_event import Anchored, AnchoredBefore
-from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
+from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE, TimeBound
 from perdure_anchor.trust import Epoch, TrustFile
 from perdure_anchor.validator_changes import Followed, HopBeyondAnchor
 from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Grade, KeyStatus, Verdict
@@ -106,6 +107,7 @@ def _verify_steps(findings: Findings, checks: AnchorChecks, document: Document |
     _verify_registry(findings)  # 1
     _verify_record(findings)  # 2
     findings.take(lambda: _verify_document(findings, document))  # 3
+    findings.take(lambda: _verify_confirmation(findings))  # 11
     checkpoint = _verify_checkpoint(findings, checks)  # 4
     if checkpoint is None:
         return
@@ -118,6 +120,7 @@ def _verify_steps(findings: Findings, checks: AnchorChecks, document: Document |
     if shown is not None:
         followed, run = shown
         findings.take(lambda: _verify_not_before(findings, followed, run))  # 10
+        findings.take(lambda: _verify_confirmed_after(findings, followed, run))  # 12
 
 
 def verify_anchor(
@@ -331,6 +334,40 @@ def _verify_not_after(findings: Findings, checks: AnchorChecks, headers: Headers
     findings.not_after = checks.latest(headers, findings.allowance)
 
 
+def _verify_confirmation(findings: Findings) -> None:
+    """Step 11: who answers for the record signed it, each with a key of his own. It rests on step 2 only."""
+    findings.step = 11
+    value = findings.disclosed.get("confirmation")
+    if value is None:
+        return
+    confirmation = parse_confirmation(value)
+    if confirmation is None:
+        findings.notes.append("the confirmation is of a version that is not known here, and was not checked")
+        return
+    evidence = findings.evidence
+    digests = [slot.digest for slot in evidence.slots]
+    verify_confirmation(confirmation, findings.trust.domain, evidence.origin.site, digests)
+    findings.confirmation = confirmation
+
+
+def _verify_confirmed_after(findings: Findings, checks: AnchorChecks, run: Run) -> None:
+    """Step 12: the confirmation names a block, which had to exist before anybody could confirm."""
+    findings.step = 12
+    confirmation, raws = findings.confirmation, findings.evidence.confirmed_not_before
+    confirmed = None if confirmation is None else confirmation.confirmed
+    after = None if confirmed is None else confirmed.statement.after
+    if raws is None:
+        # one run serves both where both name one block
+        if after is not None and findings.disclosed.get("after") == to_hex(after):
+            findings.confirmed_not_before = findings.not_before
+        return
+    if after is None:
+        raise AfterHidden(
+            "confirmed not before: headers are given, but no confirmation that holds and is shown names a block"
+        )
+    findings.confirmed_not_before = _lower_bound(findings, checks, run, raws, after)
+
+
 def _verify_not_before(findings: Findings, checks: AnchorChecks, run: Run) -> None:
     """Step 10: the record names a block, which had to exist before the record could be composed."""
     findings.step = 10
@@ -341,15 +378,23 @@ def _verify_not_before(findings: Findings, checks: AnchorChecks, run: Run) -> No
     if after is None:
         raise AfterHidden("not before: headers are given, but the slot after is hidden or empty")
     name = Hash32(parse_hex(after, 32, "after"))
+    findings.not_before = _lower_bound(findings, checks, run, raws, name)
+
+
+def _lower_bound(
+    findings: Findings, checks: AnchorChecks, run: Run, raws: Headers, name: Hash32
+) -> TimeBound:
+    """The earliest moment after a block that headers show. Raises the faults of step 6, and `AfterNotBefore`."""
     earlier, position = checks.run(raws, name)
     if earlier.blocks[position].number >= run.blocks[0].number:
         raise AfterNotBefore(
             f"not before: block {earlier.blocks[position].number} is not older than the anchor's block "
             f"{run.blocks[0].number}"
         )
-    findings.not_before = checks.earliest(raws, name, findings.allowance)
+    bound = checks.earliest(raws, name, findings.allowance)
     if not earlier.epoch.is_final:
         findings.notes.append(
             "the lower bound rests on a block whose epoch wants less than a quorum: "
             f"{earlier.epoch.wanted_seals} of {len(earlier.epoch.validators)} seals"
         )
+    return bound

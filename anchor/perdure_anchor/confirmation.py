@@ -1,0 +1,263 @@
+"""The slot `confirmation`: what the people who answer for a record signed (SPEC.md, section 16).
+
+An attestation is one person's signature (EIP-712, under the registry's domain) over the digests of all other slots, his name, the
+record of his key in the site's log, and the hash of the newest block that the site knew: so it was made after that block. The
+confirmer's also covers the recorder's, so that neither can be exchanged. A signature shows which key signed; that the key is a
+person's is what the site's log says of it (`perdure_anchor.operator_key`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, TypeAlias
+
+from perdure_anchor.base64_text import encode_base64, parse_base64
+from perdure_anchor.errors import EncodingError, VerificationError
+from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256, parse_hex, to_hex
+from perdure_anchor.record import SLOTS, RecordError
+from perdure_anchor.secp256k1 import SIGNATURE_SIZE
+from perdure_anchor.strict_json import JsonValue, take_boolean, take_object, take_text
+from perdure_anchor.timestamp import format_seconds, parse_seconds
+from perdure_anchor.typed_data import RegistryDomain, recover_digest_signer, typed_data_digest, uint_word
+from perdure_anchor.webauthn import Assertion, PasskeyCredential, encode_assertion, parse_assertion
+
+VERSION: Final = 1
+# the parts of a confirmation, by the number that is signed
+RECORDED: Final = 1
+CONFIRMED: Final = 2
+
+MAX_NAME = 256
+_SLOT = "confirmation"
+_CONTENT_PREFIX = b"perdure content v1\n"
+_ATTESTATION_TYPE = keccak256(
+    b"Attestation(bytes32 site,bytes32 content,uint8 part,string name,bytes32 operator,uint64 at,"
+    b"bytes32 after,bool sawDocument,bytes32 recorded)"
+)
+_NOTHING = Hash32(bytes(32))
+
+
+class ConfirmationError(EncodingError):
+    """The slot does not hold a confirmation in our format."""
+
+
+class ConfirmationNotSigned(VerificationError):
+    """An attestation is not signed by the key that it names."""
+
+
+class OnePersonTwice(VerificationError):
+    """Who recorded and who confirmed signed with the same key."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCredential:
+    """A secp256k1 key under its owner's passphrase, named by its account."""
+
+    address: Address
+
+
+Credential: TypeAlias = KeyCredential | PasskeyCredential
+Signature: TypeAlias = bytes | Assertion
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one person says of a record.
+
+    ``operator`` is the leaf hash of the record of his key; ``at`` in seconds since 1970 is the site's clock, ``after`` the hash of the
+    newest block that the site knew; ``saw_document``: the document itself was before him, not only what the record says of it.
+    """
+
+    name: str
+    operator: Hash32
+    at: int
+    after: Hash32 | None
+    saw_document: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A statement, and whose credential signed it."""
+
+    statement: Statement
+    credential: Credential
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Version 1 of the slot: who recorded, if he signed, and who confirmed, if somebody did."""
+
+    recorded: Attestation | None
+    confirmed: Attestation | None
+
+    @property
+    def parts(self) -> tuple[tuple[int, Attestation], ...]:
+        """The attestations that are there, each with its part."""
+        both = ((RECORDED, self.recorded), (CONFIRMED, self.confirmed))
+        return tuple((part, each) for part, each in both if each is not None)
+
+
+def content_digest(slot_digests: Sequence[Hash32]) -> Hash32:
+    """What is signed of a record: SHA-256 over the digests of all slots but `confirmation`, in slot order."""
+    if len(slot_digests) != len(SLOTS):
+        raise RecordError(f"got {len(slot_digests)} slot digests, want {len(SLOTS)}")
+    others = [digest for slot, digest in zip(SLOTS, slot_digests, strict=True) if slot != _SLOT]
+    return Hash32(sha256(_CONTENT_PREFIX + b"".join(others)).digest())
+
+
+def statement_digest(
+    domain: RegistryDomain,
+    site: Hash32,
+    content: Hash32,
+    part: int,
+    statement: Statement,
+    recorded: Hash32 | None = None,
+) -> Hash32:
+    """The EIP-712 digest that is signed. ``recorded`` is the recorder's, where a confirmer confirms what somebody signed."""
+    return typed_data_digest(
+        domain,
+        _ATTESTATION_TYPE,
+        site,
+        content,
+        uint_word(part),
+        keccak256(statement.name.encode()),
+        statement.operator,
+        uint_word(statement.at),
+        statement.after or _NOTHING,
+        uint_word(statement.saw_document),
+        recorded or _NOTHING,
+    )
+
+
+def verify_confirmation(
+    confirmation: Confirmation, domain: RegistryDomain, site: Hash32, slot_digests: Sequence[Hash32]
+) -> None:
+    """Raise unless each part is signed by the credential that it names, and no credential signed both.
+
+    Raises `ConfirmationNotSigned`, `OnePersonTwice`, or another `VerificationError`.
+    """
+    content, recorded = content_digest(slot_digests), None
+    for part, attestation in confirmation.parts:
+        digest = statement_digest(domain, site, content, part, attestation.statement, recorded)
+        _verify_signature(attestation, digest)
+        recorded = digest
+    first, second = confirmation.recorded, confirmation.confirmed
+    if first is not None and second is not None and _is_same(first, second):
+        raise OnePersonTwice(
+            "confirmation: who recorded and who confirmed signed with the same key",
+            hint="one person answered for this record, not two",
+        )
+
+
+def _verify_signature(attestation: Attestation, digest: Hash32) -> None:
+    credential, signature = attestation.credential, attestation.signature
+    if isinstance(credential, PasskeyCredential):
+        assert isinstance(signature, Assertion), "parsed together"
+        credential.verify(signature, digest)
+        return
+    assert isinstance(signature, bytes), "parsed together"
+    signer = recover_digest_signer(digest, signature, "confirmation")
+    if signer != credential.address:
+        raise ConfirmationNotSigned(
+            f"confirmation: the key {checksum_address(credential.address)} did not sign this of this record",
+            hint="the record, the name or the time was changed, or it was never confirmed",
+        )
+
+
+def _is_same(first: Attestation, second: Attestation) -> bool:
+    """Whether one key signed both, or keys that the log knows as one person's."""
+    return (
+        _key_of(first.credential) == _key_of(second.credential)
+        or first.statement.operator == second.statement.operator
+    )
+
+
+def _key_of(credential: Credential) -> bytes:
+    return credential.public_key if isinstance(credential, PasskeyCredential) else credential.address
+
+
+def parse_confirmation(value: JsonValue) -> Confirmation | None:
+    """The slot's value; None for a version that is not known here. Raises an `EncodingError`."""
+    if not isinstance(value, dict) or value.get("v") != VERSION:
+        return None
+    members = take_object(value, _SLOT, ("v", "recorded", "confirmed"))
+    return Confirmation(*(_attestation(members[part], part) for part in ("recorded", "confirmed")))
+
+
+def encode_confirmation(confirmation: Confirmation) -> JsonValue:
+    """The slot's value."""
+    return {
+        "v": VERSION,
+        "recorded": _members(confirmation.recorded),
+        "confirmed": _members(confirmation.confirmed),
+    }
+
+
+def _members(attestation: Attestation | None) -> JsonValue:
+    if attestation is None:
+        return None
+    statement, credential, signature = attestation.statement, attestation.credential, attestation.signature
+    return {
+        "name": statement.name,
+        "operator": statement.operator.hex(),
+        "at": format_seconds(statement.at),
+        "after": None if statement.after is None else to_hex(statement.after),
+        "saw_document": statement.saw_document,
+        "credential": encode_credential(credential),
+        "signature": encode_base64(signature)
+        if isinstance(signature, bytes)
+        else encode_assertion(signature),
+    }
+
+
+def encode_credential(credential: Credential) -> JsonValue:
+    """A credential as the slot and the record of an operator's key hold it."""
+    if isinstance(credential, PasskeyCredential):
+        return credential.members()
+    return {"kind": "key", "address": checksum_address(credential.address)}
+
+
+def parse_credential(value: JsonValue, what: str) -> Credential:
+    """What `encode_credential` made; raises an `EncodingError`."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind == "key":
+        members = take_object(value, what, ("kind", "address"))
+        return KeyCredential(Address(parse_hex(members["address"], 20, f"{what}, address")))
+    if kind == "passkey":
+        return PasskeyCredential.parse(value, what)
+    raise ConfirmationError(f"{what}: want the kind key or passkey")
+
+
+def _attestation(value: JsonValue, part: str) -> Attestation | None:
+    if value is None:
+        return None
+    what = f"{_SLOT}, {part}"
+    members = take_object(
+        value, what, ("name", "operator", "at", "after", "saw_document", "credential", "signature")
+    )
+    credential = parse_credential(members["credential"], f"{what}, credential")
+    after = members["after"]
+    statement = Statement(
+        take_text(members["name"], f"{what}, name", MAX_NAME),
+        parse_leaf_hash(members["operator"], f"{what}, operator"),
+        parse_seconds(members["at"], f"{what}, at"),
+        None if after is None else Hash32(parse_hex(after, 32, f"{what}, after")),
+        take_boolean(members["saw_document"], f"{what}, saw_document"),
+    )
+    return Attestation(
+        statement, credential, _signature(members["signature"], credential, f"{what}, signature")
+    )
+
+
+def _signature(value: JsonValue, credential: Credential, what: str) -> Signature:
+    if isinstance(credential, PasskeyCredential):
+        return parse_assertion(value, what)
+    return parse_base64(value, what, exactly=SIGNATURE_SIZE)
+
+
+def parse_leaf_hash(value: JsonValue, what: str) -> Hash32:
+    """64 lower-case hexadecimal digits, as the slot `supersedes` holds them."""
+    text = take_text(value, what, 64)
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+        raise ConfirmationError(f"{what}: want 64 lower-case hexadecimal digits")
+    return Hash32(bytes.fromhex(text))

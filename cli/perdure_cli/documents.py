@@ -6,7 +6,7 @@ from pathlib import Path
 
 from perdure_anchor.evidence import FILE_SUFFIX
 from perdure_node.places import is_vault
-from perdure_node.signatures.looking import is_signature_file
+from perdure_node.signatures.besides import is_signature_file
 
 STANDARD_INPUT = Path("-")
 

@@ -56,4 +56,5 @@ def _signature_members(check: "SignatureCheck") -> dict[str, object]:
         "time_stamped_at": check.time_stamped_at,
         "level": check.level,
         "covers": check.covers,
+        "attested_by": check.attested_by,
     }

@@ -12,12 +12,12 @@ from perdure_node.intake import add_document, find_recorded
 from perdure_node.places import is_vault
 from perdure_node.records import Added
 from perdure_node.signatures.filling import Filled, filled_in
-from perdure_node.signatures.looking import UNSIGNED, Look, look_at
+from perdure_node.signatures.looking import TRUST_FOLDER, UNSIGNED, Look, Looker
 from perdure_node.vault import Vault
 
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import detail_options, details_of
-from perdure_cli.commands.signature_options import asked_of, signature_options
+from perdure_cli.commands.signature_options import signature_options, take_asked
 from perdure_cli.documents import STANDARD_INPUT, documents_below
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.files import standard_input
@@ -55,39 +55,40 @@ def add(
     name: str | None,
     again: bool,
     dry_run: bool,
-    signature_file: Path | None,
-    no_signatures: bool,
     vault_folder: Path | None,
     as_json: bool,
     **said: object,
 ) -> int:
     """Record documents: their SHA-256, and what you say of them. Perdure keeps no copy of your document.
 
-    A signature is checked, offline, and what it says is filled in: who signed, and when. It may lie beside the document, as
-    contract.pdf.sig.json. What you say yourself wins. A bad signature is recorded as bad.
+    Signatures are checked, offline, and what they say is filled in: who signed, and when. They may be in the document (PDF, CMS,
+    S/MIME, typed data) or beside it: contract.pdf.p7s, .sig with a certificate, .sig.json from an Ethereum wallet. What you say
+    yourself wins. A bad signature is recorded as bad.
 
     FILE is a document, a folder with documents (hidden files, evidence and vaults are left out), or - for standard input. The same
     document in the same words is recorded once. What you say of it is encrypted: no passphrase is needed to record, but to read.
     """
+    several = len(files) > 1 or files[0].is_dir()
+    asked = take_asked(said, several=several or files[0] == STANDARD_INPUT)
     details = details_of(**said)  # type: ignore[arg-type]  # click gives what detail_options ask for
     if name is not None and STANDARD_INPUT not in files:
         raise click.UsageError("--name is for a document from standard input, FILE -")
     if inside := next((file for file in files if is_vault(file) or is_vault(file.parent)), None):
         raise click.UsageError(f"{inside}: is of a vault, and no document")
-    several = len(files) > 1 or files[0].is_dir()
-    asked = asked_of(signature_file, no_signatures, several=several or files[0] == STANDARD_INPUT)
     codes, new = [], 0
-    with open_site(vault_folder) as vault, TerminalProgress() as progress:
+    with (
+        open_site(vault_folder) as vault,
+        TerminalProgress() as progress,
+        Looker(vault.folder / TRUST_FOLDER, asked) as looker,
+    ):
         clock = system_clock()
         warn_of_clock(vault, clock)
         record = _recorder(vault, clock, again=again, dry_run=dry_run)
-        for file in documents_below(files, signatures=no_signatures):
+        for file in documents_below(files, signatures=asked.skip):
             try:
                 document = _hashed(file, name, progress)
                 progress.close()
-                look = (
-                    UNSIGNED if file == STANDARD_INPUT else look_at(file, document, asked, int(clock.now()))
-                )
+                look = looker.look(file, document, int(clock.now())) if file != STANDARD_INPUT else UNSIGNED
                 filled = filled_in(document, details, look)
                 added = record(filled, look)
                 _print_added(file, filled, look, added, as_json, dry_run=dry_run)

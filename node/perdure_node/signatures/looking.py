@@ -1,43 +1,63 @@
 """How a document is signed: within itself, by a file beside it, or by a file that somebody names; and the check of that.
 
-What has no signature is seen as such by its first bytes and by names, so that nothing heavy is loaded for it.
+What has no signature is seen as such by its first bytes and by names, so that nothing heavy is loaded for it. Nothing here asks
+a network.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
 
 from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.documents import DocumentFacts
+from perdure_node.errors import DocumentUnreadable
 from perdure_node.files import open_regular
+from perdure_node.signatures.besides import Kind, SignatureFile, find_beside, named_signature
+from perdure_node.signatures.errors import NotSigned
 from perdure_node.signatures.faults import SignatureFileUnusable, SignatureRefused
+from perdure_node.signatures.recognising import recognise
 from perdure_node.signatures.signed_file import SignedFile
+from perdure_node.signatures.trust import TrustAnchors, read_trust_folder
 from perdure_node.signatures.verdicts import DocumentCheck, Indication
+from perdure_node.signatures.wet_ink import check_wet_ink
 
-# of a file with a signature, whatever its form
-MAX_SIGNATURE_FILE: Final = 4 << 20
-_ETHEREUM: Final = ".sig.json"
-# beside a document: by what its name ends in
-BESIDE: Final = (_ETHEREUM,)
+if TYPE_CHECKING:
+    from perdure_node.signatures.workers import Checkers
+
+# the folder in a vault, or anybody's, of what a site trusts
+TRUST_FOLDER: Final = "signatures"
+# a document up to this size is handed to whoever checks it as the bytes that were hashed
+_MAX_HANDED: Final = 16 << 20
+# of a document that is typed data
+_MAX_TYPED_DATA: Final = 256 * 1024
+_PACKAGES: Final = ("asn1crypto", "pyhanko", "pyhanko_certvalidator")
+_NOT_CHECKED: Final = (
+    "it is signed, and its signature was not checked: pip install 'perdure[signatures]' brings what checks it"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the user asks for. ``signature`` and ``certificate`` are files of a detached signature.
 
-    ``refuse_bad``: whether a bad signature is refused where it would be recorded as bad.
+    ``wet_ink_by`` is who attests a scan of ink on paper. ``refuse_bad``: a bad signature is refused, where it would be recorded as bad.
     """
 
     signature: Path | None = None
     certificate: Path | None = None
+    wet_ink_by: str | None = None
     skip: bool = False
     refuse_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """``check`` is None where no signature was seen; ``notes`` are sentences for the user; ``signature`` is the file beside it."""
+    """``check`` is None where no signature was checked; ``notes`` are sentences for the user; ``signature`` is the file beside it."""
 
     check: DocumentCheck | None = None
     notes: tuple[str, ...] = ()
@@ -47,56 +67,133 @@ class Look:
 UNSIGNED: Final = Look()
 
 
-def look_at(path: Path, document: DocumentFacts, asked: Asked, now: int) -> Look:
-    """Find and check a document's signatures; ``now`` is in seconds since 1970.
+def site_trust(folder: Path) -> TrustAnchors:
+    """What a folder says that is trusted; a folder that is not there trusts nobody. Raises `TrustFolderUnreadable`."""
+    return read_trust_folder(folder) if folder.is_dir() else TrustAnchors()
 
-    Raises `DocumentUnreadable`, `SignatureFileUnusable`, or `SignatureRefused` if the policy takes no bad ones.
-    """
-    if asked.skip:
-        return UNSIGNED
-    look = _look(path, SignedFile(path, document.sha256, document.size), asked, format_seconds(now))
-    if asked.refuse_bad and look.check is not None and look.check.indication is Indication.INVALID:
-        reason = next(each.reason for each in look.check.signatures if each.indication is Indication.INVALID)
-        raise SignatureRefused(
-            f"{path}: its signature is bad: {reason}",
-            hint="the policy refuses bad signatures; --no-signatures records the document without one",
+
+def can_check() -> bool:
+    """Whether the packages are there that check the signatures of PDF and CMS, and certificates."""
+    return all(find_spec(package) is not None for package in _PACKAGES)
+
+
+class Looker:
+    """Looks at one document after the other; to be used as a context manager, since processes are started where there are signatures."""
+
+    def __init__(self, trust_folder: Path, asked: Asked) -> None:
+        self._folder, self._asked = trust_folder, asked
+        self._stack = ExitStack()
+        self._checkers: Checkers | None = None
+
+    def __enter__(self) -> "Looker":
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def look(self, path: Path, facts: DocumentFacts, now: int) -> Look:
+        """Find and check a document's signatures; ``now`` is in seconds since 1970.
+
+        Raises `DocumentUnreadable`, `SignatureFileUnusable`, or `SignatureRefused` if the policy takes no bad ones.
+        """
+        if self._asked.skip:
+            return UNSIGNED
+        document = SignedFile(path, facts.sha256, facts.size)
+        try:
+            look = self._look(document, now)
+        except OSError as error:
+            raise DocumentUnreadable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
+        if self._asked.refuse_bad:
+            _refuse_bad(path, look)
+        return look
+
+    def _look(self, document: SignedFile, now: int) -> Look:
+        asked = self._asked
+        if asked.wet_ink_by is not None:
+            return Look(check_wet_ink(asked.wet_ink_by, format_seconds(now)))
+        if asked.signature is not None:
+            return self._detached(document, named_signature(asked.signature, asked.certificate), now)
+        beside = find_beside(document.path, asked.certificate)
+        own = self._own(document, now)
+        if own is None:
+            return UNSIGNED if beside is None else self._detached(document, beside, now)
+        if beside is None:
+            return own
+        note = f"{beside.path.name} lies beside it and was not looked at; --signature takes that one"
+        return Look(own.check, (*own.notes, note))
+
+    def _own(self, document: SignedFile, now: int) -> Look | None:
+        """What is in the document itself; None if that is nothing."""
+        form = recognise(document.path)
+        if form is None:
+            return _typed_data(document, now)
+        if not can_check():
+            return Look(notes=(_NOT_CHECKED,))
+        try:
+            return Look(self._checked(document, None, None, now))
+        except NotSigned:
+            return None
+
+    def _detached(self, document: SignedFile, found: SignatureFile, now: int) -> Look:
+        if found.kind is Kind.ETHEREUM:
+            from perdure_node.signatures.ethereum import check_ethereum
+
+            check = check_ethereum(document, found.octets, format_seconds(now))
+            return Look(check, signature=found.path)
+        if found.note is not None:
+            return Look(notes=(found.note,), signature=found.path)
+        if not can_check():
+            return Look(notes=(_NOT_CHECKED,), signature=found.path)
+        try:
+            check = self._checked(document, found.octets, found.certificate, now)
+        except NotSigned as error:
+            raise SignatureFileUnusable(f"{found.path}: {error}", hint=error.hint) from error
+        return Look(check, signature=found.path)
+
+    def _checked(
+        self, document: SignedFile, signature: bytes | None, certificate: bytes | None, now: int
+    ) -> DocumentCheck:
+        from perdure_node.signatures.checking import CheckRequest
+
+        handed = document.read() if document.size <= _MAX_HANDED else None
+        request = CheckRequest(
+            document.path if handed is None else handed,
+            signature,
+            datetime.fromtimestamp(now, UTC),
+            certificate=certificate,
         )
-    return look
+        check = self._started().check(request)
+        if handed is None:
+            document.digests(())  # still the bytes that were hashed
+        return check
+
+    def _started(self) -> "Checkers":
+        from perdure_node.signatures.workers import Checkers
+
+        if self._checkers is None:
+            self._checkers = self._stack.enter_context(Checkers(site_trust(self._folder)))
+        return self._checkers
 
 
-def _look(path: Path, document: SignedFile, asked: Asked, checked_at: str) -> Look:
-    beside = asked.signature or signature_beside(path)
-    if beside is None:
-        return UNSIGNED
-    from perdure_node.signatures.ethereum import check_ethereum
+def _typed_data(document: SignedFile, now: int) -> Look | None:
+    """Typed data that carries its signature."""
+    if document.size > _MAX_TYPED_DATA:
+        return None
+    with open_regular(document.path) as file:
+        raw = file.read(_MAX_TYPED_DATA)
+    if not raw.lstrip().startswith(b"{") or b'"primaryType"' not in raw:
+        return None
+    from perdure_node.signatures.ethereum import carries_signature, check_own_signature
 
-    return Look(check_ethereum(document, read_bounded(beside), checked_at), signature=beside)
-
-
-def signature_beside(path: Path) -> Path | None:
-    """The file with a detached signature beside a document, if there is one."""
-    for suffix in BESIDE:
-        beside = path.with_name(path.name + suffix)
-        if beside.is_file():
-            return beside
-    return None
+    return Look(check_own_signature(document, format_seconds(now))) if carries_signature(raw) else None
 
 
-def is_signature_file(path: Path) -> bool:
-    """Whether a file is, by its name, the signature of a document that lies beside it."""
-    return any(
-        path.name.endswith(suffix) and path.with_name(path.name.removesuffix(suffix)).is_file()
-        for suffix in BESIDE
-    )
-
-
-def read_bounded(path: Path, limit: int = MAX_SIGNATURE_FILE) -> bytes:
-    """A file that somebody named; raises `SignatureFileUnusable`."""
-    try:
-        with open_regular(path) as file:
-            octets = file.read(limit + 1)
-    except OSError as error:
-        raise SignatureFileUnusable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
-    if len(octets) > limit:
-        raise SignatureFileUnusable(f"{path}: longer than {limit} bytes, which no signature is")
-    return octets
+def _refuse_bad(path: Path, look: Look) -> None:
+    for each in () if look.check is None else look.check.signatures:
+        if each.indication is Indication.INVALID:
+            raise SignatureRefused(
+                f"{path}: its signature is bad: {each.reason}",
+                hint="the policy refuses bad signatures; --no-signatures records the document without one",
+            )

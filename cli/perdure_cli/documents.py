@@ -8,6 +8,8 @@ from perdure_anchor.evidence import FILE_SUFFIX
 from perdure_node.places import is_vault
 from perdure_node.signatures.besides import is_signature_file
 
+from perdure_cli.verifying.sorting import MATERIAL_SUFFIX
+
 STANDARD_INPUT = Path("-")
 
 
@@ -32,6 +34,8 @@ def _below(folder: Path) -> Iterator[Path]:
         for name in sorted(names):
             path = Path(parent, name)
             # a link may lead to what nobody meant
-            left_out = name.startswith(".") or name.endswith(FILE_SUFFIX) or path.is_symlink()
+            left_out = (
+                name.startswith(".") or name.endswith((FILE_SUFFIX, MATERIAL_SUFFIX)) or path.is_symlink()
+            )
             if not left_out and path.is_file():
                 yield path

@@ -31,6 +31,8 @@ from perdure_cli.verifying.workers import Workers
 
 # written by `perdure prove --all` beside the evidence
 INDEX_NAME = "index.csv"
+# written by `perdure prove --material` beside the evidence; named here, since nothing of signatures is imported to verify
+MATERIAL_SUFFIX: Final = ".material.zip"
 
 _EVIDENCE_FAMILY, _RIVALS_FAMILY = "perdure-evidence/", "perdure-rivals/"
 _SUFFIXES: Final = {FILE_SUFFIX: _EVIDENCE_FAMILY, RIVALS_SUFFIX: _RIVALS_FAMILY}
@@ -179,7 +181,8 @@ def sort_file(file: FoundFile) -> Sorted:
             return EvidenceFile(file.name)
         if kind == _RIVALS_FAMILY:
             return RivalsFile(file.name)
-        if file.is_argument or not (kind == TRUST_FORMAT or path.name == INDEX_NAME):
+        left_out = kind == TRUST_FORMAT or path.name == INDEX_NAME or path.name.endswith(MATERIAL_SUFFIX)
+        if file.is_argument or not left_out:
             return DocumentFile(file.name, *digest_file(path))
         return LeftOut(file.name)
     except OSError as error:

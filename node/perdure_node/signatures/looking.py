@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 # the folder in a vault, or anybody's, of what a site trusts
 TRUST_FOLDER: Final = "signatures"
-# a document up to this size is handed to whoever checks it as the bytes that were hashed
-_MAX_HANDED: Final = 16 << 20
 # of a document that is typed data
 _MAX_TYPED_DATA: Final = 256 * 1024
 _PACKAGES: Final = ("asn1crypto", "pyhanko", "pyhanko_certvalidator")
@@ -157,16 +155,10 @@ class Looker:
     ) -> DocumentCheck:
         from perdure_node.signatures.checking import CheckRequest
 
-        handed = document.read() if document.size <= _MAX_HANDED else None
-        request = CheckRequest(
-            document.path if handed is None else handed,
-            signature,
-            datetime.fromtimestamp(now, UTC),
-            certificate=certificate,
-        )
-        check = self._started().check(request)
-        if handed is None:
-            document.digests(())  # still the bytes that were hashed
+        handed = document.handed()
+        moment = datetime.fromtimestamp(now, UTC)
+        check = self._started().check(CheckRequest(handed, signature, moment, certificate=certificate))
+        document.check_same(handed)
         return check
 
     def _started(self) -> "Checkers":

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from perdure_node.signatures.algorithms import AlgorithmsByTime
 from perdure_node.signatures.cms_check import Examiner, Outcome, Subject, checked
 from perdure_node.signatures.errors import MalformedSignature, TooMuch
-from perdure_node.signatures.verdicts import Format, SignatureCheck
+from perdure_node.signatures.verdicts import Format, MaterialKind, SignatureCheck
 
 _CHUNK: Final = 1 << 20
 # Ed25519 needs the document twice, so it has to be in memory
@@ -67,6 +67,9 @@ def check_raw(
     """
     signer, *others = _certificates(certificates)
     examiner.knowledge.bring([signer, *others], (), ())
+    # also where it turns out not to have signed: whose the signature should be is in no other file
+    kind = MaterialKind.ANCHOR if examiner.knowledge.is_anchor(signer) else MaterialKind.CERTIFICATE
+    examiner.evidence.add(kind, signer.dump())
     found = _reading(document, signature, signer)
     at = examiner.proven_by
     if found is None:

@@ -18,6 +18,8 @@ from perdure_node.files import open_regular
 _CHUNK: Final = 1 << 20
 # of a document that has to be in memory at once
 MAX_WHOLE: Final = 64 << 20
+# a document up to this size is handed to whoever checks it as the bytes that were hashed
+_MAX_HANDED: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,16 @@ class SignedFile:
         pieces: list[bytes] = []
         self._feed(pieces.append)
         return b"".join(pieces)
+
+    def handed(self) -> Path | bytes:
+        """What another process checks: the bytes, or of a large document the path; see `check_same`. Raises `DocumentUnreadable`."""
+        octets = self.read() if self.size <= _MAX_HANDED else None
+        return self.path if octets is None else octets
+
+    def check_same(self, handed: Path | bytes) -> None:
+        """Raise `DocumentUnreadable` if the document at the path is no longer the one that was hashed."""
+        if isinstance(handed, Path):
+            self._feed()
 
     def keccak256(self, prefix: bytes = b"") -> Hash32:
         """Keccak-256 of ``prefix`` and the document; raises `DocumentUnreadable`."""

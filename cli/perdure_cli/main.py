@@ -57,6 +57,12 @@ COMMANDS: Final = {
     ),
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
+    "check": LazyCommand(
+        "perdure_cli.commands.check:check", "Check a document's signatures, without recording it."
+    ),
+    "signatures": LazyCommand(
+        "perdure_cli.commands.signatures:signatures", "Keep what signatures are checked against."
+    ),
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file, a header or a bundle."
     ),

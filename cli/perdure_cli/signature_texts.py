@@ -1,54 +1,82 @@
-"""Checks of documents' signatures in words and as JSON, for the commands that make them."""
+"""What a check of signatures found, in words and as JSON."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from perdure_cli.output import print_row, tell_warning
+from perdure_node.signatures.verdicts import DocumentCheck, Indication, SignatureCheck
 
-if TYPE_CHECKING:
-    from perdure_node.signatures.looking import Look
-    from perdure_node.signatures.verdicts import DocumentCheck, SignatureCheck
+from perdure_cli.exit_codes import ANSWER_IS_NO, COULD_NOT_FIND_OUT, DONE
+from perdure_cli.output import row
 
-
-def print_look(file: Path, look: "Look", differences: tuple[str, ...]) -> None:
-    """What was found out of a document's signatures: rows below its line, and warnings of what a person should see."""
-    if look.check is not None:
-        for each in look.check.signatures:
-            print_row("signature", signature_text(look.check, each))
-    for note in (*look.notes, *differences):
-        tell_warning(f"{file}: {note}")
+_CODES = {
+    Indication.VALID: DONE,
+    Indication.INVALID: ANSWER_IS_NO,
+    Indication.INDETERMINATE: COULD_NOT_FIND_OUT,
+}
+_STYLES = {Indication.VALID: "green", Indication.INVALID: "red", Indication.INDETERMINATE: "yellow"}
 
 
-def signature_text(check: "DocumentCheck", signature: "SignatureCheck") -> str:
-    """One signature on one line."""
-    by = f", by {signature.signer}" if signature.signer else ""
-    text = f"{signature.indication.text} ({check.format.value}){by}"
-    why = [each for each in (signature.subindication, signature.reason) if each]
-    return f"{text}: {', '.join(why)}" if why else text
+def verdict_code(check: DocumentCheck) -> int:
+    """The exit code for a document: the worst signature decides."""
+    return _CODES[check.indication]
 
 
-def look_members(look: "Look", differences: tuple[str, ...]) -> dict[str, object] | None:
-    """The same as JSON, null where no signature was seen and nothing is to be said."""
-    check = look.check
-    if check is None and not look.notes:
-        return None
+def check_lines(
+    name: str, check: DocumentCheck, trust_folder: Path | None
+) -> Iterator[tuple[str, str | None]]:
+    """What to print of a document, a line each with its style."""
+    count = len(check.signatures)
+    many = "1 signature" if count == 1 else f"{count} signatures"
+    yield f"{name}: {check.indication.text} ({check.format.value}, {many})", _STYLES[check.indication]
+    for signature in check.signatures:
+        yield from ((row(label, text), None) for label, text in _rows(signature))
+    yield row("checked at", check.checked_at), None
+    yield row("revocation", _as_of(check)), None
+    yield row("believing", "nobody" if trust_folder is None else f"the anchors in {trust_folder}"), None
+
+
+def _rows(check: SignatureCheck) -> Iterator[tuple[str, str]]:
+    names = (check.signer, check.organization, check.signer_id)
+    yield "signer", ", ".join(dict.fromkeys(name for name in names if name)) or "unknown"
+    why = "" if check.subindication is None else f": {check.subindication}, {check.reason}"
+    yield "verdict", f"{check.indication.text}{why}"
+    for label, text in (
+        ("claimed at", check.claimed_at),
+        ("time-stamped at", check.time_stamped_at),
+        ("level", check.level),
+        ("covers", check.covers),
+    ):
+        if text is not None:
+            yield label, text
+
+
+def _as_of(check: DocumentCheck) -> str:
+    if check.revocation_as_of is None:
+        return "nothing is known about it"
+    return f"as known on {check.revocation_as_of}; what was revoked later is not known"
+
+
+def check_members(name: str, check: DocumentCheck, trust_folder: Path | None) -> dict[str, object]:
+    """The same as JSON."""
     return {
-        "format": None if check is None else check.format.value,
-        "verdict": None if check is None else check.indication.text,
-        "checked_at": None if check is None else check.checked_at,
-        "revocation_as_of": None if check is None else check.revocation_as_of,
-        "signatures": [] if check is None else [_signature_members(each) for each in check.signatures],
-        "file": None if look.signature is None else str(look.signature),
-        "notes": list(look.notes),
-        "differences": list(differences),
+        "ok": check.indication is Indication.VALID,
+        "file": name,
+        "format": check.format.value,
+        "verdict": check.indication.text,
+        "checked_at": check.checked_at,
+        "trust_folder": None if trust_folder is None else str(trust_folder),
+        "revocation_as_of": check.revocation_as_of,
+        "signatures": [_members(each) for each in check.signatures],
+        "material": [{"kind": each.kind.value, "sha256": each.sha256.hex()} for each in check.material],
     }
 
 
-def _signature_members(check: "SignatureCheck") -> dict[str, object]:
-    certificate = check.certificate_sha256
+def _members(check: SignatureCheck) -> dict[str, object]:
     return {
         "signer": check.signer,
-        "certificate_sha256": None if certificate is None else certificate.hex(),
+        "signer_id": check.signer_id,
+        "organization": check.organization,
+        "certificate_sha256": None if check.certificate_sha256 is None else check.certificate_sha256.hex(),
         "verdict": check.indication.text,
         "subindication": check.subindication,
         "reason": check.reason,
@@ -56,5 +84,4 @@ def _signature_members(check: "SignatureCheck") -> dict[str, object]:
         "time_stamped_at": check.time_stamped_at,
         "level": check.level,
         "covers": check.covers,
-        "attested_by": check.attested_by,
     }

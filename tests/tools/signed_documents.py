@@ -118,6 +118,15 @@ def change_page(pdf: bytes, text: str = "And one clause more") -> bytes:
     return out.getvalue()
 
 
+def sign_digest(authority: SigningAuthority, holder: Holder, digest: bytes) -> bytes:
+    """A detached CMS signature of what has this SHA-256, by pyHanko."""
+    signer = signers.SimpleSigner(
+        signing_cert=_asn1(holder), signing_key=_key(holder), cert_registry=_store(authority)
+    )
+    signed: bytes = asyncio.run(signer.async_sign(data_digest=digest, digest_algorithm="sha256")).dump()
+    return signed
+
+
 def openssl(*arguments: str | Path) -> None:
     subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 

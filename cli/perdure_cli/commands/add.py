@@ -12,7 +12,8 @@ from perdure_node.intake import add_document, find_recorded
 from perdure_node.places import is_vault
 from perdure_node.records import Added
 from perdure_node.signatures.filling import Filled, filled_in
-from perdure_node.signatures.looking import TRUST_FOLDER, UNSIGNED, Look, Looker
+from perdure_node.signatures.looking import UNSIGNED, Look, Looker
+from perdure_node.signatures.trust import SIGNATURES_FOLDER
 from perdure_node.vault import Vault
 
 from perdure_cli.clock_doubt import warn_of_clock
@@ -25,7 +26,7 @@ from perdure_cli.options import json_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
-from perdure_cli.signature_texts import look_members, print_look
+from perdure_cli.looking_texts import look_members, print_look
 from perdure_cli.site import open_site
 
 Record = Callable[[Filled, Look], Added | None]
@@ -79,7 +80,7 @@ def add(
     with (
         open_site(vault_folder) as vault,
         TerminalProgress() as progress,
-        Looker(vault.folder / TRUST_FOLDER, asked) as looker,
+        Looker(vault.folder / SIGNATURES_FOLDER, asked) as looker,
     ):
         clock = system_clock()
         warn_of_clock(vault, clock)

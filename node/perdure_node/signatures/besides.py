@@ -14,7 +14,7 @@ _MAX_CERTIFICATE_FILE: Final = 1 << 20
 # larger than the signature of any key that is in use, in whatever text
 _MAX_RAW: Final = 64 * 1024
 # added to a document's name, the one that says most first
-BESIDE: Final = (".sig.json", ".p7s", ".sig", ".asc")
+BESIDE: Final = (".sig.json", ".p7s", ".p7m", ".p7b", ".sig", ".asc")
 _CERTIFICATES: Final = (".crt", ".cer", ".pem")
 _PGP: Final = b"-----BEGIN PGP"
 
@@ -97,7 +97,7 @@ def _sorted(path: Path, certificate: Path | None) -> SignatureFile:
         return SignatureFile(path, Kind.UNSUPPORTED, octets, note=note)
     if octets.lstrip().startswith(b"{") or path.name.endswith(".json"):
         return SignatureFile(path, Kind.ETHEREUM, octets)
-    if is_cms(octets) or path.name.endswith(".p7s"):
+    if is_cms(octets) or path.suffix in (".p7s", ".p7m", ".p7b"):
         return SignatureFile(path, Kind.CMS, octets)
     if certificate is None or len(octets) > _MAX_RAW:
         note = f"{path.name}: no signature that says whose it is, so it was not checked; --certificate FILE names its certificate"

@@ -24,7 +24,8 @@ from perdure_node.signatures.verdicts import (
     SignatureCheck,
 )
 
-MAX_MATERIAL: Final = 64
+# beyond what any slot lists; a hostile file may bring along more
+MAX_MATERIAL: Final = 256
 MAX_SIGNATURE: Final = 16 << 20
 
 

@@ -5,6 +5,7 @@ that a CA publishes none is not held against its certificates, but a CRL at hand
 """
 
 import enum
+import functools
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -52,37 +53,25 @@ class Knowledge:
     """All certificates, CRLs and OCSP answers of one check, in the order in which they became known."""
 
     def __init__(self, trust: TrustAnchors) -> None:
-        self.anchors = tuple(_parsed(x509.Certificate, trust.anchors))
-        self._roots = {anchor.dump() for anchor in self.anchors}
+        self.anchors = tuple(_trusted(x509.Certificate, trust.anchors).values())
+        self._roots = frozenset(trust.anchors)
         self._manager = SimpleTrustManager.build(trust_roots=[CertTrustAnchor(one) for one in self.anchors])
-        self.certificates: dict[bytes, Any] = {}
-        self._crls: dict[bytes, Any] = {}
-        self._ocsps: dict[bytes, Any] = {}
+        self.certificates = dict(_trusted(x509.Certificate, trust.intermediates))
+        self._crls = dict(_trusted(asn1_crl.CertificateList, trust.crls))
+        self._ocsps = dict(_trusted(asn1_ocsp.OCSPResponse, trust.ocsps))
         self._brought = 0
-        self._note(trust.intermediates, trust.crls, trust.ocsps)
 
     def bring(self, certificates: Iterable[Any], crls: Iterable[bytes], ocsps: Iterable[bytes]) -> None:
         """Take in what a document brings along: certificates parsed, the others in DER."""
-        for certificate in certificates:
-            if self._has_room():
-                self.certificates.setdefault(certificate.dump(), certificate)
-        self._note(
-            (), (each for each in crls if self._has_room()), (each for each in ocsps if self._has_room())
-        )
-
-    def _has_room(self) -> bool:
-        self._brought += 1
-        return self._brought <= _MAX_BROUGHT
-
-    def _note(self, certificates: Iterable[bytes], crls: Iterable[bytes], ocsps: Iterable[bytes]) -> None:
         for kind, octets, known in (
-            (x509.Certificate, certificates, self.certificates),
+            (x509.Certificate, (each.dump() for each in certificates), self.certificates),
             (asn1_crl.CertificateList, crls, self._crls),
             (asn1_ocsp.OCSPResponse, ocsps, self._ocsps),
         ):
             for each in octets:
-                if each not in known:
-                    known.update((each, parsed) for parsed in _parsed(kind, [each]))
+                self._brought += each not in known
+                if each not in known and self._brought <= _MAX_BROUGHT:
+                    known.update(_parsed(kind, [each]))
 
     def is_anchor(self, certificate: Any) -> bool:
         return certificate.dump() in self._roots
@@ -171,8 +160,15 @@ def _rule(certificates: Iterable[Any]) -> RevocationCheckingRule:
     return _NO_CHECK
 
 
-def _parsed(kind: Any, files: Iterable[bytes]) -> Iterator[Any]:
+@functools.lru_cache(maxsize=16)
+def _trusted(kind: Any, files: tuple[bytes, ...]) -> dict[bytes, Any]:
+    """The site's own files, parsed once for a process."""
+    return _parsed(kind, files)
+
+
+def _parsed(kind: Any, files: Iterable[bytes]) -> dict[bytes, Any]:
     """Each that is what it should be. What is not is not known: it cannot make anything valid."""
+    found = {}
     for octets in files:
         try:
             value = kind.load(octets, strict=True)
@@ -184,9 +180,10 @@ def _parsed(kind: Any, files: Iterable[bytes]) -> Iterator[Any]:
                     value.not_valid_after,
                     value.public_key.algorithm,
                 )
-            yield value
         except (ValueError, TypeError, KeyError, OverflowError):
             continue
+        found[octets] = value
+    return found
 
 
 def _crl_time(crl: Any) -> datetime | None:

@@ -29,8 +29,6 @@ from perdure_node.signatures.wet_ink import check_wet_ink
 if TYPE_CHECKING:
     from perdure_node.signatures.workers import Checkers
 
-# the folder in a vault, or anybody's, of what a site trusts
-TRUST_FOLDER: Final = "signatures"
 # of a document that is typed data
 _MAX_TYPED_DATA: Final = 256 * 1024
 _PACKAGES: Final = ("asn1crypto", "pyhanko", "pyhanko_certvalidator")

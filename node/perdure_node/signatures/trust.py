@@ -17,10 +17,14 @@ from perdure_anchor.errors import ConfigError
 from perdure_node.files import open_regular
 from perdure_node.signatures.verdicts import Material, MaterialKind
 
+# in a vault
+SIGNATURES_FOLDER: Final = "signatures"
 ANCHORS: Final = "anchors"
 INTERMEDIATES: Final = "intermediates"
 CRLS: Final = "crls"
 OCSP: Final = "ocsp"
+# certificates of signers, which are asked about when there is a network; they are not believed
+WANTED: Final = "wanted"
 # large national CRLs have tens of megabytes
 MAX_FILE: Final = 64 << 20
 MAX_FILES: Final = 4096

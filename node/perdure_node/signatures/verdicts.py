@@ -7,12 +7,16 @@ subindication, which says why.
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
 SLOT_VERSION: Final = 1
+# what a slot lists at most, since a record's disclosures have a bound
+MAX_LISTED_SIGNATURES: Final = 16
+MAX_LISTED_MATERIAL: Final = 64
 
 
 class Indication(enum.IntEnum):
@@ -106,16 +110,21 @@ class DocumentCheck:
 
 
 def signature_slot(check: DocumentCheck) -> JsonValue:
-    """What the slot `signature` holds of a check: version 1 of its shape."""
-    return {
+    """What the slot `signature` holds of a check: version 1 of its shape. ``more`` counts what had no room in it."""
+    more: dict[str, JsonValue] = {
+        "signatures": max(0, len(check.signatures) - MAX_LISTED_SIGNATURES),
+        "material": max(0, len({file.sha256 for file in check.material}) - MAX_LISTED_MATERIAL),
+    }
+    slot: dict[str, JsonValue] = {
         "v": SLOT_VERSION,
         "format": check.format.value,
         "verdict": check.indication.text,
         "checked_at": check.checked_at,
         "revocation_as_of": check.revocation_as_of,
-        "signatures": [_signature(each) for each in check.signatures],
+        "signatures": [_signature(each) for each in check.signatures[:MAX_LISTED_SIGNATURES]],
         "material": _material(check.material),
     }
+    return {**slot, "more": more} if any(more.values()) else slot
 
 
 def _signature(check: SignatureCheck) -> JsonValue:
@@ -136,8 +145,7 @@ def _signature(check: SignatureCheck) -> JsonValue:
 def _material(files: Iterable[Material]) -> JsonValue:
     """The digests by kind, each once, in their order."""
     digests: dict[str, list[JsonValue]] = {}
-    for file in files:
-        listed = digests.setdefault(file.kind.value, [])
-        if file.sha256.hex() not in listed:
-            listed.append(file.sha256.hex())
+    each_once = {file.sha256: file for file in files}
+    for file in islice(each_once.values(), MAX_LISTED_MATERIAL):
+        digests.setdefault(file.kind.value, []).append(file.sha256.hex())
     return dict(digests)

@@ -162,7 +162,8 @@ def _serve(trust: TrustAnchors, pipe: Connection, others: list[Connection]) -> N
     for other in others:
         other.close()
     _limit_memory()
-    with contextlib.suppress(EOFError, OSError):
+    # without memory it ends, which its parent hears
+    with contextlib.suppress(EOFError, OSError, MemoryError):
         while True:
             request = pipe.recv()
             _limit_time()

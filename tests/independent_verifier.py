@@ -7,6 +7,7 @@ Each function names its section. Faults go by the names of the text. Not made fo
 """
 
 import base64
+import datetime as dt
 import hashlib
 import itertools
 import json
@@ -15,7 +16,10 @@ import sys
 from pathlib import Path
 
 import coincurve
+import cryptography.exceptions as crypto_errors
 import sha3
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 GRADES = ("recorded", "signed", "anchored", "final")
 SLOTS = [
@@ -374,7 +378,7 @@ def check_origin(text):
     return text
 
 
-def checkpoint_digest(chain_id, registry, site, size, root, sealed_at):
+def typed_data_digest(chain_id, registry, structure):
     domain = keccak(
         keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
         + keccak(b"Perdure")
@@ -383,6 +387,10 @@ def checkpoint_digest(chain_id, registry, site, size, root, sealed_at):
         + bytes(12)
         + registry
     )
+    return keccak(b"\x19\x01" + domain + structure)
+
+
+def checkpoint_digest(chain_id, registry, site, size, root, sealed_at):
     structure = keccak(
         keccak(b"Checkpoint(bytes32 site,uint64 size,bytes32 root,uint64 sealedAt)")
         + site
@@ -390,7 +398,7 @@ def checkpoint_digest(chain_id, registry, site, size, root, sealed_at):
         + root
         + word(sealed_at)
     )
-    return keccak(b"\x19\x01" + domain + structure)
+    return typed_data_digest(chain_id, registry, structure)
 
 
 def recover_site_signer(digest, signature):
@@ -425,8 +433,10 @@ def read_evidence(octets):
     refuse_unless(sum(octets.count(sign) for sign in (b",", b"[", b"{")) <= 65536, "EvidenceTooLarge")
     value = from_json(octets)
     refuse_unless(isinstance(value, dict), "NotEvidence")
-    refuse_unless(value.get("format") == "perdure-evidence/1", "NotEvidence")
-    members_of(value, ("format", "registry", "origin", "slots", "checkpoint", "anchor", "not_before", "hops"))
+    second = value.get("format") == "perdure-evidence/2" and "confirmed_not_before" in value
+    refuse_unless(second or value.get("format") == "perdure-evidence/1", "NotEvidence")
+    names = ["format", "registry", "origin", "slots", "checkpoint", "anchor", "not_before", "hops"]
+    members_of(value, [*names, "confirmed_not_before"] if second else names)
     registry = members_of(value["registry"], ("chain_id", "address"))
     evidence = {
         "chain_id": integer_of(registry["chain_id"]),
@@ -436,9 +446,11 @@ def read_evidence(octets):
         "checkpoint": unless_null(read_checkpoint, value["checkpoint"]),
         "anchor": unless_null(read_anchor, value["anchor"]),
         "not_before": unless_null(read_headers, value["not_before"]),
+        "confirmed_not_before": read_headers(value["confirmed_not_before"]) if second else None,
         "hops": [read_headers(item) for item in list_of(value["hops"], 16)],
     }
     lists = [evidence["anchor"]["headers"] if evidence["anchor"] else [], evidence["not_before"] or []]
+    lists.append(evidence["confirmed_not_before"] or [])
     size = sum(len(header) for headers in lists + evidence["hops"] for header in headers)
     refuse_unless(size <= 786432, "EvidenceTooLarge")
     refuse_unless(evidence["anchor"] is None or evidence["checkpoint"] is not None, "EvidenceError")
@@ -933,6 +945,162 @@ def bound(epoch, run, positions, choose, shift):
     }
 
 
+# --- 16 confirmations
+
+
+def read_confirmation(value):
+    """Section 16.3."""
+    members_of(value, ("v", "recorded", "confirmed"))
+    parts = [unless_null(read_part, value[key]) for key in ("recorded", "confirmed")]
+    refuse_unless(any(parts), "ConfirmationError")
+    return parts
+
+
+def read_part(value):
+    members_of(value, ("name", "operator", "at", "after", "saw_document", "credential", "signature"))
+    operator = text_of(value["operator"], 64)
+    refuse_unless(re.fullmatch("[0-9a-f]{64}", operator, re.ASCII), "ConfirmationError")
+    refuse_unless(isinstance(value["saw_document"], bool), "WrongType")
+    kind, credential, signature = (
+        read_credential(value["credential"]),
+        value["credential"],
+        value["signature"],
+    )
+    if kind == "key":
+        signature = from_base64(signature, 65)
+    else:
+        members_of(signature, ("authenticator_data", "client_data", "signature"))
+        longest = {"authenticator_data": 512, "client_data": 2048, "signature": 768}
+        signature = {key: from_base64(signature[key], at_most=size) for key, size in longest.items()}
+        refuse_unless(len(signature["authenticator_data"]) >= 37, "PasskeyUnusable")
+    return {
+        "name": text_of(value["name"], 256).encode(),
+        "operator": bytes.fromhex(operator),
+        "at": seconds_of(value["at"]),
+        "after": None if value["after"] is None else from_hex(value["after"], 32),
+        "saw": value["saw_document"],
+        "kind": kind,
+        "key": from_hex(credential["address"], 20)
+        if kind == "key"
+        else from_base64(credential["public_key"]),
+        "rp_id": credential.get("rp_id", "").encode(),
+        "signature": signature,
+    }
+
+
+def read_credential(value):
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind == "key":
+        members_of(value, ("kind", "address"))
+        from_hex(value["address"], 20)
+    else:
+        refuse_unless(kind == "passkey", "ConfirmationError")
+        members_of(value, ("kind", "public_key", "rp_id"))
+        from_base64(value["public_key"], at_most=768)
+        text_of(value["rp_id"], 253)
+    return kind
+
+
+def seconds_of(text):
+    check_time(text)
+    refuse_unless(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.ASCII), "TimestampError")
+    elapsed = dt.datetime.fromisoformat(text) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    refuse_unless(elapsed >= dt.timedelta(0), "TimestampError")
+    return elapsed // dt.timedelta(seconds=1)
+
+
+def attestation_digest(trust, site, digests, number, part, recorded):
+    """Section 16.4."""
+    content = sha256(
+        b"perdure content v1\n"
+        + b"".join(d for d, name in zip(digests, SLOTS, strict=True) if name != "confirmation")
+    )
+    if part["kind"] == "key":
+        credential = b"key\n" + part["key"]
+    else:
+        credential = b"passkey\n" + sha256(part["rp_id"]) + part["key"]
+    structure = keccak(
+        keccak(
+            b"Attestation(bytes32 site,bytes32 content,uint8 part,string name,bytes32 operator,bytes32 credential,"
+            b"uint64 at,bytes32 after,bool sawDocument,bytes32 recorded)"
+        )
+        + site
+        + content
+        + word(number)
+        + keccak(part["name"])
+        + part["operator"]
+        + sha256(b"perdure credential v1\n" + credential)
+        + word(part["at"])
+        + (part["after"] or bytes(32))
+        + word(int(part["saw"]))
+        + recorded
+    )
+    return typed_data_digest(trust["chain_id"], trust["registry"], structure)
+
+
+def check_confirmation(parts, trust, site, digests):
+    recorded = bytes(32)
+    for number, part in enumerate(parts, 1):
+        if part is not None:
+            digest = attestation_digest(trust, site, digests, number, part, recorded)
+            if part["kind"] == "key":
+                signer = recover_site_signer(digest, part["signature"])
+                refuse_unless(signer == part["key"], "ConfirmationNotSigned")
+            else:
+                check_passkey(part, digest)
+            recorded = digest
+    if all(parts):
+        for what in ("key", "operator", "name"):
+            refuse_unless(parts[0][what] != parts[1][what], "OnePersonTwice")
+
+
+def check_passkey(part, digest):
+    """Section 16.5."""
+    given = part["signature"]
+    try:
+        client = from_json(given["client_data"])
+    except Refused:
+        client = None
+    wanted = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    refuse_unless(isinstance(client, dict) and client.get("type") == "webauthn.get", "AssertionNotValid")
+    refuse_unless(client.get("challenge") == wanted, "AssertionNotValid")
+    data = given["authenticator_data"]
+    refuse_unless(data[:32] == sha256(part["rp_id"]), "AssertionNotValid")
+    refuse_unless(data[32] & 1, "AssertionNotValid")
+    key = passkey_of(part["key"])
+    refuse_unless(key is not None, "PasskeyUnusable")
+    signed = data + sha256(given["client_data"])
+    refuse_unless(is_signed(key, given["signature"], signed), "AssertionNotValid")
+
+
+def passkey_of(octets):
+    """None if it is none that section 16.5 takes."""
+    try:
+        key = serialization.load_der_public_key(octets)
+    except (ValueError, crypto_errors.UnsupportedAlgorithm):
+        return None
+    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    if key.public_bytes(serialization.Encoding.DER, spki) != octets:
+        return None
+    if isinstance(key, rsa.RSAPublicKey):
+        return key if key.key_size >= 2048 and key.public_numbers().e >= 3 else None
+    on_p256 = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"
+    return key if on_p256 or isinstance(key, ed25519.Ed25519PublicKey) else None
+
+
+def is_signed(key, signature, signed):
+    by_kind = []
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        by_kind = [ec.ECDSA(hashes.SHA256())]
+    elif isinstance(key, rsa.RSAPublicKey):
+        by_kind = [padding.PKCS1v15(), hashes.SHA256()]
+    try:
+        key.verify(signature, signed, *by_kind)
+    except crypto_errors.InvalidSignature:
+        return False
+    return True
+
+
 # --- 9 verification
 
 
@@ -944,6 +1112,7 @@ class Verification:
         self.grade, self.faults, self.step, self.shortfall = None, [], 0, None
         self.disclosed, self.key, self.matched, self.changes = {}, "unknown", "not checked", []
         self.not_before = self.not_after = self.block = self.signer = None
+        self.parts, self.confirmed_not_before = None, None
 
     def attempt(self, step):
         try:
@@ -963,6 +1132,8 @@ class Verification:
         self.read_record()
         self.step = 3
         self.attempt(self.compare_document)
+        self.step = 11
+        self.attempt(self.judge_confirmation)
         self.step = 4
         if evidence["checkpoint"] is None:
             return self.fall_short(4)
@@ -987,6 +1158,8 @@ class Verification:
         self.attempt(self.find_not_after)
         self.step = 10
         self.attempt(self.find_not_before)
+        self.step = 12
+        self.attempt(self.find_confirmed_not_before)
         return None
 
     def read_record(self):
@@ -1044,10 +1217,31 @@ class Verification:
             return
         name = self.disclosed.get("after")
         refuse_unless(name is not None, "AfterHidden")
-        epoch, run, pivot = make_run(self.evidence["not_before"], self.trust, from_hex(name, 32))
+        self.not_before = self.lower_bound(self.evidence["not_before"], from_hex(name, 32))
+
+    def lower_bound(self, headers, name):
+        epoch, run, pivot = make_run(headers, self.trust, name)
         refuse_unless(run[pivot]["number"] < self.block["number"], "AfterNotBefore")
         refuse_unless(is_final(epoch, run, pivot), "TooFewSeals")
-        self.not_before = bound(epoch, run, range(pivot, -1, -1), min, -1 - self.allowance)
+        return bound(epoch, run, range(pivot, -1, -1), min, -1 - self.allowance)
+
+    def judge_confirmation(self):
+        value = self.disclosed.get("confirmation")
+        if value is None or value["v"] != 1:
+            return
+        parts = read_confirmation(value)
+        site = keccak(self.evidence["origin"].encode())
+        check_confirmation(parts, self.trust, site, [digest for _, digest in self.evidence["slots"]])
+        self.parts = parts
+
+    def find_confirmed_not_before(self):
+        name = self.parts and self.parts[1] and self.parts[1]["after"]
+        headers, after = self.evidence["confirmed_not_before"], self.disclosed.get("after")
+        if headers is not None:
+            refuse_unless(name, "AfterHidden")
+            self.confirmed_not_before = self.lower_bound(headers, name)
+        elif name and after == "0x" + name.hex():
+            self.confirmed_not_before = self.not_before
 
 
 def judge(evidence, trust, document=None, require="final", allowance=1):
@@ -1075,6 +1269,9 @@ def judge(evidence, trust, document=None, require="final", allowance=1):
         "validator_changes": found.changes,
         "not_before": found.not_before,
         "not_after": found.not_after,
+        "confirmed_not_before": found.confirmed_not_before,
+        "confirmation": found.parts
+        and [part and [part["name"].decode(), part["key"].hex()] for part in found.parts],
         "disclosed": found.disclosed,
         "doubted": is_doubted(found),
     }

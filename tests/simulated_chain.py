@@ -269,6 +269,10 @@ class Story:
     hidden: frozenset[str] = frozenset({"signature", "extra"})
     # what the record holds beside its plain slots
     slots: tuple[tuple[str, object], ...] = ()
+    # what the slot `confirmation` holds, made of the record's 15 digests and the name of the chain's newest block
+    confirm: Callable[[tuple[Hash32, ...], Hash32], object] | None = None
+    # blocks between the one that the record names and the anchor's: the confirmation can name the last
+    waits: int = 0
     # whose chain it is: other people have other keys
     people: str = "validator"
     engine: str = "qbft"
@@ -321,6 +325,10 @@ def tell(story: Story = PLAIN) -> Told:
         chain.extend(run)
     after_block = chain.blocks[-1]
     record = _record(story, after_block.name)
+    chain.extend(story.waits)
+    newest = chain.blocks[-1]
+    if story.confirm is not None:
+        record = _confirmed(story.confirm, record, newest.name)
     slots = _slots(story, record)
     checkpoint, signed = _sealed_log(story, leaf_from_digests([slot.digest for slot in slots]))
     receipts = _receipts(story, checkpoint)
@@ -335,9 +343,20 @@ def tell(story: Story = PLAIN) -> Told:
         log_position=story.log_position,
         headers=chain.raw_headers(number, number + run + more - 1),
     )
-    earlier = chain.raw_headers(number - run, number - 1 + more)
-    evidence = Evidence(DOMAIN, ORIGIN, slots, signed, proof, earlier, hops)
+
+    def before(block: SimulatedBlock) -> Headers:
+        return chain.raw_headers(block.header.number - run + 1, block.header.number + more)
+
+    confirmed = before(newest) if story.confirm is not None and story.waits else None
+    evidence = Evidence(DOMAIN, ORIGIN, slots, signed, proof, before(after_block), hops, confirmed)
     return Told(evidence, trust, chain, anchor_block, after_block, checkpoint, record)
+
+
+def _confirmed(
+    confirm: Callable[[tuple[Hash32, ...], Hash32], object], record: Record, newest: Hash32
+) -> Record:
+    digests = tuple(map(disclosure_digest, disclosures(record, SEED)))
+    return make_record({**record.values, "confirmation": confirm(digests, newest)})  # type: ignore[dict-item]
 
 
 def _change_validators(chain: SimulatedChain, validators: tuple[Account, ...]) -> Headers:

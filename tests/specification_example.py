@@ -7,10 +7,19 @@ they say. Everything follows from the labels of `simulated_chain`.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from perdure_anchor import qbft
 from perdure_anchor.checkpoint import checkpoint_digest
+from perdure_anchor.confirmation import (
+    CONFIRMED,
+    RECORDED,
+    content_digest,
+    credential_digest,
+    parse_confirmation,
+    statement_digest,
+)
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.hashes import checksum_address, keccak256, to_hex
 from perdure_anchor.log import (
@@ -36,6 +45,9 @@ from perdure_anchor.trie import value_from_trie_proof
 from perdure_anchor.trust_file import encode_trust_file, fingerprint
 from perdure_anchor.verify import verify
 from simulated_chain import DOCUMENT, DOCUMENT_BYTES, DOMAIN, ORIGIN, SEED, SITE_KEY, Story, Told, tell
+from tools.accounts import account
+from tools.authenticator import eddsa_seed
+from tools.confirmed_records import BEN_WITH_PASSKEY, Confirming
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "anchor" / "SPEC.md"
@@ -50,6 +62,7 @@ STORY = Story(
     # beyond ASCII, in a slot that is shown and in one that is hidden
     slots=(("document_type", "Vertrag über Kauf"), ("recorded_by", "Zoë Ångström")),
 )
+CONFIRMED_STORY = replace(STORY, confirm=Confirming(confirmer=BEN_WITH_PASSKEY))
 
 
 def examples() -> Mapping[str, object]:
@@ -75,6 +88,7 @@ def examples() -> Mapping[str, object]:
             "log_position": proof.log_position,
         },
         "verdict": _verdict(told),
+        "confirmation": _confirmation(tell(CONFIRMED_STORY)),
     }
 
 
@@ -90,6 +104,10 @@ def vector_files() -> Mapping[str, bytes]:
 
 def _constants() -> dict[str, str]:
     typed_data = {
+        "Attestation": (
+            "Attestation(bytes32 site,bytes32 content,uint8 part,string name,bytes32 operator,bytes32 credential,"
+            "uint64 at,bytes32 after,bool sawDocument,bytes32 recorded)"
+        ),
         "EIP712Domain": "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
         "Checkpoint": "Checkpoint(bytes32 site,uint64 size,bytes32 root,uint64 sealedAt)",
     }
@@ -172,6 +190,41 @@ def _header(told: Told) -> dict[str, object]:
         "block_hash": to_hex(qbft.block_hash(header)),
         "commit_hash": to_hex(qbft.commit_hash(header)),
         "sealers": [checksum_address(signer) for signer in qbft.seal_signers(header)],
+    }
+
+
+def _confirmation(told: Told) -> dict[str, object]:
+    digests = tuple(slot.digest for slot in told.evidence.slots)
+    slot = told.record.value("confirmation")
+    confirmation = parse_confirmation(slot)
+    assert confirmation is not None
+    recorded, confirmed = confirmation.recorded, confirmation.confirmed
+    assert recorded is not None
+    assert confirmed is not None
+    content = content_digest(digests)
+    signed = [
+        statement_digest(DOMAIN, ORIGIN.site, content, RECORDED, recorded.statement, recorded.credential)
+    ]
+    signed.append(
+        statement_digest(
+            DOMAIN, ORIGIN.site, content, CONFIRMED, confirmed.statement, confirmed.credential, signed[0]
+        )
+    )
+    return {
+        "confirmation": slot,
+        "content": content.hex(),
+        "recorded": {
+            "private_key": to_hex(account("key of Ada").private_key),
+            "credential": credential_digest(recorded.credential).hex(),
+            "digest": to_hex(signed[0]),
+        },
+        "confirmed": {
+            "private_key": to_hex(eddsa_seed("of Ben")),
+            "credential": credential_digest(confirmed.credential).hex(),
+            "digest": to_hex(signed[1]),
+        },
+        "confirmation_digest": digests[SLOTS.index("confirmation")].hex(),
+        "leaf_hash": leaf_hash(leaf(told.record, SEED)).hex(),
     }
 
 

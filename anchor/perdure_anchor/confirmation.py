@@ -1,9 +1,9 @@
 """The slot `confirmation`: what the people who answer for a record signed (SPEC.md, section 16).
 
-An attestation is one person's signature (EIP-712, under the registry's domain) over the digests of all other slots, his name, the
-record of his key in the site's log, and the hash of the newest block that the site knew: so it was made after that block. The
-confirmer's also covers the recorder's, so that neither can be exchanged. A signature shows which key signed; that the key is a
-person's is what the site's log says of it (`perdure_anchor.operator_key`).
+An attestation is one person's signature (EIP-712, under the registry's domain) over the digests of all other slots, his name, his
+key and its record in the site's log, and the hash of the newest block that the site knew: so it was made after that block. The
+confirmer's also covers what the recorder signed, and with which key, so that neither can be exchanged. A signature shows which key
+signed; that the key is a person's is what the site's log says of it (`perdure_anchor.operator_key`).
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,10 @@ CONFIRMED: Final = 2
 MAX_NAME = 256
 _SLOT = "confirmation"
 _CONTENT_PREFIX = b"perdure content v1\n"
-_ATTESTATION_TYPE = keccak256(
-    b"Attestation(bytes32 site,bytes32 content,uint8 part,string name,bytes32 operator,uint64 at,"
-    b"bytes32 after,bool sawDocument,bytes32 recorded)"
+_CREDENTIAL_PREFIX = b"perdure credential v1\n"
+ATTESTATION_TYPE: Final = keccak256(
+    b"Attestation(bytes32 site,bytes32 content,uint8 part,string name,bytes32 operator,bytes32 credential,"
+    b"uint64 at,bytes32 after,bool sawDocument,bytes32 recorded)"
 )
 _NOTHING = Hash32(bytes(32))
 
@@ -45,7 +46,7 @@ class ConfirmationNotSigned(VerificationError):
 
 
 class OnePersonTwice(VerificationError):
-    """Who recorded and who confirmed signed with the same key."""
+    """Who recorded and who confirmed have the same key, the same record of their keys, or the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +106,34 @@ def content_digest(slot_digests: Sequence[Hash32]) -> Hash32:
     return Hash32(sha256(_CONTENT_PREFIX + b"".join(others)).digest())
 
 
+def credential_digest(credential: Credential) -> Hash32:
+    """What stands for a credential in what is signed: so a signature is nobody's who finds another key that it fits."""
+    if isinstance(credential, PasskeyCredential):
+        kind = b"passkey\n" + sha256(credential.rp_id.encode()).digest() + credential.public_key
+    else:
+        kind = b"key\n" + credential.address
+    return Hash32(sha256(_CREDENTIAL_PREFIX + kind).digest())
+
+
 def statement_digest(
     domain: RegistryDomain,
     site: Hash32,
     content: Hash32,
     part: int,
     statement: Statement,
+    credential: Credential,
     recorded: Hash32 | None = None,
 ) -> Hash32:
-    """The EIP-712 digest that is signed. ``recorded`` is the recorder's, where a confirmer confirms what somebody signed."""
+    """The EIP-712 digest that ``credential`` signs. ``recorded`` is the recorder's, where a confirmer confirms what somebody signed."""
     return typed_data_digest(
         domain,
-        _ATTESTATION_TYPE,
+        ATTESTATION_TYPE,
         site,
         content,
         uint_word(part),
         keccak256(statement.name.encode()),
         statement.operator,
+        credential_digest(credential),
         uint_word(statement.at),
         statement.after or _NOTHING,
         uint_word(statement.saw_document),
@@ -132,19 +144,22 @@ def statement_digest(
 def verify_confirmation(
     confirmation: Confirmation, domain: RegistryDomain, site: Hash32, slot_digests: Sequence[Hash32]
 ) -> None:
-    """Raise unless each part is signed by the credential that it names, and no credential signed both.
+    """Raise unless each part is signed by the credential that it names, and the two are not one person's.
 
     Raises `ConfirmationNotSigned`, `OnePersonTwice`, or another `VerificationError`.
     """
     content, recorded = content_digest(slot_digests), None
     for part, attestation in confirmation.parts:
-        digest = statement_digest(domain, site, content, part, attestation.statement, recorded)
+        digest = statement_digest(
+            domain, site, content, part, attestation.statement, attestation.credential, recorded
+        )
         _verify_signature(attestation, digest)
         recorded = digest
     first, second = confirmation.recorded, confirmation.confirmed
-    if first is not None and second is not None and _is_same(first, second):
+    shared = None if first is None or second is None else _shared(first, second)
+    if shared is not None:
         raise OnePersonTwice(
-            "confirmation: who recorded and who confirmed signed with the same key",
+            f"confirmation: who recorded and who confirmed have the same {shared}",
             hint="one person answered for this record, not two",
         )
 
@@ -164,15 +179,17 @@ def _verify_signature(attestation: Attestation, digest: Hash32) -> None:
         )
 
 
-def _is_same(first: Attestation, second: Attestation) -> bool:
-    """Whether one key signed both, or keys that the log knows as one person's."""
-    return (
-        _key_of(first.credential) == _key_of(second.credential)
-        or first.statement.operator == second.statement.operator
-    )
+def _shared(first: Attestation, second: Attestation) -> str | None:
+    """By what two attestations are one person's, if they are."""
+    if credential_key(first.credential) == credential_key(second.credential):
+        return "key"
+    if first.statement.operator == second.statement.operator:
+        return "record of their keys"
+    return "name" if first.statement.name == second.statement.name else None
 
 
-def _key_of(credential: Credential) -> bytes:
+def credential_key(credential: Credential) -> bytes:
+    """The account's 20 bytes, or the passkey's public key: what is one key, however it is named."""
     return credential.public_key if isinstance(credential, PasskeyCredential) else credential.address
 
 
@@ -181,7 +198,12 @@ def parse_confirmation(value: JsonValue) -> Confirmation | None:
     if not isinstance(value, dict) or value.get("v") != VERSION:
         return None
     members = take_object(value, _SLOT, ("v", "recorded", "confirmed"))
-    return Confirmation(*(_attestation(members[part], part) for part in ("recorded", "confirmed")))
+    confirmation = Confirmation(
+        _attestation(members["recorded"], "recorded"), _attestation(members["confirmed"], "confirmed")
+    )
+    if not confirmation.parts:
+        raise ConfirmationError("confirmation: nobody recorded and nobody confirmed")
+    return confirmation
 
 
 def encode_confirmation(confirmation: Confirmation) -> JsonValue:

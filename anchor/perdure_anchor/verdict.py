@@ -5,7 +5,7 @@ A verdict is plain values; the command prints it, and `Verdict.ok` decides the e
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from perdure_anchor.checkpoint import Origin
 from perdure_anchor.confirmation import Confirmation
@@ -90,6 +90,8 @@ class Verdict:
     one, and why the grade is below the required one. ``validator_changes`` are the blocks at which the evidence shows a new set. ``disclosed`` are the values of the slots that the evidence shows.
     ``key_doubt`` says what the trust file's revocations have against the key that signed, None if nothing. ``confirmation`` is who
     signed the record, as far as it is shown and holds; ``confirmed_not_before`` is before when nobody can have confirmed it.
+    ``vouched`` has the parts of the confirmation whose key an operator's record in the log gives to who signed, each with that record's
+    index (None if it is not in the log yet): see `perdure_anchor.operator_key`.
     """
 
     required: Grade
@@ -114,6 +116,7 @@ class Verdict:
     key_doubt: str | None = None
     confirmation: Confirmation | None = None
     confirmed_not_before: TimeBound | None = None
+    vouched: Mapping[int, int | None] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

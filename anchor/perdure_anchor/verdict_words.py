@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from perdure_anchor.coalitions import text_of
-from perdure_anchor.hashes import checksum_address
+from perdure_anchor.confirmation import CONFIRMED, RECORDED, Attestation, KeyCredential
+from perdure_anchor.hashes import checksum_address, sha256
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.verdict import DocumentMatch, Grade, KeyStatus, Verdict
+from perdure_anchor.webauthn import Assertion
 
 _KEYS = {
     KeyStatus.PINNED: "the site's, pinned in the trust file",
@@ -21,6 +23,7 @@ _KEYS = {
 }
 # shown as what they prove, not as what somebody claims
 _SHOWN_ELSEWHERE = ("document_sha256", "document_size", "after", "signed_at", "recorded_at")
+_PARTS = {RECORDED: "recorded by", CONFIRMED: "confirmed by"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def shown_words(
         yield Words("anchored", (place,))
         yield Words("not before", tuple(_time_lines(verdict.not_before, clock_allowance)))
         yield Words("not after", tuple(_time_lines(verdict.not_after, clock_allowance)))
+    yield from _confirmation_words(verdict, clock_allowance)
 
 
 def claimed_words(verdict: Verdict) -> Iterator[Words]:
@@ -77,12 +81,49 @@ def claimed_words(verdict: Verdict) -> Iterator[Words]:
         "recorded_at": verdict.claims.recorded_at,
         "sealed_at": verdict.claims.sealed_at,
     }
-    others = {name: value for name, value in verdict.disclosed.items() if name not in _SHOWN_ELSEWHERE}
+    elsewhere = (*_SHOWN_ELSEWHERE, *(("confirmation",) if verdict.confirmation is not None else ()))
+    others = {name: value for name, value in verdict.disclosed.items() if name not in elsewhere}
     for name, value in {**others, **claims}.items():
         if value is not None:
             yield Words(name, (_claim(value),))
     if verdict.hidden:
         yield Words("hidden", (", ".join(verdict.hidden),))
+
+
+def _confirmation_words(verdict: Verdict, allowance: int) -> Iterator[Words]:
+    """Whose keys signed the record, by whose word, and after which moment it was confirmed."""
+    if verdict.confirmation is None:
+        return
+    for part, attestation in verdict.confirmation.parts:
+        yield Words(_PARTS[part], tuple(_attestation_lines(verdict, part, attestation)))
+    if verdict.confirmation.confirmed is not None and verdict.anchor is not None:
+        yield Words("confirmed not before", tuple(_time_lines(verdict.confirmed_not_before, allowance)))
+
+
+def _attestation_lines(verdict: Verdict, part: int, attestation: Attestation) -> Iterator[str]:
+    statement, index = attestation.statement, verdict.vouched.get(part)
+    key = f"{statement.name} with {credential_words(attestation)}"
+    if part in verdict.vouched:
+        yield (
+            f"{key}, of record {index} of the log"
+            if index is not None
+            else f"{key}, of a record that is given"
+        )
+    else:
+        yield key
+        yield "that this key is his is the site's word: no evidence of the key's record was given"
+    saw = "the document was before him" if statement.saw_document else "without the document before him"
+    yield f"by his word {saw}, at {format_seconds(statement.at)}"
+
+
+def credential_words(attestation: Attestation) -> str:
+    """The key that signed; of a passkey, whether its authenticator knew its user."""
+    credential, signature = attestation.credential, attestation.signature
+    if isinstance(credential, KeyCredential):
+        return f"key {checksum_address(credential.address)}"
+    known = isinstance(signature, Assertion) and signature.user_verified
+    told = "which says that it knew its user" if known else "which says that somebody touched it"
+    return f"the passkey of SHA-256 {sha256(credential.public_key).hex()} ({told})"
 
 
 def _time_lines(bound: TimeBound | None, allowance: int) -> Iterator[str]:

@@ -392,9 +392,10 @@ def _lower_bound(
             f"{run.blocks[0].number}"
         )
     bound = checks.earliest(raws, name, findings.allowance)
-    if not earlier.epoch.is_final:
-        findings.notes.append(
-            "the lower bound rests on a block whose epoch wants less than a quorum: "
-            f"{earlier.epoch.wanted_seals} of {len(earlier.epoch.validators)} seals"
-        )
+    note = (
+        "the lower bound rests on a block whose epoch wants less than a quorum: "
+        f"{earlier.epoch.wanted_seals} of {len(earlier.epoch.validators)} seals"
+    )
+    if not earlier.epoch.is_final and note not in findings.notes:
+        findings.notes.append(note)
     return bound

@@ -6,7 +6,6 @@ is the browser's word, and is not judged. Whether a credential was used in the r
 """
 
 import base64
-import json
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from perdure_anchor.base64_text import encode_base64, parse_base64
 from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.strict_json import JsonValue, take_object, take_text
+from perdure_anchor.strict_json import JsonError, JsonValue, parse_json, take_object, take_text
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -112,10 +111,10 @@ def encode_assertion(assertion: Assertion) -> JsonValue:
 
 
 def _check_client_data(raw: bytes, challenge: Hash32) -> None:
-    # a browser's own JSON, whose members may grow: only what must be there is read
+    # a browser's own JSON, whose members may grow: only what must be there is read. Strictly, or two readers see two challenges
     try:
-        members = json.loads(raw)
-    except (ValueError, RecursionError):
+        members = parse_json(raw, "client data")
+    except JsonError:
         members = None
     if not isinstance(members, dict) or members.get("type") != "webauthn.get":
         raise AssertionNotValid("passkey: the client data are not those of a signature")
@@ -128,15 +127,18 @@ def _check_client_data(raw: bytes, challenge: Hash32) -> None:
 
 
 def load_public_key(raw: bytes) -> "PublicKeyTypes":
-    """A key that can be a passkey's; raises `PasskeyUnusable`."""
+    """A key that can be a passkey's, in the one spelling that it has; raises `PasskeyUnusable`."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
     try:
         key = load_der_public_key(raw)
     except (ValueError, UnsupportedAlgorithm):
         raise PasskeyUnusable("passkey: its public key cannot be read") from None
+    # or one key, spelled in two ways, would be two people's
+    if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != raw:
+        raise PasskeyUnusable("passkey: its public key is not in the spelling that is agreed on")
     match key:
         case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()) | ed25519.Ed25519PublicKey():
             return key

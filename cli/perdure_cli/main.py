@@ -40,6 +40,12 @@ COMMANDS: Final = {
     "status": LazyCommand(
         "perdure_cli.commands.status:status", "Say what waits, what is anchored, what to do."
     ),
+    "confirm": LazyCommand("perdure_cli.commands.confirm:confirm", "Confirm what somebody else recorded."),
+    "reject": LazyCommand("perdure_cli.commands.confirm:reject", "Reject what somebody else recorded."),
+    "operator": LazyCommand("perdure_cli.commands.operator_:operator", "Say who records, confirms, reviews."),
+    "policy": LazyCommand(
+        "perdure_cli.commands.policy:policy", "Say who may do what, and what needs two people."
+    ),
     "list": LazyCommand("perdure_cli.commands.list_:list_", "List records."),
     "show": LazyCommand("perdure_cli.commands.show:show", "Show one record."),
     "seal": LazyCommand("perdure_cli.commands.seal:seal", "Seal what waits, with no network."),

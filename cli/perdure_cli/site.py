@@ -45,15 +45,15 @@ def key_ring(vault: Vault, passphrase_file: Path | None) -> KeyRing:
     return KeyRing(vault, lambda: site_passphrase(passphrase_file, os.environ))
 
 
-def site_passphrase(file: Path | None, environ: Mapping[str, str]) -> str:
-    """The passphrase that opens the vault. Raises `NoPassphrase`."""
+def site_passphrase(
+    file: Path | None, environ: Mapping[str, str], question: str = "Passphrase of the vault"
+) -> str:
+    """The passphrase that opens the vault, or an operator's key. Raises `NoPassphrase`."""
     if file is not None:
         return read_passphrase_file(file)
     if ENVIRONMENT_VARIABLE in environ:
         return environ[ENVIRONMENT_VARIABLE]
-    return ask_passphrase(
-        "Passphrase of the vault", hint=f"use --passphrase-file FILE, or set {ENVIRONMENT_VARIABLE}"
-    )
+    return ask_passphrase(question, hint=f"use --passphrase-file FILE, or set {ENVIRONMENT_VARIABLE}")
 
 
 def new_passphrase(

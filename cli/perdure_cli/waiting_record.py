@@ -14,7 +14,7 @@ def the_waiting_record(vault: Vault, selector: Selector) -> EncryptedRecord:
     """The only one that waits, else the newest; raises `NoSuchRecord` or `SeveralRecords`."""
     found = find_records(vault, selector)
     anchored = anchored_size(vault.database)
-    waiting = [record for record in found if record.state(anchored) is State.WAITING]
+    waiting = [record for record in found if record.state(anchored) in (State.WAITING, State.AWAITING)]
     if len(waiting) > 1:
         names = ", ".join(record.leaf_hash.hex() for record in waiting)
         raise SeveralRecords(

@@ -4,18 +4,17 @@ Each leaves a trace of who, when and why. Nothing that is in the log changes: a 
 supersedes it, and an erased one keeps its leaf, of which nobody can tell any more what it said.
 """
 
-import json
 from collections.abc import Mapping
 
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
-from perdure_node.encryption.contents import NONCE_SIZE, DataKey
+from perdure_node.encryption.contents import NONCE_SIZE
 from perdure_node.encryption.lookup import DIGEST_SIZE
 from perdure_node.errors import AlreadySealed, NoSuchRecord
 from perdure_node.intake import record_slots
+from perdure_node.operators.attesting import Attestor
 from perdure_node.records import (
     Added,
     EncryptedRecord,
@@ -25,7 +24,7 @@ from perdure_node.records import (
     record_by_sequence,
 )
 from perdure_node.signatures.material_store import copy_material, forget_material
-from perdure_node.traces import Reason
+from perdure_node.traces import Reason, leave_trace
 from perdure_node.vault import Vault
 
 # what the site adds to a record by itself
@@ -41,7 +40,7 @@ def withdraw(
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
         _leave_queue(vault, record)
-        _trace(vault, key, record, "withdrawn", reason, None, clock, randomness)
+        leave_trace(vault.database, key, record, "withdrawn", reason, clock=clock, randomness=randomness)
 
 
 def amend(
@@ -53,6 +52,7 @@ def amend(
     *,
     clock: Clock,
     randomness: Randomness,
+    who: Attestor | None = None,
 ) -> Added:
     """Put another record in the place of a waiting one: its slots with the changes, None empties one.
 
@@ -65,9 +65,20 @@ def amend(
     with vault.database.transaction():
         _leave_queue(vault, record)
         # beside the old record there may be others of the same document, which this one leaves as they are
-        added = record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True, found=found)
+        added = record_slots(
+            vault, slots, key, clock=clock, randomness=randomness, again=True, who=who, found=found
+        )
         copy_material(vault.database, record.sequence, added.sequence)
-        _trace(vault, key, record, "amended", reason, added.sequence, clock, randomness)
+        leave_trace(
+            vault.database,
+            key,
+            record,
+            "amended",
+            reason,
+            successor=added.sequence,
+            clock=clock,
+            randomness=randomness,
+        )
     return added
 
 
@@ -97,7 +108,7 @@ def erase(
         database.execute(
             "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests
         )
-        _trace(vault, key, record, "erased", reason, None, clock, randomness)
+        leave_trace(database, key, record, "erased", reason, clock=clock, randomness=randomness)
         # what finds it by its document would tell whose document it was
         database.execute(
             "UPDATE record SET document = ?, words = NULL WHERE sequence = ?",
@@ -122,7 +133,8 @@ def _remains(database: Database, record: EncryptedRecord) -> list[bytes]:
 
 def _leave_queue(vault: Vault, record: EncryptedRecord) -> None:
     database = vault.database
-    if not database.execute("DELETE FROM queue WHERE sequence = ?", record.sequence):
+    left = database.execute("DELETE FROM queue WHERE sequence = ?", record.sequence)
+    if not left + database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence):
         now = record_by_sequence(database, record.sequence)
         if now is None or now.index is None:
             raise NoSuchRecord(
@@ -135,26 +147,3 @@ def _leave_queue(vault: Vault, record: EncryptedRecord) -> None:
         )
     database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
     note_queue_change(database)
-
-
-def _trace(
-    vault: Vault,
-    key: DataKey,
-    record: EncryptedRecord,
-    kind: str,
-    reason: Reason,
-    successor: int | None,
-    clock: Clock,
-    randomness: Randomness,
-) -> None:
-    text = json.dumps({"by": reason.by, "why": reason.why}).encode()
-    vault.database.insert(
-        "INSERT INTO change (sequence, kind, operator, changed_at, successor, data_key, encrypted) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        record.sequence,
-        kind,
-        OWNER,
-        int(clock.now()),
-        successor,
-        key.number,
-        key.encrypt(text, record.leaf_hash, randomness),
-    )

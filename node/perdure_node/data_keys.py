@@ -86,6 +86,8 @@ def make_data_key(database: Database, now: int, randomness: Randomness) -> DataK
         number = database.insert("INSERT INTO data_key (made_at) VALUES (?)", now)
         for recipient in recipients:
             wrap_data_key(database, DataKey(number, key), recipient)
+        for operator, reading_key in _reading_operators(database):
+            wrap_operator_key(database, DataKey(number, key), operator, reading_key)
     return DataKey(number, key)
 
 
@@ -96,6 +98,24 @@ def wrap_data_key(database: Database, key: DataKey, recipient: Recipient) -> Non
         key.number,
         recipient.number,
         wrap(key.key, recipient.public_key, data_key_info(key.number)),
+    )
+
+
+def _reading_operators(database: Database) -> list[tuple[int, PublicKey]]:
+    """Operators who read with a passphrase of their own."""
+    rows = database.rows(
+        "SELECT number, reading_key FROM operator WHERE reading_key IS NOT NULL AND removed_at IS NULL"
+    )
+    return [(number, PublicKey(key)) for number, key in rows]
+
+
+def wrap_operator_key(database: Database, key: DataKey, operator: int, reading_key: PublicKey) -> None:
+    """Let an operator have a data key; inside a transaction of the caller's."""
+    database.execute(
+        "INSERT INTO wrapped_operator_key (data_key, operator, wrapped) VALUES (?, ?, ?)",
+        key.number,
+        operator,
+        wrap(key.key, reading_key, data_key_info(key.number)),
     )
 
 

@@ -72,7 +72,8 @@ def finish_run(database: Database, run: ImportRun, now: int) -> None:
     """From now on the run's records are recorded, and wait to be sealed; inside a transaction of the caller's."""
     database.execute(
         "INSERT INTO queue (sequence) SELECT sequence FROM record WHERE sequence >= "
-        "(SELECT first_sequence FROM import_run WHERE number = ?1) AND import_run = ?1 ORDER BY sequence",
+        "(SELECT first_sequence FROM import_run WHERE number = ?1) AND import_run = ?1 "
+        "AND NOT EXISTS (SELECT 1 FROM awaiting WHERE awaiting.sequence = record.sequence) ORDER BY sequence",
         run.number,
     )
     # others may have been added behind them meanwhile
@@ -85,6 +86,11 @@ def finish_run(database: Database, run: ImportRun, now: int) -> None:
 def abandon_run(database: Database, number: int) -> int:
     """Forget a run and what it stored; returns how many records that were. Inside a transaction of the caller's."""
     first = database.number("SELECT first_sequence FROM import_run WHERE number = ?", number)
+    database.execute(
+        "DELETE FROM awaiting WHERE sequence IN (SELECT sequence FROM record WHERE sequence >= ? AND import_run = ?)",
+        first,
+        number,
+    )
     database.execute(
         "DELETE FROM content WHERE sequence IN (SELECT sequence FROM record WHERE sequence >= ? AND import_run = ?)",
         first,

@@ -26,14 +26,15 @@ from perdure_node.import_runs import (
     store_progress,
     unfinished_runs,
 )
-from perdure_node.intake import stamp_of, stamped_block
+from perdure_node.intake import recorder_of, stamp_of, stamped_block
 from perdure_node.lists.reading import open_list
 from perdure_node.lists.rows import ListOptions, ListRow, RecordList, empty_list
 from perdure_node.locks import import_lock
+from perdure_node.operators.attesting import Attestor
 from perdure_node.parallel import Results, in_order
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.recording import Prepared, Recorder
-from perdure_node.records import already_recorded
+from perdure_node.recording import Prepared
+from perdure_node.records import already_recorded, store_awaiting
 from perdure_node.rejects import Rejects
 from perdure_node.vault import Vault
 
@@ -56,7 +57,7 @@ _PIECE = 1 << 20
 class ImportOptions:
     """What the user wants of an import; ``rejects`` None: a bad row refuses the list, else bad rows go to that file.
 
-    ``dry_run``: everything is done, and nothing kept.
+    ``dry_run``: everything is done, and nothing kept. ``who`` records, and signs that he did.
     """
 
     how: ListOptions = field(default_factory=ListOptions)
@@ -64,6 +65,7 @@ class ImportOptions:
     rejects: Path | None = None
     jobs: int = 1
     dry_run: bool = False
+    who: Attestor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,8 @@ class _Importer:
             stamp = stamp_of(self._vault, self._clock)
             self._after_block = stamped_block(self._vault, stamp)
             run = open_run(database, list_digest, self._after_block, int(self._clock.now()))
-        self._work = RowWork(self._list.interpreter, Recorder(stamp, self._vault.lookup_key, key))
+        recorder = recorder_of(self._vault, stamp, key, self._options.who)
+        self._work = RowWork(self._list.interpreter, recorder)
         return run
 
     def _take_all(self, run: ImportRun) -> ImportRun:
@@ -315,7 +318,7 @@ def _insert(database: Database, added: Sequence[Prepared], after_block: int | No
     database.execute_each(
         "INSERT INTO record (sequence, document, words, leaf_hash, operator, after_block, import_run) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (sequence, made.document, made.words, made.leaf_hash, OWNER, after_block, run)
+            (sequence, made.document, made.words, made.leaf_hash, made.recorder or OWNER, after_block, run)
             for sequence, made in enumerate(added, first)
         ),
     )
@@ -323,6 +326,9 @@ def _insert(database: Database, added: Sequence[Prepared], after_block: int | No
         "INSERT INTO content (sequence, data_key, encrypted) VALUES (?, ?, ?)",
         ((sequence, made.data_key, made.encrypted) for sequence, made in enumerate(added, first)),
     )
+    for sequence, made in enumerate(added, first):
+        if made.awaits is not None:
+            store_awaiting(database, sequence, made.awaits)
 
 
 def _digest(vault: Vault, stream: BinaryIO, options: ImportOptions) -> bytes:

@@ -17,6 +17,9 @@ from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
 from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.errors import NobodyNamed
+from perdure_node.operators.policy import NO_POLICY, policy_in_force
 from perdure_node.recording import Recorder, Stamp
 from perdure_node.records import Added, insert_record, recorded
 from perdure_node.signatures.material_store import store_material
@@ -47,18 +50,29 @@ def add_document(
     clock: Clock,
     randomness: Randomness,
     again: bool = False,
+    who: Attestor | None = None,
     check: DocumentCheck | None = None,
 ) -> Added:
-    """Record a signature operation; it is durable when this returns, and waits to be sealed.
+    """Record a signature operation; it is durable when this returns, and waits to be sealed, or for a second person.
 
-    ``check`` is what is known of the document's signatures: it goes into the slot `signature`, and what it rests on is kept.
-    The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
+    ``who`` records it, and signs that he did. ``check`` is what is known of the document's signatures: it goes into the slot
+    `signature`, and what it rests on is kept. The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
     ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold.
     """
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        return record_slots(vault, slots, key, clock=clock, randomness=randomness, again=again, check=check)
+        return record_slots(
+            vault,
+            slots,
+            key,
+            clock=clock,
+            randomness=randomness,
+            again=again,
+            who=who,
+            saw_document=True,
+            check=check,
+        )
 
 
 def find_recorded(
@@ -80,6 +94,9 @@ def record_slots(
     clock: Clock,
     randomness: Randomness,
     again: bool = False,
+    who: Attestor | None = None,
+    saw_document: bool = False,
+    own: bool = False,
     check: DocumentCheck | None = None,
     found: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Added:
@@ -90,11 +107,25 @@ def record_slots(
     stamp = stamp_of(vault, clock)
     if check is not None:
         found = {"signature": signature_slot(check)}
-    prepared = Recorder(stamp, vault.lookup_key, key).prepare(slots, randomness, found=found)
+    recorder = recorder_of(vault, stamp, key, who, own=own)
+    prepared = recorder.prepare(slots, randomness, saw_document=saw_document, found=found)
     added = insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
     if check is not None and not added.was_there:
         store_material(vault.database, vault.lookup_key, key, added.sequence, check.material, randomness)
     return added
+
+
+def recorder_of(
+    vault: Vault, stamp: Stamp, key: DataKey, who: Attestor | None = None, *, own: bool = False
+) -> Recorder:
+    """What makes records for this vault now, by its policy; raises `NobodyNamed` where that wants to know who records."""
+    policy = NO_POLICY if own else policy_in_force(vault.folder, vault.database)
+    if policy.recording.recorders_sign and who is None and not own:
+        raise NobodyNamed(
+            "to record: this site's policy wants to know who records, and have it signed",
+            hint="--as NAME, or PERDURE_OPERATOR",
+        )
+    return Recorder(stamp, vault.lookup_key, key, policy, who, own)
 
 
 def detail_slots(details: Details) -> dict[str, JsonValue]:

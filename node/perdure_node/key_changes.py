@@ -20,6 +20,7 @@ from perdure_node.encryption.hybrid import PrivateKey, new_private_key, public_k
 from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
 from perdure_node.files import write_whole
 from perdure_node.keyring import KeyRing
+from perdure_node.operators.people import hand_on_identity
 from perdure_node.places import IDENTITY_FILE, LOOKUP_KEY_FILE
 from perdure_node.signing_keys import site_keys, wrap_site_key
 from perdure_node.vault import Vault
@@ -56,6 +57,7 @@ def recover_identity(
             recovery,
             add_recipient(vault.database, "identity", public_key_of(private_key), int(clock.now())),
         )
+        hand_on_identity(vault.database, private_key)
     write_whole(vault.folder / IDENTITY_FILE, raw)
     _retire(vault, old, clock)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from perdure_anchor.hashes import Address, checksum_address
 from perdure_anchor.secp256k1 import address_from_private_key
@@ -17,6 +17,8 @@ from perdure_node.errors import RecoveryKeyError, VaultDamaged
 from perdure_node.places import IDENTITY_FILE
 from perdure_node.signing_keys import SITE_KEY_INFO, SiteKey, newest_site_key
 
+Passphrase: TypeAlias = Callable[[], str]
+
 
 class _HasKeys(Protocol):
     folder: Path
@@ -28,7 +30,7 @@ class _HasKeys(Protocol):
 class KeyRing:
     """A vault's keys; ``ask`` gives the passphrase, is called once at most, and only when a key is needed."""
 
-    def __init__(self, vault: _HasKeys, ask: Callable[[], str]) -> None:
+    def __init__(self, vault: _HasKeys, ask: Passphrase) -> None:
         self._folder = vault.folder
         self._database = vault.database
         self._ask = ask

@@ -58,6 +58,7 @@ def store_known_block(database: Database, block: KnownBlock) -> None:
     )
     database.execute(
         "DELETE FROM known_block WHERE number < ? AND NOT EXISTS (SELECT 1 FROM record WHERE after_block = known_block.id) "
+        "AND NOT EXISTS (SELECT 1 FROM record WHERE confirmed_block = known_block.id) "
         "AND NOT EXISTS (SELECT 1 FROM import_run WHERE after_block = known_block.id)",
         block.number,
     )

@@ -31,6 +31,10 @@ _PAST_ALL = 2**63 - 1
 _STATES = {
     None: ("record.sequence", f"WHERE {FINISHED}"),
     State.WAITING: ("queue.sequence", "JOIN queue ON queue.sequence = record.sequence WHERE 1"),
+    State.AWAITING: (
+        "awaiting.sequence",
+        f"JOIN awaiting ON awaiting.sequence = record.sequence WHERE {FINISHED}",
+    ),
     State.SEALED: ("entry.log_index", "WHERE entry.log_index >= :anchored"),
     State.ANCHORED: ("entry.log_index", "WHERE entry.log_index < :anchored"),
     State.WITHDRAWN: ("record.sequence", "WHERE record.words IS NULL AND entry.log_index IS NULL"),

@@ -16,6 +16,7 @@ from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
 from perdure_anchor.verdict import Grade
 
 from perdure_node.anchors import StoredAnchor, anchors_over
+from perdure_node.database import Database
 from perdure_node.errors import NotAnchoredYet, UnknownSlot, VaultDamaged
 from perdure_node.hops import HopTable, hop_table
 from perdure_node.keyring import KeyRing
@@ -145,6 +146,9 @@ def _prove(vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozense
         checkpoint,
         anchor,
         after_block=None if opened is None or "after" not in shown else record.after_block,
+        confirmed_block=None
+        if opened is None or "confirmation" not in shown
+        else confirmed_block(vault.database, record.sequence),
     )
     return Proof(
         evidence,
@@ -208,15 +212,37 @@ def evidence_of(
     anchor: StoredAnchor | None,
     *,
     after_block: int | None = None,
+    confirmed_block: int | None = None,
 ) -> Evidence:
-    """Evidence that goes as far as its parts do; ``after_block`` is the id of the known block that the shown slots name."""
+    """Evidence that goes as far as its parts do; the blocks are the ids of the known ones that the shown slots name."""
     if anchor is None:
         return Evidence(vault.trust.domain, vault.origin, slots, checkpoint, None, None)
     # without the slot the headers would prove nothing
-    block = older_than(anchor, known_block(vault.database, after_block))
-    hops = hop_table(vault.database, vault.trust)
-    not_before, route = lower_bound(hops, block, anchor)
-    return Evidence(vault.trust.domain, vault.origin, slots, checkpoint, anchor.proof, not_before, route)
+    database, hops = vault.database, hop_table(vault.database, vault.trust)
+    bounds = lower_bounds(
+        hops,
+        older_than(anchor, known_block(database, after_block)),
+        older_than(anchor, known_block(database, confirmed_block)),
+        anchor,
+    )
+    return Evidence(
+        vault.trust.domain,
+        vault.origin,
+        slots,
+        checkpoint,
+        anchor.proof,
+        bounds.not_before,
+        bounds.hops,
+        bounds.confirmed,
+    )
+
+
+def confirmed_block(database: Database, sequence: int) -> int | None:
+    """The id of the known block that a record's confirmation names; None for none."""
+    if not database.has_table("awaiting"):
+        return None
+    row = database.row("SELECT confirmed_block FROM record WHERE sequence = ?", sequence)
+    return None if row is None else row[0]
 
 
 def older_than(anchor: StoredAnchor, block: KnownBlock | None) -> KnownBlock | None:
@@ -224,19 +250,35 @@ def older_than(anchor: StoredAnchor, block: KnownBlock | None) -> KnownBlock | N
     return None if block is None or block.number >= anchor.block_number else block
 
 
-def lower_bound(
-    table: HopTable, block: KnownBlock | None, anchor: StoredAnchor
-) -> tuple[Headers | None, Hops]:
-    """The headers of the known block that a record names, and the fewest hops to its validators and the anchor's.
+@dataclass(frozen=True, slots=True)
+class LowerBounds:
+    """Runs of headers through the blocks that a record and its confirmation name, and the hops to all validators concerned."""
 
-    Without the block where all of it would be more than evidence can hold: a record without a lower bound is better than none.
+    not_before: Headers | None
+    confirmed: Headers | None
+    hops: Hops
+
+
+def lower_bounds(
+    table: HopTable, block: KnownBlock | None, confirmed: KnownBlock | None, anchor: StoredAnchor
+) -> LowerBounds:
+    """The headers of the known blocks that a record and its confirmation name, and the fewest hops to their validators and the anchor's.
+
+    Without a block where all of it would be more than evidence can hold: a record without a lower bound is better than none.
+    Where both name one block, one run serves both.
     """
-    if block is not None:
-        hops = table.leading_through(block.number, anchor.block_number)
-        parts = (*anchor.proof.headers, *block.headers, *chain.from_iterable(hops))
-        if sum(map(len, parts)) <= MAX_HEADERS_SIZE:
-            return block.headers, hops
-    return None, table.leading_through(anchor.block_number)
+    if block is not None and confirmed is not None and confirmed.hash == block.hash:
+        confirmed = None
+    for first, second in ((block, confirmed), (block, None), (None, confirmed)):
+        named = [each for each in (first, second) if each is not None]
+        hops = table.leading_through(*sorted(each.number for each in named), anchor.block_number)
+        headers = chain.from_iterable(each.headers for each in named)
+        parts = (*anchor.proof.headers, *headers, *chain.from_iterable(hops))
+        if named and sum(map(len, parts)) <= MAX_HEADERS_SIZE:
+            return LowerBounds(
+                None if first is None else first.headers, None if second is None else second.headers, hops
+            )
+    return LowerBounds(None, None, table.leading_through(anchor.block_number))
 
 
 def checkpoint_of(vault: Vault, anchor: StoredAnchor) -> StoredCheckpoint:

@@ -24,7 +24,7 @@ from perdure_node.log_gaps import log_fault, log_gaps
 from perdure_node.proving import (
     Proof,
     checkpoint_of,
-    lower_bound,
+    lower_bounds,
     older_than,
     signed_checkpoint,
     slot_texts,
@@ -52,7 +52,9 @@ class ProvenRange:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records of one anchor with what it takes to prove them; ``known`` are the known blocks that they name.
+    """Records of one anchor with what it takes to prove them; ``known`` are the known blocks that they and their confirmations name.
+
+    ``confirmed`` are the ids of the blocks that their confirmations name, by sequence number.
 
     With it, all records of the range before the index ``end`` have come.
     """
@@ -62,6 +64,7 @@ class Chunk:
     paths: tuple[tuple[Hash32, ...], ...]
     keys: Mapping[int, DataKey]
     known: Mapping[int, KnownBlock]
+    confirmed: Mapping[int, int]
     end: int
 
 
@@ -88,12 +91,14 @@ def chunks(vault: Vault, keys: KeyRing, wanted: ProvenRange, size: int) -> Itera
         for number, placed in by_anchor.items():
             kept = tuple(record for record, _ in placed)
             indices = [record.index for record in found if record.index is not None]
+            confirmed = _confirmed(vault, kept)
             yield Chunk(
                 number,
                 kept,
                 tuple(path for _, path in placed),
                 {key: keys.data_key(key) for key in {each.content[0] for each in kept if each.content}},
-                _known(vault, {each.after_block for each in kept}),
+                _known(vault, {*(each.after_block for each in kept), *confirmed.values()}),
+                confirmed,
                 # what comes before it is written once the last of its chunks is
                 end=indices[-1] + 1 if number == [*by_anchor][-1] else indices[0],
             )
@@ -155,6 +160,19 @@ def _runs(records: Sequence[EncryptedRecord]) -> Iterator[list[EncryptedRecord]]
         yield run
 
 
+def _confirmed(vault: Vault, records: Sequence[EncryptedRecord]) -> Mapping[int, int]:
+    """The ids of the blocks that confirmations name, by the sequence numbers of their records."""
+    database = vault.database
+    if not database.has_table("awaiting") or not records:
+        return {}
+    rows = database.rows(
+        "SELECT sequence, confirmed_block FROM record WHERE confirmed_block IS NOT NULL AND sequence BETWEEN ? AND ?",
+        min(each.sequence for each in records),
+        max(each.sequence for each in records),
+    )
+    return dict(rows)
+
+
 def _known(vault: Vault, identifiers: set[int | None]) -> Mapping[int, KnownBlock]:
     blocks = {each: known_block(vault.database, each) for each in identifiers if each is not None}
     return {identifier: block for identifier, block in blocks.items() if block is not None}
@@ -185,15 +203,18 @@ class Prover:
         texts = slot_texts(record, opened)
         after_block = record.after_block if opened is not None and "after" in self._shown else None
         block = None if after_block is None else older_than(anchor, chunk.known.get(after_block))
-        not_before, hops = lower_bound(self._hops, block, anchor)
+        named = chunk.confirmed.get(record.sequence) if "confirmation" in self._shown and opened else None
+        confirmed = None if named is None else older_than(anchor, chunk.known.get(named))
+        bounds = lower_bounds(self._hops, block, confirmed, anchor)
         evidence = Evidence(
             domain=self._domain,
             origin=self._origin,
             slots=texts.shown(self._shown),
             checkpoint=signed_checkpoint(checkpoint, record.leaf_hash, record.index, path),
             anchor=anchor.proof,
-            not_before=not_before,
-            hops=hops,
+            not_before=bounds.not_before,
+            hops=bounds.hops,
+            confirmed_not_before=bounds.confirmed,
         )
         document = None if opened is None else opened.document_sha256
         return Proof(evidence, record.index, record.leaf_hash, document, anchor.block_number)

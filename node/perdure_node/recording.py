@@ -8,16 +8,28 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from perdure_anchor.confirmation import RECORDED, Confirmation, content_digest, encode_confirmation
 from perdure_anchor.errors import EncodingError
-from perdure_anchor.hashes import Hash32
+from perdure_anchor.hashes import Hash32, parse_hex
 from perdure_anchor.log import leaf_hash
-from perdure_anchor.record import SEED_SIZE, Record, encode_record, leaf, make_record
+from perdure_anchor.record import (
+    SEED_SIZE,
+    Record,
+    disclosure_digests,
+    disclosures,
+    encode_record,
+    leaf,
+    make_record,
+)
 from perdure_anchor.strict_json import JsonValue
+from perdure_anchor.timestamp import parse_seconds
 
 from perdure_node.clock import Randomness
 from perdure_node.encryption.contents import DataKey, encrypt_content
 from perdure_node.encryption.lookup import LookupKey
 from perdure_node.errors import IntakeError
+from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.policy import NO_POLICY, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +41,18 @@ class Stamp:
     after: str | None
 
 
+class Awaits(NamedTuple):
+    """Of whom a record awaits a confirmation: one with one of the ``roles``, who is not its ``recorder`` (an operator's number)."""
+
+    recorder: int | None
+    since: int
+    roles: tuple[str, ...]
+
+
 class Prepared(NamedTuple):
     """A record as the vault stores it. ``document`` and ``words`` are look-up digests; ``supersedes``: it corrects another one.
+
+    ``recorder`` is the number of the operator who recorded it, None where nobody said; ``awaits`` None: it can be sealed.
 
     A tuple, since a million of them come back from other processes.
     """
@@ -41,32 +63,48 @@ class Prepared(NamedTuple):
     data_key: int
     encrypted: bytes
     supersedes: bool
+    recorder: int | None = None
+    awaits: Awaits | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Makes records with one stamp and one data key."""
+    """Makes records with one stamp and one data key.
+
+    ``policy`` says which of them await a second person; ``who`` records, and signs that he did; ``own``: records of the site's own
+    (`perdure_node.operators.own_records`), for which no policy holds.
+    """
 
     stamp: Stamp
     lookup_key: LookupKey
     data_key: DataKey
+    policy: Policy = NO_POLICY
+    who: Attestor | None = None
+    own: bool = False
 
     def prepare(
         self,
         slots: Mapping[str, JsonValue],
         randomness: Randomness,
         *,
+        saw_document: bool = False,
         found: Mapping[str, JsonValue] = MappingProxyType({}),
     ) -> Prepared:
         """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold.
 
         ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
         """
-        given: dict[str, JsonValue] = {"recorded_by": self.stamp.recorded_by}
+        given: dict[str, JsonValue] = {"recorded_by": self._recorded_by}
         given |= {slot: value for slot, value in slots.items() if value is not None}
+        given.pop("confirmation", None)
         stamp = {"recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
-        record = _checked({**given, **found, **stamp})
+        values = {**given, **found, **stamp}
         seed = randomness(SEED_SIZE)
+        record = _checked(values)
+        if self.who is not None:
+            record = _checked(
+                {**values, "confirmation": self._attested(self.who, record, seed, saw_document)}
+            )
         name = leaf_hash(leaf(record, seed))
         return Prepared(
             self.lookup_key.of_document(Hash32(bytes.fromhex(str(given["document_sha256"])))),
@@ -75,7 +113,29 @@ class Recorder:
             self.data_key.number,
             encrypt_content(self.data_key, encode_record(record), seed, name, randomness),
             given.get("supersedes") is not None,
+            None if self.who is None else self.who.number,
+            self._awaits(given.get("document_type")),
         )
+
+    @property
+    def _recorded_by(self) -> str | None:
+        return self.stamp.recorded_by if self.who is None else self.who.name
+
+    def _attested(self, who: Attestor, record: Record, seed: bytes, saw_document: bool) -> JsonValue:
+        content = content_digest(disclosure_digests(disclosures(record, seed)))
+        after = None if self.stamp.after is None else Hash32(parse_hex(self.stamp.after, 32, "after"))
+        at = parse_seconds(self.stamp.recorded_at, "recorded_at")
+        attested = who.attest(RECORDED, content, at=at, after=after, saw_document=saw_document)
+        return encode_confirmation(Confirmation(attested, None))
+
+    def _awaits(self, document_type: JsonValue) -> Awaits | None:
+        if self.own or not self.policy.documents:
+            return None
+        roles = self.policy.rule_for(document_type if isinstance(document_type, str) else None).confirmed_by
+        if not roles:
+            return None
+        number = None if self.who is None else self.who.number
+        return Awaits(number, parse_seconds(self.stamp.recorded_at, "recorded_at"), roles)
 
 
 def _checked(slots: Mapping[str, JsonValue]) -> Record:

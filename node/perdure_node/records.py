@@ -5,6 +5,7 @@ for, and must then give the stored leaf hash.
 """
 
 import enum
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -25,7 +26,7 @@ from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey, decrypt_content
 from perdure_node.errors import AlreadyRecorded, RecordErased, VaultDamaged
-from perdure_node.recording import Prepared
+from perdure_node.recording import Awaits, Prepared
 from perdure_node.stored_lists import split_hashes
 
 # how many records are in memory at a time
@@ -39,7 +40,8 @@ FINISHED = (
 )
 _SELECT = (
     "SELECT record.sequence, record.leaf_hash, record.words IS NULL, record.after_block, entry.log_index, content.data_key, content.encrypted, "
-    "erased.slot_digests FROM record "
+    "erased.slot_digests, queued.sequence IS NOT NULL FROM record "
+    "LEFT JOIN queue AS queued ON queued.sequence = record.sequence "
     "LEFT JOIN entry ON entry.sequence = record.sequence "
     "LEFT JOIN content ON content.sequence = record.sequence "
     "LEFT JOIN erased ON erased.sequence = record.sequence "
@@ -47,8 +49,9 @@ _SELECT = (
 
 
 class State(enum.Enum):
-    """How far a record has come."""
+    """How far a record has come; awaiting: a second person has to confirm it before it waits to be sealed."""
 
+    AWAITING = "awaiting"
     WAITING = "waiting"
     SEALED = "sealed"
     ANCHORED = "anchored"
@@ -74,7 +77,7 @@ class Added:
 class EncryptedRecord:
     """A record as it is stored; ``index`` is None until it is sealed, ``content`` (data key, ciphertext) once it is erased.
 
-    ``after_block`` is the id of the known block that it names.
+    ``after_block`` is the id of the known block that it names; ``is_queued``: it waits to be sealed.
     """
 
     sequence: int
@@ -84,11 +87,14 @@ class EncryptedRecord:
     after_block: int | None
     content: tuple[int, bytes] | None
     slot_digests: bytes | None
+    is_queued: bool = False
 
     def state(self, anchored: int) -> State:
         """How far it has come, where the log is anchored up to a size."""
         if self.index is None:
-            return State.WITHDRAWN if self.is_withdrawn else State.WAITING
+            if self.is_withdrawn:
+                return State.WITHDRAWN
+            return State.WAITING if self.is_queued else State.AWAITING
         return State.ANCHORED if self.index < anchored else State.SEALED
 
 
@@ -119,8 +125,22 @@ def insert_record(
         _claim(database, earlier.sequence)
         return earlier
     sequence = store_record(database, prepared, after_block)
-    database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
+    if prepared.awaits is None:
+        database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
+    else:
+        store_awaiting(database, sequence, prepared.awaits)
     return Added(sequence, prepared.leaf_hash, was_there=False)
+
+
+def store_awaiting(database: Database, sequence: int, awaits: Awaits) -> None:
+    """Let a record wait for a second person; inside a transaction of the caller's."""
+    database.execute(
+        "INSERT INTO awaiting (sequence, recorder, since, roles) VALUES (?, ?, ?, ?)",
+        sequence,
+        awaits.recorder,
+        awaits.since,
+        json.dumps(awaits.roles),
+    )
 
 
 def recorded(database: Database, prepared: Prepared, *, again: bool = False) -> Added | None:
@@ -149,7 +169,7 @@ def store_record(
         prepared.document,
         prepared.words,
         prepared.leaf_hash,
-        OWNER,
+        OWNER if prepared.recorder is None else prepared.recorder,
         after_block,
         import_run,
     )
@@ -201,8 +221,12 @@ def note_queue_change(database: Database) -> None:
 
 
 def record_by_leaf(database: Database, name: Hash32) -> EncryptedRecord | None:
-    """The record with this leaf hash."""
-    return _first(database, f"WHERE record.leaf_hash = ? AND {FINISHED}", name)
+    """The record with this leaf hash, or that had it before it was confirmed."""
+    found = _first(database, f"WHERE record.leaf_hash = ? AND {FINISHED}", name)
+    if found is None and database.has_table("draft"):
+        condition = f"JOIN draft ON draft.sequence = record.sequence WHERE draft.leaf_hash = ? AND {FINISHED}"
+        return _first(database, condition, name)
+    return found
 
 
 def record_by_index(database: Database, index: int) -> EncryptedRecord | None:
@@ -280,7 +304,8 @@ def _claim(database: Database, sequence: int) -> None:
         "AND import_run IN (SELECT number FROM import_run WHERE finished_at IS NULL)",
         sequence,
     ):
-        database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
+        if not database.number("SELECT 1 FROM awaiting WHERE sequence = ?", sequence):
+            database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
         note_queue_change(database)
 
 
@@ -290,6 +315,8 @@ def _first(database: Database, condition: str, value: Any) -> EncryptedRecord | 
 
 
 def _record(row: tuple[Any, ...]) -> EncryptedRecord:
-    sequence, name, is_withdrawn, after_block, index, data_key, encrypted, digests = row
+    sequence, name, is_withdrawn, after_block, index, data_key, encrypted, digests, is_queued = row
     content = None if encrypted is None else (data_key, encrypted)
-    return EncryptedRecord(sequence, Hash32(name), index, bool(is_withdrawn), after_block, content, digests)
+    return EncryptedRecord(
+        sequence, Hash32(name), index, bool(is_withdrawn), after_block, content, digests, bool(is_queued)
+    )

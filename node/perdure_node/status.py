@@ -18,6 +18,7 @@ from perdure_node.data_keys import has_recovery_key
 from perdure_node.database import Database
 from perdure_node.known_blocks import KnownBlock, newest_known_block
 from perdure_node.log_gaps import log_gaps
+from perdure_node.operators.confirming import Awaiting, awaiting_records, count_awaiting
 from perdure_node.past_adoptions import PastAdoption, last_adoption
 from perdure_node.queue_state import read_queue
 from perdure_node.reconciliation import Reconciliation, open_reconciliation
@@ -44,12 +45,17 @@ class NodeView:
     contact: Contact | None
 
 
+# so many of those that wait for a second person are told one by one
+MOST_AWAITING = 5
+
+
 class NextStep(enum.Enum):
     """What the site's owner may do next."""
 
     ADD = "record a document: `perdure add FILE`"
     IMPORT_AGAIN = "go on with the import that was broken off: run the same `perdure import` again"
     COMPARE = "compare the log with the registry: `perdure sync`, or `perdure courier pack` and `receive`"
+    CONFIRM = "let a second person confirm: `perdure confirm --all --as NAME`"
     SEAL = "seal what waits: `perdure seal`"
     SYNC = "seal and anchor: `perdure sync`"
     PACK = "seal and send: `perdure courier pack`, or with a network `perdure sync`"
@@ -82,7 +88,9 @@ class Losses:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counts are of records; times are seconds since 1970. Each record is waiting, sealed, anchored, claimed or withdrawn.
+    """Counts are of records; times are seconds since 1970. Each record is awaiting, waiting, sealed, anchored, claimed or withdrawn.
+
+    ``awaiting`` ones wait for a second person's confirmation, ``awaiting_first`` are the oldest of them.
 
     ``claimed`` ones somebody (a sheet, another vault) has said to be anchored; no evidence of it is at home, and the registry was
     not asked yet.
@@ -99,6 +107,8 @@ class Status:
     origin: Origin
     folder: Path
     waiting: int
+    awaiting: int
+    awaiting_first: tuple[Awaiting, ...]
     sealed: int
     anchored: int
     claimed: int
@@ -131,7 +141,7 @@ class Status:
 
     @property
     def total(self) -> int:
-        return self.waiting + self.log_size
+        return self.awaiting + self.waiting + self.log_size
 
     @property
     def log_size(self) -> int:
@@ -143,6 +153,8 @@ class Status:
             return NextStep.IMPORT_AGAIN
         if self.reconciliation is not None:
             return NextStep.COMPARE
+        if self.awaiting and not (self.waiting or self.sealed):
+            return NextStep.CONFIRM
         if self.seal_due or (self.waiting and self.seal_policy.by_hand):
             return NextStep.SEAL
         return self._step_of_the_log()
@@ -178,10 +190,14 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         origin=vault.origin,
         folder=vault.folder,
         waiting=queue.waiting,
+        awaiting=count_awaiting(database),
+        awaiting_first=tuple(awaiting_records(database, MOST_AWAITING)),
         sealed=log_size - anchored,
         anchored=anchored - claimed,
         claimed=claimed,
-        withdrawn=database.number("SELECT count(*) FROM change WHERE kind IN ('amended', 'withdrawn')"),
+        withdrawn=database.number(
+            "SELECT count(*) FROM change WHERE kind IN ('amended', 'withdrawn', 'rejected')"
+        ),
         erased=database.number("SELECT count(*) FROM erased"),
         waiting_since=queue.oldest_since,
         seal_policy=policy,

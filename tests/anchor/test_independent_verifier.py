@@ -40,9 +40,12 @@ from simulated_chain import (
 )
 from specification_example import VECTORS, committed_example
 from tools.accounts import high_s_twin
+from tools.authenticator import eddsa, rs256
+from tools.confirmed_records import ADA, BEN, CONFIRMED_LATER, Confirming
 from tools.hop_stories import CHANGED, FIVE, REFUSED_HOPS, with_hops
 from tools.named_faults import faults_of_evidence
 from tools.two_verifiers import Question, agreed_answer, question
+from tools.vectors.confirmation_cases import passkey
 
 SCRIPT = Path(independent_verifier.__file__)
 
@@ -54,8 +57,15 @@ def test_it_imports_nothing_of_the_library():
     tree = ast.parse(SCRIPT.read_text(encoding="utf-8"))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    standard = {"base64", "hashlib", "itertools", "json", "pathlib", "re", "sys"}
-    assert imported == standard | {"coincurve", "sha3"}
+    standard = {"base64", "datetime", "hashlib", "itertools", "json", "pathlib", "re", "sys"}
+    primitives = {
+        "coincurve",
+        "cryptography.exceptions",
+        "cryptography.hazmat.primitives",
+        "cryptography.hazmat.primitives.asymmetric",
+        "sha3",
+    }
+    assert imported == standard | primitives
 
 
 @pytest.mark.parametrize(
@@ -219,6 +229,11 @@ def shorter_extra(header: BlockHeader) -> BlockHeader:
     return header.with_extra_data(header.extra_data[1:])
 
 
+def confirmed(confirm: Confirming) -> Question:
+    """A record with this confirmation."""
+    return told(replace(PLAIN, confirm=confirm))
+
+
 def deep(levels: int) -> str:
     return "[" * levels + "]" * levels
 
@@ -366,6 +381,15 @@ FAULTS: list[tuple[str, Question]] = [
         question(replace(tell().evidence, not_before=tell().chain.raw_headers(1, 2)), tell().trust),
     ),
     ("AfterNotBefore", after_is_the_anchor()),
+    ("AfterHidden", told(replace(CONFIRMED_LATER, hidden=frozenset({"confirmation"})))),
+    ("ConfirmationError", confirmed(Confirming(None, None))),
+    (
+        "ConfirmationNotSigned",
+        confirmed(Confirming(edit=lambda value: value["confirmed"].update(name="Bob"))),
+    ),
+    ("AssertionNotValid", confirmed(passkey(eddsa("of Ben"), flags=0))),
+    ("PasskeyUnusable", confirmed(passkey(rs256("of Ben", 1024)))),
+    ("OnePersonTwice", confirmed(Confirming(confirmer=replace(BEN, signer=ADA.signer)))),
     ("GradeTooLow", question(replace(tell().evidence, anchor=None), tell().trust)),
     ("GradeTooLow", told(Story(validators=6, quorum_rule="2f+1"))),
 ]

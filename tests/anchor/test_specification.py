@@ -10,7 +10,7 @@ from pathlib import Path
 import perdure_anchor
 import pytest
 from perdure_anchor import evidence as evidence_file
-from perdure_anchor import header, qbft, receipt, slot_values, trie, trust_file
+from perdure_anchor import header, qbft, receipt, slot_values, trie, trust_file, webauthn
 from perdure_anchor.checkpoint import (
     Checkpoint,
     RegistryDomain,
@@ -18,6 +18,16 @@ from perdure_anchor.checkpoint import (
     parse_origin,
     recover_checkpoint_signer,
     sign_checkpoint,
+)
+from perdure_anchor.confirmation import (
+    ATTESTATION_TYPE,
+    MAX_NAME,
+    RECORDED,
+    content_digest,
+    credential_digest,
+    parse_confirmation,
+    statement_digest,
+    verify_confirmation,
 )
 from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256, parse_hex, sha256, to_hex
@@ -153,6 +163,33 @@ def test_checkpoint_digest_and_signature():
     signature = sign_checkpoint(domain, checkpoint, parse_hex(told["private_key"], 32, "private key"))
     assert to_hex(signature) == told["signature"]
     assert checksum_address(recover_checkpoint_signer(domain, checkpoint, signature)) == told["signer"]
+
+
+def test_confirmation_from_slot_to_leaf_hash():
+    told, record = example("confirmation"), example("record")
+    place = SLOTS.index("confirmation")
+    digests = list(hashes(record["digests"]))
+    content = content_digest(digests)
+    assert content.hex() == told["content"]
+    text = encode_compact([record["salts"][place], "confirmation", told["confirmation"]])
+    digests[place] = disclosure_digest(text)
+    assert digests[place].hex() == told["confirmation_digest"]
+    assert leaf_hash(leaf_from_digests(digests)).hex() == told["leaf_hash"]
+    domain, checkpoint = checkpoint_of(example("checkpoint"))
+    confirmation = parse_confirmation(told["confirmation"])
+    verify_confirmation(confirmation, domain, checkpoint.site, digests)
+    recorded = None
+    for part, attestation in confirmation.parts:
+        named = told["recorded" if part == RECORDED else "confirmed"]
+        statement, credential = attestation.statement, attestation.credential
+        recorded = statement_digest(domain, checkpoint.site, content, part, statement, credential, recorded)
+        assert to_hex(recorded) == named["digest"]
+        assert credential_digest(credential).hex() == named["credential"]
+
+
+def test_what_is_signed_of_a_confirmation_is_as_the_text_says():
+    [signature] = re.findall(r'keccak\("(Attestation\([A-Za-z0-9, ]+\))"\)', TEXT)
+    assert keccak256(signature.encode()) == ATTESTATION_TYPE
 
 
 def test_header_hashes_and_seals():
@@ -326,6 +363,12 @@ def test_the_table_of_slots_is_the_librarys():
         ("a list of at most {} objects: `name`", slot_values.MAX_SIGNERS),
         ("inside more than {} lists and objects of its own", slot_values.MAX_VALUE_DEPTH),
         ("Seconds beyond {} (", MAX_SECONDS),
+        ("string of at most {} characters: his name", MAX_NAME),
+        ("base64 of at most {} bytes; `rp_id`", webauthn.MAX_PUBLIC_KEY),
+        ("`rp_id`, string of at most {} characters", webauthn.MAX_RP_ID),
+        ("`authenticator_data`, base64 of at most {} bytes", webauthn.MAX_AUTHENTICATOR_DATA),
+        ("`client_data`, base64 of at most {};", webauthn.MAX_CLIENT_DATA),
+        ("`signature`, base64 of at most {} |", webauthn.MAX_SIGNATURE),
     ],
 )
 def test_bounds_are_the_librarys(phrase: str, number: int):

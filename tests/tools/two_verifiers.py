@@ -1,6 +1,7 @@
 """Two verifiers asked the same: the library, and the one that was written from anchor/SPEC.md alone."""
 
 import independent_verifier
+from perdure_anchor.confirmation import Confirmation, credential_key
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import Evidence, encode_evidence, parse_evidence
 from perdure_anchor.hashes import sha256, to_hex
@@ -48,9 +49,19 @@ def library_answer(
         "validator_changes": list(verdict.validator_changes),
         "not_before": _bound(verdict.not_before),
         "not_after": _bound(verdict.not_after),
+        "confirmed_not_before": _bound(verdict.confirmed_not_before),
+        "confirmation": verdict.confirmation and _people(verdict.confirmation),
         "disclosed": verdict.disclosed,
         "doubted": verdict.key_doubt is not None,
     }
+
+
+def _people(confirmation: Confirmation) -> list[list[str] | None]:
+    """Of each part its name, and the account or public key that signed it."""
+    return [
+        part and [part.statement.name, credential_key(part.credential).hex()]
+        for part in (confirmation.recorded, confirmation.confirmed)
+    ]
 
 
 def _bound(bound: TimeBound | None) -> dict[str, object] | None:

@@ -9,24 +9,25 @@ from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_node.clock import Clock, system_clock
 from perdure_node.documents import DocumentFacts, hash_document, hash_stream
 from perdure_node.intake import add_document, find_recorded
+from perdure_node.operators.attesting import Attestor
 from perdure_node.places import is_vault
 from perdure_node.records import Added
 from perdure_node.signatures.filling import Filled, filled_in
-from perdure_node.signatures.looking import UNSIGNED, Look, Looker
-from perdure_node.signatures.trust import SIGNATURES_FOLDER
+from perdure_node.signatures.looking import UNSIGNED, Look, site_looker
 from perdure_node.vault import Vault
 
+from perdure_cli.acting import as_option, recording_as
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.commands.signature_options import signature_options, take_asked
 from perdure_cli.documents import STANDARD_INPUT, documents_below
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.files import standard_input
-from perdure_cli.options import json_option, vault_option
+from perdure_cli.looking_texts import look_members, print_look
+from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
-from perdure_cli.looking_texts import look_members, print_look
 from perdure_cli.site import open_site
 
 Record = Callable[[Filled, Look], Added | None]
@@ -49,6 +50,8 @@ class NoDocuments(ConfigError):
 @click.option("--name", metavar="NAME", help="The name of the document that comes from standard input.")
 @click.option("--again", is_flag=True, help="Record a document that is recorded already, in other words.")
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
+@as_option
+@passphrase_option
 @vault_option
 @json_option
 def add(
@@ -56,6 +59,8 @@ def add(
     name: str | None,
     again: bool,
     dry_run: bool,
+    who: str | None,
+    passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
     **said: object,
@@ -68,6 +73,7 @@ def add(
 
     FILE is a document, a folder with documents (hidden files, evidence and vaults are left out), or - for standard input. The same
     document in the same words is recorded once. What you say of it is encrypted: no passphrase is needed to record, but to read.
+    With --as the record is signed by who records it. A document that the site's policy wants confirmed waits for a second person.
     """
     several = len(files) > 1 or files[0].is_dir()
     asked = take_asked(said, several=several or files[0] == STANDARD_INPUT)
@@ -80,11 +86,12 @@ def add(
     with (
         open_site(vault_folder) as vault,
         TerminalProgress() as progress,
-        Looker(vault.folder / SIGNATURES_FOLDER, asked) as looker,
+        site_looker(vault, asked) as looker,
     ):
         clock = system_clock()
         warn_of_clock(vault, clock)
-        record = _recorder(vault, clock, again=again, dry_run=dry_run)
+        who_records = recording_as(vault, who, passphrase_file, dry_run=dry_run)
+        record = _recorder(vault, clock, who_records, again=again, dry_run=dry_run)
         for file in documents_below(files, signatures=asked.skip):
             try:
                 document = _hashed(file, name, progress)
@@ -109,7 +116,7 @@ def add(
     return batch_exit_code(codes)
 
 
-def _recorder(vault: Vault, clock: Clock, *, again: bool, dry_run: bool) -> Record:
+def _recorder(vault: Vault, clock: Clock, who: Attestor | None, *, again: bool, dry_run: bool) -> Record:
     """What is done with each document."""
     if dry_run:
         return lambda filled, _: find_recorded(vault, filled.document, filled.details, again=again)
@@ -120,6 +127,7 @@ def _recorder(vault: Vault, clock: Clock, *, again: bool, dry_run: bool) -> Reco
         clock=clock,
         randomness=os.urandom,
         again=again,
+        who=who,
         check=look.check,
     )
 

@@ -8,13 +8,15 @@ from perdure_anchor.strict_json import JsonValue
 from perdure_node.changes import amend as amend_record
 from perdure_node.clock import system_clock
 from perdure_node.intake import detail_slots
+from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
 from perdure_node.traces import Reason
 
+from perdure_cli.acting import acting, as_option
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell_next
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 from perdure_cli.waiting_record import the_waiting_record
 
 # what can be emptied, by its option
@@ -41,6 +43,7 @@ _EMPTY = {
 )
 @reason_option
 @by_option
+@as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -49,6 +52,7 @@ def amend(
     emptied: tuple[str, ...],
     why: str,
     by: str | None,
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -69,10 +73,17 @@ def amend(
         raise click.UsageError("nothing to change: say what, for instance --type or --empty")
     with open_site(vault_folder) as vault:
         record = the_waiting_record(vault, parse_selector(selector))
-        reason = Reason(by or vault.config.recorded_by, why)
-        keys = key_ring(vault, passphrase_file)
+        actor = acting(vault, who, passphrase_file, Action.CHANGE)
+        reason = Reason(by or actor.name or vault.config.recorded_by, why)
         added = amend_record(
-            vault, record, changes, reason, keys, clock=system_clock(), randomness=os.urandom
+            vault,
+            record,
+            changes,
+            reason,
+            actor.keys,
+            clock=system_clock(),
+            randomness=os.urandom,
+            who=actor.attestor(),
         )
     if as_json:
         print_json(

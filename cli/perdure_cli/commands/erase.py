@@ -8,16 +8,18 @@ from perdure_node.changes import erase as erase_record
 from perdure_node.clock import system_clock
 from perdure_node.keyring import KeyRing
 from perdure_node.listing import show_record
+from perdure_node.operators.roles import Action
 from perdure_node.records import EncryptedRecord
 from perdure_node.selectors import Selector, find_records, parse_selector
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
+from perdure_cli.acting import acting, as_option
 from perdure_cli.confirming import confirm
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_warning
 from perdure_cli.record_texts import summary_line
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 from perdure_cli.waiting_record import SeveralRecords
 
 
@@ -26,6 +28,7 @@ from perdure_cli.waiting_record import SeveralRecords
 @reason_option
 @by_option
 @click.option("--yes", is_flag=True, help="Do not ask: it cannot be undone.")
+@as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -34,6 +37,7 @@ def erase(
     why: str,
     by: str | None,
     yes: bool,
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -46,11 +50,11 @@ def erase(
     """
     with open_site(vault_folder) as vault:
         record = _the_record(vault, parse_selector(selector))
-        keys = key_ring(vault, passphrase_file)
+        actor = acting(vault, who, passphrase_file, Action.ERASE)
         if not yes:
-            _confirm(vault, keys, record)
-        reason = Reason(by or vault.config.recorded_by, why)
-        gone = erase_record(vault, record, reason, keys, clock=system_clock(), randomness=os.urandom)
+            _confirm(vault, actor.keys, record)
+        reason = Reason(by or actor.name or vault.config.recorded_by, why)
+        gone = erase_record(vault, record, reason, actor.keys, clock=system_clock(), randomness=os.urandom)
     if not gone:
         tell_warning(
             "another process reads the vault: until it ends, the old bytes stay in the vault's files"

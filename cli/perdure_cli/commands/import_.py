@@ -15,10 +15,11 @@ from perdure_node.files import open_regular
 from perdure_node.importing import Imported, ImportOptions, abandon_imports, import_list
 from perdure_node.lists.rows import ListOptions
 
+from perdure_cli.acting import as_option, recording_as
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.exit_codes import ANSWER_IS_NO, DONE
 from perdure_cli.files import standard_input
-from perdure_cli.options import jobs_option, json_option, vault_option
+from perdure_cli.options import jobs_option, json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
@@ -68,6 +69,8 @@ _STANDARD_INPUT = Path("-")
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
 @click.option("--abandon", is_flag=True, help="Forget the imports that were broken off.")
 @jobs_option
+@as_option
+@passphrase_option
 @vault_option
 @json_option
 def import_(
@@ -83,6 +86,8 @@ def import_(
     dry_run: bool,
     abandon: bool,
     jobs: int,
+    who: str | None,
+    passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
 ) -> int:
@@ -101,13 +106,20 @@ def import_(
         return DONE
     columns = dict(map(_mapping, mappings))
     how = ListOptions(list_format, columns, keep_paths, encoding, folder)
-    options = ImportOptions(how, again, _rejects(file, rejects) if keep_going else None, jobs, dry_run)
     with (
         open_site(vault_folder) as vault,
         _opened(file) as (stream, name, beside),
         TerminalProgress() as progress,
     ):
         warn_of_clock(vault, system_clock())
+        options = ImportOptions(
+            how,
+            again,
+            _rejects(file, rejects) if keep_going else None,
+            jobs,
+            dry_run,
+            recording_as(vault, who, passphrase_file),
+        )
         imported = import_list(
             vault,
             stream,

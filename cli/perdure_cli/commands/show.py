@@ -1,6 +1,5 @@
 """`perdure show`: everything that the vault knows of one record."""
 
-import json
 import shlex
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from perdure_node.traces import Change
 from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell_next
-from perdure_cli.record_texts import summary_members, time_text
+from perdure_cli.record_texts import slot_text, summary_members, time_text
 from perdure_cli.site import key_ring, open_site
 
 
@@ -65,7 +64,7 @@ def _print_details(details: RecordDetails) -> None:
         print_row("anchored", f"in block {details.anchor.block_number}")
     for slot, value in details.values.items():
         if value is not None:
-            print_row(slot, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            print_row(slot, slot_text(value))
     for change in details.changes:
         print_row(change.kind, _change_text(change))
     for other in details.others:

@@ -9,6 +9,7 @@ from perdure_node.past_adoptions import PastAdoption
 from perdure_node.seal_policy import DEFAULT_POLICY, Due
 from perdure_node.status import Losses, Status, read_status
 
+from perdure_cli.awaiting_texts import awaiting_members, awaiting_text
 from perdure_cli.courier_texts import outlook_members, print_outlook
 from perdure_cli.nodes.texts import node_members, node_text
 from perdure_cli.options import json_option, vault_option
@@ -59,6 +60,7 @@ def _print_status(found: Status) -> None:
 def _print_records(found: Status) -> None:
     """How far the records have come."""
     oldest = f", the oldest since {time_text(found.waiting_since)}" if found.waiting_since else ""
+    _print_awaiting(found, system_clock().now())
     print_row("waiting", f"{plural(found.waiting, 'record')}{oldest}")
     if text := _policy_text(found):
         print_row("seal", text)
@@ -79,6 +81,17 @@ def _print_records(found: Status) -> None:
     if found.unfinished_imports:
         lists = plural(found.unfinished_imports, "list")
         print_row("imports", f"{lists} not finished: import again to go on, or `perdure import --abandon`")
+
+
+def _print_awaiting(found: Status, now: float) -> None:
+    """Who waits for whom, and for how long."""
+    label = "awaiting"
+    for each in found.awaiting_first:
+        print_row(label, awaiting_text(each, now))
+        label = ""
+    more = found.awaiting - len(found.awaiting_first)
+    if more > 0:
+        print_row(label, f"and {plural(more, 'record')} more: `perdure list --state awaiting`")
 
 
 def _evidence_text(found: Status) -> str:
@@ -205,6 +218,8 @@ def _members(found: Status) -> dict[str, object]:
         "ok": True,
         "site": found.origin.text,
         "vault": str(found.folder),
+        "awaiting": found.awaiting,
+        "awaiting_first": [awaiting_members(each) for each in found.awaiting_first],
         "waiting": found.waiting,
         "sealed": found.sealed,
         "anchored": found.anchored,

@@ -103,6 +103,7 @@ def verify(
 
     A file in Perdure's format is evidence (- reads one from standard input); any other file must be the document of one.
     A proof of two histories (.rivals.json) is verified too: a yes means that keys of the site signed two logs that no one log can be.
+    Evidence of an operator's record (PERSON.evidence.json) beside that of a record which he confirmed shows that the site's log gives him the key.
     For a document that no given evidence is about, its evidence is looked for beside it, unless some of the given evidence
     hides its document: that is a no while there is a document that no evidence proves. Whom to believe says the trust file: the one that you name,
     else the one that you pinned for the chain and registry of the evidence, else that of the vault that you name. A vault

@@ -19,6 +19,7 @@ from perdure_node.watch.listing import Selection
 from perdure_node.watch.policy_sealer import PolicySealer
 from perdure_node.watch.watcher import DEFAULT_SETTLE, Recorded, Refused, Watcher, WatchOptions
 
+from perdure_cli.acting import as_option, recording_as
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import common_detail_options, details_of
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
@@ -75,6 +76,7 @@ class NotWatchable(ConfigError):
     help="Move files there once they are recorded; without it nothing is moved.",
 )
 @click.option("--once", is_flag=True, help="Record what is there, and end: fit for cron.")
+@as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -87,6 +89,7 @@ def watch(
     wait_for_details: bool,
     move_to: Path | None,
     once: bool,
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -99,17 +102,20 @@ def watch(
     unfinished files (.part, .tmp, ~$), empty ones, links, evidence and vaults are left out. A document that has a record already is
     passed over. What is refused is tried again after it has changed, or when the watch is started again.
 
-    Recording needs no passphrase. With --passphrase-file, or PERDURE_PASSPHRASE, what waits is sealed as the setting seal says.
+    With --as each record is signed by who records it. Recording without it needs no passphrase. With --passphrase-file, or PERDURE_PASSPHRASE, what waits is sealed as the setting seal says.
     """
     details = details_of(**said)  # type: ignore[arg-type]  # click gives what detail_options ask for
     if is_vault(folder) or is_vault(folder.absolute().parent):
         raise NotWatchable(f"{folder}: is of a vault", hint="name the folder into which documents come")
     clock = system_clock()
     left_out = () if move_to is None else (move_to,)
-    options = WatchOptions(details, Selection(include, ignore, left_out), settle, wait_for_details, move_to)
+    selection = Selection(include, ignore, left_out)
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
+        recorder = recording_as(vault, who, passphrase_file)
+        options = WatchOptions(details, selection, settle, wait_for_details, move_to, recorder)
         report = _Report(as_json, progress)
-        sealer = _sealer(vault, passphrase_file, clock)
+        # an operator's passphrase seals nothing
+        sealer = None if recorder is not None else _sealer(vault, passphrase_file, clock)
         watcher = Watcher(vault, folder, options, clock=clock, randomness=os.urandom, progress=progress)
         if not once:
             watcher.try_refused_again()

@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 from perdure_node.changes import withdraw as withdraw_record
 from perdure_node.clock import system_clock
+from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
 from perdure_node.traces import Reason
 
-from perdure_cli.options import by_option, json_option, reason_option, vault_option
+from perdure_cli.acting import acting, as_option
+from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell_next
 from perdure_cli.site import open_site
 from perdure_cli.waiting_record import the_waiting_record
@@ -19,9 +21,19 @@ from perdure_cli.waiting_record import the_waiting_record
 @click.argument("selector")
 @reason_option
 @by_option
+@as_option
+@passphrase_option
 @vault_option
 @json_option
-def withdraw(selector: str, why: str, by: str | None, vault_folder: Path | None, as_json: bool) -> None:
+def withdraw(
+    selector: str,
+    why: str,
+    by: str | None,
+    who: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> None:
     """Take back a record that waits to be sealed: SELECTOR is a document's file, its SHA-256, or a leaf hash.
 
     It never comes into the log. It stays in the vault with who took it back, when and why, and its document can be recorded anew.
@@ -29,7 +41,10 @@ def withdraw(selector: str, why: str, by: str | None, vault_folder: Path | None,
     """
     with open_site(vault_folder) as vault:
         record = the_waiting_record(vault, parse_selector(selector))
-        reason = Reason(by or vault.config.recorded_by, why)
+        actor = acting(vault, who, passphrase_file, Action.CHANGE)
+        # an operator's passphrase shows that it is he
+        actor.attestor()
+        reason = Reason(by or actor.name or vault.config.recorded_by, why)
         withdraw_record(vault, record, reason, clock=system_clock(), randomness=os.urandom)
     if as_json:
         print_json({"ok": True, "leaf_hash": record.leaf_hash.hex()})

@@ -3,10 +3,13 @@
 from functools import partial
 
 from perdure_anchor.checkpoint import Origin, RegistryDomain, parse_origin
+from perdure_anchor.confirmation import Confirmation
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import (
     ANCHOR_KEYS,
+    ANCHOR_KEYS_2,
     FORMAT,
+    FORMAT_2,
     MAX_EVIDENCE_SIZE,
     MAX_HOPS,
     RECORD_KEYS,
@@ -18,6 +21,7 @@ from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, 
 from perdure_anchor.strict_json import JsonValue, take_integer, take_list
 
 from perdure_cli.inspecting.checkpoint import CheckpointRead, explain_checkpoint
+from perdure_cli.inspecting.confirmation import explain_confirmation
 from perdure_cli.inspecting.header_engines import SealBudget
 from perdure_cli.inspecting.headers import HeaderList, explain_headers, header_of, listed_text
 from perdure_cli.inspecting.json_reading import Reading, drop_cut_text
@@ -25,9 +29,8 @@ from perdure_cli.inspecting.parts import Break, Explanation, Part, take_members,
 from perdure_cli.inspecting.receipt import explain_receipt
 from perdure_cli.inspecting.record import explain_slots
 
-_KEYS = RECORD_KEYS + ANCHOR_KEYS
 # of a header that is cut off, its first fields can be told; of a disclosure, its text
-_READ_IN_PART = ("disclosure", "headers", "not_before", "hops")
+_READ_IN_PART = ("disclosure", "headers", "not_before", "confirmed_not_before", "hops")
 
 
 def explain_evidence(raw: bytes, reading: Reading) -> Explanation:
@@ -42,7 +45,8 @@ def explain_evidence(raw: bytes, reading: Reading) -> Explanation:
     # what is too large is refused unread
     if reading.fault is None or len(raw) > MAX_EVIDENCE_SIZE:
         _add_fault(explanation, raw)
-    explanation.unread = tuple(key for key in _KEYS if key not in members)
+    anchor_keys = ANCHOR_KEYS_2 if members.get("format") == FORMAT_2 else ANCHOR_KEYS
+    explanation.unread = tuple(key for key in RECORD_KEYS + anchor_keys if key not in members)
     return explanation
 
 
@@ -62,11 +66,17 @@ def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
         parts.append(_explain_format(members["format"]))
     domain, origin = explain_names(parts, members, is_whole=is_whole)
     leaf: Hash32 | None = None
+    confirmation: Confirmation | None = None
     values: dict[str, JsonValue] = {}
     if "slots" in members:
         part, slots = explain_slots(members["slots"], is_whole=is_whole)
         parts.append(part)
         leaf, values = slots.leaf_hash, slots.values
+        if values.get("confirmation") is not None:
+            part, confirmation = explain_confirmation(
+                values["confirmation"], slots.all_digests, domain, origin
+            )
+            parts.append(part)
     signed, budget = CheckpointRead(), SealBudget()
     if "checkpoint" in members:
         more, signed = explain_checkpoint(members["checkpoint"], origin, domain, leaf, is_whole=is_whole)
@@ -79,6 +89,10 @@ def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
         parts.append(
             _explain_not_before(members["not_before"], values.get("after"), budget, is_whole=is_whole)
         )
+    if "confirmed_not_before" in members:
+        parts.append(
+            _explain_confirmed(members["confirmed_not_before"], confirmation, budget, is_whole=is_whole)
+        )
     return parts
 
 
@@ -86,9 +100,15 @@ def _explain_format(value: JsonValue) -> Part:
     part = Part("format", "what the file says that it is")
     if value == FORMAT:
         part.say("format", f"{FORMAT}: evidence of one record, version 1")
+    elif value == FORMAT_2:
+        part.say(
+            "format", f"{FORMAT_2}: evidence of one record, version 2, which has headers for its confirmation"
+        )
     else:
         part.say("format", value_text(value))
-        part.refuse("format", NotEvidence(f"evidence: does not say that its format is {FORMAT}"))
+        part.refuse(
+            "format", NotEvidence(f"evidence: does not say that its format is {FORMAT} or {FORMAT_2}")
+        )
     return part
 
 
@@ -213,6 +233,22 @@ def _explain_not_before(value: JsonValue, after: JsonValue, budget: SealBudget, 
         return part
     read = explain_headers(part, value, budget, is_whole=is_whole)
     part.say("the slot after", _after_text(read, after))
+    return part
+
+
+def _explain_confirmed(
+    value: JsonValue, confirmation: Confirmation | None, budget: SealBudget, *, is_whole: bool
+) -> Part:
+    part = Part(
+        "confirmed_not_before",
+        "the block that the confirmation names, and those around it",
+        "that the record was confirmed after that block, and so when at the earliest",
+        steps=(12,),
+    )
+    read = explain_headers(part, value, budget, is_whole=is_whole)
+    confirmed = None if confirmation is None else confirmation.confirmed
+    after = None if confirmed is None else confirmed.statement.after
+    part.say("the confirmation", _after_text(read, None if after is None else to_hex(after)))
     return part
 
 

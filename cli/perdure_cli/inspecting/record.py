@@ -25,10 +25,16 @@ class SlotsRead:
         self.values: dict[str, JsonValue] = {}
 
     @property
-    def leaf_hash(self) -> Hash32 | None:
+    def all_digests(self) -> list[Hash32] | None:
+        """In slot order, if all could be read."""
         if len(self.digests) < len(SLOTS):
             return None
-        return leaf_hash(leaf_from_digests([self.digests[name] for name in SLOTS]))
+        return [self.digests[name] for name in SLOTS]
+
+    @property
+    def leaf_hash(self) -> Hash32 | None:
+        digests = self.all_digests
+        return None if digests is None else leaf_hash(leaf_from_digests(digests))
 
 
 def explain_slots(value: JsonValue, *, is_whole: bool) -> tuple[Part, SlotsRead]:

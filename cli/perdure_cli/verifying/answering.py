@@ -1,15 +1,21 @@
 """Answers to many pieces of evidence, in order, each read once wherever what it says decides which documents belong to it.
 
-Which do can depend on evidence that is read later: a document may be meant by its name, or by evidence that hides its own. From
-the first such piece on, all are matched before they are verified. What is kept of a file is its name and a digest.
+Which do can depend on evidence that is read later: a document may be meant by its name, or by evidence that hides its own; and
+who confirmed a record may be said by evidence of his key's record. From the first such piece on, all are read before they are
+verified. What is kept of a file is its name and a digest, and of an operator's record what it says of him.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
+from perdure_anchor.checkpoint import RegistryDomain
 from perdure_anchor.errors import PerdureError
+from perdure_anchor.evidence import Evidence
+from perdure_anchor.operator_key import OPERATOR_TYPE, OperatorRecord, operator_record
+from perdure_anchor.plain_disclosures import read_disclosure
+from perdure_anchor.record import SLOTS
 
 from perdure_cli.exit_codes import ANSWER_IS_NO
 from perdure_cli.output import json_line
@@ -18,7 +24,7 @@ from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.as_text import outcome_line, outcome_text, trust_text
 from perdure_cli.verifying.matching import Case, Documents, match, no_evidence
-from perdure_cli.verifying.outcome import Outcome, Question
+from perdure_cli.verifying.outcome import Operators, Outcome, Question
 from perdure_cli.verifying.rivals import (
     RivalsOutcome,
     rivals_line,
@@ -30,6 +36,8 @@ from perdure_cli.verifying.sorting import DocumentFile, EvidenceFile, SortedFile
 from perdure_cli.verifying.workers import Workers
 
 T = TypeVar("T")
+_CONFIRMATION: Final = SLOTS.index("confirmation")
+_TYPE: Final = SLOTS.index("document_type")
 
 
 class Answer(NamedTuple):
@@ -113,11 +121,13 @@ class Form:
 class _Look(NamedTuple):
     """What was found out about a file by itself.
 
-    ``file`` is None where there are no documents, and ``answer`` where other evidence has to be read first.
+    ``file`` is None where there are no documents, and ``answer`` where other evidence has to be read first. ``operator`` is of evidence
+    of an operator's record that is a yes.
     """
 
     file: EvidenceFile | None
     answer: Answer | None
+    operator: tuple[RegistryDomain, OperatorRecord] | None = None
 
 
 def answers(
@@ -128,15 +138,19 @@ def answers(
     What is found out about ``found.evidence`` is kept in it.
     """
     answered = 0
+    operators: dict[RegistryDomain, list[OperatorRecord]] = {}
     looks = workers.map(_looker(found, question, form), found.evidence)
     for number, look in _told(looks, len(found.evidence), progress):
         if look.file is not None:
             found.evidence[number] = look.file
+        if look.operator is not None:
+            domain, record = look.operator
+            operators.setdefault(domain, []).append(record)
         if look.answer is not None and answered == number:
             yield look.answer
             answered += 1
     cases, lonely = match(found)
-    left = workers.map(_answerer(question, form, alone=len(cases) == 1), cases[answered:])
+    left = workers.map(_answerer(question, form, operators, alone=len(cases) == 1), cases[answered:])
     for _, answer in _told(left, len(cases) - answered, progress):
         yield answer
     for file in found.rivals:
@@ -172,17 +186,48 @@ def _looker(found: SortedFiles, question: Question, form: Form) -> Callable[[Evi
         except (PerdureError, OSError) as error:
             fault = error
         if documents and (alone or not documents.decide(file)):
-            return _Look(file, None)
+            return _Look(file, None, _operator_alone(question, file, evidence))
         case = Case(file, documents.copies(file))
+        kept = file if documents else None
         if evidence is None:
             assert fault is not None
-            outcome = question.unreadable(case, fault)
-        else:
-            outcome = question.answer_parsed(case, evidence)
-        return _Look(file if documents else None, form.answer(outcome, question, alone=alone))
+            return _Look(kept, form.answer(question.unreadable(case, fault), question, alone=alone))
+        if not alone and _shows_confirmation(evidence):
+            return _Look(kept, None)
+        outcome = question.answer_parsed(case, evidence)
+        return _Look(kept, form.answer(outcome, question, alone=alone), _operator(outcome, evidence))
 
     return look
 
 
-def _answerer(question: Question, form: Form, *, alone: bool) -> Callable[[Case], Answer]:
-    return lambda case: form.answer(question.answer(case), question, alone=alone)
+def _operator_alone(
+    question: Question, file: EvidenceFile, evidence: Evidence | None
+) -> tuple[RegistryDomain, OperatorRecord] | None:
+    """The operator of evidence whose document is not known yet; the record's own answer is told later."""
+    text = None if evidence is None else evidence.slots[_TYPE].disclosure
+    if evidence is None or text is None:
+        return None
+    try:
+        is_operators = read_disclosure(text, "document_type") == OPERATOR_TYPE
+    except PerdureError:
+        return None
+    if not is_operators:
+        return None
+    return _operator(question.answer_parsed(Case(file, ()), evidence), evidence)
+
+
+def _shows_confirmation(evidence: Evidence) -> bool:
+    """Whether it may say who confirmed the record, for whom other evidence can vouch."""
+    text = evidence.slots[_CONFIRMATION].disclosure
+    return text is not None and not text.endswith(",null]")
+
+
+def _operator(outcome: Outcome, evidence: Evidence) -> tuple[RegistryDomain, OperatorRecord] | None:
+    record = None if outcome.verdict is None else operator_record(outcome.verdict)
+    return None if record is None else (evidence.domain, record)
+
+
+def _answerer(
+    question: Question, form: Form, operators: Operators, *, alone: bool
+) -> Callable[[Case], Answer]:
+    return lambda case: form.answer(question.answer(case, operators), question, alone=alone)

@@ -1,11 +1,13 @@
 """An outcome as one JSON object: stable names for programs, all of them present in each line, null where nothing is known."""
 
 from perdure_anchor.coalitions import text_of
+from perdure_anchor.confirmation import CONFIRMED, RECORDED, Attestation, encode_credential
 from perdure_anchor.errors import PerdureError
-from perdure_anchor.hashes import checksum_address
+from perdure_anchor.hashes import checksum_address, to_hex
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Grade, Verdict
+from perdure_anchor.webauthn import Assertion
 
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.outcome import Outcome
@@ -52,7 +54,9 @@ def _verdict_members(verdict: Verdict) -> dict[str, object]:
         "time": {
             "not_before": time_members(verdict.not_before),
             "not_after": time_members(verdict.not_after),
+            "confirmed_not_before": time_members(verdict.confirmed_not_before),
         },
+        "confirmation": None if verdict.confirmation is None else _confirmation_members(verdict),
         "anchor": None if verdict.anchor is None else anchor_members(verdict.anchor),
         "validator_changes": list(verdict.validator_changes),
         "key": verdict.key.value,
@@ -77,7 +81,7 @@ def _no_verdict() -> dict[str, object]:
         "disclosed": {},
         "hidden": [],
         "claims": {"signed_at": None, "recorded_at": None, "sealed_at": None},
-        "time": {"not_before": None, "not_after": None},
+        "time": {"not_before": None, "not_after": None, "confirmed_not_before": None},
         "validator_changes": [],
         "notes": [],
     }
@@ -94,6 +98,7 @@ _VERDICT_MEMBERS = (
     "not_before",
     "not_after",
     "time",
+    "confirmation",
     "anchor",
     "validator_changes",
     "key",
@@ -105,6 +110,32 @@ _VERDICT_MEMBERS = (
     "who_must_have_lied",
     "notes",
 )
+
+
+def _confirmation_members(verdict: Verdict) -> dict[str, object]:
+    """Who recorded and who confirmed, as far as it was checked; null for a part that is not there."""
+    assert verdict.confirmation is not None
+    parts = dict(verdict.confirmation.parts)
+    return {
+        name: None if part not in parts else _attestation_members(verdict, part, parts[part])
+        for name, part in (("recorded", RECORDED), ("confirmed", CONFIRMED))
+    }
+
+
+def _attestation_members(verdict: Verdict, part: int, attestation: Attestation) -> dict[str, object]:
+    statement, credential = attestation.statement, attestation.credential
+    signature = attestation.signature
+    return {
+        "name": statement.name,
+        "credential": encode_credential(credential),
+        "user_verified": signature.user_verified if isinstance(signature, Assertion) else None,
+        "at": format_seconds(statement.at),
+        "after": None if statement.after is None else to_hex(statement.after),
+        "saw_document": statement.saw_document,
+        "operator": statement.operator.hex(),
+        "vouched": part in verdict.vouched,
+        "operator_index": verdict.vouched.get(part),
+    }
 
 
 def _time_text(bound: TimeBound | None) -> str | None:

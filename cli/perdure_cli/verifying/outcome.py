@@ -1,11 +1,15 @@
 """The result of one piece of evidence, or of a file that could not be held against any: a verdict, or why there is none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
+from perdure_anchor.checkpoint import RegistryDomain
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import Evidence
 from perdure_anchor.evidence_reader import EvidenceReader
+from perdure_anchor.operator_key import OperatorRecord, with_operators
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verdict_words import Words
 from perdure_anchor.verify import Document, Verifier
@@ -15,6 +19,10 @@ from perdure_cli.files import os_reason
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.matching import Case
 from perdure_cli.verifying.trust_choice import TrustChoice
+
+# what given evidence says of operators, by registry: each from a verdict that is a yes
+Operators: TypeAlias = Mapping[RegistryDomain, Sequence[OperatorRecord]]
+NOBODY: Final[Operators] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +80,15 @@ class Question:
         """As `parse_evidence`."""
         return self._reader.parse(raw)
 
-    def answer(self, case: Case) -> Outcome:
-        """The outcome for one piece of evidence; never raises for what a file says."""
+    def answer(self, case: Case, operators: Operators = NOBODY) -> Outcome:
+        """The outcome for one piece of evidence, by what other evidence says of operators; never raises for what a file says."""
         try:
             evidence = self.parse(case.evidence.read())
         except (PerdureError, OSError) as error:
             return self.unreadable(case, error)
-        return self.answer_parsed(case, evidence)
+        return self.answer_parsed(case, evidence, operators)
 
-    def answer_parsed(self, case: Case, evidence: Evidence) -> Outcome:
+    def answer_parsed(self, case: Case, evidence: Evidence, operators: Operators = NOBODY) -> Outcome:
         """As `answer`, for evidence that was read already."""
         try:
             source = self.trust.choose(evidence.domain)
@@ -90,6 +98,7 @@ class Question:
         verdict = self._verifier(source).verify(
             evidence, document, require=self.require, clock_allowance=self.clock_allowance
         )
+        verdict = with_operators(verdict, operators.get(evidence.domain, ()))
         outcome = Outcome(
             case.evidence.name, case.document_names, verdict, source, verdict.errors, self.clock_allowance
         )

@@ -5,9 +5,8 @@ a network.
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -17,21 +16,23 @@ from perdure_anchor.timestamp import format_seconds
 from perdure_node.documents import DocumentFacts
 from perdure_node.errors import DocumentUnreadable
 from perdure_node.files import open_regular
+from perdure_node.operators.policy import policy_in_force
 from perdure_node.signatures.besides import Kind, SignatureFile, find_beside, named_signature
 from perdure_node.signatures.errors import NotSigned
 from perdure_node.signatures.faults import SignatureFileUnusable, SignatureRefused
+from perdure_node.signatures.packages import can_check
 from perdure_node.signatures.recognising import recognise
 from perdure_node.signatures.signed_file import SignedFile
-from perdure_node.signatures.trust import TrustAnchors, read_trust_folder
+from perdure_node.signatures.trust import SIGNATURES_FOLDER, TrustAnchors, read_trust_folder
 from perdure_node.signatures.verdicts import DocumentCheck, Indication
 from perdure_node.signatures.wet_ink import check_wet_ink
+from perdure_node.vault import Vault
 
 if TYPE_CHECKING:
     from perdure_node.signatures.workers import Checkers
 
 # of a document that is typed data
 _MAX_TYPED_DATA: Final = 256 * 1024
-_PACKAGES: Final = ("asn1crypto", "pyhanko", "pyhanko_certvalidator")
 _NOT_CHECKED: Final = (
     "it is signed, and its signature was not checked: pip install 'perdure[signatures]' brings what checks it"
 )
@@ -68,9 +69,11 @@ def site_trust(folder: Path) -> TrustAnchors:
     return read_trust_folder(folder) if folder.is_dir() else TrustAnchors()
 
 
-def can_check() -> bool:
-    """Whether the packages are there that check the signatures of PDF and CMS, and certificates."""
-    return all(find_spec(package) is not None for package in _PACKAGES)
+def site_looker(vault: Vault, asked: Asked) -> "Looker":
+    """Looks as the site's trust folder and policy say; raises what reading the policy does."""
+    policy = policy_in_force(vault.folder, vault.database)
+    refuses = policy.recording.bad_signatures == "refuse"
+    return Looker(vault.folder / SIGNATURES_FOLDER, replace(asked, refuse_bad=refuses or asked.refuse_bad))
 
 
 class Looker:

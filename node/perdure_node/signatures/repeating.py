@@ -21,8 +21,8 @@ from perdure_node.signatures.faults import (
     SignatureSlotHidden,
     SignatureSlotUnknown,
 )
-from perdure_node.signatures.looking import can_check
 from perdure_node.signatures.material_store import named_material
+from perdure_node.signatures.packages import can_check
 from perdure_node.signatures.signed_file import SignedFile
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import (

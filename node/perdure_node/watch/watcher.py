@@ -22,6 +22,7 @@ from perdure_node.errors import (
     FolderUnreadable,
 )
 from perdure_node.intake import Details, record_slots
+from perdure_node.operators.attesting import Attestor
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.records import Added, is_decided_on
 from perdure_node.vault import Vault
@@ -39,6 +40,7 @@ class WatchOptions:
     """How a folder is watched: ``details`` are said of every document, ``settle`` is in seconds.
 
     ``wait_for_details``: a document without a file of details beside it is not taken. ``move_to`` None leaves files where they are.
+    ``who`` records, and signs that he did.
     """
 
     details: Details = field(default_factory=Details)
@@ -46,6 +48,7 @@ class WatchOptions:
     settle: float = DEFAULT_SETTLE
     wait_for_details: bool = False
     move_to: Path | None = None
+    who: Attestor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,15 @@ class Watcher:
         slots = slots_of(document, self._options.details, beside)
         key = vault.current_data_key.take(self._clock, self._randomness)
         with vault.database.transaction():
-            added = record_slots(vault, slots, key, clock=self._clock, randomness=self._randomness)
+            added = record_slots(
+                vault,
+                slots,
+                key,
+                clock=self._clock,
+                randomness=self._randomness,
+                who=self._options.who,
+                saw_document=True,
+            )
             self._done.mark(place, found, recorded=True)
         return None if added.was_there else added
 

@@ -10,6 +10,7 @@ from perdure_anchor.trust_file import encode_trust_file
 from tools.vectors import (
     accepted_cases,
     anchor_cases,
+    confirmation_cases,
     final_cases,
     form_cases,
     header_cases,
@@ -39,6 +40,7 @@ GROUPS = (
     final_cases,
     time_cases,
     accepted_cases,
+    confirmation_cases,
 )
 
 

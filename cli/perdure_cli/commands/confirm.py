@@ -1,0 +1,199 @@
+"""`perdure confirm` and `perdure reject`: what a second person says of what somebody recorded."""
+
+import os
+from pathlib import Path
+
+import click
+from perdure_anchor.errors import ConfigError, PerdureError
+from perdure_anchor.hashes import Hash32
+from perdure_node.clock import system_clock
+from perdure_node.operators.confirming import Awaiting, awaiting_records
+from perdure_node.operators.confirming import confirm as confirm_record
+from perdure_node.operators.confirming import reject as reject_record
+from perdure_node.operators.errors import NotAllowed, NotAwaiting
+from perdure_node.operators.people import Operator
+from perdure_node.operators.roles import Action
+from perdure_node.records import EncryptedRecord, open_record
+from perdure_node.selectors import Selector, find_records, parse_selector
+from perdure_node.traces import Reason
+from perdure_node.vault import Vault
+
+from perdure_cli.acting import Actor, acting, as_option
+from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
+from perdure_cli.options import json_option, passphrase_option, reason_option, vault_option
+from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
+from perdure_cli.record_texts import plural, slot_text
+
+
+class NobodyToConfirm(ConfigError):
+    """A confirmation is signed by somebody, and nobody is named."""
+
+
+@click.command(short_help="Confirm what somebody else recorded.")
+@click.argument("selectors", nargs=-1, metavar="SELECTOR...")
+@click.option("--all", "everything", is_flag=True, help="All that waits for you.")
+@click.option("--yes", is_flag=True, help="Do not ask for each.")
+@as_option
+@passphrase_option
+@vault_option
+@json_option
+def confirm(
+    selectors: tuple[str, ...],
+    everything: bool,
+    yes: bool,
+    who: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> int:
+    """Sign what somebody else recorded, as its second person: SELECTOR is a document's file, its SHA-256, or a leaf hash.
+
+    You are shown what the record says, and asked. Where SELECTOR is the document's file, the confirmation says that the document
+    itself was before you. Your signature covers all that the record says, who recorded it, and the newest block that the site knows;
+    it is checked by `perdure verify`. A confirmed record gets a new leaf hash, and waits to be sealed.
+    """
+    from perdure_cli.site import open_site
+
+    if bool(selectors) == everything:
+        raise click.UsageError("want either SELECTOR... or --all")
+    codes = []
+    with open_site(vault_folder) as vault:
+        actor = acting(vault, who, passphrase_file, Action.CONFIRM)
+        if actor.operator is None:
+            raise NobodyToConfirm(
+                "confirm: this site has no operators, so nobody can confirm",
+                hint="`perdure operator add NAME --role confirmer` adds one",
+            )
+        wanted = [(each, False) for each in _all_for(vault, actor.operator)] if everything else []
+        wanted += [_awaiting(vault, parse_selector(text)) for text in selectors]
+        if not wanted:
+            tell("nothing waits for you")
+        for each, saw_document in wanted:
+            try:
+                codes.append(_confirm_one(vault, actor, each, saw_document, yes=yes, as_json=as_json))
+            except PerdureError as error:
+                if len(wanted) == 1:
+                    raise
+                tell_error(str(error), error.hint)
+                codes.append(exit_code(error))
+    if codes and not as_json:
+        tell_next("perdure sync, when there is a network")
+    return batch_exit_code(codes) if codes else DONE
+
+
+def _all_for(vault: Vault, operator: Operator) -> list[Awaiting]:
+    return [each for each in awaiting_records(vault.database) if operator.name in each.people]
+
+
+def _awaiting(vault: Vault, selector: Selector) -> tuple[Awaiting, bool]:
+    """What is meant, and whether the document itself is at hand; raises `NotAwaiting` or `NoSuchRecord`."""
+    names = {each.record.leaf_hash: each for each in awaiting_records(vault.database)}
+    found = find_records(vault, selector)
+    for record in found:
+        if record.leaf_hash in names:
+            return names[record.leaf_hash], selector.document is not None
+    raise NotAwaiting(
+        f"record {found[0].leaf_hash.hex()} does not wait for anybody's confirmation",
+        hint=f"`perdure show {found[0].leaf_hash.hex()}` tells what became of it",
+    )
+
+
+def _confirm_one(
+    vault: Vault, actor: Actor, waits: Awaiting, saw_document: bool, *, yes: bool, as_json: bool
+) -> int:
+    assert actor.operator is not None
+    _check_role(actor.operator, waits)
+    _show(waits, actor, saw_document)
+    if not yes and not click.confirm("Do you confirm this?", default=False, err=True):
+        tell("not confirmed: it still waits; `perdure reject` says no, with a reason")
+        return DONE
+    signer = actor.attestor()
+    assert signer is not None, "somebody is named"
+    name = confirm_record(
+        vault,
+        waits.record,
+        actor.keys,
+        signer,
+        saw_document=saw_document,
+        clock=system_clock(),
+        randomness=os.urandom,
+    )
+    _print_confirmed(waits.record.leaf_hash, name, actor.operator.name, as_json)
+    return DONE
+
+
+def _check_role(operator: Operator, waits: Awaiting) -> None:
+    if not {role.value for role in operator.roles} & set(waits.roles):
+        raise NotAllowed(
+            f"record {waits.record.leaf_hash.hex()} wants to be confirmed by a {' or '.join(waits.roles)}, "
+            f"and {operator.name} is none",
+            hint=f"{', '.join(waits.people) or 'nobody yet'} can",
+        )
+
+
+def _show(waits: Awaiting, actor: Actor, saw_document: bool) -> None:
+    """What will be signed: all that the record says."""
+    opened = open_record(waits.record, actor.keys)
+    tell(
+        f"record {waits.record.leaf_hash.hex()}, recorded by {waits.recorder or 'somebody who did not sign'}:"
+    )
+    for slot, value in opened.record.values.items():
+        if value is not None and slot != "confirmation":
+            tell(f"  {slot:<16} {slot_text(value)}")
+    tell(
+        "  the document is at hand, and is the recorded one"
+        if saw_document
+        else "  without the document: give its file as SELECTOR to say that you saw it"
+    )
+
+
+def _print_confirmed(before: Hash32, name: Hash32, who: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"ok": True, "leaf_hash": name.hex(), "confirmed": before.hex(), "by": who})
+    else:
+        print_line(f"confirmed by {who}: leaf hash {name.hex()}, before {before.hex()}")
+
+
+@click.command(short_help="Reject what somebody else recorded.")
+@click.argument("selector")
+@reason_option
+@as_option
+@passphrase_option
+@vault_option
+@json_option
+def reject(
+    selector: str,
+    why: str,
+    who: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Keep out of the log what somebody recorded and nobody has confirmed; it stays in the vault, with the reason.
+
+    Its document can be recorded anew.
+    """
+    from perdure_cli.site import open_site
+
+    with open_site(vault_folder) as vault:
+        actor = acting(vault, who, passphrase_file, Action.CONFIRM)
+        waits, _ = _awaiting(vault, parse_selector(selector))
+        record: EncryptedRecord = waits.record
+        if actor.operator is not None:
+            _check_role(actor.operator, waits)
+            # his passphrase shows that it is he
+            actor.attestor()
+        reject_record(
+            vault,
+            record,
+            Reason(actor.name, why),
+            actor.number or 1,
+            clock=system_clock(),
+            randomness=os.urandom,
+        )
+    if as_json:
+        print_json({"ok": True, "leaf_hash": record.leaf_hash.hex()})
+        return
+    print_line(f"rejected: leaf hash {record.leaf_hash.hex()}")
+    tell(f"{plural(1, 'record')} less waits; its document can be recorded anew")
+    tell_next(f"perdure show {record.leaf_hash.hex()}")

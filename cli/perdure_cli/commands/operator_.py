@@ -1,0 +1,209 @@
+"""`perdure operator`: the people of a site."""
+
+import os
+from pathlib import Path
+
+import click
+from perdure_node.clock import system_clock
+from perdure_node.operators.people import (
+    NewOperator,
+    Operator,
+    StoredCredential,
+    add_operator,
+    change_roles,
+    operator_named,
+    operators,
+    remove_operator,
+)
+from perdure_node.operators.roles import ROLES, Action, Role
+
+from perdure_cli.acting import acting, as_option
+from perdure_cli.confirming import confirm
+from perdure_cli.credential_texts import credential_text
+from perdure_cli.options import json_option, passphrase_option, vault_option
+from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
+from perdure_cli.site import new_passphrase, open_site
+
+OPERATOR_VARIABLE = "PERDURE_OPERATOR_PASSPHRASE"
+
+roles_option = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice(ROLES),
+    help="What he is; repeatable.",
+)
+
+
+@click.group(short_help="Say who records, confirms, reviews.")
+def operator() -> None:
+    """Say who records, confirms, reviews, audits and keeps the site. Whose key is whose is recorded in the site's log."""
+
+
+@operator.command(short_help="Add somebody.")
+@click.argument("name")
+@roles_option
+@click.option(
+    "--operator-passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help=f"File whose first line is his passphrase; else {OPERATOR_VARIABLE}, else a prompt for him.",
+)
+@as_option
+@passphrase_option
+@vault_option
+@json_option
+def add(
+    name: str,
+    roles: tuple[str, ...],
+    operator_passphrase_file: Path | None,
+    who: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Add somebody, with a key under a passphrase of his own: he signs with it, and reads what is recorded.
+
+    A site keeper's passphrase opens all that the vault's does. The first operators are added with the vault's passphrase; once there
+    is a site keeper, he adds the others (--as).
+    """
+    with open_site(vault_folder) as vault:
+        actor = acting(vault, who, passphrase_file, Action.MANAGE)
+        actor.keys.private_key()
+        passphrase = new_passphrase(
+            operator_passphrase_file,
+            os.environ,
+            "--operator-passphrase-file",
+            OPERATOR_VARIABLE,
+            f"operator {name}",
+        )
+        new = NewOperator(name, _roles(roles), passphrase)
+        added = add_operator(vault, actor.keys, new, clock=system_clock(), randomness=os.urandom)
+        keepers = [each for each in operators(vault.database) if Role.SITE_KEEPER in each.roles]
+    if as_json:
+        print_json({"ok": True, **_members(added)})
+        return
+    _print(added)
+    if not keepers:
+        tell("this site has no site keeper: whoever has the vault's passphrase keeps it")
+    tell_next(f"perdure add FILE --as {name!r}" if Role.RECORDER in added.roles else "perdure operator list")
+
+
+@operator.command("list", short_help="List everybody.")
+@vault_option
+@json_option
+def list_(vault_folder: Path | None, as_json: bool) -> None:
+    """List who is at this site: roles, credentials, and the record of the log that says so. Needs no passphrase."""
+    with open_site(vault_folder) as vault:
+        found = operators(vault.database)
+    for each in found:
+        if as_json:
+            print_json(_members(each))
+        else:
+            _print(each)
+    if not found and not as_json:
+        tell("this site has no operators: whoever has its passphrase does everything")
+        tell_next("perdure operator add NAME --role site-keeper")
+
+
+@operator.command(short_help="Give somebody other roles.")
+@click.argument("name")
+@roles_option
+@as_option
+@passphrase_option
+@vault_option
+@json_option
+def roles(
+    name: str,
+    roles: tuple[str, ...],
+    who: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Give somebody these roles in place of the ones that he has. What he confirmed stays confirmed."""
+    with open_site(vault_folder) as vault:
+        actor = acting(vault, who, passphrase_file, Action.MANAGE)
+        changed = change_roles(
+            vault,
+            actor.keys,
+            operator_named(vault.database, name),
+            _roles(roles),
+            clock=system_clock(),
+            randomness=os.urandom,
+        )
+    if as_json:
+        print_json({"ok": True, **_members(changed)})
+        return
+    _print(changed)
+
+
+@operator.command(short_help="Remove somebody.")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_option
+@passphrase_option
+@vault_option
+@json_option
+def remove(
+    name: str,
+    yes: bool,
+    who: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Let somebody act no more. What he recorded and confirmed stays good; that his key is gone becomes a record of the log.
+
+    What he could read he may have copied. His key can never be anybody else's.
+    """
+    with open_site(vault_folder) as vault:
+        actor = acting(vault, who, passphrase_file, Action.MANAGE)
+        # his passphrase, or the vault's, shows that he may
+        actor.keys.private_key()
+        gone = operator_named(vault.database, name)
+        if not yes:
+            confirm(
+                [f"{gone.name} will act no more at this site, and read nothing that is recorded from now on"],
+                f"Type {gone.name} to remove him",
+                gone.name,
+                "nobody was removed",
+            )
+        remove_operator(vault, gone, clock=system_clock(), randomness=os.urandom)
+    if as_json:
+        print_json({"ok": True, "name": gone.name})
+        return
+    print_line(f"removed: {gone.name}")
+    tell_next("perdure sync, so that the log says it")
+
+
+def _roles(names: tuple[str, ...]) -> frozenset[Role]:
+    return frozenset(map(Role, names))
+
+
+def _print(who: Operator) -> None:
+    print_line(who.name, style="bold")
+    print_row("roles", ", ".join(sorted(role.value for role in who.roles)) or "none")
+    for each in who.credentials:
+        print_row("signs with", _credential(each))
+    print_row("record", who.own_record.hex())
+
+
+def _credential(stored: StoredCredential) -> str:
+    text = credential_text(stored.credential)
+    return f"{text}, {stored.label}" if stored.label else text
+
+
+def _members(who: Operator) -> dict[str, object]:
+    from perdure_anchor.confirmation import encode_credential
+
+    return {
+        "name": who.name,
+        "roles": sorted(role.value for role in who.roles),
+        "credentials": [
+            {"label": each.label, "credential": encode_credential(each.credential)}
+            for each in who.credentials
+        ],
+        "leaf_hash": who.own_record.hex(),
+    }

@@ -1,0 +1,57 @@
+"""Who acts: an operator who has shown that he is there, and what the site's policy lets him do."""
+
+from collections.abc import Callable
+
+from perdure_anchor.confirmation import Credential, KeyCredential, Signature
+from perdure_anchor.hashes import Hash32
+from perdure_anchor.secp256k1 import address_from_private_key
+
+from perdure_node.operators.attesting import Attestor, KeySigner
+from perdure_node.operators.errors import NobodyNamed, NotAllowed
+from perdure_node.operators.people import Operator, operators
+from perdure_node.operators.policy import policy_in_force
+from perdure_node.operators.roles import Action, Role
+from perdure_node.vault import Vault
+
+
+def require(vault: Vault, who: Operator | None, action: Action) -> None:
+    """Raise `NotAllowed` or `NobodyNamed` unless the policy lets him; without named operators everybody may do everything."""
+    everybody = operators(vault.database)
+    if who is None:
+        # a site whose keepers are gone is not locked out for ever: the vault's passphrase makes new ones
+        if not everybody or (
+            action is Action.MANAGE and not any(Role.SITE_KEEPER in each.roles for each in everybody)
+        ):
+            return
+        raise NobodyNamed(
+            f"to {action.value}: this site has operators, and nobody said who acts",
+            hint="--as NAME, or PERDURE_OPERATOR",
+        )
+    policy = policy_in_force(vault.folder, vault.database)
+    if not policy.may(who.roles, action):
+        roles = ", ".join(sorted(role.value for role in who.roles)) or "no role"
+        raise NotAllowed(
+            f"{who.name} ({roles}) may not {action.value} by this site's policy",
+            hint="`perdure policy show` tells who may; a site keeper can change it",
+        )
+
+
+def attestor(
+    vault: Vault, operator: Operator, credential: Credential, sign: Callable[[Hash32], Signature]
+) -> Attestor:
+    """An operator of this vault who signs with a credential of his."""
+    return Attestor(
+        operator.number,
+        operator.name,
+        operator.own_record,
+        vault.trust.domain,
+        vault.origin.site,
+        credential,
+        sign,
+    )
+
+
+def key_attestor(vault: Vault, operator: Operator, private_key: bytes) -> Attestor:
+    """An operator who signs with his key under a passphrase."""
+    credential = KeyCredential(address_from_private_key(private_key))
+    return attestor(vault, operator, credential, KeySigner(private_key))

@@ -1,0 +1,35 @@
+"""What can go wrong between people: one class for each fault."""
+
+from perdure_anchor.errors import ConfigError, VerificationError
+
+
+class NoSuchOperator(ConfigError):
+    """Nobody of this name is known at the site."""
+
+
+class OperatorExists(ConfigError):
+    """There is somebody of this name already."""
+
+
+class OperatorRefused(ConfigError):
+    """Somebody cannot be added like this."""
+
+
+class CredentialInUse(ConfigError):
+    """A key is somebody's already, or was."""
+
+
+class NobodyNamed(ConfigError):
+    """The site's policy wants to know who acts, and nobody said."""
+
+
+class NotAllowed(VerificationError):
+    """The site's policy does not let this person do this."""
+
+
+class NotAwaiting(VerificationError):
+    """The record does not wait for a confirmation."""
+
+
+class OwnRecord(VerificationError):
+    """Who recorded cannot confirm it himself."""

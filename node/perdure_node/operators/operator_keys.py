@@ -1,0 +1,88 @@
+"""An operator's key under his own passphrase: one secret, from which come the key that signs and the key that reads.
+
+The file is of the same format as the vault's identity, and in the vault's folder: a backup takes it along.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from perdure_node.data_keys import data_key_info
+from perdure_node.encryption.contents import DataKey
+from perdure_node.encryption.hybrid import PrivateKey, PublicKey, unwrap, wrap
+from perdure_node.encryption.identity import decrypt_identity
+from perdure_node.errors import VaultDamaged
+from perdure_node.keyring import KeyRing, Passphrase
+from perdure_node.operators.errors import NotAllowed
+from perdure_node.vault import Vault
+
+OPERATORS_FOLDER: Final = "operators"
+_SIGNING_INFO: Final = b"perdure operator signing key\nv1"
+_IDENTITY_INFO: Final = b"perdure identity\nv1"
+
+
+def operator_key_file(folder: Path, number: int) -> Path:
+    """Where an operator's key lies in a vault's folder."""
+    return folder / OPERATORS_FOLDER / f"{number}.json"
+
+
+def signing_key_of(secret: PrivateKey) -> bytes:
+    """The secp256k1 private key that comes from an operator's secret (HKDF-SHA256, RFC 5869)."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    # that 32 random bytes are no private key happens once in 2^127
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=_SIGNING_INFO).derive(secret)
+
+
+def wrap_identity(identity: PrivateKey, reading_key: PublicKey) -> bytes:
+    """The vault's own key, for an operator who keeps the site."""
+    return wrap(identity, reading_key, _IDENTITY_INFO)
+
+
+class OperatorKeyRing(KeyRing):
+    """What an operator's passphrase opens: his signature, what the records say, and for a site keeper all that the vault's opens."""
+
+    def __init__(self, vault: Vault, number: int, ask: Passphrase) -> None:
+        super().__init__(vault, ask)
+        self._number = number
+        self._secret: PrivateKey | None = None
+
+    def secret(self) -> PrivateKey:
+        """The operator's own; raises `WrongPassphrase` or `IdentityUnreadable`."""
+        if self._secret is None:
+            self._secret = decrypt_identity(operator_key_file(self._folder, self._number), self._ask())
+        return self._secret
+
+    def signing_key(self) -> bytes:
+        """The key that signs what he attests."""
+        return signing_key_of(self.secret())
+
+    @property
+    def is_unlocked(self) -> bool:
+        return self._secret is not None
+
+    def private_key(self) -> PrivateKey:
+        """The vault's key, which a site keeper has; raises `NotAllowed` for anybody else."""
+        if self._private_key is None:
+            row = self._database.row("SELECT wrapped_identity FROM operator WHERE number = ?", self._number)
+            if row is None or row[0] is None:
+                raise NotAllowed(
+                    "this needs the vault's own key, which only a site keeper's passphrase opens",
+                    hint="let a site keeper do it, or use the vault's passphrase without --as",
+                )
+            self._private_key = PrivateKey(unwrap(bytes(row[0]), self.secret(), _IDENTITY_INFO))
+        return self._private_key
+
+    def data_key(self, number: int) -> DataKey:
+        """A data key of the vault's, wrapped to him."""
+        if number not in self._data_keys:
+            row = self._database.row(
+                "SELECT wrapped FROM wrapped_operator_key WHERE operator = ? AND data_key = ?",
+                self._number,
+                number,
+            )
+            if row is None:
+                raise VaultDamaged(f"data key {number}: not wrapped to this operator")
+            key = unwrap(bytes(row[0]), self.secret(), data_key_info(number))
+            self._data_keys[number] = DataKey(number, key)
+        return self._data_keys[number]

@@ -1,0 +1,45 @@
+"""Records that a site makes of itself: who its operators are, which policy is in force, what was erased.
+
+They wait for nobody's confirmation, and are sealed and anchored like all others.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+from perdure_anchor.hashes import Hash32
+from perdure_anchor.strict_json import JsonValue
+
+from perdure_node.clock import Clock, Randomness
+from perdure_node.encryption.contents import DataKey
+from perdure_node.intake import record_slots
+from perdure_node.records import Added
+from perdure_node.vault import Vault
+
+POLICY_TYPE: Final = "perdure/policy"
+OWN_PREFIX: Final = "perdure/"
+
+
+def record_own(
+    vault: Vault,
+    key: DataKey,
+    document: bytes,
+    document_type: str,
+    name: str,
+    extra: Mapping[str, JsonValue],
+    *,
+    supersedes: Hash32 | None = None,
+    clock: Clock,
+    randomness: Randomness,
+) -> Added:
+    """Record a document of the site's own, inside a transaction of the caller's."""
+    slots: dict[str, JsonValue] = {
+        "document_sha256": sha256(document).hexdigest(),
+        "document_size": len(document),
+        "document_name": name,
+        "media_type": "application/json" if name.endswith(".json") else None,
+        "document_type": document_type,
+        "supersedes": None if supersedes is None else supersedes.hex(),
+        "extra": dict(extra),
+    }
+    return record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True, own=True)

@@ -1,0 +1,327 @@
+"""Two people for a record: who may confirm, what is signed, and that nothing is sealed or shown before."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
+from perdure_anchor.evidence import encode_evidence
+from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_node.encryption.identity import KdfCost
+from perdure_node.errors import SettingsError, WrongPassphrase
+from perdure_node.intake import Details, add_document
+from perdure_node.operators.acting import key_attestor, require
+from perdure_node.operators.adopting import adopt_policy
+from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.confirming import awaiting_records, confirm, reject
+from perdure_node.operators.errors import (
+    CredentialInUse,
+    NobodyNamed,
+    NotAllowed,
+    NotAwaiting,
+    OperatorExists,
+    OwnRecord,
+)
+from perdure_node.operators.operator_keys import OperatorKeyRing
+from perdure_node.operators.people import (
+    NewOperator,
+    Operator,
+    add_credential,
+    add_operator,
+    change_roles,
+    operator_named,
+    operators,
+    remove_operator,
+)
+from perdure_node.operators.policy import POLICY_FILE, PolicyNotInForce, parse_policy, policy_template
+from perdure_node.operators.roles import Action, Role
+from perdure_node.proving import prove
+from perdure_node.records import Added, State, open_record, record_by_leaf, record_by_sequence
+from perdure_node.sealing import seal
+from perdure_node.selectors import parse_selector
+from perdure_node.traces import Reason, changes_of
+from perdure_node.vault import Vault, open_vault
+from tools.site_desk import Site, document, keys_of, verdict_on
+from tools.site_network import STOPPED
+
+QUICK = KdfCost(8, 1, 1)
+WORDS = "a passphrase of his own"
+
+
+def person(vault: Vault, name: str, *roles: Role) -> Operator:
+    new = NewOperator(name, frozenset(roles), WORDS)
+    return add_operator(vault, keys_of(vault), new, clock=STOPPED, randomness=os.urandom, cost=QUICK)
+
+
+def ring(vault: Vault, who: Operator) -> OperatorKeyRing:
+    return OperatorKeyRing(vault, who.number, lambda: WORDS)
+
+
+def signing(vault: Vault, who: Operator) -> Attestor:
+    return key_attestor(vault, who, ring(vault, who).signing_key())
+
+
+def record(vault: Vault, who: Attestor | None, number: int = 1, kind: str = "contract") -> Added:
+    return add_document(
+        vault,
+        document(number),
+        Details(document_type=kind),
+        clock=STOPPED,
+        randomness=os.urandom,
+        who=who,
+    )
+
+
+def confirmed(vault: Vault, added: Added, who: Operator, saw_document: bool = True) -> bytes:
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    return confirm(
+        vault,
+        stored,
+        ring(vault, who),
+        signing(vault, who),
+        saw_document=saw_document,
+        clock=STOPPED,
+        randomness=os.urandom,
+    )
+
+
+@pytest.fixture
+def people(vault: Vault) -> tuple[Operator, Operator]:
+    """A recorder and a confirmer, under the policy of the template."""
+    adopt_policy(vault, policy_template(), clock=STOPPED, randomness=os.urandom)
+    return person(vault, "Ada", Role.RECORDER), person(vault, "Ben", Role.CONFIRMER)
+
+
+def test_a_record_is_sealed_only_once_a_second_person_has_signed(
+    site: Site, people: tuple[Operator, Operator]
+) -> None:
+    vault, (ada, ben) = site.vault, people
+    site.sync()
+    added = record(vault, signing(vault, ada))
+    note = record(vault, signing(vault, ada), 2, "note")
+    site.sync()
+    waits = awaiting_records(vault.database)
+    assert [(each.recorder, each.people) for each in waits] == [("Ada", ("Ben",))]
+    # the one that waits for nobody went ahead
+    stored = record_by_sequence(vault.database, note.sequence)
+    assert stored is not None
+    assert stored.index is not None
+    name = confirmed(vault, added, ben)
+    assert name != added.leaf_hash
+    site.sync()
+    # the name from before finds it still
+    found = record_by_leaf(vault.database, added.leaf_hash)
+    assert found is not None
+    assert found.leaf_hash == name
+    proof = prove(vault, site.keys, parse_selector(name.hex()), disclose={"confirmation"})
+    verdict = verdict_on(proof.evidence, vault.trust, 1)
+    assert verdict.ok
+    assert verdict.confirmation is not None
+    assert verdict.confirmation.recorded is not None
+    assert verdict.confirmation.confirmed is not None
+    assert verdict.confirmation.recorded.statement.name == "Ada"
+    assert verdict.confirmation.confirmed.statement.operator == ben.own_record
+    assert verdict.confirmed_not_before is not None
+    assert verdict.not_before is not None
+    # it was confirmed after the block that the second sync had shown, and recorded before it
+    assert verdict.confirmed_not_before.seconds > verdict.not_before.seconds
+    assert b"perdure-evidence/2" in encode_evidence(proof.evidence)
+
+
+def test_who_recorded_cannot_confirm_whatever_he_is_called(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, _ = people
+    added = record(vault, signing(vault, ada))
+    change_roles(
+        vault,
+        keys_of(vault),
+        ada,
+        frozenset({Role.RECORDER, Role.CONFIRMER}),
+        clock=STOPPED,
+        randomness=os.urandom,
+    )
+    again = operator_named(vault.database, "ada")
+    with pytest.raises(OwnRecord):
+        confirmed(vault, added, again)
+    assert len(awaiting_records(vault.database)) == 1
+    # nor under another name with the same key: not here, and not where the table was changed by hand
+    key = ring(vault, ada).signing_key()
+    with pytest.raises(CredentialInUse):
+        add_credential(
+            vault,
+            people[1],
+            KeyCredential(address_from_private_key(key)),
+            None,
+            clock=STOPPED,
+            randomness=os.urandom,
+        )
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    with pytest.raises(OwnRecord):
+        confirm(
+            vault,
+            stored,
+            keys_of(vault),
+            key_attestor(vault, people[1], key),
+            saw_document=True,
+            clock=STOPPED,
+            randomness=os.urandom,
+        )
+
+
+def test_of_two_who_confirm_at_once_one_is_told(vault: Vault, people: tuple[Operator, Operator]) -> None:
+    ada, ben = people
+    eve = person(vault, "Eve", Role.CONFIRMER)
+    added = record(vault, signing(vault, ada))
+    stored = record_by_sequence(vault.database, added.sequence)
+    confirmed(vault, added, ben)
+    assert stored is not None
+    with pytest.raises(NotAwaiting):
+        confirm(
+            vault,
+            stored,
+            ring(vault, eve),
+            signing(vault, eve),
+            saw_document=True,
+            clock=STOPPED,
+            randomness=os.urandom,
+        )
+
+
+def test_what_is_rejected_never_comes_into_the_log(vault: Vault, people: tuple[Operator, Operator]) -> None:
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    reject(vault, stored, Reason("Ben", "not what I saw"), ben.number, clock=STOPPED, randomness=os.urandom)
+    seal(vault, keys_of(vault), STOPPED)
+    gone = record_by_sequence(vault.database, added.sequence)
+    assert gone is not None
+    assert gone.state(0) is State.WITHDRAWN
+    changes = changes_of(vault.database, gone, keys_of(vault))
+    assert [(each.kind, each.reason.why) for each in changes] == [("rejected", "not what I saw")]
+    # the document can be recorded anew
+    assert not record(vault, signing(vault, ada)).was_there
+
+
+def test_what_was_changed_after_it_was_recorded_is_not_confirmed(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    """Whoever can write to the vault and knows its keys puts Ada's signature under another document: nobody confirms that."""
+    ada, ben = people
+    first = record(vault, signing(vault, ada))
+    stored = record_by_sequence(vault.database, first.sequence)
+    assert stored is not None
+    opened = open_record(stored, keys_of(vault))
+    forged = {**opened.record.values, "document_type": "gift"}
+    from perdure_anchor.log import leaf_hash
+    from perdure_anchor.record import encode_record, leaf, make_record
+    from perdure_node.encryption.contents import encrypt_content
+
+    other = make_record(forged)
+    name = leaf_hash(leaf(other, bytes(32)))
+    key = vault.current_data_key.take(STOPPED, os.urandom)
+    content = encrypt_content(key, encode_record(other), bytes(32), name, os.urandom)
+    with vault.database.transaction():
+        vault.database.execute("UPDATE record SET leaf_hash = ? WHERE sequence = ?", name, first.sequence)
+        vault.database.execute(
+            "UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?",
+            key.number,
+            content,
+            first.sequence,
+        )
+    with pytest.raises(ConfirmationNotSigned):
+        confirmed(vault, first, ben)
+
+
+def test_an_operator_reads_with_his_own_passphrase_and_has_no_key_of_the_site(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    keys = ring(vault, ben)
+    assert open_record(stored, keys).text("document_type") == "contract"
+    with pytest.raises(NotAllowed):
+        keys.site_key()
+    with pytest.raises(WrongPassphrase):
+        OperatorKeyRing(vault, ben.number, lambda: "another passphrase").signing_key()
+    keeper = person(vault, "Kim", Role.SITE_KEEPER)
+    assert ring(vault, keeper).site_key() == keys_of(vault).site_key()
+
+
+def test_who_is_removed_reads_and_signs_nothing_more(vault: Vault, people: tuple[Operator, Operator]) -> None:
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    signer = signing(vault, ben)
+    remove_operator(vault, ben, clock=STOPPED, randomness=os.urandom)
+    assert [each.name for each in operators(vault.database)] == ["Ada"]
+    assert awaiting_records(vault.database)[0].people == ()
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    with pytest.raises(NotAllowed, match="removed"):
+        confirm(
+            vault,
+            stored,
+            keys_of(vault),
+            signer,
+            saw_document=True,
+            clock=STOPPED,
+            randomness=os.urandom,
+        )
+    # his name can be somebody else's, his key never
+    other = person(vault, "Ben", Role.CONFIRMER)
+    assert other.credentials[0].credential != ben.credentials[0].credential
+
+
+def test_without_a_name_nothing_is_recorded_under_such_a_policy(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    with pytest.raises(NobodyNamed):
+        record(vault, None)
+    with pytest.raises(NobodyNamed):
+        require(vault, None, Action.CONFIRM)
+    with pytest.raises(NotAllowed):
+        require(vault, people[0], Action.CONFIRM)
+    with pytest.raises(OperatorExists):
+        person(vault, "ADA", Role.RECORDER)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[alowed]\nrecorder = ["record"]\n',
+        '[allowed]\nrecorderr = ["record"]\n',
+        '[allowed]\nrecorder = ["recrod"]\n',
+        '[[documents]]\ntype = "*"\nconfirmed_by = ["confirmator"]\n',
+        '[[documents]]\ntype = "*"\nconfirmed_by = ["recorder"]\n',
+        '[[documents]]\nconfirmed_by = ["confirmer"]\n',
+        "[recording]\nrecorders_sign = 1\n",
+        "not toml",
+    ],
+)
+def test_a_slip_in_a_policy_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        parse_policy(text.encode())
+
+
+def test_a_policy_that_was_changed_by_hand_stops_everything(
+    vault: Vault, people: tuple[Operator, Operator], tmp_path: Path
+) -> None:
+    ada, _ = people
+    file = vault.folder / POLICY_FILE
+    kept = file.read_bytes()
+    file.write_bytes(kept.replace(b"recorders_sign = true", b"recorders_sign = false"))
+    with pytest.raises(PolicyNotInForce):
+        record(vault, None)
+    file.unlink()
+    with pytest.raises(PolicyNotInForce):
+        record(vault, signing(vault, ada))
+    file.write_bytes(kept)
+    copy = shutil.copytree(vault.folder, tmp_path / "copy")
+    with open_vault(copy) as restored:
+        record(restored, signing(restored, ada))

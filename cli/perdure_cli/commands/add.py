@@ -100,6 +100,8 @@ def add(
                 filled = filled_in(document, details, look)
                 added = record(filled, look)
                 _print_added(file, filled, look, added, as_json, dry_run=dry_run)
+                if not dry_run:
+                    looker.note(look)
                 codes.append(DONE)
                 new += added is not None and not added.was_there
             except PerdureError as error:

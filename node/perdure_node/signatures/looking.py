@@ -24,7 +24,7 @@ from perdure_node.signatures.packages import can_check
 from perdure_node.signatures.recognising import recognise
 from perdure_node.signatures.signed_file import SignedFile
 from perdure_node.signatures.trust import SIGNATURES_FOLDER, TrustAnchors, read_trust_folder
-from perdure_node.signatures.verdicts import DocumentCheck, Indication
+from perdure_node.signatures.verdicts import DocumentCheck, Indication, MaterialKind
 from perdure_node.signatures.wet_ink import check_wet_ink
 from perdure_node.vault import Vault
 
@@ -107,6 +107,18 @@ class Looker:
         if self._asked.refuse_bad:
             _refuse_bad(path, look)
         return look
+
+    def note(self, look: Look) -> None:
+        """Let the next `perdure signatures refresh` ask about the certificates of a document that was recorded."""
+        chain = (
+            []
+            if look.check is None
+            else [each.octets for each in look.check.material if each.kind is MaterialKind.CERTIFICATE]
+        )
+        if chain:
+            from perdure_node.signatures.folder import note_wanted
+
+            note_wanted(self._folder, chain)
 
     def _look(self, document: SignedFile, now: int) -> Look:
         asked = self._asked

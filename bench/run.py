@@ -28,6 +28,7 @@ PARTS = (
     "soak",
     "follow",
     "api",
+    "signatures",
 )
 LAYOUT = "{:<42} {:>17}   {:<33} {:>6} {:>9}  {}"
 USAGE = 2

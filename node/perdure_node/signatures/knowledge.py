@@ -13,6 +13,7 @@ from typing import Any, Final
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509
+from cryptography.x509 import load_der_x509_crl
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.authority import CertTrustAnchor
 from pyhanko_certvalidator.policy_decl import (
@@ -105,10 +106,10 @@ class Knowledge:
 
     def answers(self, certificate: Any) -> Iterator[tuple[str, bytes, datetime]]:
         """The revocation answers at hand about a certificate: ``crl`` or ``ocsp``, DER, and when it was made."""
-        issuer = certificate.issuer.hashable
+        issuer = _name_key(certificate.issuer)
         for octets, crl in self._crls.items():
             if (
-                crl.issuer.hashable == issuer
+                _name_key(crl.issuer) == issuer
                 and (made_at := _crl_time(crl))
                 and _counts_for(certificate, made_at)
             ):
@@ -119,20 +120,20 @@ class Knowledge:
 
     def may_be_listed(self, leaf: Any) -> list[Asking]:
         """What has to be asked besides, for the CRLs that are at hand."""
-        listed = [Asking.LISTED] if self._has_crl(leaf) else []
-        return [*listed, *([Asking.CA_LISTED] if any(map(self._has_crl, self._issuers(leaf))) else [])]
+        listed = [Asking.LISTED] if self._is_listed(leaf) else []
+        return [*listed, *([Asking.CA_LISTED] if any(map(self._is_listed, self._issuers(leaf))) else [])]
 
-    def _has_crl(self, certificate: Any) -> bool:
-        asked_anyway = certificate.crl_distribution_points and not certificate.ocsp_urls
-        kinds = () if asked_anyway else (kind for kind, _, _ in self.answers(certificate))
-        return "crl" in kinds
+    def _is_listed(self, certificate: Any) -> bool:
+        """Whether a CRL at hand that bears the issuer's name lists it; who signed it is seen when it is asked about."""
+        crls = (octets for kind, octets, _ in self.answers(certificate) if kind == "crl")
+        return any(_lists(octets, certificate.serial_number) for octets in crls)
 
     def _crls_of(self, leaf: Any) -> list[tuple[Any, datetime]]:
         """CRLs, the newest first; of those about the leaf only what still says something about it."""
-        issuer = leaf.issuer.hashable
+        issuer = _name_key(leaf.issuer)
         dated = [(crl, made_at) for crl in self._crls.values() if (made_at := _crl_time(crl))]
         dated.sort(key=lambda each: each[1], reverse=True)
-        return [each for each in dated if each[0].issuer.hashable != issuer or _counts_for(leaf, each[1])]
+        return [each for each in dated if _name_key(each[0].issuer) != issuer or _counts_for(leaf, each[1])]
 
     def _ocsps_newest_first(self, leaf: Any) -> list[Any]:
         never = datetime.min.replace(tzinfo=UTC)
@@ -143,10 +144,10 @@ class Knowledge:
 
     def _issuers(self, leaf: Any) -> Iterator[Any]:
         """The CAs above a certificate by their names, without an anchor."""
-        by_name = {each.subject.hashable: each for each in (*self.certificates.values(), *self.anchors)}
+        by_name = {_name_key(each.subject): each for each in (*self.certificates.values(), *self.anchors)}
         current = leaf
         for _ in range(_MAX_CHAIN):
-            found = by_name.get(current.issuer.hashable)
+            found = by_name.get(_name_key(current.issuer))
             if found is None or self.is_anchor(found) or found.dump() == current.dump():
                 return
             yield found
@@ -158,6 +159,16 @@ def _rule(certificates: Iterable[Any]) -> RevocationCheckingRule:
     if any(each.ocsp_urls or each.crl_distribution_points for each in certificates):
         return RevocationCheckingRule.CRL_OR_OCSP_REQUIRED
     return _NO_CHECK
+
+
+def _name_key(name: Any) -> str:
+    """By which names are compared (RFC 5280, 7.1): kept, since the same few come again and again."""
+    return _prepared(name.dump())
+
+
+@functools.lru_cache(maxsize=1024)
+def _prepared(name: bytes) -> str:
+    return str(x509.Name.load(name).hashable)
 
 
 @functools.lru_cache(maxsize=16)
@@ -188,11 +199,19 @@ def _parsed(kind: Any, files: Iterable[bytes]) -> dict[bytes, Any]:
 
 def _crl_time(crl: Any) -> datetime | None:
     try:
-        _ = crl.issuer.hashable
+        _ = _name_key(crl.issuer)
         made_at = crl["tbs_cert_list"]["this_update"].native
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
     return made_at if isinstance(made_at, datetime) else None
+
+
+def _lists(octets: bytes, serial: int) -> bool:
+    try:
+        crl = load_der_x509_crl(octets)
+        return crl.get_revoked_certificate_by_serial_number(serial) is not None
+    except (ValueError, TypeError):
+        return False
 
 
 def _counts_for(certificate: Any, made_at: datetime) -> bool:

@@ -5,7 +5,7 @@ confidential as what records say: a certificate names who signed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from perdure_anchor.hashes import Hash32, sha256
 from perdure_anchor.strict_json import JsonValue
@@ -21,6 +21,14 @@ from perdure_node.signatures.verdicts import Material, MaterialKind
 _INFO: Final = b"perdure material v1\n"
 
 
+class LockedFile(NamedTuple):
+    """A file as a vault keeps it: its keyed digest, the number of its data key, and the ciphertext."""
+
+    name: bytes
+    data_key: int
+    encrypted: bytes
+
+
 def store_material(
     database: Database,
     lookup: LookupKey,
@@ -30,9 +38,31 @@ def store_material(
     randomness: Randomness,
 ) -> None:
     """Keep the files for a record, inside a transaction of the caller's."""
+    keep_locked(database, sequence, locked(lookup, key, files, randomness))
+
+
+def locked(
+    lookup: LookupKey, key: DataKey, files: Iterable[Material], randomness: Randomness
+) -> tuple[LockedFile, ...]:
+    """The files as a vault keeps them."""
+    names = ((lookup.of_material(file.sha256), file.octets) for file in files)
+    return tuple(
+        LockedFile(name, key.number, key.encrypt(octets, _INFO + name, randomness)) for name, octets in names
+    )
+
+
+def keep_locked(database: Database, sequence: int, files: Iterable[LockedFile]) -> None:
+    """Keep the files for a record, each that is there already as it is, inside a transaction of the caller's."""
     for file in files:
-        number = _stored(database, lookup, key, file.octets, randomness)
-        _rest_on(database, sequence, number)
+        row = database.row("SELECT number FROM material WHERE name = ?", file.name)
+        number = (
+            row[0]
+            if row is not None
+            else database.insert("INSERT INTO material (name, data_key, encrypted) VALUES (?, ?, ?)", *file)
+        )
+        database.execute(
+            "INSERT OR IGNORE INTO record_material (sequence, material) VALUES (?, ?)", sequence, number
+        )
 
 
 def copy_material(database: Database, old: int, new: int) -> None:
@@ -101,25 +131,3 @@ def _digest(text: JsonValue) -> Hash32 | None:
     except ValueError:
         return None
     return Hash32(octets) if len(octets) == 32 else None
-
-
-def _stored(
-    database: Database, lookup: LookupKey, key: DataKey, octets: bytes, randomness: Randomness
-) -> int:
-    name = lookup.of_material(sha256(octets))
-    row = database.row("SELECT number FROM material WHERE name = ?", name)
-    if row is not None:
-        number: int = row[0]
-        return number
-    return database.insert(
-        "INSERT INTO material (name, data_key, encrypted) VALUES (?, ?, ?)",
-        name,
-        key.number,
-        key.encrypt(octets, _INFO + name, randomness),
-    )
-
-
-def _rest_on(database: Database, sequence: int, material: int) -> None:
-    database.execute(
-        "INSERT OR IGNORE INTO record_material (sequence, material) VALUES (?, ?)", sequence, material
-    )

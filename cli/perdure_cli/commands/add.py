@@ -17,6 +17,7 @@ from perdure_node.signatures.looking import UNSIGNED, Look, site_looker
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import as_option, recording_as
+from perdure_cli.asking import ask_for_rest, can_ask
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.commands.signature_options import signature_options, take_asked
@@ -52,6 +53,7 @@ class NoDocuments(ConfigError):
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
 @as_option
 @passphrase_option
+@click.option("--no-input", is_flag=True, help="Do not ask for what cannot be seen, also on a terminal.")
 @vault_option
 @json_option
 def add(
@@ -59,6 +61,7 @@ def add(
     name: str | None,
     again: bool,
     dry_run: bool,
+    no_input: bool,
     who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
@@ -69,7 +72,8 @@ def add(
 
     Signatures are checked, offline, and what they say is filled in: who signed, and when. They may be in the document (PDF, CMS,
     S/MIME, typed data) or beside it: contract.pdf.p7s, .sig with a certificate, .sig.json from an Ethereum wallet. What you say
-    yourself wins. A bad signature is recorded as bad.
+    yourself wins. A bad signature is recorded as bad. On a terminal you are asked for what cannot be seen: who signed one document,
+    when, and of what type it is; Enter leaves it empty.
 
     FILE is a document, a folder with documents (hidden files, evidence and vaults are left out), or - for standard input. The same
     document in the same words is recorded once. What you say of it is encrypted: no passphrase is needed to record, but to read.
@@ -90,6 +94,7 @@ def add(
     ):
         clock = system_clock()
         warn_of_clock(vault, clock)
+        asks = not (several or no_input or as_json or dry_run) and can_ask()
         who_records = recording_as(vault, who, passphrase_file, dry_run=dry_run)
         record = _recorder(vault, clock, who_records, again=again, dry_run=dry_run)
         for file in documents_below(files, signatures=asked.skip):
@@ -98,6 +103,8 @@ def add(
                 progress.close()
                 look = looker.look(file, document, int(clock.now())) if file != STANDARD_INPUT else UNSIGNED
                 filled = filled_in(document, details, look)
+                if asks:
+                    filled = ask_for_rest(file, filled)
                 added = record(filled, look)
                 _print_added(file, filled, look, added, as_json, dry_run=dry_run)
                 if not dry_run:

@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_node.clock import Clock, system_clock
 from perdure_node.documents import DocumentFacts, hash_document, hash_stream
-from perdure_node.intake import add_document, find_recorded
+from perdure_node.intake import Details, add_document, find_recorded
 from perdure_node.operators.attesting import Attestor
 from perdure_node.places import is_vault
 from perdure_node.records import Added
 from perdure_node.signatures.filling import Filled, filled_in
-from perdure_node.signatures.looking import UNSIGNED, Look, site_looker
+from perdure_node.signatures.looking import UNSIGNED, Look, Looker, site_looker
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import as_option, recording_as
@@ -97,20 +98,11 @@ def add(
         asks = not (several or no_input or as_json or dry_run) and can_ask()
         who_records = recording_as(vault, who, passphrase_file, dry_run=dry_run)
         record = _recorder(vault, clock, who_records, again=again, dry_run=dry_run)
+        taking = _Taking(looker, details, name, clock, record, asks, dry_run, as_json, progress)
         for file in documents_below(files, signatures=asked.skip):
             try:
-                document = _hashed(file, name, progress)
-                progress.close()
-                look = looker.look(file, document, int(clock.now())) if file != STANDARD_INPUT else UNSIGNED
-                filled = filled_in(document, details, look)
-                if asks:
-                    filled = ask_for_rest(file, filled)
-                added = record(filled, look)
-                _print_added(file, filled, look, added, as_json, dry_run=dry_run)
-                if not dry_run:
-                    looker.note(look)
+                new += taking.take(file)
                 codes.append(DONE)
-                new += added is not None and not added.was_there
             except PerdureError as error:
                 if not several:
                     raise
@@ -123,6 +115,36 @@ def add(
         )
     _tell_end(codes, new, dry_run=dry_run)
     return batch_exit_code(codes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """What is done with one document after the other; ``asks``: whether somebody is asked for what it does not show."""
+
+    looker: Looker
+    details: Details
+    name: str | None
+    clock: Clock
+    record: Record
+    asks: bool
+    dry_run: bool
+    as_json: bool
+    progress: TerminalProgress
+
+    def take(self, file: Path) -> bool:
+        """Record a document, and say so; whether it is new."""
+        document = _hashed(file, self.name, self.progress)
+        self.progress.close()
+        now = int(self.clock.now())
+        look = UNSIGNED if file == STANDARD_INPUT else self.looker.look(file, document, now)
+        filled = filled_in(document, self.details, look)
+        if self.asks:
+            filled = ask_for_rest(file, filled)
+        added = self.record(filled, look)
+        _print_added(file, filled, look, added, self.as_json, dry_run=self.dry_run)
+        if not self.dry_run:
+            self.looker.note(look)
+        return added is not None and not added.was_there
 
 
 def _recorder(vault: Vault, clock: Clock, who: Attestor | None, *, again: bool, dry_run: bool) -> Record:

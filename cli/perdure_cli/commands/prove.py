@@ -171,7 +171,7 @@ def _write(
                 "document_sha256": None if proof.document_sha256 is None else proof.document_sha256.hex(),
                 "grade": proof.grade.text,
                 "block_number": proof.block_number,
-                **({} if material is None else {"material": material_members(material)}),
+                "material": None if material is None else material_members(material),
             }
         )
         return

@@ -344,9 +344,8 @@ def _verify_confirmation(findings: Findings) -> None:
     if confirmation is None:
         findings.notes.append("the confirmation is of a version that is not known here, and was not checked")
         return
-    evidence = findings.evidence
-    digests = [slot.digest for slot in evidence.slots]
-    verify_confirmation(confirmation, findings.trust.domain, evidence.origin.site, digests)
+    digests = [slot.digest for slot in findings.evidence.slots]
+    verify_confirmation(confirmation, findings.trust.domain, findings.evidence.origin.site, digests)
     findings.confirmation = confirmation
 
 

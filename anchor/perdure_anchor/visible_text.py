@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 
 # marks that are put on one letter; scripts in use need three, a column of them would cover the lines above
@@ -16,10 +17,13 @@ def visible(text: str) -> str:
     r"""The text on one line, with everything as an escape such as ``\x1b`` that moves, reorders, covers or is not seen."""
     if text.isascii() and text.isprintable():
         return text
-    shown: list[str] = []
+    return "".join(part for part, _ in visible_parts(text))
+
+
+def visible_parts(text: str) -> Iterator[tuple[str, bool]]:
+    """Each character as `visible` shows it, and whether that is an escape."""
     marks = 0
     for character in text:
         marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
         plain = character.isprintable() and marks <= _MOST_MARKS and not _UNSEEN.match(character)
-        shown.append(character if plain else character.encode("unicode_escape").decode())
-    return "".join(shown)
+        yield (character if plain else character.encode("unicode_escape").decode()), not plain

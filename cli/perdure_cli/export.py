@@ -8,9 +8,7 @@ together; what it says is text that a spreadsheet must not take for a formula.
 An export can be broken off and begun again, and grows with the log: `perdure_cli.export_state` remembers how far it is.
 """
 
-import csv
 import errno
-import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Set
@@ -21,7 +19,6 @@ from pathlib import Path
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import FILE_SUFFIX, Evidence, encode_evidence
 from perdure_anchor.record import SLOTS, parse_disclosure
-from perdure_anchor.visible_text import visible
 from perdure_node.anchors import StoredAnchor
 from perdure_node.errors import NotAnchoredYet
 from perdure_node.keyring import KeyRing
@@ -31,13 +28,12 @@ from perdure_node.proving_all import Chunk, ProvenRange, Prover, chunks, ranges
 from perdure_node.records import records_in_range
 from perdure_node.vault import Vault
 
+from perdure_cli.csv_text import csv_line
 from perdure_cli.export_state import ExportState, load_state, store_state
 from perdure_cli.files import write_whole
 from perdure_cli.progress import Progress
 
 COLUMNS = ("file", "index", "document_sha256", "leaf_hash", "block_number", "document_name")
-# what makes a spreadsheet evaluate a cell
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NAME_DIGITS = 16
 _SHARD = 1000
 # after so many files the disk is asked to have them, and the export would go on from there
@@ -123,7 +119,7 @@ class Export:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         # whose folder it is, before there is anything in it that a later run would take for somebody else's
-        store_state(self._folder, self._state, _line(COLUMNS))
+        store_state(self._folder, self._state, csv_line(COLUMNS))
         records = sum(part.wanted.records for part in self._parts)
         progress.stage("prove", records, "files")
         done = unsynced = 0
@@ -158,7 +154,7 @@ class Export:
     def _remember(self) -> None:
         """One synchronisation for all that was written, and then the state that says so."""
         os.sync()
-        store_state(self._folder, self._state, _line(COLUMNS))
+        store_state(self._folder, self._state, csv_line(COLUMNS))
 
     def _sample_size(self) -> int:
         """How large one file is: they differ by a few bytes."""
@@ -186,7 +182,7 @@ class _Writer:
             Path(self._folder, shard).mkdir(exist_ok=True)
             self._made.add(shard)
         _write_new(f"{self._folder}/{name}", encode_evidence(proof.evidence))
-        return _line(tuple(harmless(str(cell)) for cell in _row(name, proof, shown)))
+        return csv_line(_row(name, proof, shown))
 
 
 def _write_new(path: str, raw: bytes) -> None:
@@ -243,12 +239,6 @@ def first_gap(folder: Path, listed: int, wanted: Mapping[int, int]) -> int:
     return listed
 
 
-def harmless(cell: str) -> str:
-    """The cell's text, so that neither a spreadsheet evaluates it nor a terminal obeys it."""
-    text = visible(cell)
-    return f"'{text}" if cell.lstrip().startswith(_FORMULA_STARTS) else text
-
-
 def sharded_name(proof: Proof, shown: frozenset[str]) -> str:
     """Where in the folder a record's evidence is: the same each time."""
     assert proof.index is not None
@@ -286,9 +276,3 @@ def _shown_name(evidence: Evidence) -> str:
     disclosure = evidence.slots[SLOTS.index("document_name")].disclosure
     value = None if disclosure is None else parse_disclosure(disclosure, "document_name")
     return value if isinstance(value, str) else ""
-
-
-def _line(cells: tuple[object, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()

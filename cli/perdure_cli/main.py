@@ -47,6 +47,7 @@ COMMANDS: Final = {
         "perdure_cli.commands.policy:policy", "Say who may do what, and what needs two people."
     ),
     "list": LazyCommand("perdure_cli.commands.list_:list_", "List records."),
+    "find": LazyCommand("perdure_cli.commands.find:find", "Search records by what they say."),
     "show": LazyCommand("perdure_cli.commands.show:show", "Show one record."),
     "seal": LazyCommand("perdure_cli.commands.seal:seal", "Seal what waits, with no network."),
     "sync": LazyCommand("perdure_cli.commands.sync:sync", "Seal, anchor, and bring the evidence home."),
@@ -69,6 +70,7 @@ COMMANDS: Final = {
     "signatures": LazyCommand(
         "perdure_cli.commands.signatures:signatures", "Keep what signatures are checked against."
     ),
+    "report": LazyCommand("perdure_cli.commands.report:report", "Make a report for a court from evidence."),
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file, a header or a bundle."
     ),

@@ -111,3 +111,24 @@ class Duration(click.ParamType[int]):
         if match is None:
             self.fail(f"got {value!a}, want a duration such as 30d, 12h, 90m or 45s", param, context)
         return int(match[1]) * {"d": _DAY, "h": 3600, "m": 60, "s": 1, "": 1}[match[2]]
+
+
+class Moment(click.ParamType[int]):
+    """A time: seconds since 1970, or RFC 3339 such as 2026-05-04T10:00:00Z."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
+        """Whole seconds since 1970, rounded down: a compromise is never stated later than it was given."""
+        from datetime import datetime
+
+        from perdure_anchor.timestamp import TimestampError, check_timestamp
+
+        if isinstance(value, int):
+            return value
+        if re.fullmatch(r"\d{1,11}", value, re.ASCII):
+            return int(value)
+        try:
+            return int(datetime.fromisoformat(check_timestamp(value, "time")).timestamp() // 1)
+        except TimestampError as error:
+            self.fail(f"{error}; {error.hint}", param, context)

@@ -23,6 +23,7 @@ from perdure_node.records import (
     open_record,
     record_by_sequence,
 )
+from perdure_node.searching.stored import take_former_nonces
 from perdure_node.signatures.material_store import copy_material, forget_material
 from perdure_node.traces import Reason, leave_trace
 from perdure_node.vault import Vault
@@ -103,8 +104,10 @@ def erase(
     with database.transaction():
         if record.index is None and not record.is_withdrawn:
             _leave_queue(vault, record)
+        # the segment that a search looks through goes with it
         database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
         remains += forget_material(database, record.sequence)
+        remains += take_former_nonces(database, record.sequence)
         database.execute(
             "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests
         )

@@ -1,6 +1,6 @@
 """Lists of records, and all that is known of one: for people, so what the records say is decrypted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from perdure_node.anchors import StoredAnchor
 
 _PAST_ALL = 2**63 - 1
+# sequence numbers in one query
+_AT_ONCE = 500
 # the table whose order decides, and the condition; each is read by an index, from either end
 _STATES = {
     None: ("record.sequence", f"WHERE {FINISHED}"),
@@ -54,6 +56,15 @@ class RecordSummary:
     document_name: str | None
     document_type: str | None
     recorded_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecord:
+    """What a search shows of a record; None and empty where it was erased. ``signers`` are names, with ids in angle brackets."""
+
+    summary: RecordSummary
+    signed_at: str | None
+    signers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,29 @@ def list_records(
         newest = found[-1]
         last = newest.index if column == "entry.log_index" and newest.index is not None else newest.sequence
         left -= len(found)
+
+
+def found_records(vault: Vault, keys: KeyRing, sequences: Sequence[int]) -> Iterator[FoundRecord]:
+    """The records with these sequence numbers, in this order; what is not recorded any more is left out."""
+    anchored = anchored_size(vault.database)
+    for begin in range(0, len(sequences), _AT_ONCE):
+        page = sequences[begin : begin + _AT_ONCE]
+        condition = f"WHERE record.sequence IN ({', '.join('?' * len(page))})"
+        found = {each.sequence: each for each in select_records(vault.database, condition, *page)}
+        for sequence in page:
+            if (record := found.get(sequence)) is not None:
+                opened = _opened(record, keys)
+                yield FoundRecord(
+                    _summary_of(record, opened, anchored),
+                    None if opened is None else opened.text("signed_at"),
+                    () if opened is None else _signers(opened.record.value("signers")),
+                )
+
+
+def _signers(value: JsonValue) -> tuple[str, ...]:
+    """As `perdure add --signer` takes them."""
+    signers = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return tuple(f"{each['name']} <{each['id']}>" if "id" in each else str(each["name"]) for each in signers)
 
 
 def show_record(vault: Vault, keys: KeyRing, selector: Selector) -> RecordDetails:

@@ -1,11 +1,13 @@
 """The frozen formats: what is written today is what was written when version 1 was frozen, byte for byte (SPEC.md, section 11)."""
 
+import base64
 import hashlib
 import json
 
 import independent_rivals
 import independent_verifier
 import pytest
+from perdure_anchor.confirmation import encode_confirmation, parse_confirmation
 from perdure_anchor.evidence import encode_evidence, parse_evidence
 from perdure_anchor.record import SLOTS, make_record
 from perdure_anchor.rivals import encode_rivals, parse_rivals
@@ -19,6 +21,8 @@ CHANGED = "a frozen format changed: bytes that people keep would no longer be wr
 FROZEN = {
     "anchored.evidence.json": "cca8bc61d57bb01020b01e82333a9fa68031043b3af328021e7cbdab0b1b0afe",
     "checkpoint.json": "62426529d7705e92009e3e8ce50cfe3a04c0820ef875719694ae7c35cf487baf",
+    "confirmation.json": "452362aca11247621cef40283e2cd49115a3cb452b7d90c83c8b3f078104efb8",
+    "confirmed.evidence.json": "498d4d16ba943d5ebbe2d2f28baefbd1b29ba619629f35feca5a0a9415e08399",
     "consortium.json": "582172394dd78e79247f410a4eea012f7f1fa16068ee52c9be724a1cbe44891b",
     "empty-record.json": "1a593dbdbbbe2fbb7f4273645640699f979be61c25a272c2b3925a8290c7e4b6",
     "outgoing.bundle": "45f7c04ee411e640e1acbb3e357cb50d8ff82247eae0696b04ff3d84c20118b2",
@@ -95,6 +99,28 @@ def test_the_digest_of_a_checkpoint_is_the_other_verifiers() -> None:
     assert digest == octets["digest"], CHANGED
     signer = independent_verifier.recover_site_signer(digest, octets["signature"])
     assert f"0x{signer.hex()}" == golden["signer"]
+
+
+def test_what_is_signed_of_a_confirmation_is_the_other_verifiers() -> None:
+    golden, site = (
+        json.loads((GOLDEN / "confirmation.json").read_bytes()),
+        independent_verifier.keccak(b"acme/rotterdam"),
+    )
+    trust = {"chain_id": 20_260, "registry": bytes(range(0xA0, 0xB4))}
+    digests = [bytes.fromhex(digest) for digest in golden["digests"]]
+    parts = independent_verifier.read_confirmation(golden["slot"])
+    independent_verifier.check_confirmation(parts, trust, site, digests)
+    recorded = bytes(32)
+    for number, name in ((1, "recorded"), (2, "confirmed")):
+        recorded = independent_verifier.attestation_digest(
+            trust, site, digests, number, parts[number - 1], recorded
+        )
+        assert f"0x{recorded.hex()}" == golden[name], CHANGED
+    assert encode_confirmation(parse_confirmation(golden["slot"])) == golden["slot"], CHANGED
+    party = hashlib.sha256(golden["passkey"]["rp_id"].encode()).digest()
+    key = base64.b64decode(golden["passkey"]["public_key"])
+    passkey = hashlib.sha256(b"perdure credential v1\npasskey\n" + party + key).hexdigest()
+    assert passkey == golden["passkey_digest"], CHANGED
 
 
 @pytest.mark.parametrize("name", ["outgoing.bundle", "return.bundle"])

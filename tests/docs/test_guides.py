@@ -139,7 +139,8 @@ def test_the_auditor_s_commands_run(tmp_path: Path) -> None:
     assert any("yes, final" in out for out in told)
     assert any("yes, the file agrees with" in out for out in told)
     assert (auditor.folder / "archive.json").read_bytes() == raw
-    assert len(told) >= 9
+    assert (auditor.folder / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert len(told) >= 11
 
 
 def test_the_partners_commands_run(tmp_path: Path) -> None:

@@ -7,8 +7,13 @@ import click
 from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_anchor.hashes import Hash32
 from perdure_node.clock import system_clock
-from perdure_node.operators.confirming import Awaiting, awaiting_records
-from perdure_node.operators.confirming import confirm as confirm_record
+from perdure_node.operators.confirming import (
+    Awaiting,
+    Signed,
+    awaiting_records,
+    sign_confirmation,
+    store_confirmed,
+)
 from perdure_node.operators.confirming import reject as reject_record
 from perdure_node.operators.errors import NotAllowed, NotAwaiting
 from perdure_node.operators.people import Operator
@@ -23,6 +28,9 @@ from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.options import json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.record_texts import plural, slot_text
+
+# so many are stored in one transaction
+_TOGETHER = 200
 
 
 class NobodyToConfirm(ConfigError):
@@ -68,17 +76,61 @@ def confirm(
         wanted += [_awaiting(vault, parse_selector(text)) for text in selectors]
         if not wanted:
             tell("nothing waits for you")
+        confirmed = _Confirmed(vault, actor, as_json)
         for each, saw_document in wanted:
             try:
-                codes.append(_confirm_one(vault, actor, each, saw_document, yes=yes, as_json=as_json))
+                _check_role(actor.operator, each)
+                _show(each, actor, saw_document)
+                if yes or click.confirm("Do you confirm this?", default=False, err=True):
+                    confirmed.take(each, saw_document)
+                else:
+                    tell("not confirmed: it still waits; `perdure reject` says no, with a reason")
             except PerdureError as error:
                 if len(wanted) == 1:
                     raise
                 tell_error(str(error), error.hint)
                 codes.append(exit_code(error))
-    if codes and not as_json:
+        confirmed.end()
+        codes += [DONE] * confirmed.count
+    if confirmed.count and not as_json:
         tell_next("perdure sync, when there is a network")
     return batch_exit_code(codes) if codes else DONE
+
+
+class _Confirmed:
+    """What somebody signs, stored some at a time: each is durable when its line is printed."""
+
+    def __init__(self, vault: Vault, actor: Actor, as_json: bool) -> None:
+        signer = actor.attestor()
+        assert signer is not None, "somebody is named"
+        self._vault, self._actor, self._signer, self._as_json = vault, actor, signer, as_json
+        self._signed: list[Signed] = []
+        self.count = 0
+
+    def take(self, waits: Awaiting, saw_document: bool) -> None:
+        """Have it signed; raises what `sign_confirmation` does."""
+        self._signed.append(
+            sign_confirmation(
+                self._vault,
+                waits.record,
+                self._actor.keys,
+                self._signer,
+                saw_document=saw_document,
+                clock=system_clock(),
+            )
+        )
+        if len(self._signed) >= _TOGETHER:
+            self.end()
+
+    def end(self) -> None:
+        """Store what was signed."""
+        names = store_confirmed(
+            self._vault, self._signed, self._signer, clock=system_clock(), randomness=os.urandom
+        )
+        for signed, name in zip(self._signed, names, strict=True):
+            _print_confirmed(signed.record.leaf_hash, name, self._signer.name, self._as_json)
+        self.count += len(names)
+        self._signed = []
 
 
 def _all_for(vault: Vault, operator: Operator) -> list[Awaiting]:
@@ -96,30 +148,6 @@ def _awaiting(vault: Vault, selector: Selector) -> tuple[Awaiting, bool]:
         f"record {found[0].leaf_hash.hex()} does not wait for anybody's confirmation",
         hint=f"`perdure show {found[0].leaf_hash.hex()}` tells what became of it",
     )
-
-
-def _confirm_one(
-    vault: Vault, actor: Actor, waits: Awaiting, saw_document: bool, *, yes: bool, as_json: bool
-) -> int:
-    assert actor.operator is not None
-    _check_role(actor.operator, waits)
-    _show(waits, actor, saw_document)
-    if not yes and not click.confirm("Do you confirm this?", default=False, err=True):
-        tell("not confirmed: it still waits; `perdure reject` says no, with a reason")
-        return DONE
-    signer = actor.attestor()
-    assert signer is not None, "somebody is named"
-    name = confirm_record(
-        vault,
-        waits.record,
-        actor.keys,
-        signer,
-        saw_document=saw_document,
-        clock=system_clock(),
-        randomness=os.urandom,
-    )
-    _print_confirmed(waits.record.leaf_hash, name, actor.operator.name, as_json)
-    return DONE
 
 
 def _check_role(operator: Operator, waits: Awaiting) -> None:

@@ -1,6 +1,5 @@
 """The sites of a partner and their keys through their lives, as the registry knows them."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,32 +10,11 @@ from perdure_anchor.hashes import Address
 
 from perdure_cli.consortium.options import StepOptions, step_options
 from perdure_cli.consortium.performing import Planned, finish, perform
-from perdure_cli.options import Duration, OriginType
+from perdure_cli.options import Duration, Moment, OriginType
 from perdure_cli.signer_options import AccountType
 
 if TYPE_CHECKING:
     from perdure_node.anchor_chain import AnchorChain
-
-
-class Moment(click.ParamType[int]):
-    """A time: seconds since 1970, or RFC 3339 such as 2026-05-04T10:00:00Z."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
-        """Whole seconds since 1970, rounded down: a compromise is never stated later than it was given."""
-        from datetime import datetime
-
-        from perdure_anchor.timestamp import TimestampError, check_timestamp
-
-        if isinstance(value, int):
-            return value
-        if re.fullmatch(r"\d{1,11}", value, re.ASCII):
-            return int(value)
-        try:
-            return int(datetime.fromisoformat(check_timestamp(value, "time")).timestamp() // 1)
-        except TimestampError as error:
-            self.fail(f"{error}; {error.hint}", param, context)
 
 
 @click.command("register-site", short_help="Register a site with its key.")

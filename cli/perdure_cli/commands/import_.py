@@ -106,6 +106,7 @@ def import_(
         return DONE
     columns = dict(map(_mapping, mappings))
     how = ListOptions(list_format, columns, keep_paths, encoding, folder)
+    rejects = _rejects(file, rejects) if keep_going else None
     with (
         open_site(vault_folder) as vault,
         _opened(file) as (stream, name, beside),
@@ -115,7 +116,7 @@ def import_(
         options = ImportOptions(
             how,
             again,
-            _rejects(file, rejects) if keep_going else None,
+            rejects,
             jobs,
             dry_run,
             recording_as(vault, who, passphrase_file),

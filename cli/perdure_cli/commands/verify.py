@@ -18,6 +18,7 @@ from perdure_cli.output import is_verbose, print_lines, tell, tell_next, write_l
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.trust_store import read_trust_file, user_store
 from perdure_cli.verifying.answering import Form, Tally, Unseen, answers
+from perdure_cli.verifying.attached_trust import attached_trust_text
 from perdure_cli.verifying.finding import STANDARD_INPUT
 from perdure_cli.verifying.matching import Case
 from perdure_cli.verifying.outcome import Outcome, Question
@@ -102,6 +103,8 @@ def verify(
     """Verify evidence, documents and whole folders of both, without a network.
 
     A file in Perdure's format is evidence (- reads one from standard input); any other file must be the document of one.
+    A report by `perdure report` is opened where no evidence is given beside it, and what it attaches is verified; what its pages say
+    is not looked at, and the trust file that it attaches is not believed.
     A proof of two histories (.rivals.json) is verified too: a yes means that keys of the site signed two logs that no one log can be.
     Evidence of an operator's record (PERSON.evidence.json) beside that of a record which he confirmed shows that the site's log gives him the key.
     For a document that no given evidence is about, its evidence is looked for beside it, unless some of the given evidence
@@ -126,6 +129,8 @@ def verify(
             write_lines(answer.lines)
     for path in found.left_out:
         tell(f"left out: {path}")
+    for name, raw in found.attached_trust:
+        tell(attached_trust_text(name, raw))
     if given.believing:
         print_lines("".join(given.believing))
     if given.count > 1:

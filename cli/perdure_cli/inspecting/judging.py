@@ -16,7 +16,7 @@ from perdure_cli.inspecting.parts import Part
 from perdure_cli.trust_store import TrustSource, TrustStore, no_trust_file
 
 # a fault in one of them does not end verification (SPEC.md, section 9.2)
-_GOES_ON = (3, 9, 10)
+_GOES_ON = (3, 9, 10, 11, 12)
 
 
 class Answer(Enum):
@@ -32,14 +32,14 @@ class Answer(Enum):
 class Judgement:
     """``verdict`` and ``trust`` are None where nothing is judged, and ``why_not`` says why.
 
-    ``last_step`` is the last one for which the evidence has something, ``goes_on`` are those whose fault does not end verification,
+    ``last_step`` is the last one that is made for which the evidence has something, ``goes_on`` are those whose fault does not end verification,
     and ``section`` is where SPEC.md numbers them.
     """
 
     verdict: Verdict | RivalsVerdict | None = None
     trust: TrustSource | None = None
     why_not: str = ""
-    last_step: int = 10
+    last_step: int = 12
     goes_on: tuple[int, ...] = _GOES_ON
     section: str = "9.2"
 
@@ -58,10 +58,10 @@ class Judgement:
             for fault in self.verdict.faults
             if not isinstance(fault.error, GradeTooLow)
         }
-        ended = min((step for step in faults if step not in self.goes_on), default=None)
+        ended = min((_place(step) for step in faults if step not in self.goes_on), default=None)
         if step in faults:
             return Answer.REFUSED, faults[step]
-        if step > (self.last_step if ended is None else ended):
+        if _place(step) > (_place(self.last_step) if ended is None else ended):
             return Answer.NOT_REACHED, None
         return Answer.ACCEPTED, None
 
@@ -104,8 +104,13 @@ def judge_rivals(raw: bytes, named: TrustSource | None, store: TrustStore) -> Ju
 
 def _last_step(evidence: Evidence) -> int:
     if evidence.checkpoint is None:
-        return 3
-    return 4 if evidence.anchor is None else 10
+        return 11
+    return 4 if evidence.anchor is None else 12
+
+
+def _place(step: int) -> float:
+    """When a step is made: a confirmation is checked right after the document."""
+    return 3.5 if step == 11 else step
 
 
 def no_evidence(error: PerdureError, section: str = "9.2") -> Judgement:

@@ -77,9 +77,12 @@ def match(found: SortedFiles) -> tuple[list[Case], list[DocumentFile]]:
 
 def no_evidence(document: DocumentFile) -> NoEvidence:
     """The error for a document that stands alone."""
+    hint = f"put its evidence beside it as {document.beside.name}, or name the evidence too"
+    if document.is_report:
+        hint = f"it is a report: to verify what it attaches, name no evidence beside it; or {hint}"
     return NoEvidence(
         f"{document.path}: no evidence here is about a file with SHA-256 {document.sha256.hex()}",
-        hint=f"put its evidence beside it as {document.beside.name}, or name the evidence too",
+        hint=hint,
     )
 
 

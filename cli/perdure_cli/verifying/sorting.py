@@ -26,6 +26,7 @@ from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 from perdure_cli.exit_codes import FileUnreadable, NotAFile
 from perdure_cli.files import digest_file, open_regular, read_bounded
 from perdure_cli.progress import Progress
+from perdure_cli.reporting.recognising import is_report
 from perdure_cli.verifying.finding import STANDARD_INPUT, FoundFile, find_files, unreadable
 from perdure_cli.verifying.workers import Workers
 
@@ -38,6 +39,7 @@ _EVIDENCE_FAMILY, _RIVALS_FAMILY = "perdure-evidence/", "perdure-rivals/"
 _SUFFIXES: Final = {FILE_SUFFIX: _EVIDENCE_FAMILY, RIVALS_SUFFIX: _RIVALS_FAMILY}
 _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals)/)')
+_REPORT: Final = "a report"
 _DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
 
 
@@ -77,11 +79,12 @@ class RivalsFile:
 
 @dataclass(frozen=True, slots=True)
 class DocumentFile:
-    """A file that is no evidence."""
+    """A file that is no evidence; ``is_report``: a PDF that says it is a report, which may have evidence inside."""
 
     name: str
     sha256: Hash32
     size: int
+    is_report: bool = False
 
     @property
     def path(self) -> Path:
@@ -119,7 +122,9 @@ class SortedFiles:
     rivals: list[RivalsFile] = field(default_factory=list)
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    unreadable: list[tuple[str, FileUnreadable | NotAFile]] = field(default_factory=list)
+    unreadable: list[tuple[str, PerdureError]] = field(default_factory=list)
+    # trust files that reports attach, with the reports' names: nothing to believe
+    attached_trust: list[tuple[str, bytes]] = field(default_factory=list)
 
     def take(self, item: Sorted) -> None:
         match item:
@@ -140,14 +145,57 @@ def sort_files(
 ) -> SortedFiles:
     """Sort the arguments, and what is in those that are folders; each file once."""
     found = find_files(arguments)
-    sorted_files = SortedFiles(left_out=found.left_out, unreadable=found.unreadable)
+    sorted_files = SortedFiles(left_out=found.left_out, unreadable=[*found.unreadable])
     for item in _sorted(found.files, workers, progress):
         sorted_files.take(item)
     if STANDARD_INPUT in arguments:
         raw = read_standard_input()
         is_rivals = _kind_of_json(raw) == _RIVALS_FAMILY
         sorted_files.take((RivalsFile if is_rivals else EvidenceFile)(STANDARD_INPUT, raw))
+    _open_reports(sorted_files)
     return sorted_files
+
+
+def _open_reports(found: SortedFiles) -> None:
+    """Take what is inside of reports, where they are not the documents of evidence: none may pass for one that it brings itself."""
+    reports = [document for document in found.documents if document.is_report]
+    if not reports or found.evidence or found.rivals:
+        return
+    for report in reports:
+        if not os.path.isfile(report.beside):  # noqa: PTH113  # a name that is too long is not there, where `Path.is_file` raises
+            found.documents.remove(report)
+            _open_report(found, report.path)
+
+
+def _open_report(found: SortedFiles, path: Path) -> None:
+    from perdure_cli.reporting.reading import ReportUnreadable, attached_files
+
+    try:
+        attached = attached_files(path)
+    except (PerdureError, OSError) as error:
+        fault = error if isinstance(error, PerdureError) else unreadable(str(path), error)
+        found.unreadable.append((str(path), fault))
+        return
+    before = len(found.evidence) + len(found.rivals)
+    for file in attached:
+        name, kind = f"{path}/{file.name}", _kind_of_attached(file.name, file.raw)
+        if kind == TRUST_FORMAT:
+            found.attached_trust.append((str(path), file.raw))
+        elif kind == _EVIDENCE_FAMILY:
+            found.evidence.append(EvidenceFile(name, file.raw))
+        elif kind == _RIVALS_FAMILY:
+            found.rivals.append(RivalsFile(name, file.raw))
+        else:
+            found.left_out.append(name)
+    if len(found.evidence) + len(found.rivals) == before:
+        nothing = ReportUnreadable(f"{path}: says that it is a report, and has no evidence inside")
+        found.unreadable.append((str(path), nothing))
+
+
+def _kind_of_attached(name: str, raw: bytes) -> str | None:
+    """As `_kind`."""
+    named = next((family for suffix, family in _SUFFIXES.items() if name.endswith(suffix)), None)
+    return named or (_kind_of_json(raw) if _OPENS_OBJECT.match(raw) else None)
 
 
 def _sorted(files: Sequence[FoundFile], workers: Workers, progress: Progress) -> Iterator[Sorted]:
@@ -177,6 +225,8 @@ def sort_file(file: FoundFile) -> Sorted:
             fault = NotAFile if file.is_argument else FileUnreadable
             return Unreadable(file.name, fault(f"{file.name}: not a regular file"))
         kind = _kind(path)
+        if kind == _REPORT:
+            return DocumentFile(file.name, *digest_file(path), is_report=True)
         if kind == _EVIDENCE_FAMILY:
             return EvidenceFile(file.name)
         if kind == _RIVALS_FAMILY:
@@ -191,7 +241,11 @@ def sort_file(file: FoundFile) -> Sorted:
 
 def read_evidence_file(path: Path) -> EvidenceFile:
     """The evidence in a file, with what it says that it is about."""
-    file = EvidenceFile(str(path))
+    return know_document(EvidenceFile(str(path)))
+
+
+def know_document(file: EvidenceFile) -> EvidenceFile:
+    """The same file, of which is known now what it says that it is about, if it can be read."""
     try:
         return file.about(parse_evidence(file.read()))
     except (PerdureError, OSError):
@@ -205,12 +259,14 @@ def _disclosed_document(evidence: Evidence) -> Hash32 | None:
 
 
 def _kind(path: Path) -> str | None:
-    """The format's family for evidence and proofs of two histories, the trust file's format for one, None for anything else."""
+    """The format's family for evidence and proofs of two histories, the trust file's format for one, or a report; None for anything else."""
     for suffix, family in _SUFFIXES.items():
         if path.name.endswith(suffix):
             return family
     with open_regular(path) as stream:
         head = stream.read(1024)
+        if is_report(head):
+            return _REPORT
         if not _OPENS_OBJECT.match(head):
             return None
         return _kind_of_json(head + stream.read(MAX_EVIDENCE_SIZE))

@@ -5,7 +5,7 @@ the old one goes on finding it. Everything happens in one transaction: of two wh
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perdure_anchor.confirmation import (
@@ -22,6 +22,7 @@ from perdure_anchor.confirmation import (
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import (
+    Record,
     disclosure_digests,
     disclosures,
     encode_record,
@@ -33,9 +34,9 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
-from perdure_node.encryption.contents import decrypt_content, encrypt_content
+from perdure_node.encryption.contents import DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
-from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.known_blocks import newest_known_block
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import NotAllowed, NotAwaiting, OwnRecord
 from perdure_node.operators.people import operators
@@ -98,6 +99,19 @@ def count_awaiting(database: Database) -> int:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A record with its confirmation, which is not stored yet: whoever signs with a passkey takes his time over it.
+
+    ``after`` is the newest block that the site knew when it was signed.
+    """
+
+    record: EncryptedRecord
+    complete: Record
+    seed: bytes
+    after: Hash32 | None
+
+
 def confirm(
     vault: Vault,
     record: EncryptedRecord,
@@ -112,41 +126,64 @@ def confirm(
 
     Raises `NotAwaiting`, `OwnRecord`, `NotAllowed`, or what opening the record does.
     """
+    signed = sign_confirmation(vault, record, keys, who, saw_document=saw_document, clock=clock)
+    return store_confirmed(vault, [signed], who, clock=clock, randomness=randomness)[0]
+
+
+def sign_confirmation(
+    vault: Vault,
+    record: EncryptedRecord,
+    keys: ReadingKeys,
+    who: Attestor,
+    *,
+    saw_document: bool,
+    clock: Clock,
+) -> Signed:
+    """Sign what was recorded; nothing is stored. Raises as `confirm`."""
+    _check_allowed(vault.database, record, who)
+    slots, seed = _reread(record, keys)
+    known = newest_known_block(vault.database)
+    after = None if known is None else known.hash
+    confirmation = _confirmed(slots, seed, who, int(clock.now()), after, saw_document)
+    complete = make_record({**slots, "confirmation": encode_confirmation(confirmation)})
+    return Signed(record, complete, seed, after)
+
+
+def store_confirmed(
+    vault: Vault, signed: Sequence[Signed], who: Attestor, *, clock: Clock, randomness: Randomness
+) -> list[Hash32]:
+    """Put what somebody signed into the queue, all of it or nothing; returns the leaf hashes from now on. Raises as `confirm`."""
     key = vault.current_data_key.take(clock, randomness)
-    database = vault.database
-    with database.transaction():
-        recorder = _take_out(database, record)
-        if recorder == who.number:
-            raise OwnRecord(
-                f"record {record.leaf_hash.hex()}: {who.name} recorded it, and cannot confirm it himself",
-                hint="let another confirmer do it: `perdure status` names who can",
-            )
-        _check_in_force(database, who)
-        slots, seed = _reread(record, keys)
-        known = newest_known_block(database)
-        after = None if known is None else known.hash
-        confirmation = _confirmed(slots, seed, who, int(clock.now()), after, saw_document)
-        complete = make_record({**slots, "confirmation": encode_confirmation(confirmation)})
-        name = leaf_hash(leaf(complete, seed))
-        content = encrypt_content(key, encode_record(complete), seed, name, randomness)
-        database.execute(
-            "UPDATE record SET leaf_hash = ?, confirmed_block = ? WHERE sequence = ?",
-            name,
-            known_block_id(database, after),
-            record.sequence,
-        )
-        database.execute(
-            "UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?",
-            key.number,
-            content,
-            record.sequence,
-        )
-        database.execute(
-            "INSERT INTO draft (leaf_hash, sequence) VALUES (?, ?)", record.leaf_hash, record.sequence
-        )
-        database.execute("INSERT INTO queue (sequence) VALUES (?)", record.sequence)
-        # it comes into the middle of the queue, which a seal that is under way has to notice
-        note_queue_change(database)
+    with vault.database.transaction():
+        names = [_store(vault.database, each, who, key, randomness) for each in signed]
+        # they come into the middle of the queue, which a seal that is under way has to notice
+        note_queue_change(vault.database)
+    return names
+
+
+def _store(database: Database, signed: Signed, who: Attestor, key: DataKey, randomness: Randomness) -> Hash32:
+    record = signed.record
+    # its draft's name stands for all that it says: what was amended meanwhile waits under another one
+    _check_allowed(database, record, who)
+    _take_out(database, record)
+    name = leaf_hash(leaf(signed.complete, signed.seed))
+    content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
+    database.execute(
+        "UPDATE record SET leaf_hash = ?, confirmed_block = (SELECT id FROM known_block WHERE hash = ?) WHERE sequence = ?",
+        name,
+        signed.after,
+        record.sequence,
+    )
+    database.execute(
+        "UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?",
+        key.number,
+        content,
+        record.sequence,
+    )
+    database.execute(
+        "INSERT INTO draft (leaf_hash, sequence) VALUES (?, ?)", record.leaf_hash, record.sequence
+    )
+    database.execute("INSERT INTO queue (sequence) VALUES (?)", record.sequence)
     return name
 
 
@@ -176,25 +213,49 @@ def reject(
         )
 
 
-def _check_in_force(database: Database, who: Attestor) -> None:
-    """Raise `NotAllowed` if he was removed, or got another key, while he made up his mind."""
-    own = next((each.own_record for each in operators(database) if each.number == who.number), None)
-    if own is None:
+def _check_allowed(database: Database, record: EncryptedRecord, who: Attestor) -> None:
+    """Raise unless the record waits, and for him: he may have been removed, or have got another key, while he made up his mind."""
+    recorder, roles = _waits(database, record)
+    if recorder == who.number:
+        raise OwnRecord(
+            f"record {record.leaf_hash.hex()}: {who.name} recorded it, and cannot confirm it himself",
+            hint="let another confirmer do it: `perdure status` names who can",
+        )
+    row = database.row(
+        "SELECT leaf_hash FROM operator JOIN record ON record.sequence = own_record WHERE number = ? AND removed_at IS NULL",
+        who.number,
+    )
+    if row is None:
         raise NotAllowed(f"{who.name} was removed, and can confirm nothing any more")
-    if own != who.operator:
+    if row[0] != who.operator:
         raise NotAllowed(f"{who.name}'s roles or credentials were changed meanwhile", hint="do it once more")
+    his = {role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", who.number)}
+    if not his & set(roles):
+        raise NotAllowed(
+            f"record {record.leaf_hash.hex()} wants to be confirmed by a {' or '.join(roles)}, and {who.name} is none",
+            hint="`perdure status` names who can",
+        )
 
 
-def _take_out(database: Database, record: EncryptedRecord) -> int | None:
-    """Let it wait no more; returns who recorded it."""
-    row = database.row("SELECT recorder FROM awaiting WHERE sequence = ?", record.sequence)
+def _waits(database: Database, record: EncryptedRecord) -> tuple[int | None, tuple[str, ...]]:
+    """Who recorded it, and of which roles somebody has to confirm."""
+    row = database.row(
+        "SELECT recorder, roles FROM awaiting JOIN record USING (sequence) WHERE sequence = ? AND leaf_hash = ?",
+        record.sequence,
+        record.leaf_hash,
+    )
     if row is None:
         raise NotAwaiting(
             f"record {record.leaf_hash.hex()} does not wait for anybody's confirmation",
             hint=f"`perdure show {record.leaf_hash.hex()}` tells what became of it",
         )
+    return row[0], tuple(json.loads(row[1]))
+
+
+def _take_out(database: Database, record: EncryptedRecord) -> None:
+    """Let it wait no more."""
+    _waits(database, record)
     database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
-    return None if row[0] is None else int(row[0])
 
 
 def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[dict[str, JsonValue], bytes]:

@@ -1,0 +1,86 @@
+"""Two people for a record beside one: recording with the recorder's signature and confirming, and recording without either.
+
+All are durable, in vaults that are alike, and recording is timed in turns. Each record that is confirmed by itself waits twice for the
+disk, where one without a confirmation waits once: so what is required holds for those that are confirmed together.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from bench_vault import ADDED, CLOCK, PASSPHRASE, new_vault
+from measure import Row, seconds
+from perdure_anchor.hashes import sha256
+from perdure_node.documents import DocumentFacts
+from perdure_node.intake import Details, add_document
+from perdure_node.keyring import KeyRing
+from perdure_node.operators.acting import key_attestor
+from perdure_node.operators.adopting import adopt_policy
+from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.confirming import sign_confirmation, store_confirmed
+from perdure_node.operators.operator_keys import OperatorKeyRing
+from perdure_node.operators.people import NewOperator, add_operator
+from perdure_node.operators.policy import policy_template
+from perdure_node.operators.roles import Role
+from perdure_node.records import Added, record_by_sequence
+from perdure_node.vault import Vault
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with new_vault(folder / "one") as alone, new_vault(folder / "two") as two_people:
+            adopt_policy(two_people, policy_template(), clock=CLOCK, randomness=os.urandom)
+            ada, _ = person(two_people, "Ada", Role.RECORDER)
+            ben, keys = person(two_people, "Ben", Role.CONFIRMER)
+            plain, recorded, awaiting = [], [], []
+            for number in range(ADDED):
+                plain.append(seconds(partial(add, alone, number, None)))
+                recorded.append(seconds(lambda number=number: awaiting.append(add(two_people, number, ada))))
+            half = ADDED // 2
+            one_by_one = [
+                seconds(partial(confirm_all, two_people, [each], ben, keys)) for each in awaiting[:half]
+            ]
+            together = seconds(partial(confirm_all, two_people, awaiting[half:], ben, keys)) / (ADDED - half)
+    one, two = median(plain), median(recorded)
+    yield from (
+        Row(
+            f"add and confirm, {how}",
+            f"{(two + confirming) * 1e3:.2f} ms a record",
+            f"add, durable {one * 1e3:.2f} ms",
+            one / (two + confirming),
+            required,
+        )
+        for how, confirming, required in (
+            (f"{ADDED - half} confirmed at once", together, 0.5),
+            ("each confirmed by itself", median(one_by_one), None),
+        )
+    )
+
+
+def confirm_all(vault: Vault, added: Sequence[Added], who: Attestor, keys: OperatorKeyRing) -> None:
+    """As `perdure confirm --all` does it."""
+    signed = []
+    for each in added:
+        stored = record_by_sequence(vault.database, each.sequence)
+        assert stored is not None
+        signed.append(sign_confirmation(vault, stored, keys, who, saw_document=True, clock=CLOCK))
+    store_confirmed(vault, signed, who, clock=CLOCK, randomness=os.urandom)
+
+
+def person(vault: Vault, name: str, role: Role) -> tuple[Attestor, OperatorKeyRing]:
+    keys = KeyRing(vault, lambda: PASSPHRASE)
+    new = NewOperator(name, frozenset({role}), PASSPHRASE)
+    added = add_operator(vault, keys, new, clock=CLOCK, randomness=os.urandom)
+    own = OperatorKeyRing(vault, added.number, lambda: PASSPHRASE)
+    return key_attestor(vault, added, own.signing_key()), own
+
+
+def add(vault: Vault, number: int, who: Attestor | None) -> Added:
+    content = b"%d" % number
+    facts = DocumentFacts(sha256(content), len(content), f"{number}.txt", "text/plain")
+    details = Details(document_type="letter")
+    return add_document(vault, facts, details, clock=CLOCK, randomness=os.urandom, who=who)

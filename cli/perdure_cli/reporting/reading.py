@@ -1,0 +1,107 @@
+"""The files inside a report, read by pypdf in a process of its own, within bounds of time and memory: any PDF may be hostile.
+
+Nothing that a report prints is read, and nothing in it is believed: what comes out are files, to be verified like any other.
+"""
+
+import logging
+import os
+import resource
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from perdure_anchor.errors import EncodingError, PerdureError
+
+from perdure_cli.exit_codes import FileUnreadable
+from perdure_cli.files import open_regular
+from perdure_cli.reporting.contents import MAX_ATTACHED, MAX_PIECES
+
+MAX_REPORT: Final = 2 * MAX_ATTACHED
+_MAX_FILES: Final = MAX_PIECES + 100
+# seconds of processor time, and bytes beyond what the process has already
+_MAX_SECONDS: Final = 30
+_MAX_MEMORY: Final = 4 * MAX_ATTACHED
+
+
+class ReportUnreadable(EncodingError):
+    """A PDF says that it is a report, and no evidence comes out of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that was inside; its name is whatever the PDF says."""
+
+    name: str
+    raw: bytes
+
+
+def attached_files(path: Path) -> list[AttachedFile]:
+    """The files in a report; raises `ReportUnreadable`, `FileUnreadable` or `OSError`."""
+    # a missing package is told from here, and imported once
+    import pypdf  # noqa: F401
+    from perdure_node.errors import WorkerDied
+    from perdure_node.parallel import in_order
+
+    results = in_order(_read, [path], jobs=2)
+    try:
+        return next(results)
+    except WorkerDied:
+        raise FileUnreadable(
+            f"{path}: took more than {_MAX_SECONDS} s or too much memory to read, so nothing is known of what is in it",
+            hint="save the attached files with a PDF reader, and name them",
+        ) from None
+    finally:
+        results.close()
+
+
+def _read(path: Path) -> list[AttachedFile]:
+    """In the process of its own."""
+    _bound()
+    logging.disable()
+    warnings.simplefilter("ignore")
+    with open_regular(path) as stream:
+        if os.fstat(stream.fileno()).st_size > MAX_REPORT:
+            raise ReportUnreadable(f"{path}: larger than the {MAX_REPORT // 1024**2} MiB of any report")
+        try:
+            return _attached(path, stream)
+        except PerdureError:
+            raise
+        except MemoryError:
+            raise ReportUnreadable(f"{path}: takes more memory than any report") from None
+        except Exception as error:  # noqa: BLE001  # a parser of hostile files raises anything
+            raise ReportUnreadable(
+                f"{path}: says that it is a report, and cannot be read as a PDF ({type(error).__name__})"
+            ) from None
+
+
+def _attached(path: Path, stream: object) -> list[AttachedFile]:
+    from pypdf import PdfReader
+
+    reader = PdfReader(stream)  # type: ignore[arg-type]
+    if reader.is_encrypted:
+        raise ReportUnreadable(f"{path}: is encrypted, which no report is", hint="ask for it as it was made")
+    files: list[AttachedFile] = []
+    total = 0
+    for attached in reader.attachment_list:
+        raw = attached.content
+        total += len(raw)
+        if len(files) == _MAX_FILES or total > MAX_ATTACHED:
+            raise ReportUnreadable(f"{path}: has more inside than any report")
+        files.append(AttachedFile(str(attached.name), bytes(raw)))
+    return files
+
+
+def _bound() -> None:
+    """Let this process, which is one of its own, take so much and no more."""
+    _limit(resource.RLIMIT_CPU, _MAX_SECONDS)
+    pages = Path("/proc/self/statm")
+    if pages.exists():
+        now = int(pages.read_text().split()[0]) * resource.getpagesize()
+        _limit(resource.RLIMIT_AS, now + _MAX_MEMORY)
+
+
+def _limit(kind: int, wanted: int) -> None:
+    _, most = resource.getrlimit(kind)
+    bound = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(kind, (bound, bound))

@@ -1,0 +1,212 @@
+"""`perdure verify` of reports: what is attached is verified as any evidence, and no PDF is believed, or does harm, for what it says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import perdure_cli.reporting.reading
+import pytest
+from perdure_cli.reporting.recognising import MARK
+from perdure_cli.trust_store import user_store
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import DecodedStreamObject, NameObject
+from tools.commands import Run, RunJson
+from tools.story import CONTRACT, CONTRACT_EVIDENCE, RECEIPT, RECEIPT_EVIDENCE, STORY, TRUST, copy_story
+
+TRUSTING = ("--trust", str(STORY / TRUST))
+HEAD = b"%PDF-1.4\n%\x93\x8c\x8b\x9e" + MARK + b"\n"
+
+
+@pytest.fixture(autouse=True)
+def _story(own_user: Path) -> None:
+    copy_story(own_user)
+
+
+@pytest.fixture
+def report(run: Run) -> Path:
+    asked = ("--made-at", "2026-05-04T10:00:00Z", "-o", "report.pdf")
+    assert run("report", CONTRACT_EVIDENCE, RECEIPT_EVIDENCE, *TRUSTING, *asked)[0] == 0
+    for name in (CONTRACT_EVIDENCE, RECEIPT_EVIDENCE):
+        Path(name).unlink()
+    return Path("report.pdf")
+
+
+def pdf_with(*files: tuple[str, bytes], encrypt: bool = False) -> bytes:
+    """A PDF by another program, with the mark of a report in its head, and these files inside."""
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    for name, raw in files:
+        writer.add_attachment(name, raw)
+    if encrypt:
+        writer.encrypt("secret", algorithm="RC4-128")
+    with Path("made.pdf").open("wb") as stream:
+        writer.write(stream)
+    raw = Path("made.pdf").read_bytes()
+    Path("made.pdf").unlink()
+    head, rest = raw.split(b"\n", 1)
+    # readers look for the last xref by its offset, and find it by looking when it is off
+    return head + b"\n%" + MARK + b"\n" + rest
+
+
+def test_attached_evidence_and_documents_at_hand(report: Path, run_json: RunJson) -> None:
+    code, lines = run_json("verify", "report.pdf", CONTRACT, RECEIPT, *TRUSTING)
+    assert code == 0
+    assert {line["file"]: line["document"] for line in lines} == {
+        f"report.pdf/{CONTRACT_EVIDENCE}": "matched",
+        f"report.pdf/{RECEIPT_EVIDENCE}": "matched",
+    }
+    Path(CONTRACT).write_text("changed")
+    code, lines = run_json("verify", "report.pdf", CONTRACT, *TRUSTING)
+    assert code == 1
+    assert {line["document"] for line in lines} == {"different", "not checked"}
+
+
+def test_the_attached_trust_file_is_named_and_not_believed(report: Path, run: Run) -> None:
+    code, out, err = run("verify", "report.pdf")
+    assert code == 2
+    assert "no trust file is pinned" in out
+    assert "not believed for that" in err
+    assert "50fc 66a3 80a5 dffb" in err
+    user_store(os.environ).pin((STORY / TRUST).read_bytes())
+    assert run("verify", "report.pdf")[0] == 0
+
+
+def test_changed_evidence_is_found(report: Path, run_json: RunJson) -> None:
+    files = [(file.name, bytes(file.content)) for file in PdfReader(report).attachment_list]
+    changed = [(name, raw.replace(b'\\"contract\\"', b'\\"receipts\\"')) for name, raw in files]
+    assert changed != files
+    Path("changed.pdf").write_bytes(pdf_with(*files))
+    assert run_json("verify", "changed.pdf", *TRUSTING)[0] == 0
+    Path("changed.pdf").write_bytes(pdf_with(*changed))
+    code, lines = run_json("verify", "changed.pdf", *TRUSTING)
+    assert code == 1
+    assert sum(not line["ok"] for line in lines) == 1
+    broken = [(name, b"no evidence" if name == CONTRACT_EVIDENCE else raw) for name, raw in files]
+    Path("changed.pdf").write_bytes(pdf_with(*broken))
+    assert run_json("verify", "changed.pdf", *TRUSTING)[0] == 1, "a broken proof was left out"
+
+
+def test_beside_evidence_a_report_is_a_document(report: Path, run_json: RunJson) -> None:
+    """Else a changed contract could carry a mark and other evidence, and pass."""
+    copy_story(Path(), CONTRACT_EVIDENCE)
+    code, lines = run_json("verify", CONTRACT_EVIDENCE, "report.pdf", *TRUSTING)
+    assert code == 1
+    assert lines[0]["document"] == "different"
+    code, lines = run_json("verify", CONTRACT_EVIDENCE, CONTRACT, "report.pdf", *TRUSTING)
+    assert code == 1
+    assert lines[-1]["errors"][0]["error"] == "NoEvidence"
+    assert "it is a report" in lines[-1]["errors"][0]["hint"]
+    Path(CONTRACT_EVIDENCE).rename("report.pdf.evidence.json")
+    code, lines = run_json("verify", "report.pdf", *TRUSTING)
+    assert (code, lines[0]["document"]) == (1, "different")
+
+
+def test_a_pdf_that_is_no_report_is_a_document(run_json: RunJson) -> None:
+    Path("signed.pdf").write_bytes(b"%PDF-1.7\n% a contract\n")
+    code, (line,) = run_json("verify", "signed.pdf", *TRUSTING)
+    assert (code, line["errors"][0]["error"]) == (1, "NoEvidence")
+
+
+def bomb() -> bytes:
+    """A file of 1 GiB of zeros inside, packed twice."""
+    import zlib
+
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.add_attachment(CONTRACT_EVIDENCE, b"")
+    (attached,) = writer.attachment_list
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024)) + packer.flush()
+    stream = DecodedStreamObject()
+    stream.set_data(packed)
+    stream[NameObject("/Filter")] = NameObject("/FlateDecode")
+    embedded: Any = attached
+    embedded._embedded_file.set_data(b"")
+    reference = embedded.pdf_object["/EF"].raw_get("/F")
+    writer._objects[reference.idnum - 1] = stream
+    with Path("made.pdf").open("wb") as out:
+        writer.write(out)
+    head, rest = Path("made.pdf").read_bytes().split(b"\n", 1)
+    return head + b"\n%" + MARK + b"\n" + rest
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        HEAD,
+        HEAD + b"%%EOF\n",
+        HEAD + b"trailer\n<</Root 1 0 R>>\nstartxref\n0\n%%EOF\n",
+        HEAD
+        + b"1 0 obj\n<</Type/Catalog/Names 1 0 R/EmbeddedFiles 1 0 R/Kids[1 0 R]>>\nendobj\ntrailer\n<</Root 1 0 R>>\n%%EOF",
+        HEAD + b"[" * 100_000,
+        HEAD + b"1 0 obj\n" + b"<<" * 50_000 + b"\ntrailer\n<</Root 1 0 R>>\n%%EOF",
+        HEAD + os.urandom(50_000),
+    ],
+)
+def test_hostile_pdfs_are_refused_in_words(run: Run, raw: bytes) -> None:
+    Path("x.pdf").write_bytes(raw)
+    code, out, err = run("verify", "x.pdf", *TRUSTING)
+    assert code == 1, (out, err)
+    assert "x.pdf: no\n" in out
+    assert "Traceback" not in out + err
+    assert "fault of perdure" not in out + err
+
+
+def test_a_bomb_is_refused(run: Run) -> None:
+    Path("x.pdf").write_bytes(bomb())
+    code, out, err = run("verify", "x.pdf", *TRUSTING)
+    assert code in (1, 3), (out, err)
+    assert "fault of perdure" not in out + err
+
+
+def test_encrypted_empty_and_without_evidence(run: Run) -> None:
+    evidence = (STORY / CONTRACT_EVIDENCE).read_bytes()
+    for raw, words in (
+        (pdf_with((CONTRACT_EVIDENCE, evidence), encrypt=True), "is encrypted"),
+        (pdf_with(), "has no evidence inside"),
+        (pdf_with((TRUST, (STORY / TRUST).read_bytes())), "has no evidence inside"),
+    ):
+        Path("x.pdf").write_bytes(raw)
+        code, out, _ = run("verify", "x.pdf", *TRUSTING)
+        assert code == 1
+        assert words in out
+
+
+def test_too_many_files_inside(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perdure_cli.reporting.reading, "_MAX_FILES", 3)
+    Path("x.pdf").write_bytes(pdf_with(*((f"{number}.txt", b"x") for number in range(4))))
+    code, out, _ = run("verify", "x.pdf", *TRUSTING)
+    assert code == 1
+    assert "has more inside than any report" in out
+
+
+def test_one_that_takes_for_ever_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def for_ever(*_: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(perdure_cli.reporting.reading, "_MAX_SECONDS", 1)
+    monkeypatch.setattr(perdure_cli.reporting.reading, "_attached", for_ever)
+    Path("x.pdf").write_bytes(HEAD)
+    code, out, _ = run("verify", "x.pdf", *TRUSTING)
+    assert code == 3
+    assert "took more than 1 s" in out
+
+
+def test_evidence_and_documents_load_no_reader_of_pdf() -> None:
+    program = (
+        "import sys; from perdure_cli.main import main\n"
+        f"code = main(['verify', '{CONTRACT_EVIDENCE}', '{CONTRACT}', '--trust', '{TRUST}'])\n"
+        "loaded = {'pypdf', 'reportlab'} & set(sys.modules)\n"
+        "sys.exit(code or bool(loaded))"
+    )
+    path = os.pathsep.join(str(Path(each).absolute()) for each in sys.path if each)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -76,6 +76,8 @@ def _exchange(
         connection.request("GET" if body is None else "POST", target, body, {"Accept": "*/*", **headers})
         answer = connection.getresponse()
         octets = _read(answer, limit) if answer.status == 200 else b""
+        if time.monotonic() >= deadline:  # it was cut off, which may look like an end
+            raise TimeoutError
         return answer.status, answer.getheader("Location"), octets
     finally:
         watchdog.cancel()

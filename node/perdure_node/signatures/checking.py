@@ -12,7 +12,13 @@ from typing import BinaryIO, Final
 from perdure_anchor.errors import PerdureError
 
 from perdure_node.files import open_regular
-from perdure_node.signatures.errors import DocumentMissing, EncryptedDocument, NotSigned, TooMuch
+from perdure_node.signatures.errors import (
+    AmbiguousDocument,
+    DocumentMissing,
+    EncryptedDocument,
+    NotSigned,
+    TooMuch,
+)
 from perdure_node.signatures.recognising import recognise_stream
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import (
@@ -84,7 +90,7 @@ def _checked(request: CheckRequest, trust: TrustAnchors, form: Format, stream: B
         raise
     except DocumentMissing as error:
         checks = (_no_signature(Indication.INDETERMINATE, "SIGNED_DATA_NOT_FOUND", str(error)),)
-    except (EncryptedDocument, TooMuch) as error:
+    except (AmbiguousDocument, EncryptedDocument, TooMuch) as error:
         checks = (undecided(str(error)),)
     except PerdureError as error:
         checks = (malformed(str(error)),)

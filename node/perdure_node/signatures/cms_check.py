@@ -117,6 +117,8 @@ class Examiner:
         self.moment = moment
         self.proven_by = moment if existed_by is None else min(moment, existed_by)
         self.evidence = Evidence()
+        # kept, so that no other takes one's identity
+        self._brought: dict[int, Any] = {}
         silence()
 
     def signature(self, subject: Subject, proven_by: datetime | None = None) -> SignatureCheck:
@@ -158,6 +160,9 @@ class Examiner:
 
     def bring_from(self, signed_data: Any) -> None:
         """Know what a CMS signature carries: certificates, CRLs, and the revocation answers among its attributes."""
+        if id(signed_data) in self._brought:
+            return
+        self._brought[id(signed_data)] = signed_data
         certificates = [each.chosen for each in signed_data["certificates"] if each.name == "certificate"]
         crls, ocsps = [], []
         for choice in signed_data["crls"]:

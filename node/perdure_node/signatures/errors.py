@@ -21,3 +21,7 @@ class DocumentMissing(Unfinished):
 
 class TooMuch(Unfinished):
     """The file needs more memory, time or signatures than a check may take."""
+
+
+class AmbiguousDocument(Unfinished):
+    """The document can be read in two ways, so that nobody can say which of them was signed."""

@@ -36,6 +36,8 @@ _FOREVER: Final = timedelta(days=36_500)
 # beyond what any chain needs; a hostile file may bring along thousands
 _MAX_CHAIN: Final = 16
 _MAX_BROUGHT: Final = 512
+_MAX_NAMES: Final = 1024
+_NAME_KEYS: Final[dict[bytes, str]] = {}
 
 
 class Asking(enum.Enum):
@@ -64,15 +66,21 @@ class Knowledge:
 
     def bring(self, certificates: Iterable[Any], crls: Iterable[bytes], ocsps: Iterable[bytes]) -> None:
         """Take in what a document brings along: certificates parsed, the others in DER."""
-        for kind, octets, known in (
-            (x509.Certificate, (each.dump() for each in certificates), self.certificates),
+        for certificate in certificates:
+            octets = certificate.dump()
+            if octets not in self.certificates and self._has_room() and _is_sound(certificate):
+                self.certificates[octets] = certificate
+        for kind, files, known in (
             (asn1_crl.CertificateList, crls, self._crls),
             (asn1_ocsp.OCSPResponse, ocsps, self._ocsps),
         ):
-            for each in octets:
-                self._brought += each not in known
-                if each not in known and self._brought <= _MAX_BROUGHT:
+            for each in files:
+                if each not in known and self._has_room():
                     known.update(_parsed(kind, [each]))
+
+    def _has_room(self) -> bool:
+        self._brought += 1
+        return self._brought <= _MAX_BROUGHT
 
     def is_anchor(self, certificate: Any) -> bool:
         return certificate.dump() in self._roots
@@ -163,12 +171,13 @@ def _rule(certificates: Iterable[Any]) -> RevocationCheckingRule:
 
 def _name_key(name: Any) -> str:
     """By which names are compared (RFC 5280, 7.1): kept, since the same few come again and again."""
-    return _prepared(name.dump())
-
-
-@functools.lru_cache(maxsize=1024)
-def _prepared(name: bytes) -> str:
-    return str(x509.Name.load(name).hashable)
+    octets = name.dump()
+    found = _NAME_KEYS.get(octets)
+    if found is None:
+        if len(_NAME_KEYS) >= _MAX_NAMES:
+            _NAME_KEYS.clear()
+        found = _NAME_KEYS[octets] = str(name.hashable)
+    return found
 
 
 @functools.lru_cache(maxsize=16)
@@ -183,18 +192,22 @@ def _parsed(kind: Any, files: Iterable[bytes]) -> dict[bytes, Any]:
     for octets in files:
         try:
             value = kind.load(octets, strict=True)
-            if kind is x509.Certificate:
-                # named now, so that a broken one is no surprise later
-                _ = (
-                    value.subject.hashable,
-                    value.issuer.hashable,
-                    value.not_valid_after,
-                    value.public_key.algorithm,
-                )
-        except (ValueError, TypeError, KeyError, OverflowError):
+        except (ValueError, TypeError):
             continue
-        found[octets] = value
+        if kind is not x509.Certificate or _is_sound(value):
+            found[octets] = value
     return found
+
+
+def _is_sound(certificate: Any) -> bool:
+    """Whether what every check looks at can be read: asn1crypto parses when it is asked, so a broken one would be a surprise later."""
+    try:
+        _ = (_name_key(certificate.subject), _name_key(certificate.issuer))
+        _ = (certificate.not_valid_before, certificate.not_valid_after, certificate.serial_number)
+        _ = (certificate.public_key.algorithm, certificate.ocsp_urls, certificate.crl_distribution_points)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return False
+    return True
 
 
 def _crl_time(crl: Any) -> datetime | None:

@@ -20,7 +20,13 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from perdure_node.signatures.cms_check import Examiner, Subject
-from perdure_node.signatures.errors import EncryptedDocument, MalformedSignature, NotSigned, TooMuch
+from perdure_node.signatures.errors import (
+    AmbiguousDocument,
+    EncryptedDocument,
+    MalformedSignature,
+    NotSigned,
+    TooMuch,
+)
 from perdure_node.signatures.verdicts import SignatureCheck
 
 _MAX_SIGNATURES: Final = 64
@@ -36,11 +42,15 @@ _CHANGES: Final = {
 def check_pdf(stream: BinaryIO, examiner: Examiner) -> tuple[SignatureCheck, ...]:
     """The result for each signature, in the order in which they were made; document time stamps are no signatures of somebody.
 
-    Raises `EncryptedDocument`, `NotSigned`, `MalformedSignature` or `TooMuch`, and what pyHanko does of broken files.
+    Raises `EncryptedDocument`, `AmbiguousDocument`, `NotSigned`, `MalformedSignature` or `TooMuch`, and what pyHanko does of broken files.
     """
     reader = PdfFileReader(stream, strict=False)
     if reader.encrypted:
         _open_without_password(reader)
+    if reader.xrefs.hybrid_xrefs_present:
+        raise AmbiguousDocument(
+            "the PDF has two tables of its objects (hybrid references), by which different readers may show different documents"
+        )
     embedded = list(reader.embedded_signatures)
     if not embedded:
         raise NotSigned("the PDF has signature fields, but no signature in them")

@@ -165,3 +165,21 @@ def test_what_the_authority_did_not_sign_is_not_kept(
     assert "did not sign" in told
     assert not list(folder.glob("crls/*.der"))
     assert not list(folder.glob("ocsp/*.der"))
+
+
+def test_the_vault_s_own_folder(
+    contract: Path, authority: SigningAuthority, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = tmp_path / "site" / ".perdure"
+    vault.mkdir(parents=True)
+    (vault / "vault.sqlite").touch()
+    (tmp_path / "root.pem").write_bytes(authority.root.pem)
+    monkeypatch.chdir(vault.parent)
+
+    assert run("signatures", "trust", "add", str(tmp_path / "root.pem"), "--yes")[0] == 0
+
+    code, out, _ = run("check", str(contract))
+    assert code == 3
+    assert "TRY_LATER" in out
+    assert f"the anchors in {vault / 'signatures'}" in out
+    assert (vault / "signatures").stat().st_mode & 0o077 == 0

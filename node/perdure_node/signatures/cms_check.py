@@ -199,14 +199,15 @@ class Examiner:
         self, signed_data: Any, digest: bytes | None, at: datetime, usage: KeyUsageConstraints
     ) -> Outcome:
         try:
-            certificate = generic_cms.extract_certs_for_validation(signed_data).signer_cert
+            certificate = _signer_of(signed_data)
         except (pyhanko_errors.SignatureValidationError, CMSExtractionError):
             return Outcome("NO_SIGNING_CERTIFICATE_FOUND", failed=False, certificate=None)
         try:
             status = self._validate(signed_data, digest, certificate, at, usage)
         except pyhanko_errors.SignatureValidationError as error:
             sub = error.ades_subindication or AdESIndeterminate.GENERIC
-            return _of(sub, certificate, str(error.failure_message))
+            is_known = sub is not AdESIndeterminate.NO_SIGNING_CERTIFICATE_FOUND
+            return _of(sub, certificate if is_known else None, str(error.failure_message))
         if not status["intact"]:
             return Outcome("HASH_FAILURE", failed=True, certificate=certificate)
         if not status["valid"]:
@@ -311,6 +312,19 @@ def by_signer(signed_data: Any) -> Iterator[Any]:
         one = signed_data.copy()
         one["signer_infos"] = cms.SignerInfos([signer.copy()])
         yield one
+
+
+def _signer_of(signed_data: Any) -> Any:
+    """The certificate that pyHanko will take for the signer's. It compares names, which takes long: a serial number finds most."""
+    (signer_info,) = signed_data["signer_infos"]
+    sid = signer_info["sid"]
+    if sid.name == "issuer_and_serial_number":
+        serial = sid.chosen["serial_number"].native
+        certificates = [each.chosen for each in signed_data["certificates"] if each.name == "certificate"]
+        found = [each for each in certificates if each.serial_number == serial]
+        if len(found) == 1:
+            return found[0]
+    return generic_cms.extract_certs_for_validation(signed_data).signer_cert
 
 
 def _of(sub: AdESSubIndic, certificate: Any, reason: str | None) -> Outcome:

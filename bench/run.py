@@ -14,6 +14,7 @@ from measure import Row
 
 PARTS = (
     "log",
+    "hashing",
     "records",
     "proofs",
     "vault",

@@ -85,7 +85,7 @@ def claimed_words(verdict: Verdict) -> Iterator[Words]:
     others = {name: value for name, value in verdict.disclosed.items() if name not in elsewhere}
     for name, value in {**others, **claims}.items():
         if value is not None:
-            yield Words(name, (claim_text(value),))
+            yield Words(name, tuple(_signature_lines(value)) if name == "signature" else (claim_text(value),))
     if verdict.hidden:
         yield Words("hidden", (", ".join(verdict.hidden),))
 
@@ -138,6 +138,26 @@ def time_lines(bound: TimeBound | None, allowance: int) -> Iterator[str]:
     else:
         yield f"by one proposer's word: {names}"
     yield f"or if whoever can invent the blocks did, of the validators {text_of(bound.forgers)}"
+
+
+def _signature_lines(value: JsonValue) -> Iterator[str]:
+    """What the site says of the document's own signatures (SPEC.md, section 15), each on a line; in another form as JSON."""
+    if not isinstance(value, dict) or not isinstance(signatures := value.get("signatures"), list):
+        yield claim_text(value)
+        return
+    verdict, form, checked_at = (str(value.get(name)) for name in ("verdict", "format", "checked_at"))
+    yield f"claimed {verdict} by the site ({form}), checked at {checked_at}; verify --signatures checks it again"
+    for each in signatures:
+        if isinstance(each, dict):
+            yield _signature_line(each)
+
+
+def _signature_line(signature: dict[str, JsonValue]) -> str:
+    who = signature.get("signer")
+    if "attested_by" in signature:
+        who = f"ink on paper, attested by {signature['attested_by']}"
+    why = f": {signature['subindication']}" if "subindication" in signature else ""
+    return f"{signature.get('verdict')}, {who or 'by nobody who is named'}{why}"
 
 
 def claim_text(value: JsonValue) -> str:

@@ -68,13 +68,13 @@ COMMANDS: Final = {
     ),
     "audit": LazyCommand("perdure_cli.commands.audit:audit", "Check the whole vault, and sign a report."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
-    "report": LazyCommand("perdure_cli.commands.report:report", "Make a report for a court from evidence."),
     "check": LazyCommand(
         "perdure_cli.commands.check:check", "Check a document's signatures, without recording it."
     ),
     "signatures": LazyCommand(
         "perdure_cli.commands.signatures:signatures", "Keep what signatures are checked against."
     ),
+    "report": LazyCommand("perdure_cli.commands.report:report", "Make a report for a court from evidence."),
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file, a header or a bundle."
     ),

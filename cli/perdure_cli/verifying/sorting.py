@@ -36,6 +36,8 @@ from perdure_cli.verifying.workers import Workers
 
 # written by `perdure prove --all` beside the evidence
 INDEX_NAME = "index.csv"
+# written by `perdure prove --material` beside the evidence; named here, since nothing of signatures is imported to verify
+MATERIAL_SUFFIX: Final = ".material.zip"
 
 _EVIDENCE_FAMILY, _RIVALS_FAMILY = "perdure-evidence/", "perdure-rivals/"
 _STATEMENT_FAMILY, _AUDIT_FAMILY = "perdure-statement/", "perdure-audit/"
@@ -277,7 +279,8 @@ def sort_file(file: FoundFile) -> Sorted:
             return EvidenceFile(file.name)
         if kind in _OTHERS:
             return _OTHERS[kind](file.name)
-        if file.is_argument or not (kind == TRUST_FORMAT or path.name == INDEX_NAME):
+        left_out = kind == TRUST_FORMAT or path.name == INDEX_NAME or path.name.endswith(MATERIAL_SUFFIX)
+        if file.is_argument or not left_out:
             return DocumentFile(file.name, *digest_file(path))
         return LeftOut(file.name)
     except OSError as error:

@@ -40,7 +40,8 @@ class CheckRequest:
     """What should be checked: a file or its bytes, with ``signature`` if that is beside it, as of ``moment``.
 
     ``existed_by`` is a moment before which the document is proven to have existed, for instance by its anchor: what expired or was
-    revoked later does not matter then. ``material`` is what a check rested on once.
+    revoked later does not matter then. ``material`` is what a check rested on once. ``certificate`` is a file with the signer's
+    certificate, for a signature that is nothing but numbers.
     """
 
     document: Path | bytes = field(repr=False)
@@ -48,19 +49,33 @@ class CheckRequest:
     moment: datetime = field(default_factory=lambda: datetime.now(UTC))
     material: tuple[Material, ...] = ()
     existed_by: datetime | None = None
+    certificate: bytes | None = field(default=None, repr=False)
 
 
 def check_here(request: CheckRequest, trust: TrustAnchors) -> DocumentCheck:
     """The check itself. Raises `NotSigned`, and `OSError` for a file that cannot be read; any other fault is in the result."""
     with _opened(request.document) as stream:
-        form = Format.CADES if request.signature is not None else recognise_stream(stream)
+        form = _form(request, stream)
         stream.seek(0)
+        if form is None and request.certificate is not None:
+            raise NotSigned(
+                "the certificate is none that can be read, or its key is of no kind that is known here",
+                hint="want one in DER or PEM with a key for RSA, ECDSA or Ed25519",
+            )
         if form is None:
             raise NotSigned(
                 "no signature is in it that is known here",
                 hint="for a detached signature use --signature FILE.p7s",
             )
         return _checked(request, trust, form, stream)
+
+
+def _form(request: CheckRequest, stream: BinaryIO) -> Format | None:
+    if request.certificate is not None:
+        from perdure_node.signatures.raw_check import form_of
+
+        return form_of(request.certificate)
+    return Format.CADES if request.signature is not None else recognise_stream(stream)
 
 
 def _checked(request: CheckRequest, trust: TrustAnchors, form: Format, stream: BinaryIO) -> DocumentCheck:
@@ -105,6 +120,10 @@ def _examined(
     assert isinstance(examiner, Examiner)
     if request.signature is not None:
         examiner.evidence.add(MaterialKind.SIGNATURE, request.signature)
+        if request.certificate is not None:
+            from perdure_node.signatures.raw_check import check_raw
+
+            return check_raw(stream, request.signature, request.certificate, examiner)
         return check_detached(stream, request.signature, examiner)
     if form is Format.PADES:
         return check_pdf(stream, examiner)

@@ -134,7 +134,7 @@ class Examiner:
         if found.sub is None and subject.objection is not None:
             sub, reason = subject.objection
             found = Outcome(sub, failed=True, certificate=found.certificate, reason=reason)
-        return _check(found, claimed, stamped, subject)
+        return checked(found, claimed, stamped, subject)
 
     def time_stamp(self, token: Any, imprint: Callable[[str], bytes], proven_by: datetime) -> Outcome:
         """A time stamp (RFC 3161) that existed at ``proven_by``; its time is there if it holds."""
@@ -202,7 +202,6 @@ class Examiner:
             certificate = _signer_of(signed_data)
         except (pyhanko_errors.SignatureValidationError, CMSExtractionError):
             return Outcome("NO_SIGNING_CERTIFICATE_FOUND", failed=False, certificate=None)
-        is_own = certificate.issuer.hashable == certificate.subject.hashable
         try:
             status = self._validate(signed_data, digest, certificate, at, usage)
         except pyhanko_errors.SignatureValidationError as error:
@@ -213,7 +212,18 @@ class Examiner:
             return Outcome("HASH_FAILURE", failed=True, certificate=certificate)
         if not status["valid"]:
             return Outcome("SIG_CRYPTO_FAILURE", failed=True, certificate=certificate)
+        return self._judged(status, certificate, at)
+
+    def certificate(self, certificate: Any, at: datetime) -> Outcome:
+        """A certificate whose key made a signature that is no CMS; that it did was seen before."""
+        return self._judged(
+            self._asked(certificate, lambda asking: run(self._path(certificate, at, asking))), certificate, at
+        )
+
+    def _judged(self, status: dict[str, Any], certificate: Any, at: datetime) -> Outcome:
+        """What is known of a certificate whose signature is intact."""
         self._note_chain(status["validation_path"], certificate)
+        is_own = certificate.issuer.hashable == certificate.subject.hashable
         sub = status["trust_problem_indic"]
         if sub is not None and is_own and not self.knowledge.is_anchor(certificate):
             reason = "the certificate is signed by itself, and is no trust anchor"
@@ -240,6 +250,22 @@ class Examiner:
                 generic_cms.cms_basic_validation(signed_data, digest, context, key_usage_settings=usage)
             )
 
+        return self._asked(certificate, ask)
+
+    async def _path(self, certificate: Any, at: datetime, asking: Asking) -> dict[str, Any]:
+        """A certificate's path, in the form in which pyHanko tells of a signature's."""
+        context = self.knowledge.context(certificate, at, asking)
+        paths = context.path_builder.async_build_paths_lazy(certificate)
+        result = await generic_cms.validate_cert_usage(
+            certificate, context, key_usage_settings=_SIGNER_USAGE, paths=paths
+        )
+        return {
+            "trust_problem_indic": result.error_subindic,
+            "validation_path": result.success_result or result.error_path,
+            "revocation_details": result.revo_details,
+        }
+
+    def _asked(self, certificate: Any, ask: Callable[[Asking], dict[str, Any]]) -> dict[str, Any]:
         status = ask(Asking.FRESH)
         if status["trust_problem_indic"] is None:
             listed = map(ask, self.knowledge.may_be_listed(certificate))
@@ -258,7 +284,8 @@ class Examiner:
     def _note_chain(self, path: Any, certificate: Any) -> None:
         chain = [certificate] if path is None else list(path.iter_certs(include_root=True))
         for each in chain:
-            self.evidence.add(MaterialKind.CERTIFICATE, each.dump())
+            is_anchor = self.knowledge.is_anchor(each)
+            self.evidence.add(MaterialKind.ANCHOR if is_anchor else MaterialKind.CERTIFICATE, each.dump())
         for each in chain:
             if self.knowledge.is_anchor(each):
                 continue
@@ -333,9 +360,10 @@ def _with_claim(found: Outcome, claimed: datetime | None, at: datetime) -> Outco
     return found
 
 
-def _check(
+def checked(
     found: Outcome, claimed: datetime | None, stamped: datetime | None, subject: Subject
 ) -> SignatureCheck:
+    """An outcome as the result of its signature."""
     certificate = found.certificate
     indication = Indication.INVALID if found.failed else Indication.INDETERMINATE
     names = {} if certificate is None else _names(certificate)

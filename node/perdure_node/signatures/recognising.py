@@ -75,13 +75,19 @@ def _is_smime(head: bytes) -> bool:
 
 
 def _has_byte_range(head: bytes, stream: BinaryIO) -> bool:
-    window, done = head, len(head)
-    while window and done < _MAX_SCANNED:
-        if _BYTE_RANGE in window:
-            return True
-        chunk = stream.read(_CHUNK)
-        if not chunk:
+    if _BYTE_RANGE in head:
+        return True
+    # one buffer, whose beginning is the end of what was looked through: new memory for each piece would take longer than to look
+    kept = len(_BYTE_RANGE) - 1
+    window = bytearray(kept + _CHUNK)
+    window[:kept] = head[-kept:].rjust(kept)
+    room, done = memoryview(window)[kept:], len(head)
+    while done < _MAX_SCANNED:
+        size = stream.readinto(room)  # type: ignore[attr-defined]  # what is opened to be read in bytes has it
+        if not size:
             return False
-        done += len(chunk)
-        window = window[1 - len(_BYTE_RANGE) :] + chunk
+        if window.find(_BYTE_RANGE, 0, kept + size) >= 0:
+            return True
+        window[:kept] = window[size : size + kept]
+        done += size
     return False

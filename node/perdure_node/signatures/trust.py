@@ -52,7 +52,10 @@ class TrustAnchors:
             by_kind[file.kind].append(file.octets)
         return replace(
             self,
-            intermediates=_each_once(self.intermediates, by_kind[MaterialKind.CERTIFICATE]),
+            # what others believed is not believed for that
+            intermediates=_each_once(
+                self.intermediates, (*by_kind[MaterialKind.CERTIFICATE], *by_kind[MaterialKind.ANCHOR])
+            ),
             crls=_each_once(self.crls, by_kind[MaterialKind.CRL]),
             ocsps=_each_once(self.ocsps, by_kind[MaterialKind.OCSP]),
         )

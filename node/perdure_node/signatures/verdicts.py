@@ -46,8 +46,9 @@ class Format(enum.Enum):
 
 
 class MaterialKind(enum.Enum):
-    """What a file is that a check rested on."""
+    """What a file is that a check rested on; an anchor is a certificate that was believed by itself."""
 
+    ANCHOR = "anchor"
     CERTIFICATE = "certificate"
     CRL = "crl"
     OCSP = "ocsp"
@@ -71,7 +72,7 @@ class SignatureCheck:
     ``subindication`` is a word of EN 319 102-1 (``REVOKED``, ``NO_CERTIFICATE_CHAIN_FOUND``, ...), None for a valid one;
     ``reason`` says it to a person. ``claimed_at`` is the signer's word, ``time_stamped_at`` a trusted time stamp's.
     ``level`` is B-B to B-LTA where the format has such; ``covers`` says how much of the document was signed, and what was
-    changed after it.
+    changed after it. ``attested_by`` is who answers for a signature that no cryptography can check.
     """
 
     signer: str | None
@@ -85,6 +86,7 @@ class SignatureCheck:
     covers: str | None
     signer_id: str | None = None
     organization: str | None = None
+    attested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def _signature(check: SignatureCheck) -> JsonValue:
         "time_stamped_at": check.time_stamped_at,
         "level": check.level,
         "covers": check.covers,
+        "attested_by": check.attested_by,
     }
     return {name: value for name, value in members.items() if value is not None}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from perdure_anchor.hashes import Hash32, parse_hex, to_hex
+from perdure_anchor.late import LateEntry
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.timestamp import format_seconds
 
@@ -17,6 +18,7 @@ from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
 from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.late import late_value
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import NobodyNamed
 from perdure_node.operators.policy import NO_POLICY, policy_in_force
@@ -40,6 +42,7 @@ class Details:
     recorded_by: str | None = None
     supersedes: Hash32 | None = None
     extra: Mapping[str, JsonValue] | None = None
+    late: LateEntry | None = None
 
 
 def add_document(
@@ -135,6 +138,7 @@ def detail_slots(details: Details) -> dict[str, JsonValue]:
         "signers": [signer_value(signer) for signer in details.signers] or None,
         "signed_at": None if details.signed_at is None else parse_time(details.signed_at, "signed_at"),
         "recorded_by": details.recorded_by,
+        "late": None if details.late is None else late_value(details.late),
         "supersedes": None if details.supersedes is None else details.supersedes.hex(),
         "extra": dict(details.extra) if details.extra else None,
     }

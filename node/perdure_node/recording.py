@@ -28,6 +28,7 @@ from perdure_node.clock import Randomness
 from perdure_node.encryption.contents import DataKey, encrypt_content
 from perdure_node.encryption.lookup import LookupKey
 from perdure_node.errors import IntakeError
+from perdure_node.late import check_late
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.policy import NO_POLICY, Policy
 
@@ -90,13 +91,15 @@ class Recorder:
         saw_document: bool = False,
         found: Mapping[str, JsonValue] = MappingProxyType({}),
     ) -> Prepared:
-        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold.
+        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold, or that come too late.
 
         ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
         """
         given: dict[str, JsonValue] = {"recorded_by": self._recorded_by}
         given |= {slot: value for slot, value in slots.items() if value is not None}
         given.pop("confirmation", None)
+        if not self.own:
+            check_late(self.policy, given, self.stamp.recorded_at)
         stamp = {"recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
         values = {**given, **found, **stamp}
         seed = randomness(SEED_SIZE)

@@ -25,6 +25,7 @@ from perdure_cli.commands.signature_options import signature_options, take_asked
 from perdure_cli.documents import STANDARD_INPUT, documents_below
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.files import standard_input
+from perdure_cli.late_entries import with_late_reason
 from perdure_cli.looking_texts import look_members, print_look
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
@@ -151,16 +152,23 @@ def _recorder(vault: Vault, clock: Clock, who: Attestor | None, *, again: bool, 
     """What is done with each document."""
     if dry_run:
         return lambda filled, _: find_recorded(vault, filled.document, filled.details, again=again)
-    return lambda filled, look: add_document(
-        vault,
-        filled.document,
-        filled.details,
-        clock=clock,
-        randomness=os.urandom,
-        again=again,
-        who=who,
-        check=look.check,
-    )
+
+    def record(filled: Filled, look: Look) -> Added:
+        return with_late_reason(
+            filled.details,
+            lambda said: add_document(
+                vault,
+                filled.document,
+                said,
+                clock=clock,
+                randomness=os.urandom,
+                again=again,
+                who=who,
+                check=look.check,
+            ),
+        )
+
+    return record
 
 
 def _hashed(file: Path, name: str | None, progress: TerminalProgress) -> DocumentFacts:

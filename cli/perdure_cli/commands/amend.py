@@ -27,6 +27,7 @@ _EMPTY = {
     "recorded-by": "recorded_by",
     "extra": "extra",
     "supersedes": "supersedes",
+    "late": "late",
 }
 
 

@@ -51,7 +51,7 @@ class Awaits(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A record as the vault stores it. ``document`` and ``words`` are look-up digests; ``supersedes``: it corrects another one.
+    """A record as the vault stores it. ``document`` and ``words`` are look-up digests; ``supersedes``: the leaf that it corrects.
 
     ``recorder`` is the number of the operator who recorded it, None where nobody said; ``awaits`` None: it can be sealed.
 
@@ -63,7 +63,7 @@ class Prepared(NamedTuple):
     leaf_hash: Hash32
     data_key: int
     encrypted: bytes
-    supersedes: bool
+    supersedes: Hash32 | None
     recorder: int | None = None
     awaits: Awaits | None = None
 
@@ -115,7 +115,7 @@ class Recorder:
             name,
             self.data_key.number,
             encrypt_content(self.data_key, encode_record(record), seed, name, randomness),
-            given.get("supersedes") is not None,
+            _leaf_of(given.get("supersedes")),
             None if self.who is None else self.who.number,
             self._awaits(given.get("document_type")),
         )
@@ -139,6 +139,11 @@ class Recorder:
             return None
         number = None if self.who is None else self.who.number
         return Awaits(number, parse_seconds(self.stamp.recorded_at, "recorded_at"), roles)
+
+
+def _leaf_of(value: JsonValue) -> Hash32 | None:
+    # a record was made of it already, so it is a digest
+    return None if value is None else Hash32(bytes.fromhex(str(value)))
 
 
 def _checked(slots: Mapping[str, JsonValue]) -> Record:

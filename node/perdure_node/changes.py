@@ -233,7 +233,7 @@ def _leave_queue(vault: Vault, record: EncryptedRecord, doing: str = "withdrawn"
             )
         raise AlreadySealed(
             f"record {record.leaf_hash.hex()} is sealed: its place in the log is {now.index}",
-            hint=f"correct it with a new record: `perdure add FILE --supersedes {record.leaf_hash.hex()}`",
+            hint=f"correct it with a new record: `perdure add FILE --supersedes {record.leaf_hash.hex()} --reason WHY`",
         )
     database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
     note_queue_change(database)

@@ -62,11 +62,11 @@ def _changes(
     if database.has_table("draft"):
         drafts = database.rows("SELECT leaf_hash FROM draft WHERE sequence = ?", record.sequence)
     names = (record.leaf_hash, *(Hash32(name) for (name,) in drafts))
-    rows = database.rows(
+    query = (
         "SELECT kind, changed_at, leaf_hash, data_key, encrypted, number FROM change "
-        f"LEFT JOIN record ON record.sequence = change.successor WHERE {condition}",  # written above
-        value,
+        "LEFT JOIN record ON record.sequence = change.successor WHERE "
     )
+    rows = database.rows(query + condition, value)
     return [
         Change(
             kind,

@@ -51,6 +51,9 @@ class NoDocuments(ConfigError):
 @detail_options
 @signature_options
 @click.option("--name", metavar="NAME", help="The name of the document that comes from standard input.")
+@click.option(
+    "--reason", metavar="WHY", help="With --supersedes: why the earlier record is corrected; kept with both."
+)
 @click.option("--again", is_flag=True, help="Record a document that is recorded already, in other words.")
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
 @as_option
@@ -61,6 +64,7 @@ class NoDocuments(ConfigError):
 def add(
     files: tuple[Path, ...],
     name: str | None,
+    reason: str | None,
     again: bool,
     dry_run: bool,
     no_input: bool,
@@ -83,7 +87,9 @@ def add(
     """
     several = len(files) > 1 or files[0].is_dir()
     asked = take_asked(said, several=several or files[0] == STANDARD_INPUT)
-    details = details_of(**said)  # type: ignore[arg-type]  # click gives what detail_options ask for
+    details = details_of(**said, reason=reason)  # type: ignore[arg-type]  # click gives what detail_options ask for
+    if (details.supersedes is None) != (reason is None):
+        raise click.UsageError("--supersedes and --reason belong together: a correction says why")
     if name is not None and STANDARD_INPUT not in files:
         raise click.UsageError("--name is for a document from standard input, FILE -")
     if inside := next((file for file in files if is_vault(file) or is_vault(file.parent)), None):

@@ -69,6 +69,7 @@ def details_of(
     supersedes: str | None = None,
     late_reason: str | None = None,
     supporting: tuple[Path, ...] = (),
+    reason: str | None = None,
 ) -> Details:
     """What the options say; raises `IntakeError` or `click.UsageError`."""
     return Details(
@@ -79,6 +80,7 @@ def details_of(
         supersedes=_leaf_hash(supersedes),
         extra=dict(map(_extra, extras)) or None,
         late=_late(late_reason, supporting),
+        reason=reason,
     )
 
 

@@ -96,9 +96,9 @@ def _noted(changes: tuple[Change, ...]) -> Iterator[Moment]:
 
 def _shown(verdict: "Verdict") -> Iterator[Moment]:
     bounds: tuple[tuple[str, TimeBound | None], ...] = (
-        ("not recorded before", verdict.not_before),
-        ("not confirmed before", verdict.confirmed_not_before),
-        ("in the log by", verdict.not_after),
+        ("not before", verdict.not_before),
+        ("confirmed after", verdict.confirmed_not_before),
+        ("not after", verdict.not_after),
     )
     for what, bound in bounds:
         if bound is not None:

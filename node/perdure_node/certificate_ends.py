@@ -2,20 +2,18 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Final
 
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.keyring import KeyRing
 from perdure_node.reviewing import CertificateEnd
+from perdure_node.signatures.material_store import read_material
 from perdure_node.signatures.verdicts import MaterialKind
 from perdure_node.vault import Vault
 
 # few people sign most of a site's documents
 _REMEMBERED: Final = 4096
-_STORE: Final = "perdure_node.signatures.material_store"
 
 
 def certificate_ends(vault: Vault, keys: KeyRing) -> Callable[[Hash32], CertificateEnd | None]:
@@ -50,8 +48,6 @@ def end_of_certificate(der: bytes) -> CertificateEnd | None:
 
 
 def _stored(vault: Vault, keys: KeyRing, digest: Hash32) -> bytes | None:
-    if not vault.database.has_table("material") or find_spec(_STORE) is None:
-        return None
     named = {digest: MaterialKind.CERTIFICATE}
-    found = import_module(_STORE).read_material(vault.database, vault.lookup_key, keys, named)
+    found = read_material(vault.database, vault.lookup_key, keys, named)
     return next((each.octets for each in found), None)

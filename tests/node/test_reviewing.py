@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from perdure_anchor.hashes import Hash32
+from perdure_anchor.hashes import Hash32, sha256
 from perdure_anchor.late import DAY, LateEntry
 from perdure_anchor.strict_json import JsonValue
-from perdure_node.certificate_ends import end_of_certificate
+from perdure_node.certificate_ends import certificate_ends, end_of_certificate
 from perdure_node.changes import erase, withdraw
 from perdure_node.holds import hold
 from perdure_node.intake import Details, add_document, record_slots
@@ -27,6 +27,8 @@ from perdure_node.reviewing import (
     mark_reviewed,
     review,
 )
+from perdure_node.signatures.material_store import store_material
+from perdure_node.signatures.verdicts import Material, MaterialKind
 from perdure_node.traces import Reason, changes_of
 from perdure_node.vault import Vault
 from tools.site_desk import add_numbers, document, keys_of
@@ -235,3 +237,19 @@ def test_it_reads_in_pages(offline_vault: Vault, monkeypatch: pytest.MonkeyPatch
     for number in range(5):
         add(offline_vault, number, late=LateEntry("a storm"))
     assert kinds(offline_vault) == ["late"] * 5
+
+
+def test_a_certificate_that_a_check_rested_on_is_read_from_the_vault(offline_vault: Vault) -> None:
+    vault, der = offline_vault, certificate(ec.generate_private_key(ec.SECP256R1()))
+    digest = sha256(der)
+    name = add_slots(vault, {"signature": {**SLOT, "signatures": [{"certificate_sha256": digest.hex()}]}})
+    material = [Material(MaterialKind.CERTIFICATE, digest, der)]
+    key = vault.current_data_key.take(STOPPED, os.urandom)
+    with vault.database.transaction():
+        store_material(
+            vault.database, vault.lookup_key, key, stored(vault, name).sequence, material, os.urandom
+        )
+    keys = keys_of(vault)
+    options = ReviewOptions(NOW + 9 * DAY, 2 * DAY)
+    (expires,) = review(vault, keys, options, certificate_ends(vault, keys))
+    assert (expires.kind, expires.record, expires.at) == ("certificate", name, NOW + 10 * DAY)

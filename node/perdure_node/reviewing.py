@@ -7,9 +7,7 @@ of what it is about and how it is, so a mark holds until that is another one.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import sha256
+from datetime import datetime
 from typing import Final
 
 from perdure_anchor.errors import PerdureError, VerificationError
@@ -39,6 +37,7 @@ from perdure_node.records import (
     select_records,
     store_supersession,
 )
+from perdure_node.review_findings import CertificateEnd, Finding, ReviewOptions, make_finding, time_text
 from perdure_node.signing_keys import newest_site_key
 from perdure_node.traces import Reason, leave_trace
 from perdure_node.vault import Vault
@@ -48,7 +47,6 @@ KEY_YEARS: Final = 5
 # an operator's is used by hand, and lies on more machines
 _CREDENTIAL_YEARS: Final = 3
 _YEAR: Final = 365 * DAY
-_ID_SIZE: Final = 16
 _WEAK: Final = re.compile(
     r"sha-?1(?![0-9])|md5|rsa-?(?:512|768|1024|1536|2048)(?![0-9])", re.IGNORECASE | re.ASCII
 )
@@ -58,40 +56,6 @@ ReadCertificate = Callable[[Hash32], "CertificateEnd | None"]
 
 class NothingToReview(VerificationError):
     """There is nothing that could be marked."""
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateEnd:
-    """Until when a certificate is good (seconds since 1970), and of how many bits its RSA key is, 0 for another kind."""
-
-    not_after: int
-    rsa_bits: int
-    is_weakly_signed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that needs a person: ``what`` it is, and ``remedy``, what to do.
-
-    ``id`` names it until it changes; ``record`` is a leaf hash, None where it is about the site; ``at`` is since or until when, in
-    seconds.
-    """
-
-    id: bytes
-    kind: str
-    record: Hash32 | None
-    sequence: int | None
-    what: str
-    remedy: str
-    at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewOptions:
-    """``now`` and ``within`` in seconds: what ends until ``within`` after ``now`` is listed too."""
-
-    now: int
-    within: int
 
 
 def review(
@@ -167,32 +131,16 @@ def _all(
     yield from _of_contents(vault, keys, options, read, progress)
 
 
-def _finding(
-    kind: str, record: EncryptedRecord | None, how: str, what: str, remedy: str, at: int | None = None
-) -> Finding:
-    name = None if record is None else record.leaf_hash
-    about = b"\0".join((kind.encode(), b"" if name is None else name, how.encode()))
-    return Finding(
-        sha256(b"perdure review\0" + about).digest()[:_ID_SIZE],
-        kind,
-        name,
-        None if record is None else record.sequence,
-        what,
-        remedy,
-        at,
-    )
-
-
 def _of_site(vault: Vault, options: ReviewOptions) -> Iterator[Finding]:
     database = vault.database
     if database.is_writable and not finish_erasing(database):
         what = "what was erased may still be in the vault's files, since another process reads them"
-        yield _finding("erasing", None, "", what, "end the other process, and review again")
+        yield make_finding("erasing", None, "", what, "end the other process, and review again")
     key = newest_site_key(database)
     age = (options.now - key.made_at) // _YEAR
     if age >= KEY_YEARS:
         what = f"the site's key {checksum_address(key.address)} signs for {age} years"
-        yield _finding(
+        yield make_finding(
             "site key", None, f"{key.address.hex()} {age}", what, "perdure key rotate", key.made_at
         )
     for each in operators(database):
@@ -202,7 +150,7 @@ def _of_site(vault: Vault, options: ReviewOptions) -> Iterator[Finding]:
                 what = f"a credential of {each.name} is {age} years old"
                 how = f"{each.number} {credential.number} {age}"
                 remedy = f"give {each.name} a new one, and remove the old one"
-                yield _finding("operator key", None, how, what, remedy, credential.added_at)
+                yield make_finding("operator key", None, how, what, remedy, credential.added_at)
 
 
 def _awaiting(database: Database) -> Iterator[Finding]:
@@ -212,7 +160,7 @@ def _awaiting(database: Database) -> Iterator[Finding]:
         if each.recorder is not None:
             what += f"; {each.recorder} recorded it"
         remedy = f"perdure confirm {each.record.leaf_hash.hex()}, or perdure reject"
-        yield _finding("unconfirmed", each.record, people, what, remedy, each.since)
+        yield make_finding("unconfirmed", each.record, people, what, remedy, each.since)
 
 
 def _rejected(database: Database) -> Iterator[Finding]:
@@ -227,7 +175,7 @@ def _rejected(database: Database) -> Iterator[Finding]:
             if record is not None and record.content is not None:
                 what = f"was rejected at {format_seconds(changed_at)}, so it is not in the log"
                 remedy = f"perdure show {record.leaf_hash.hex()} says why; record its document anew if it belongs there"
-                yield _finding("rejected", record, str(number), what, remedy, changed_at)
+                yield make_finding("rejected", record, str(number), what, remedy, changed_at)
             last = number
 
 
@@ -254,7 +202,7 @@ def _superseded(database: Database) -> Iterator[Finding]:
                     remedy = (
                         f"perdure show {record.leaf_hash.hex()} lists them; supersede those that are wrong"
                     )
-                    yield _finding("corrected twice", record, str(count), what, remedy)
+                    yield make_finding("corrected twice", record, str(count), what, remedy)
 
 
 def _of_contents(
@@ -318,7 +266,7 @@ def _of_record(
         if entry is None or not entry.documents:
             what = "is a late entry without supporting documents"
             remedy = f"perdure add FILE --supersedes {name} --reason WHY --late-reason WHY --supporting FILE, if there are some"
-            yield _finding("late", record, "", what, remedy)
+            yield make_finding("late", record, "", what, remedy)
     yield from _signatures(record, opened.record.value("signature"))
     for digest in _certificates(opened):
         with suppress(PerdureError):
@@ -334,7 +282,7 @@ def _superseded_by(database: Database, record: EncryptedRecord) -> Iterator[Find
         newer = bytes(row[0]).hex()
         what = f"was superseded by {newer}"
         remedy = f"give the evidence of {newer[:16]} to whoever has this one's, by perdure prove {newer}"
-        yield _finding("superseded", record, newer, what, remedy)
+        yield make_finding("superseded", record, newer, what, remedy)
 
 
 def _retention(
@@ -349,7 +297,7 @@ def _retention(
         return
     ended = end <= options.now
     held = holds_of(database, record)
-    what = f"its retention period of {days} days {'ended' if ended else 'ends'} at {_time(end)}"
+    what = f"its retention period of {days} days {'ended' if ended else 'ends'} at {time_text(end)}"
     if held:
         what += ", and it is held"
     name = record.leaf_hash.hex()
@@ -359,7 +307,7 @@ def _retention(
         else f"see whether it must be kept longer: perdure hold {name} --reason WHY"
     )
     how = f"{end} {ended} {[each.number for each in held]}"
-    yield _finding("retention", record, how, what, remedy, end)
+    yield make_finding("retention", record, how, what, remedy, end)
 
 
 def _signatures(record: EncryptedRecord, slot: JsonValue) -> Iterator[Finding]:
@@ -370,12 +318,12 @@ def _signatures(record: EncryptedRecord, slot: JsonValue) -> Iterator[Finding]:
         reasons = ", ".join(dict.fromkeys(_texts(slot.get("signatures"), "subindication")))
         what = f"its signature could not be judged when it was checked ({checked_at}{': ' if reasons else ''}{reasons})"
         remedy = "refresh what is known of certificates, then check the document again: perdure check FILE"
-        yield _finding("indeterminate", record, str(checked_at), what, remedy)
+        yield make_finding("indeterminate", record, str(checked_at), what, remedy)
     weak = sorted({found[0].lower() for each in _strings(slot) for found in _WEAK.finditer(each)})
     if weak:
         what = f"its signature rests on {', '.join(weak)}, which is too weak by now"
         remedy = f"have it signed anew, and supersede it: perdure add FILE --supersedes {name} --reason WHY"
-        yield _finding("weak signature", record, " ".join(weak), what, remedy)
+        yield make_finding("weak signature", record, " ".join(weak), what, remedy)
 
 
 def _certificates(opened: OpenedRecord) -> list[Hash32]:
@@ -396,8 +344,8 @@ def _certificate(
     remedy = f"have the document signed or time-stamped anew, and supersede it: --supersedes {record.leaf_hash.hex()}"
     if found.not_after <= options.now + options.within:
         ended = found.not_after <= options.now
-        what = f"the signer's certificate {short} {'expired' if ended else 'expires'} at {_time(found.not_after)}"
-        yield _finding("certificate", record, f"{digest.hex()} {ended}", what, remedy, found.not_after)
+        what = f"the signer's certificate {short} {'expired' if ended else 'expires'} at {time_text(found.not_after)}"
+        yield make_finding("certificate", record, f"{digest.hex()} {ended}", what, remedy, found.not_after)
     if 0 < found.rsa_bits < 3072 or found.is_weakly_signed:
         why = (
             "is signed with SHA-1 or MD5"
@@ -405,7 +353,7 @@ def _certificate(
             else f"has an RSA key of {found.rsa_bits} bits"
         )
         what = f"the signer's certificate {short} {why}, which is too weak by now"
-        yield _finding("weak signature", record, digest.hex(), what, remedy)
+        yield make_finding("weak signature", record, digest.hex(), what, remedy)
 
 
 def _texts(value: JsonValue, member: str) -> list[str]:
@@ -426,7 +374,3 @@ def _strings(value: JsonValue) -> Iterator[str]:
         for key, member in value.items():
             if key not in ("signer", "reason"):
                 yield from _strings(member)
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00") + "Z"

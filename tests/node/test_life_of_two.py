@@ -14,7 +14,8 @@ from perdure_node.operators.people import NewOperator, Operator, add_operator
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.records import EncryptedRecord, record_by_sequence
-from perdure_node.reviewing import Finding, ReviewOptions, mark_reviewed, review
+from perdure_node.review_findings import Finding, ReviewOptions
+from perdure_node.reviewing import mark_reviewed, review
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 from perdure_node.versions import versions_of

@@ -19,14 +19,8 @@ from perdure_node.holds import hold
 from perdure_node.intake import Details, add_document, record_slots
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.records import EncryptedRecord, record_by_leaf
-from perdure_node.reviewing import (
-    CertificateEnd,
-    Finding,
-    NothingToReview,
-    ReviewOptions,
-    mark_reviewed,
-    review,
-)
+from perdure_node.review_findings import CertificateEnd, Finding, ReviewOptions
+from perdure_node.reviewing import NothingToReview, mark_reviewed, review
 from perdure_node.signatures.material_store import store_material
 from perdure_node.signatures.verdicts import Material, MaterialKind
 from perdure_node.traces import Reason, changes_of

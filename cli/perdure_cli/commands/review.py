@@ -11,7 +11,8 @@ from perdure_node.certificate_ends import certificate_ends
 from perdure_node.clock import system_clock
 from perdure_node.data_keys import OWNER
 from perdure_node.operators.roles import Action
-from perdure_node.reviewing import Finding, ReviewOptions, mark_reviewed
+from perdure_node.review_findings import Finding, ReviewOptions
+from perdure_node.reviewing import mark_reviewed
 from perdure_node.reviewing import review as review_vault
 from perdure_node.selectors import parse_selector
 from perdure_node.traces import Reason

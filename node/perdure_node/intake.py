@@ -4,27 +4,36 @@ The site adds two slots itself: when it recorded (by its clock: a claim) and the
 in time that others can check). Everything else is as given, checked for form only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from perdure_anchor.hashes import Hash32, parse_hex, to_hex
+from perdure_anchor.late import LateEntry
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Clock, Randomness
+from perdure_node.data_keys import OWNER
 from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
+from perdure_node.errors import IntakeError
 from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.late import late_value
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import NobodyNamed
 from perdure_node.operators.policy import NO_POLICY, policy_in_force
 from perdure_node.recording import Recorder, Stamp
-from perdure_node.records import Added, insert_record, recorded
+from perdure_node.records import Added, EncryptedRecord, insert_record, record_by_leaf, recorded
 from perdure_node.signatures.material_store import store_material
 from perdure_node.signatures.verdicts import DocumentCheck, signature_slot
+from perdure_node.traces import Reason, leave_trace
 from perdure_node.vault import Vault
+
+# the field of `extra` that says why an earlier record is corrected
+CORRECTION: Final = "correction"
 
 # encrypts what is looked up and thrown away
 _UNUSED_KEY = DataKey(0, bytes(DATA_KEY_SIZE))
@@ -40,6 +49,9 @@ class Details:
     recorded_by: str | None = None
     supersedes: Hash32 | None = None
     extra: Mapping[str, JsonValue] | None = None
+    late: LateEntry | None = None
+    # why the earlier record is corrected: for the traces of both, and for ``extra``, where it is the record's own
+    reason: str | None = None
 
 
 def add_document(
@@ -62,7 +74,7 @@ def add_document(
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        return record_slots(
+        added = record_slots(
             vault,
             slots,
             key,
@@ -73,6 +85,34 @@ def add_document(
             saw_document=True,
             check=check,
         )
+        if details.reason is not None and details.supersedes is not None and not added.was_there:
+            by = details.recorded_by or (who.name if who else vault.config.recorded_by)
+            operator = OWNER if who is None else who.number
+            reason = Reason(by, details.reason)
+            for record, kind, successor in _corrected(vault, details.supersedes, added):
+                leave_trace(
+                    vault.database,
+                    key,
+                    record,
+                    kind,
+                    reason,
+                    successor=successor,
+                    operator=operator,
+                    clock=clock,
+                    randomness=randomness,
+                )
+    return added
+
+
+def _corrected(
+    vault: Vault, superseded: Hash32, added: Added
+) -> Iterator[tuple[EncryptedRecord, str, int | None]]:
+    """In whose traces a correction stands, as what, and naming which record in its place."""
+    old, new = (record_by_leaf(vault.database, name) for name in (superseded, added.leaf_hash))
+    if old is not None:
+        yield old, "superseded", added.sequence
+    assert new is not None, "just added"
+    yield new, "supersedes", None
 
 
 def find_recorded(
@@ -135,9 +175,19 @@ def detail_slots(details: Details) -> dict[str, JsonValue]:
         "signers": [signer_value(signer) for signer in details.signers] or None,
         "signed_at": None if details.signed_at is None else parse_time(details.signed_at, "signed_at"),
         "recorded_by": details.recorded_by,
+        "late": None if details.late is None else late_value(details.late),
         "supersedes": None if details.supersedes is None else details.supersedes.hex(),
-        "extra": dict(details.extra) if details.extra else None,
+        "extra": _extra(details),
     }
+
+
+def _extra(details: Details) -> dict[str, JsonValue] | None:
+    extra = dict(details.extra or {})
+    if details.reason is not None:
+        if CORRECTION in extra:
+            raise IntakeError(f"extra: the field {CORRECTION} is for the reason of a correction")
+        extra[CORRECTION] = {"v": 1, "reason": details.reason}
+    return extra or None
 
 
 def stamp_of(vault: Vault, clock: Clock) -> Stamp:

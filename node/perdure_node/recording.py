@@ -28,6 +28,7 @@ from perdure_node.clock import Randomness
 from perdure_node.encryption.contents import DataKey, encrypt_content
 from perdure_node.encryption.lookup import LookupKey
 from perdure_node.errors import IntakeError
+from perdure_node.late import check_late
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.policy import NO_POLICY, Policy
 
@@ -50,7 +51,7 @@ class Awaits(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A record as the vault stores it. ``document`` and ``words`` are look-up digests; ``supersedes``: it corrects another one.
+    """A record as the vault stores it. ``document`` and ``words`` are look-up digests; ``supersedes``: the leaf that it corrects.
 
     ``recorder`` is the number of the operator who recorded it, None where nobody said; ``awaits`` None: it can be sealed.
 
@@ -62,7 +63,7 @@ class Prepared(NamedTuple):
     leaf_hash: Hash32
     data_key: int
     encrypted: bytes
-    supersedes: bool
+    supersedes: Hash32 | None
     recorder: int | None = None
     awaits: Awaits | None = None
 
@@ -90,13 +91,15 @@ class Recorder:
         saw_document: bool = False,
         found: Mapping[str, JsonValue] = MappingProxyType({}),
     ) -> Prepared:
-        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold.
+        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold, or that come too late.
 
         ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
         """
         given: dict[str, JsonValue] = {"recorded_by": self._recorded_by}
         given |= {slot: value for slot, value in slots.items() if value is not None}
         given.pop("confirmation", None)
+        if not self.own:
+            check_late(self.policy, given, self.stamp.recorded_at)
         stamp = {"recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
         values = {**given, **found, **stamp}
         seed = randomness(SEED_SIZE)
@@ -112,7 +115,7 @@ class Recorder:
             name,
             self.data_key.number,
             encrypt_content(self.data_key, encode_record(record), seed, name, randomness),
-            given.get("supersedes") is not None,
+            _leaf_of(given.get("supersedes")),
             None if self.who is None else self.who.number,
             self._awaits(given.get("document_type")),
         )
@@ -136,6 +139,11 @@ class Recorder:
             return None
         number = None if self.who is None else self.who.number
         return Awaits(number, parse_seconds(self.stamp.recorded_at, "recorded_at"), roles)
+
+
+def _leaf_of(value: JsonValue) -> Hash32 | None:
+    # a record was made of it already, so it is a digest
+    return None if value is None else Hash32(bytes.fromhex(str(value)))
 
 
 def _checked(slots: Mapping[str, JsonValue]) -> Record:

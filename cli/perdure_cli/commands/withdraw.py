@@ -37,7 +37,7 @@ def withdraw(
     """Take back a record that waits to be sealed: SELECTOR is a document's file, its SHA-256, or a leaf hash.
 
     It never comes into the log. It stays in the vault with who took it back, when and why, and its document can be recorded anew.
-    A sealed record cannot be withdrawn: correct it by `perdure add FILE --supersedes LEAF_HASH`.
+    A sealed record cannot be withdrawn: correct it by `perdure add FILE --supersedes LEAF_HASH --reason WHY`.
     """
     with open_site(vault_folder) as vault:
         record = the_waiting_record(vault, parse_selector(selector))

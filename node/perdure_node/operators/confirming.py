@@ -34,7 +34,7 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
-from perdure_node.encryption.contents import DataKey, decrypt_content, encrypt_content
+from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
 from perdure_node.known_blocks import newest_known_block
 from perdure_node.operators.attesting import Attestor
@@ -180,8 +180,12 @@ def _store(database: Database, signed: Signed, who: Attestor, key: DataKey, rand
         content,
         record.sequence,
     )
+    assert record.content is not None, "what was erased cannot be signed"
     database.execute(
-        "INSERT INTO draft (leaf_hash, sequence) VALUES (?, ?)", record.leaf_hash, record.sequence
+        "INSERT INTO draft (leaf_hash, sequence, nonce) VALUES (?, ?, ?)",
+        record.leaf_hash,
+        record.sequence,
+        record.content[1][:NONCE_SIZE],
     )
     database.execute("INSERT INTO queue (sequence) VALUES (?)", record.sequence)
     return name

@@ -1,35 +1,55 @@
 """Who acts: ``--as NAME``, and what he shows that it is he.
 
 An operator with a key gives his own passphrase where else the vault's is asked for: from a file, from ``PERDURE_PASSPHRASE`` or at a
-prompt. Without ``--as`` the vault's own passphrase opens everything, as long as the site has no operators.
+prompt. One with a passkey only reads with the vault's, and signs with the passkey. Without ``--as`` the vault's own passphrase opens everything, as long as the site has no operators.
 """
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
+from perdure_anchor.webauthn import PasskeyCredential
 from perdure_node.keyring import KeyRing
-from perdure_node.operators.acting import key_attestor, require
+from perdure_node.operators.acting import attestor, key_attestor, passkey_of, require
 from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.errors import NoSuchCredential, OperatorRefused
 from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.people import Operator, operator_named
+from perdure_node.operators.people import Operator, StoredCredential, operator_named
 from perdure_node.operators.roles import Action
 from perdure_node.vault import Vault
 
+from perdure_cli.passkey_asking import PasskeySigner
 from perdure_cli.site import key_ring, site_passphrase
 
 F = TypeVar("F", bound=Callable[..., object])
 
-as_option = click.option(
-    "--as",
-    "who",
-    metavar="NAME",
-    envvar="PERDURE_OPERATOR",
-    help="The operator who does it; by default PERDURE_OPERATOR. The passphrase is his then.",
-)
+_CREDENTIAL: Final = "perdure_cli.acting.credential"
+
+
+def as_option(command: F) -> F:
+    """``--as``, and ``--credential`` for who has several; `acting` finds the latter by itself."""
+    named = click.option(
+        "--as",
+        "who",
+        metavar="NAME",
+        envvar="PERDURE_OPERATOR",
+        help="The operator who does it; by default PERDURE_OPERATOR. The passphrase is his then.",
+    )
+    with_credential = click.option(
+        "--credential",
+        metavar="LABEL",
+        expose_value=False,
+        callback=_keep_label,
+        help="Which of his passkeys or security keys he signs with; by default his passphrase's key.",
+    )
+    return named(with_credential(command))
+
+
+def _keep_label(context: click.Context, _option: click.Parameter, label: str | None) -> None:
+    context.meta[_CREDENTIAL] = label
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,7 @@ class Actor:
     vault: Vault
     operator: Operator | None
     keys: KeyRing
+    label: str | None = None
 
     @property
     def name(self) -> str | None:
@@ -49,22 +70,52 @@ class Actor:
         return None if self.operator is None else self.operator.number
 
     def attestor(self) -> Attestor | None:
-        """What signs for him; asks for his passphrase. None where nobody is named."""
+        """What signs for him; asks for his passphrase, a passkey only once it is to sign. None where nobody is named."""
         if self.operator is None:
             return None
-        assert isinstance(self.keys, OperatorKeyRing), "whoever has no key signs in another way"
+        chosen = chosen_credential(self.operator, self.label)
+        if isinstance(chosen.credential, PasskeyCredential):
+            sign = PasskeySigner(self.operator.name, passkey_of(chosen), chosen.through)
+            return attestor(self.vault, self.operator, chosen.credential, sign)
+        assert isinstance(self.keys, OperatorKeyRing), "who has a key reads with it"
         return key_attestor(self.vault, self.operator, self.keys.signing_key())
+
+    def show_presence(self, what: str) -> None:
+        """Let him show that it is he who does ``what``, where nothing of his is signed."""
+        signs = self.attestor()
+        if signs is not None and isinstance(signs.sign, PasskeySigner):
+            signs.sign.show_presence(what)
+
+
+def chosen_credential(operator: Operator, label: str | None) -> StoredCredential:
+    """The one of this label; without one his key, or else his oldest passkey. Raises `NoSuchCredential`."""
+    if label is None:
+        return next((each for each in operator.credentials if each.kind == "key"), operator.credentials[0])
+    for each in operator.credentials:
+        if label in (each.label, each.kind if each.kind == "key" else None):
+            return each
+    known = ", ".join(sorted(each.label or each.kind for each in operator.credentials))
+    raise NoSuchCredential(
+        f"credential: got {label[:80]!a}, {operator.name} has {known}",
+        hint="`perdure operator credential list NAME` shows them",
+    )
 
 
 def recording_as(
-    vault: Vault, name: str | None, passphrase_file: Path | None, *, dry_run: bool = False
+    vault: Vault, name: str | None, passphrase_file: Path | None, *, dry_run: bool = False, many: bool = False
 ) -> Attestor | None:
-    """Who records, and signs; None where nobody is named. Raises as `acting`."""
+    """Who records, and signs; None where nobody is named. Raises as `acting`, and `OperatorRefused` for ``many`` with a passkey."""
     if name is None:
         # whether the policy wants to know is asked when something is recorded
         return None
     actor = acting(vault, name, passphrase_file, Action.RECORD)
-    return None if dry_run else actor.attestor()
+    signs = None if dry_run else actor.attestor()
+    if many and signs is not None and signs.asks:
+        raise OperatorRefused(
+            f"{actor.name} signs with a passkey, one record at a time: this records many",
+            hint="let somebody with a key under a passphrase do it, or `perdure add` each",
+        )
+    return signs
 
 
 def acting(vault: Vault, name: str | None, passphrase_file: Path | None, action: Action) -> Actor:
@@ -73,8 +124,11 @@ def acting(vault: Vault, name: str | None, passphrase_file: Path | None, action:
     require(vault, operator, action)
     if operator is None:
         return Actor(vault, None, key_ring(vault, passphrase_file))
+    label = click.get_current_context().meta.get(_CREDENTIAL)
+    if not operator.reads:
+        return Actor(vault, operator, key_ring(vault, passphrase_file), label)
     question = f"Passphrase of {operator.name}"
     keys = OperatorKeyRing(
         vault, operator.number, lambda: site_passphrase(passphrase_file, os.environ, question)
     )
-    return Actor(vault, operator, keys)
+    return Actor(vault, operator, keys, label)

@@ -13,7 +13,7 @@ from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE
 from perdure_node.encryption.lookup import DIGEST_SIZE
 from perdure_node.errors import AlreadySealed, NoSuchRecord
-from perdure_node.intake import record_slots
+from perdure_node.intake import insert_signed, prepare_signed, record_slots
 from perdure_node.operators.attesting import Attestor
 from perdure_node.records import (
     Added,
@@ -59,10 +59,14 @@ def amend(
     old = open_record(record, keys).record.values
     slots = {slot: value for slot, value in old.items() if slot not in _STAMPED} | dict(changes)
     key = vault.current_data_key.take(clock, randomness)
+    signed = prepare_signed(vault, slots, key, who, clock=clock, randomness=randomness)
     with vault.database.transaction():
         _leave_queue(vault, record)
         # beside the old record there may be others of the same document, which this one leaves as they are
-        added = record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True, who=who)
+        if signed is not None:
+            added = insert_signed(vault, signed, again=True)
+        else:
+            added = record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True, who=who)
         leave_trace(
             vault.database,
             key,

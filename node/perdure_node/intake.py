@@ -15,11 +15,12 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
-from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.known_blocks import KnownBlock, keep_known_block, known_block_id, newest_known_block
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.errors import NobodyNamed
-from perdure_node.operators.policy import NO_POLICY, policy_in_force
-from perdure_node.recording import Recorder, Stamp
+from perdure_node.operators.errors import NobodyNamed, NotAllowed
+from perdure_node.operators.in_force import check_in_force
+from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
+from perdure_node.recording import Prepared, Recorder, Stamp
 from perdure_node.records import Added, insert_record, recorded
 from perdure_node.vault import Vault
 
@@ -56,7 +57,14 @@ def add_document(
     """
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
+    if who is not None and who.asks:
+        there = find_recorded(vault, document, details, again=again)
+        if there is not None:
+            return there
+    signed = prepare_signed(vault, slots, key, who, clock=clock, randomness=randomness, saw_document=True)
     with vault.database.transaction():
+        if signed is not None:
+            return insert_signed(vault, signed, again=again)
         return record_slots(
             vault, slots, key, clock=clock, randomness=randomness, again=again, who=who, saw_document=True
         )
@@ -92,6 +100,44 @@ def record_slots(
     return insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A record that somebody has signed before the database had to wait for him; ``after`` is the block that it names."""
+
+    prepared: Prepared
+    who: Attestor
+    policy: Policy
+    after: KnownBlock | None
+
+
+def prepare_signed(
+    vault: Vault,
+    slots: Mapping[str, JsonValue],
+    key: DataKey,
+    who: Attestor | None,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    saw_document: bool = False,
+) -> Signed | None:
+    """Let somebody sign who has to be asked, outside of any transaction; None for all others. Raises as `add_document`."""
+    if who is None or not who.asks:
+        return None
+    after = newest_known_block(vault.database)
+    recorder = recorder_of(vault, _stamp(vault, clock, after), key, who)
+    prepared = recorder.prepare(slots, randomness, saw_document=saw_document)
+    return Signed(prepared, who, recorder.policy, after)
+
+
+def insert_signed(vault: Vault, signed: Signed, *, again: bool = False) -> Added:
+    """Store what `prepare_signed` made, inside a transaction of the caller's; raises `NotAllowed` if something changed meanwhile."""
+    check_in_force(vault.database, signed.who)
+    if policy_in_force(vault.folder, vault.database) != signed.policy:
+        raise NotAllowed("the site's policy was changed meanwhile", hint="do it once more")
+    block = keep_known_block(vault.database, signed.after)
+    return insert_record(vault.database, signed.prepared, block, again=again)
+
+
 def recorder_of(
     vault: Vault, stamp: Stamp, key: DataKey, who: Attestor | None = None, *, own: bool = False
 ) -> Recorder:
@@ -119,7 +165,10 @@ def detail_slots(details: Details) -> dict[str, JsonValue]:
 
 def stamp_of(vault: Vault, clock: Clock) -> Stamp:
     """What the site adds to each record now; read inside the transaction that adds it, for the known block to stay."""
-    known = newest_known_block(vault.database)
+    return _stamp(vault, clock, newest_known_block(vault.database))
+
+
+def _stamp(vault: Vault, clock: Clock, known: KnownBlock | None) -> Stamp:
     return Stamp(
         recorded_at=format_seconds(int(clock.now())),
         recorded_by=vault.config.recorded_by,

@@ -115,7 +115,7 @@ class Recorder:
         content = content_digest(disclosure_digests(disclosures(record, seed)))
         after = None if self.stamp.after is None else Hash32(parse_hex(self.stamp.after, 32, "after"))
         at = parse_seconds(self.stamp.recorded_at, "recorded_at")
-        attested = who.attest(RECORDED, content, at=at, after=after, saw_document=saw_document)
+        attested = who.attest(RECORDED, content, record.values, at=at, after=after, saw_document=saw_document)
         return encode_confirmation(Confirmation(attested, None))
 
     def _awaits(self, document_type: JsonValue) -> Awaits | None:

@@ -27,12 +27,12 @@ from perdure_node.operators.operator_keys import OperatorKeyRing
 from perdure_node.operators.people import (
     NewOperator,
     Operator,
-    add_credential,
     add_operator,
     change_roles,
     operator_named,
     operators,
     remove_operator,
+    store_credential,
 )
 from perdure_node.operators.policy import POLICY_FILE, PolicyNotInForce, parse_policy, policy_template
 from perdure_node.operators.roles import Action, Role
@@ -149,15 +149,9 @@ def test_who_recorded_cannot_confirm_whatever_he_is_called(
     assert len(awaiting_records(vault.database)) == 1
     # nor under another name with the same key: not here, and not where the table was changed by hand
     key = ring(vault, ada).signing_key()
-    with pytest.raises(CredentialInUse):
-        add_credential(
-            vault,
-            people[1],
-            KeyCredential(address_from_private_key(key)),
-            None,
-            clock=STOPPED,
-            randomness=os.urandom,
-        )
+    with pytest.raises(CredentialInUse), vault.database.transaction():
+        same = KeyCredential(address_from_private_key(key))
+        store_credential(vault.database, people[1].number, same, None, 1)
     stored = record_by_sequence(vault.database, added.sequence)
     assert stored is not None
     with pytest.raises(OwnRecord):

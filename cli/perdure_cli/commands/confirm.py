@@ -209,8 +209,8 @@ def reject(
         record: EncryptedRecord = waits.record
         if actor.operator is not None:
             _check_role(actor.operator, waits)
-            # his passphrase shows that it is he
-            actor.attestor()
+            # his passphrase, or his passkey, shows that it is he
+            actor.show_presence("reject a record")
         reject_record(
             vault,
             record,

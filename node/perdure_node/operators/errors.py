@@ -33,3 +33,19 @@ class NotAwaiting(VerificationError):
 
 class OwnRecord(VerificationError):
     """Who recorded cannot confirm it himself."""
+
+
+class PasskeyRefused(VerificationError):
+    """An authenticator's answer does not count."""
+
+
+class PasskeyNotGiven(VerificationError):
+    """Nobody used his passkey: he cancelled, or let the time run out."""
+
+
+class NoSecurityKey(ConfigError):
+    """No security key is plugged in, or it may not be used."""
+
+
+class NoSuchCredential(ConfigError):
+    """Somebody has no credential of this label."""

@@ -5,7 +5,7 @@ prompt. One with a passkey only reads with the vault's, and signs with the passk
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -22,10 +22,11 @@ from perdure_node.operators.roles import Action
 from perdure_node.vault import Vault
 
 from perdure_cli.passkey_asking import PasskeySigner
-from perdure_cli.site import key_ring, site_passphrase
+from perdure_cli.site import ask_passphrase, key_ring, site_passphrase
 
 F = TypeVar("F", bound=Callable[..., object])
 
+CODE_VARIABLE: Final = "PERDURE_TOTP"
 _CREDENTIAL: Final = "perdure_cli.acting.credential"
 
 
@@ -129,6 +130,16 @@ def acting(vault: Vault, name: str | None, passphrase_file: Path | None, action:
         return Actor(vault, operator, key_ring(vault, passphrase_file), label)
     question = f"Passphrase of {operator.name}"
     keys = OperatorKeyRing(
-        vault, operator.number, lambda: site_passphrase(passphrase_file, os.environ, question)
+        vault,
+        operator.number,
+        lambda: site_passphrase(passphrase_file, os.environ, question),
+        lambda: one_time_code(operator.name, os.environ),
     )
     return Actor(vault, operator, keys, label)
+
+
+def one_time_code(name: str, environ: Mapping[str, str]) -> str:
+    """A code from somebody's app: from PERDURE_TOTP or a prompt, never from the command line. Raises `NoPassphrase`."""
+    if CODE_VARIABLE in environ:
+        return environ[CODE_VARIABLE]
+    return ask_passphrase(f"One-time code of {name}", hint=f"set {CODE_VARIABLE}")

@@ -23,6 +23,7 @@ from perdure_cli.commands.operator_credential import (
     passkey_option,
     security_key_option,
 )
+from perdure_cli.commands.operator_totp import totp
 from perdure_cli.confirming import confirm
 from perdure_cli.operator_texts import operator_members, print_operator
 from perdure_cli.options import json_option, passphrase_option, vault_option
@@ -47,6 +48,7 @@ def operator() -> None:
 
 
 operator.add_command(credential)
+operator.add_command(totp)
 
 
 @operator.command(short_help="Add somebody.")

@@ -11,5 +11,7 @@ CREATE TABLE second_factor (
     enabled_at INTEGER NOT NULL,
     last_step INTEGER NOT NULL,
     wrong_codes INTEGER NOT NULL DEFAULT 0,
-    last_wrong_at INTEGER NOT NULL DEFAULT 0
+    last_wrong_at INTEGER NOT NULL DEFAULT 0,
+    -- steps whose code somebody was told to be of another time: they count no more. A JSON list.
+    told_steps TEXT NOT NULL DEFAULT '[]'
 );

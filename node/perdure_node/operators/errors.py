@@ -49,3 +49,19 @@ class NoSecurityKey(ConfigError):
 
 class NoSuchCredential(ConfigError):
     """Somebody has no credential of this label."""
+
+
+class WrongCode(VerificationError):
+    """A one-time code is not the right one now."""
+
+
+class CodeUsedAlready(VerificationError):
+    """A one-time code was right, and has been used."""
+
+
+class TooManyWrongCodes(VerificationError):
+    """So many codes were wrong that the next has to wait."""
+
+
+class CodeWanted(ConfigError):
+    """A passphrase needs a one-time code beside it, and nothing gives one."""

@@ -14,7 +14,7 @@ from perdure_anchor.confirmation import (
     parse_credential,
 )
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.operator_key import OPERATOR_FORMAT, OPERATOR_TYPE
+from perdure_anchor.operator_key import MAX_CREDENTIALS, OPERATOR_FORMAT, OPERATOR_TYPE
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.strict_json import JsonValue, encode_pretty, parse_json
 
@@ -90,6 +90,14 @@ class Operator:
     def has_key(self) -> bool:
         """Whether he has a key under a passphrase, with which he signs and reads."""
         return any(each.kind == "key" for each in self.credentials)
+
+
+def has_second_factor(operator: Operator) -> bool:
+    """Whether each way in which he signs takes two factors: a code beside his passphrase, or passkeys alone.
+
+    A passkey is two by itself: the thing, and the finger, face or PIN without which none is taken (`passkeys.ceremony`).
+    """
+    return operator.has_codes or not operator.has_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +266,10 @@ def remove_operator(vault: Vault, operator: Operator, *, clock: Clock, randomnes
 
 
 def _store_passkey(database: Database, operator: int, new: NewPasskey, now: int) -> None:
-    taken = {each.label for each in _credentials(database, operator)}
+    held = _credentials(database, operator)
+    if len(held) >= MAX_CREDENTIALS:
+        raise OperatorRefused(f"credential: he has {MAX_CREDENTIALS} already, remove one first")
+    taken = {each.label for each in held}
     if new.label is not None and (
         new.label in taken or not new.label.isprintable() or len(new.label) > MAX_NAME
     ):

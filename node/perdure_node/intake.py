@@ -58,7 +58,7 @@ def add_document(
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
     if who is not None and who.asks:
-        there = find_recorded(vault, document, details, again=again)
+        there = find_recorded(vault, document, details, again=again, recorder=who.name)
         if there is not None:
             return there
     signed = prepare_signed(vault, slots, key, who, clock=clock, randomness=randomness, saw_document=True)
@@ -71,12 +71,22 @@ def add_document(
 
 
 def find_recorded(
-    vault: Vault, document: DocumentFacts, details: Details, *, again: bool = False
+    vault: Vault,
+    document: DocumentFacts,
+    details: Details,
+    *,
+    again: bool = False,
+    recorder: str | None = None,
 ) -> Added | None:
-    """What `add_document` would find: the record of the document in these words, None for a new one. Stores nothing."""
+    """What `add_document` would find: the record of the document in these words, None for a new one. Stores nothing.
+
+    ``recorder`` is the name of who would record it, None where nobody is named.
+    """
     slots = document_slots(document) | detail_slots(details)
     prepared = Recorder(
-        Stamp("2000-01-01T00:00:00Z", vault.config.recorded_by, None), vault.lookup_key, _UNUSED_KEY
+        Stamp("2000-01-01T00:00:00Z", recorder or vault.config.recorded_by, None),
+        vault.lookup_key,
+        _UNUSED_KEY,
     ).prepare(slots, bytes)
     return recorded(vault.database, prepared, again=again)
 

@@ -5,7 +5,7 @@ Pure but for the randomness passed in, and it can be sent to other processes: th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from perdure_anchor.confirmation import RECORDED, Confirmation, content_digest, encode_confirmation
 from perdure_anchor.errors import EncodingError
@@ -29,6 +29,9 @@ from perdure_node.encryption.lookup import LookupKey
 from perdure_node.errors import IntakeError
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.policy import NO_POLICY, Policy
+
+# what the documents of `perdure_node.operators.own_records` are called
+OWN_PREFIX: Final = "perdure/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Recorder:
         given: dict[str, JsonValue] = {"recorded_by": self._recorded_by}
         given |= {slot: value for slot, value in slots.items() if value is not None}
         given.pop("confirmation", None)
+        if not self.own:
+            _check_type(given.get("document_type"))
         values = {**given, "recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
         seed = randomness(SEED_SIZE)
         record = _checked(values)
@@ -126,6 +131,15 @@ class Recorder:
             return None
         number = None if self.who is None else self.who.number
         return Awaits(number, parse_seconds(self.stamp.recorded_at, "recorded_at"), roles)
+
+
+def _check_type(document_type: JsonValue) -> None:
+    """Raise `IntakeError` for a type that only the site itself gives: nobody may pass a document off as who its operators are."""
+    if isinstance(document_type, str) and document_type.casefold().startswith(OWN_PREFIX):
+        raise IntakeError(
+            f"document_type: those that begin with {OWN_PREFIX} are for records that the site makes of itself",
+            hint="choose another word",
+        )
 
 
 def _checked(slots: Mapping[str, JsonValue]) -> Record:

@@ -37,7 +37,7 @@ _SECONDS_FOR_A_REQUEST: Final = 10
 _PORTS_TO_TRY: Final = 10
 _COOKIE: Final = "perdure"
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
     "Permissions-Policy": "publickey-credentials-create=(self), publickey-credentials-get=(self)",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -76,18 +76,23 @@ class _Desk(Generic[Answer]):
     def __init__(self, ceremony: Ceremony[Answer], token: str, cookie: str, origin: str) -> None:
         self.ceremony, self.token, self.cookie, self.origin = ceremony, token, cookie, origin
         self._lock, self._done = threading.Lock(), threading.Event()
-        self._visited, self._refused = False, 0
+        self._visited, self._over, self._refused = False, False, 0
         self._answer: list[Answer] = []
         self._fault: PerdureError | None = None
 
     def wait(self, seconds: float) -> Answer:
         if not self._done.wait(seconds):
             with self._lock:
-                if not self._done.is_set():
+                if not self._over:
                     self._end(PasskeyNotGiven(f"passkey: nobody used it within {seconds:g} seconds"))
         if self._fault is not None:
             raise self._fault
         return self._answer[0]
+
+    def has_replied(self) -> None:
+        """Let whoever waits go on, if it is over: the browser has been told."""
+        if self._over:
+            self._done.set()
 
     def is_first_visit(self) -> bool:
         with self._lock:
@@ -97,7 +102,7 @@ class _Desk(Generic[Answer]):
     def take(self, answer: dict[str, object]) -> str | None:
         """Judge an answer; returns why it does not count, None if it does. Raises `PasskeyNotGiven` once another one has counted."""
         with self._lock:
-            if self._done.is_set():
+            if self._over:
                 raise PasskeyNotGiven("this was answered already, or its time is over")
             if answer.get("cancelled") is True:
                 self._end(PasskeyNotGiven("passkey: it was cancelled on the page"))
@@ -109,12 +114,11 @@ class _Desk(Generic[Answer]):
                 if self._refused >= _MAX_REFUSED:
                     self._end(PasskeyRefused(f"{error}; this was the {_MAX_REFUSED}th wrong answer"))
                 return f"{error}" if error.hint is None else f"{error}: {error.hint}"
-            self._done.set()
+            self._over = True
             return None
 
     def _end(self, fault: PerdureError) -> None:
-        self._fault = fault
-        self._done.set()
+        self._fault, self._over = fault, True
 
 
 class _Server(ThreadingHTTPServer):
@@ -205,12 +209,16 @@ class _Handler(BaseHTTPRequestHandler):
         if not isinstance(answer, dict):
             self._send(400, b"want a JSON object\n")
             return
+        desk = self.server.desk
         try:
-            why_not = self.server.desk.take(answer)
+            why_not = desk.take(answer)
         except PasskeyNotGiven as error:
             self._tell(410, str(error))
             return
-        self._tell(200 if why_not is None else 422, why_not or "")
+        try:
+            self._tell(200 if why_not is None else 422, why_not or "")
+        finally:
+            desk.has_replied()
 
     def _name(self) -> str | None:
         """What is asked for under the token; None where the request was refused."""
@@ -271,5 +279,5 @@ def _page(ceremony: Ceremony[object]) -> bytes:
         "button": button,
         "options": escape(options),
     }.items():
-        text = text.replace(f"<!--{name}-->", value, 1)
+        text = text.replace(f"<!--{name}-->", value)
     return text.encode()

@@ -32,6 +32,9 @@ _NAMES: Final = {
     "signed_at": "Signed at",
     "recorded_at": "Recorded at",
     "recorded_by": "Recorded by",
+    "media_type": "Media type",
+    "supersedes": "Corrects record",
+    "after": "After block",
 }
 
 

@@ -119,7 +119,8 @@ class _Confirmed:
                 clock=system_clock(),
             )
         )
-        if len(self._signed) >= _TOGETHER:
+        # a touch of a passkey is not to be lost
+        if self._signer.asks or len(self._signed) >= _TOGETHER:
             self.end()
 
     def end(self) -> None:

@@ -53,6 +53,7 @@ def erase(
         actor = acting(vault, who, passphrase_file, Action.ERASE)
         if not yes:
             _confirm(vault, actor.keys, record)
+        actor.show_presence("erase a record")
         reason = Reason(by or actor.name or vault.config.recorded_by, why)
         gone = erase_record(vault, record, reason, actor.keys, clock=system_clock(), randomness=os.urandom)
     if not gone:

@@ -278,7 +278,9 @@ def _confirmed(
         if first is None
         else statement_digest(who.domain, who.site, content, RECORDED, first.statement, first.credential)
     )
-    second = who.attest(CONFIRMED, content, slots, at=now, after=after, saw_document=saw_document, recorded=recorded)
+    second = who.attest(
+        CONFIRMED, content, slots, at=now, after=after, saw_document=saw_document, recorded=recorded
+    )
     confirmation = Confirmation(first, second)
     try:
         verify_confirmation(confirmation, who.domain, who.site, digests)

@@ -87,6 +87,12 @@ def confirmed(vault: Vault, added: Added, who: Operator, saw_document: bool = Tr
     )
 
 
+def confirm_with(vault: Vault, added: Added, who: Attestor) -> None:
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    confirm(vault, stored, keys_of(vault), who, saw_document=True, clock=STOPPED, randomness=os.urandom)
+
+
 @pytest.fixture
 def people(vault: Vault) -> tuple[Operator, Operator]:
     """A recorder and a confirmer, under the policy of the template."""
@@ -152,18 +158,16 @@ def test_who_recorded_cannot_confirm_whatever_he_is_called(
     with pytest.raises(CredentialInUse), vault.database.transaction():
         same = KeyCredential(address_from_private_key(key))
         store_credential(vault.database, people[1].number, same, None, 1)
-    stored = record_by_sequence(vault.database, added.sequence)
-    assert stored is not None
-    with pytest.raises(OwnRecord):
-        confirm(
-            vault,
-            stored,
-            keys_of(vault),
-            key_attestor(vault, people[1], key),
-            saw_document=True,
-            clock=STOPPED,
-            randomness=os.urandom,
+    with pytest.raises(NotAllowed, match="removed"):
+        confirm_with(vault, added, key_attestor(vault, people[1], key))
+    with vault.database.transaction():
+        vault.database.execute(
+            "UPDATE credential SET operator = ? WHERE public_key = ?",
+            people[1].number,
+            address_from_private_key(key),
         )
+    with pytest.raises(OwnRecord):
+        confirm_with(vault, added, key_attestor(vault, people[1], key))
 
 
 def test_of_two_who_confirm_at_once_one_is_told(vault: Vault, people: tuple[Operator, Operator]) -> None:

@@ -74,19 +74,18 @@ class SoftwareAuthenticator:
 
     def create(self, options: dict[str, Any], origin: str) -> dict[str, Any]:
         client = self._client_data("webauthn.create", options, origin)
-        attested = bytes(16) + struct.pack(">H", len(self.credential_id)) + self.credential_id
-        data = self._data(options["rp"]["id"], ATTESTED) + attested + cbor(self._cose())
+        data = self.data(options["rp"]["id"], ATTESTED) + self.attested()
         made = cbor({"fmt": "none", "attStmt": {}, "authData": data})
         return self._answer({"clientDataJSON": text(client), "attestationObject": text(made)})
 
     def get(self, options: dict[str, Any], origin: str) -> dict[str, Any]:
         client = self._client_data("webauthn.get", options, origin)
-        data = self._data(options["rpId"], 0)
+        data = self.data(options["rpId"], 0)
         return self._answer(
             {
                 "clientDataJSON": text(client),
                 "authenticatorData": text(data),
-                "signature": text(self._sign(data + sha256(client).digest())),
+                "signature": text(self.sign(data + sha256(client).digest())),
             }
         )
 
@@ -98,10 +97,15 @@ class SoftwareAuthenticator:
         members = {"type": kind, "challenge": options["challenge"], "origin": self.origin or origin}
         return json.dumps({**members, "crossOrigin": False}).encode()
 
-    def _data(self, rp_id: str, more: int) -> bytes:
+    def attested(self) -> bytes:
+        """Attested credential data: no maker, the credential's id, the public key in COSE."""
+        head = bytes(16) + struct.pack(">H", len(self.credential_id))
+        return head + self.credential_id + cbor(self._cose())
+
+    def data(self, rp_id: str, more: int) -> bytes:
         return sha256(rp_id.encode()).digest() + bytes([self.flags | more]) + bytes(4)
 
-    def _sign(self, signed: bytes) -> bytes:
+    def sign(self, signed: bytes) -> bytes:
         match self.key:
             case ec.EllipticCurvePrivateKey():
                 return bytes(self.key.sign(signed, ec.ECDSA(SHA256())))

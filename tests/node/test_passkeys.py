@@ -18,6 +18,7 @@ from perdure_node.operators.acting import attestor, passkey_of
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import confirm
+from perdure_node.operators.enrolling import add_passkey, remove_credential
 from perdure_node.operators.errors import (
     CredentialInUse,
     NotAllowed,
@@ -32,10 +33,8 @@ from perdure_node.operators.people import (
     NewPasskey,
     Operator,
     add_operator,
-    add_passkey,
     has_second_factor,
     operators,
-    remove_credential,
 )
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role

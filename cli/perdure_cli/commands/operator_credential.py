@@ -5,14 +5,13 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
+from perdure_node.operators.enrolling import add_passkey, remove_credential
 from perdure_node.operators.passkeys.ceremony import enrolment
 from perdure_node.operators.people import (
     NewPasskey,
     Operator,
     StoredCredential,
-    add_passkey,
     operator_named,
-    remove_credential,
 )
 from perdure_node.operators.roles import Action
 

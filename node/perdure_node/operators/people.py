@@ -28,7 +28,6 @@ from perdure_node.files import write_whole
 from perdure_node.keyring import KeyRing
 from perdure_node.operators.errors import (
     CredentialInUse,
-    NoSuchCredential,
     NoSuchOperator,
     OperatorExists,
     OperatorRefused,
@@ -123,7 +122,7 @@ def operators(database: Database) -> list[Operator]:
             number,
             name,
             _roles(database, number),
-            _credentials(database, number),
+            credentials_of(database, number),
             Hash32(leaf),
             added,
             bool(reads),
@@ -183,7 +182,7 @@ def add_operator(
             own = KeyCredential(address_from_private_key(signing_key_of(secret)))
             store_credential(database, number, own, None, now)
         for passkey in passkeys:
-            _store_passkey(database, number, passkey, now)
+            store_passkey(database, number, passkey, now)
         if raw is not None and reading_key is not None:
             for key in _data_keys(database):
                 wrap_operator_key(database, keys.data_key(key), number, reading_key)
@@ -213,40 +212,6 @@ def change_roles(
     return operator_named(vault.database, operator.name)
 
 
-def add_passkey(
-    vault: Vault, operator: Operator, new: NewPasskey, *, clock: Clock, randomness: Randomness
-) -> Operator:
-    """Give somebody one more passkey, and record it; raises `CredentialInUse` or `OperatorRefused`."""
-    key = vault.current_data_key.take(clock, randomness)
-    with vault.database.transaction():
-        _store_passkey(vault.database, operator.number, new, int(clock.now()))
-        record_operator(vault, key, operator.number, clock=clock, randomness=randomness)
-    return operator_named(vault.database, operator.name)
-
-
-def remove_credential(
-    vault: Vault, operator: Operator, number: int, *, clock: Clock, randomness: Randomness
-) -> Operator:
-    """Let a credential of somebody's count no more, and record it; nobody can have it ever again.
-
-    Raises `OperatorRefused` for his last one, and `NoSuchCredential`. With the passphrase of a key that is gone he still reads.
-    """
-    key = vault.current_data_key.take(clock, randomness)
-    database = vault.database
-    with database.transaction():
-        left = [each.number for each in _credentials(database, operator.number)]
-        if number not in left:
-            raise NoSuchCredential(f"{operator.name} has no such credential any more")
-        if len(left) == 1:
-            raise OperatorRefused(
-                f"{operator.name} has no other credential, and could sign nothing any more",
-                hint="add another one first, or remove him: `perdure operator remove`",
-            )
-        database.execute("UPDATE credential SET removed_at = ? WHERE number = ?", int(clock.now()), number)
-        record_operator(vault, key, operator.number, clock=clock, randomness=randomness)
-    return operator_named(database, operator.name)
-
-
 def remove_operator(vault: Vault, operator: Operator, *, clock: Clock, randomness: Randomness) -> None:
     """Let somebody act no more, and record it. What he could read he may have copied; his keys are his for ever."""
     key = vault.current_data_key.take(clock, randomness)
@@ -265,8 +230,9 @@ def remove_operator(vault: Vault, operator: Operator, *, clock: Clock, randomnes
     database.fold()
 
 
-def _store_passkey(database: Database, operator: int, new: NewPasskey, now: int) -> None:
-    held = _credentials(database, operator)
+def store_passkey(database: Database, operator: int, new: NewPasskey, now: int) -> None:
+    """Keep a passkey; inside a transaction of the caller's. Raises `CredentialInUse`, or `OperatorRefused` for its label."""
+    held = credentials_of(database, operator)
     if len(held) >= MAX_CREDENTIALS:
         raise OperatorRefused(f"credential: he has {MAX_CREDENTIALS} already, remove one first")
     taken = {each.label for each in held}
@@ -322,7 +288,7 @@ def record_operator(
         "v": 1,
         "name": name,
         "roles": [*sorted(role.value for role in _roles(database, number))],
-        "credentials": [encode_credential(each.credential) for each in _credentials(database, number)],
+        "credentials": [encode_credential(each.credential) for each in credentials_of(database, number)],
         "removed": removed,
     }
     document = encode_pretty({"format": OPERATOR_FORMAT, **members})
@@ -392,7 +358,8 @@ def _roles(database: Database, number: int) -> frozenset[Role]:
     return frozenset(Role(role) for (role,) in rows)
 
 
-def _credentials(database: Database, number: int) -> tuple[StoredCredential, ...]:
+def credentials_of(database: Database, number: int) -> tuple[StoredCredential, ...]:
+    """What somebody signs with, in the order in which it came."""
     rows = database.rows(
         "SELECT number, members, label, added_at, credential_id, through FROM credential WHERE operator = ? AND removed_at IS NULL ORDER BY number",
         number,

@@ -6,6 +6,7 @@ in time that others can check). Everything else is as given, checked for form on
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from perdure_anchor.hashes import Hash32, parse_hex, to_hex
 from perdure_anchor.strict_json import JsonValue
@@ -22,6 +23,8 @@ from perdure_node.operators.in_force import check_in_force
 from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
 from perdure_node.recording import Prepared, Recorder, Stamp
 from perdure_node.records import Added, insert_record, recorded
+from perdure_node.signatures.material_store import store_material
+from perdure_node.signatures.verdicts import DocumentCheck, signature_slot
 from perdure_node.vault import Vault
 
 # encrypts what is looked up and thrown away
@@ -49,10 +52,12 @@ def add_document(
     randomness: Randomness,
     again: bool = False,
     who: Attestor | None = None,
+    check: DocumentCheck | None = None,
 ) -> Added:
     """Record a signature operation; it is durable when this returns, and waits to be sealed, or for a second person.
 
-    ``who`` records it, and signs that he did. The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
+    ``who`` records it, and signs that he did. ``check`` is what is known of the document's signatures: it goes into the slot
+    `signature`, and what it rests on is kept. The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
     ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold.
     """
     slots = document_slots(document) | detail_slots(details)
@@ -61,12 +66,22 @@ def add_document(
         there = find_recorded(vault, document, details, again=again, recorder=who.name)
         if there is not None:
             return there
-    signed = prepare_signed(vault, slots, key, who, clock=clock, randomness=randomness, saw_document=True)
+    signed = prepare_signed(
+        vault, slots, key, who, clock=clock, randomness=randomness, saw_document=True, check=check
+    )
     with vault.database.transaction():
         if signed is not None:
-            return insert_signed(vault, signed, again=again)
+            return insert_signed(vault, signed, key, again=again, randomness=randomness)
         return record_slots(
-            vault, slots, key, clock=clock, randomness=randomness, again=again, who=who, saw_document=True
+            vault,
+            slots,
+            key,
+            clock=clock,
+            randomness=randomness,
+            again=again,
+            who=who,
+            saw_document=True,
+            check=check,
         )
 
 
@@ -102,12 +117,22 @@ def record_slots(
     who: Attestor | None = None,
     saw_document: bool = False,
     own: bool = False,
+    check: DocumentCheck | None = None,
+    found: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Added:
-    """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`."""
+    """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`.
+
+    ``found`` are slots that the site found out, such as what an earlier ``check`` gave.
+    """
     stamp = stamp_of(vault, clock)
+    if check is not None:
+        found = {"signature": signature_slot(check)}
     recorder = recorder_of(vault, stamp, key, who, own=own)
-    prepared = recorder.prepare(slots, randomness, saw_document=saw_document)
-    return insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
+    prepared = recorder.prepare(slots, randomness, saw_document=saw_document, found=found)
+    added = insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
+    if check is not None and not added.was_there:
+        store_material(vault.database, vault.lookup_key, key, added.sequence, check.material, randomness)
+    return added
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +143,7 @@ class Signed:
     who: Attestor
     policy: Policy
     after: KnownBlock | None
+    check: DocumentCheck | None = None
 
 
 def prepare_signed(
@@ -129,23 +155,33 @@ def prepare_signed(
     clock: Clock,
     randomness: Randomness,
     saw_document: bool = False,
+    check: DocumentCheck | None = None,
+    found: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Signed | None:
     """Let somebody sign who has to be asked, outside of any transaction; None for all others. Raises as `add_document`."""
     if who is None or not who.asks:
         return None
     after = newest_known_block(vault.database)
     recorder = recorder_of(vault, _stamp(vault, clock, after), key, who)
-    prepared = recorder.prepare(slots, randomness, saw_document=saw_document)
-    return Signed(prepared, who, recorder.policy, after)
+    if check is not None:
+        found = {"signature": signature_slot(check)}
+    prepared = recorder.prepare(slots, randomness, saw_document=saw_document, found=found)
+    return Signed(prepared, who, recorder.policy, after, check)
 
 
-def insert_signed(vault: Vault, signed: Signed, *, again: bool = False) -> Added:
+def insert_signed(
+    vault: Vault, signed: Signed, key: DataKey, *, again: bool = False, randomness: Randomness
+) -> Added:
     """Store what `prepare_signed` made, inside a transaction of the caller's; raises `NotAllowed` if something changed meanwhile."""
     check_in_force(vault.database, signed.who)
     if policy_in_force(vault.folder, vault.database) != signed.policy:
         raise NotAllowed("the site's policy was changed meanwhile", hint="do it once more")
     block = keep_known_block(vault.database, signed.after)
-    return insert_record(vault.database, signed.prepared, block, again=again)
+    added = insert_record(vault.database, signed.prepared, block, again=again)
+    if signed.check is not None and not added.was_there:
+        material = signed.check.material
+        store_material(vault.database, vault.lookup_key, key, added.sequence, material, randomness)
+    return added
 
 
 def recorder_of(

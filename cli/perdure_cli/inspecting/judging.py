@@ -8,9 +8,12 @@ from perdure_anchor.evidence import Evidence, parse_evidence
 from perdure_anchor.findings import GradeTooLow
 from perdure_anchor.rivals import parse_rivals
 from perdure_anchor.rivals_verdict import RivalsVerdict
+from perdure_anchor.statement import parse_statement
+from perdure_anchor.statement_verdict import StatementVerdict
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import verify
 from perdure_anchor.verify_rivals import verify_rivals
+from perdure_anchor.verify_statement import verify_statement
 
 from perdure_cli.inspecting.parts import Part
 from perdure_cli.trust_store import TrustSource, TrustStore, no_trust_file
@@ -36,7 +39,7 @@ class Judgement:
     and ``section`` is where SPEC.md numbers them.
     """
 
-    verdict: Verdict | RivalsVerdict | None = None
+    verdict: Verdict | RivalsVerdict | StatementVerdict | None = None
     trust: TrustSource | None = None
     why_not: str = ""
     last_step: int = 12
@@ -46,7 +49,7 @@ class Judgement:
     @property
     def grade(self) -> Grade | None:
         """The grade that is shown; a proof of two histories has none."""
-        return self.verdict.grade if isinstance(self.verdict, Verdict) else None
+        return self.verdict.grade if isinstance(self.verdict, Verdict | StatementVerdict) else None
 
     def of(self, step: int) -> tuple[Answer, PerdureError | None]:
         """The step's answer, and its fault where it refused."""
@@ -100,6 +103,23 @@ def judge_rivals(raw: bytes, named: TrustSource | None, store: TrustStore) -> Ju
     if source is None:
         return Judgement(why_not=str(no_trust_file(rivals.domain)), section=section)
     return Judgement(verify_rivals(rivals, source.trust), source, last_step=5, goes_on=(4,), section=section)
+
+
+def judge_statement(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement:
+    """As `judge`, of a statement."""
+    section = "17.3"
+    try:
+        statement = parse_statement(raw)
+        source = named or store.find(statement.domain)
+    except EncodingError as error:
+        return no_evidence(error, section)
+    except PerdureError as error:
+        return Judgement(why_not=str(error), section=section)
+    if source is None:
+        return Judgement(why_not=str(no_trust_file(statement.domain)), section=section)
+    last = 4 if statement.anchor is None else 9
+    verdict = verify_statement(statement, source.trust)
+    return Judgement(verdict, source, last_step=last, goes_on=(9,), section=section)
 
 
 def _last_step(evidence: Evidence) -> int:

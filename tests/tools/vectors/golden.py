@@ -6,8 +6,16 @@ was released never changes: what writes other bytes for the same values is wrong
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from perdure_anchor.audit_report import (
+    AuditReport,
+    ReportedCheck,
+    ReportedFinding,
+    encode_report,
+    sign_report,
+)
 from perdure_anchor.checkpoint import (
     Checkpoint,
     Origin,
@@ -33,6 +41,8 @@ from perdure_anchor.log import MemoryLog, leaf_hash
 from perdure_anchor.record import SLOTS, disclosure_digest, disclosures, leaf, make_record, salts_from_seed
 from perdure_anchor.rivals import RivalCheckpoint, encode_rivals, make_rivals
 from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.statement import StatedCheckpoint, encode_statement
+from perdure_anchor.statement import Statement as StatedRange
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, TrustFile
 from perdure_anchor.trust_file import encode_trust_file
@@ -192,6 +202,47 @@ def _rival(log: MemoryLog, anchor: AnchorProof | None) -> RivalCheckpoint:
     return RivalCheckpoint(checkpoint.size, checkpoint.root, checkpoint.sealed_at, signature, anchor)
 
 
+def _statement() -> bytes:
+    """Of two leaves of seven, the second of which discloses nothing. The hashes around them, headers and nodes of the chain are any bytes."""
+    return encode_statement(
+        StatedRange(
+            DOMAIN,
+            ORIGIN,
+            3,
+            5,
+            (_slots(frozenset(SLOTS) - {"extra"}), _slots(frozenset())),
+            (Hash32(b"\x01" * 32), Hash32(b"\x02" * 32)),
+            (Hash32(b"\x03" * 32),),
+            _stated(),
+            AnchorProof(1, (b"root node", b"", b"\xff" * 40), 2, (b"header 5", b"header 6 and more")),
+            ((b"hop 1", b"hop 1, next"), (b"hop 2",)),
+        )
+    )
+
+
+def _stated() -> StatedCheckpoint:
+    signature = sign_checkpoint(DOMAIN, CHECKPOINT, PRIVATE_KEY)
+    return StatedCheckpoint(CHECKPOINT.size, CHECKPOINT.root, CHECKPOINT.sealed_at, signature)
+
+
+def _audit() -> bytes:
+    """Of everything that a report can hold; the anchor is any bytes."""
+    report = AuditReport(
+        DOMAIN,
+        ORIGIN,
+        "2026-06-30T12:00:00Z",
+        "perdure 1",
+        "Zoë",
+        (("records", 7), ("anchors", 0)),
+        (ReportedCheck("log", "done", 7), ReportedCheck("registry", "could not", 0, 'no "route" \\ \u2028')),
+        (ReportedFinding("log_damaged", "error", 2, "means", "do", ("leaf 1", "tab\tand \x7f")),),
+        _stated(),
+        AnchorProof(1, (b"root node",), 2, (b"header 5",)),
+        ((b"hop 1",),),
+    )
+    return encode_report(replace(report, signature=sign_report(report, PRIVATE_KEY)))
+
+
 def _trust() -> bytes:
     def address(number: int) -> Address:
         return Address(bytes((number,)) * 20)
@@ -245,6 +296,8 @@ def golden_files() -> Mapping[str, bytes]:
         "confirmed.evidence.json": _evidence(everything, 4),
         "consortium.json": _trust(),
         "two-histories.rivals.json": _rivals(),
+        "stretch.statement.json": _statement(),
+        "june.audit.json": _audit(),
         "outgoing.bundle": pieces_of(outgoing()),
         "return.bundle": pieces_of(returning()),
     }  # fmt: skip

@@ -21,12 +21,15 @@ from perdure_node.operators.people import Operator, StoredCredential, operator_n
 from perdure_node.operators.roles import Action
 from perdure_node.vault import Vault
 
+from perdure_cli.credential_texts import credential_text
 from perdure_cli.passkey_asking import PasskeySigner
 from perdure_cli.site import ask_passphrase, key_ring, site_passphrase
 
 F = TypeVar("F", bound=Callable[..., object])
 
 CODE_VARIABLE: Final = "PERDURE_TOTP"
+# of a passkey's digest, in hexadecimal digits
+_SHORTEST_DIGEST: Final = 6
 _CREDENTIAL: Final = "perdure_cli.acting.credential"
 
 
@@ -44,7 +47,7 @@ def as_option(command: F) -> F:
         metavar="LABEL",
         expose_value=False,
         callback=_keep_label,
-        help="Which of his passkeys or security keys he signs with; by default his passphrase's key.",
+        help="Which of his passkeys or security keys he signs with; by default the key under his passphrase.",
     )
     return named(with_credential(command))
 
@@ -89,17 +92,29 @@ class Actor:
 
 
 def chosen_credential(operator: Operator, label: str | None) -> StoredCredential:
-    """The one of this label; without one his key, or else his oldest passkey. Raises `NoSuchCredential`."""
+    """The one of this label; without one his key, or else his oldest passkey. Raises `NoSuchCredential`.
+
+    ``key`` is the key under his passphrase, and a passkey without a label goes by the beginning of its digest.
+    """
     if label is None:
         return next((each for each in operator.credentials if each.kind == "key"), operator.credentials[0])
-    for each in operator.credentials:
-        if label in (each.label, each.kind if each.kind == "key" else None):
-            return each
-    known = ", ".join(sorted(each.label or each.kind for each in operator.credentials))
+    found = [each for each in operator.credentials if _is_called(each, label)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(each.label or credential_text(each.credential) for each in operator.credentials)
     raise NoSuchCredential(
         f"credential: got {label[:80]!a}, {operator.name} has {known}",
-        hint="`perdure operator credential list NAME` shows them",
+        hint="give a label, `key`, or the beginning of a passkey's digest",
     )
+
+
+def _is_called(stored: StoredCredential, label: str) -> bool:
+    if stored.label is not None and label == stored.label:
+        return True
+    if stored.kind == "key":
+        return label == "key"
+    digest = credential_text(stored.credential).partition(" ")[2]
+    return len(label) >= _SHORTEST_DIGEST and digest.startswith(label.lower())
 
 
 def recording_as(

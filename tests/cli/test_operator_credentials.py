@@ -72,6 +72,13 @@ def test_a_passkey_confirms_rejects_and_is_taken_out_of_force(
     code, _, told = run("confirm", "--all", "--as", "Eve", "--credential", "blue")
     assert code == 2
     assert "Eve has passkey" in told
+    # the one that is left goes by the beginning of its digest, and is his last
+    out = run("operator", "credential", "list", "Eve")[1]
+    found = re.search(r"passkey ([0-9a-f]{8})", out)
+    assert found is not None
+    code, _, told = run("operator", "credential", "remove", "Eve", found[1], "--yes", "--as", "Kim")
+    assert code == 2
+    assert "no other credential" in told
     code, _, told = run("operator", "credential", "add", "Kim", "--passkey", "--as", "Kim")
     assert code == 2
     assert "it is or was Eve's" in told

@@ -117,7 +117,8 @@ def remove(
 ) -> None:
     """Let the credential LABEL of NAME's count no more: what he signed with it stays good, and nobody can enrol it again.
 
-    LABEL may be the beginning of what the list shows of it; "key" is the key under his passphrase, with which he still reads.
+    Where it has no label, LABEL is the beginning of its digest, which the list shows; "key" is the key under his passphrase, with
+    which he still reads.
     """
     with open_site(vault_folder) as vault:
         actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "remove a credential")

@@ -15,7 +15,7 @@ from perdure_node.encryption.identity import decrypt_identity
 from perdure_node.errors import VaultDamaged
 from perdure_node.keyring import KeyRing, Passphrase
 from perdure_node.operators.errors import CodeWanted, NotAllowed
-from perdure_node.operators.one_time_codes import check_code, wants_codes
+from perdure_node.operators.one_time_codes import check_code, wait_left, wants_codes
 from perdure_node.vault import Vault
 
 OPERATORS_FOLDER: Final = "operators"
@@ -72,7 +72,9 @@ class OperatorKeyRing(KeyRing):
             return
         if self._code is None:
             raise CodeWanted("this passphrase needs a one-time code beside it, and nothing asks for one")
-        check_code(self._database, self._number, secret, self._code(), self._clock)
+        # nobody is asked for a code that is not taken yet
+        waits = wait_left(self._database, self._number, self._clock)
+        check_code(self._database, self._number, secret, "" if waits else self._code(), self._clock)
 
     def signing_key(self) -> bytes:
         """The key that signs what he attests."""

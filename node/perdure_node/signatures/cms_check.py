@@ -4,13 +4,10 @@ The steps are those of ETSI EN 319 102-1: its time stamps (5.4), what they prove
 time (5.3). Cryptography and paths are pyHanko's; which time counts and what it means is here.
 """
 
-import asyncio
-import atexit
-import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from asn1crypto import cms, tsp
 from asn1crypto import pdf as asn1_pdf
@@ -22,9 +19,8 @@ from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 
 from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, text_of
+from perdure_node.signatures.pyhanko_runs import run, silence
 from perdure_node.signatures.verdicts import Indication, Material, MaterialKind, SignatureCheck
-
-Result = TypeVar("Result")
 
 _SIGNER_USAGE: Final = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"},
@@ -389,25 +385,3 @@ def _names(certificate: Any) -> dict[str, str]:
     except (ValueError, TypeError):
         return {}
     return {name: value[:256] for name, value in native.items() if isinstance(value, str)}
-
-
-def run(coroutine: Awaitable[Result]) -> Result:
-    """Nothing is waited for: all that is asked about is at hand."""
-    return _loop().run_until_complete(coroutine)
-
-
-def _loop() -> asyncio.AbstractEventLoop:
-    global _LOOP  # noqa: PLW0603  # one for the process: making one costs more than a check
-    if _LOOP is None:
-        _LOOP = asyncio.new_event_loop()
-        atexit.register(_LOOP.close)
-    return _LOOP
-
-
-_LOOP: asyncio.AbstractEventLoop | None = None
-
-
-def silence() -> None:
-    """What pyHanko would write to stderr about a document is in the result."""
-    for name in ("pyhanko", "pyhanko_certvalidator"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

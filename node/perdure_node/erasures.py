@@ -13,7 +13,8 @@ from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.encryption.contents import DataKey
-from perdure_node.operators.own_records import OWN_PREFIX, record_own
+from perdure_node.operators.own_records import record_own
+from perdure_node.recording import OWN_PREFIX
 from perdure_node.records import Added
 from perdure_node.vault import Vault
 

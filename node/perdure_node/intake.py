@@ -20,12 +20,13 @@ from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
 from perdure_node.errors import IntakeError
-from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.known_blocks import KnownBlock, keep_known_block, known_block_id, newest_known_block
 from perdure_node.late import late_value
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.errors import NobodyNamed
-from perdure_node.operators.policy import NO_POLICY, policy_in_force
-from perdure_node.recording import Recorder, Stamp
+from perdure_node.operators.errors import NobodyNamed, NotAllowed
+from perdure_node.operators.in_force import check_in_force
+from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
+from perdure_node.recording import Prepared, Recorder, Stamp
 from perdure_node.records import Added, EncryptedRecord, insert_record, record_by_leaf, recorded
 from perdure_node.signatures.material_store import store_material
 from perdure_node.signatures.verdicts import DocumentCheck, signature_slot
@@ -73,35 +74,59 @@ def add_document(
     """
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
+    if who is not None and who.asks:
+        there = find_recorded(vault, document, details, again=again, recorder=who.name)
+        if there is not None:
+            return there
+    signed = prepare_signed(
+        vault, slots, key, who, clock=clock, randomness=randomness, saw_document=True, check=check
+    )
     with vault.database.transaction():
-        added = record_slots(
-            vault,
-            slots,
+        if signed is not None:
+            added = insert_signed(vault, signed, key, again=again, randomness=randomness)
+        else:
+            added = record_slots(
+                vault,
+                slots,
+                key,
+                clock=clock,
+                randomness=randomness,
+                again=again,
+                who=who,
+                saw_document=True,
+                check=check,
+            )
+        if not added.was_there:
+            _note_correction(vault, key, details, added, who, clock=clock, randomness=randomness)
+    return added
+
+
+def _note_correction(
+    vault: Vault,
+    key: DataKey,
+    details: Details,
+    added: Added,
+    who: Attestor | None,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+) -> None:
+    """Leave the reason of a correction in the traces of both records; inside a transaction of the caller's."""
+    if details.reason is None or details.supersedes is None:
+        return
+    by = details.recorded_by or (who.name if who else vault.config.recorded_by)
+    for record, kind, successor in _corrected(vault, details.supersedes, added):
+        leave_trace(
+            vault.database,
             key,
+            record,
+            kind,
+            Reason(by, details.reason),
+            successor=successor,
+            operator=OWNER if who is None else who.number,
             clock=clock,
             randomness=randomness,
-            again=again,
-            who=who,
-            saw_document=True,
-            check=check,
         )
-        if details.reason is not None and details.supersedes is not None and not added.was_there:
-            by = details.recorded_by or (who.name if who else vault.config.recorded_by)
-            operator = OWNER if who is None else who.number
-            reason = Reason(by, details.reason)
-            for record, kind, successor in _corrected(vault, details.supersedes, added):
-                leave_trace(
-                    vault.database,
-                    key,
-                    record,
-                    kind,
-                    reason,
-                    successor=successor,
-                    operator=operator,
-                    clock=clock,
-                    randomness=randomness,
-                )
-    return added
 
 
 def _corrected(
@@ -116,12 +141,22 @@ def _corrected(
 
 
 def find_recorded(
-    vault: Vault, document: DocumentFacts, details: Details, *, again: bool = False
+    vault: Vault,
+    document: DocumentFacts,
+    details: Details,
+    *,
+    again: bool = False,
+    recorder: str | None = None,
 ) -> Added | None:
-    """What `add_document` would find: the record of the document in these words, None for a new one. Stores nothing."""
+    """What `add_document` would find: the record of the document in these words, None for a new one. Stores nothing.
+
+    ``recorder`` is the name of who would record it, None where nobody is named.
+    """
     slots = document_slots(document) | detail_slots(details)
     prepared = Recorder(
-        Stamp("2000-01-01T00:00:00Z", vault.config.recorded_by, None), vault.lookup_key, _UNUSED_KEY
+        Stamp("2000-01-01T00:00:00Z", recorder or vault.config.recorded_by, None),
+        vault.lookup_key,
+        _UNUSED_KEY,
     ).prepare(slots, bytes)
     return recorded(vault.database, prepared, again=again)
 
@@ -152,6 +187,55 @@ def record_slots(
     added = insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
     if check is not None and not added.was_there:
         store_material(vault.database, vault.lookup_key, key, added.sequence, check.material, randomness)
+    return added
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A record that somebody has signed before the database had to wait for him; ``after`` is the block that it names."""
+
+    prepared: Prepared
+    who: Attestor
+    policy: Policy
+    after: KnownBlock | None
+    check: DocumentCheck | None = None
+
+
+def prepare_signed(
+    vault: Vault,
+    slots: Mapping[str, JsonValue],
+    key: DataKey,
+    who: Attestor | None,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    saw_document: bool = False,
+    check: DocumentCheck | None = None,
+    found: Mapping[str, JsonValue] = MappingProxyType({}),
+) -> Signed | None:
+    """Let somebody sign who has to be asked, outside of any transaction; None for all others. Raises as `add_document`."""
+    if who is None or not who.asks:
+        return None
+    after = newest_known_block(vault.database)
+    recorder = recorder_of(vault, _stamp(vault, clock, after), key, who)
+    if check is not None:
+        found = {"signature": signature_slot(check)}
+    prepared = recorder.prepare(slots, randomness, saw_document=saw_document, found=found)
+    return Signed(prepared, who, recorder.policy, after, check)
+
+
+def insert_signed(
+    vault: Vault, signed: Signed, key: DataKey, *, again: bool = False, randomness: Randomness
+) -> Added:
+    """Store what `prepare_signed` made, inside a transaction of the caller's; raises `NotAllowed` if something changed meanwhile."""
+    check_in_force(vault.database, signed.who)
+    if policy_in_force(vault.folder, vault.database) != signed.policy:
+        raise NotAllowed("the site's policy was changed meanwhile", hint="do it once more")
+    block = keep_known_block(vault.database, signed.after)
+    added = insert_record(vault.database, signed.prepared, block, again=again)
+    if signed.check is not None and not added.was_there:
+        material = signed.check.material
+        store_material(vault.database, vault.lookup_key, key, added.sequence, material, randomness)
     return added
 
 
@@ -192,7 +276,10 @@ def _extra(details: Details) -> dict[str, JsonValue] | None:
 
 def stamp_of(vault: Vault, clock: Clock) -> Stamp:
     """What the site adds to each record now; read inside the transaction that adds it, for the known block to stay."""
-    known = newest_known_block(vault.database)
+    return _stamp(vault, clock, newest_known_block(vault.database))
+
+
+def _stamp(vault: Vault, clock: Clock, known: KnownBlock | None) -> Stamp:
     return Stamp(
         recorded_at=format_seconds(int(clock.now())),
         recorded_by=vault.config.recorded_by,

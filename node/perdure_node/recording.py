@@ -6,7 +6,7 @@ Pure but for the randomness passed in, and it can be sent to other processes: th
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from perdure_anchor.confirmation import RECORDED, Confirmation, content_digest, encode_confirmation
 from perdure_anchor.errors import EncodingError
@@ -31,6 +31,9 @@ from perdure_node.errors import IntakeError
 from perdure_node.late import check_late
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.policy import NO_POLICY, Policy
+
+# what the documents of `perdure_node.operators.own_records` are called
+OWN_PREFIX: Final = "perdure/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Recorder:
         given.pop("confirmation", None)
         if not self.own:
             check_late(self.policy, given, self.stamp.recorded_at)
+            _check_type(given.get("document_type"))
         stamp = {"recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
         values = {**given, **found, **stamp}
         seed = randomness(SEED_SIZE)
@@ -128,7 +132,7 @@ class Recorder:
         content = content_digest(disclosure_digests(disclosures(record, seed)))
         after = None if self.stamp.after is None else Hash32(parse_hex(self.stamp.after, 32, "after"))
         at = parse_seconds(self.stamp.recorded_at, "recorded_at")
-        attested = who.attest(RECORDED, content, at=at, after=after, saw_document=saw_document)
+        attested = who.attest(RECORDED, content, record.values, at=at, after=after, saw_document=saw_document)
         return encode_confirmation(Confirmation(attested, None))
 
     def _awaits(self, document_type: JsonValue) -> Awaits | None:
@@ -144,6 +148,15 @@ class Recorder:
 def _leaf_of(value: JsonValue) -> Hash32 | None:
     # a record was made of it already, so it is a digest
     return None if value is None else Hash32(bytes.fromhex(str(value)))
+
+
+def _check_type(document_type: JsonValue) -> None:
+    """Raise `IntakeError` for a type that only the site itself gives: nobody may pass a document off as who its operators are."""
+    if isinstance(document_type, str) and document_type.casefold().startswith(OWN_PREFIX):
+        raise IntakeError(
+            f"document_type: those that begin with {OWN_PREFIX} are for records that the site makes of itself",
+            hint="choose another word",
+        )
 
 
 def _checked(slots: Mapping[str, JsonValue]) -> Record:

@@ -23,10 +23,10 @@ from perdure_node.database import Database
 from perdure_node.holds import holds_of
 from perdure_node.keyring import KeyRing
 from perdure_node.operators.confirming import awaiting_records
-from perdure_node.operators.own_records import OWN_PREFIX
 from perdure_node.operators.people import operators
 from perdure_node.operators.policy import Policy, policy_in_force
 from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.recording import OWN_PREFIX
 from perdure_node.records import (
     FINISHED,
     PAGE,

@@ -76,6 +76,7 @@ def erase(
             check_not_held(vault.database, record, actor.keys)
         if not yes:
             _confirm(vault, actor.keys, records)
+        actor.show_presence("erase a record")
         reason = Reason(by or actor.name or vault.config.recorded_by, why)
         for record in records:
             erased = erase_record(

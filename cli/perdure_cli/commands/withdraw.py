@@ -43,7 +43,7 @@ def withdraw(
         record = the_waiting_record(vault, parse_selector(selector))
         actor = acting(vault, who, passphrase_file, Action.CHANGE)
         # an operator's passphrase shows that it is he
-        actor.attestor()
+        actor.show_presence("withdraw a record")
         reason = Reason(by or actor.name or vault.config.recorded_by, why)
         withdraw_record(vault, record, reason, clock=system_clock(), randomness=os.urandom)
     if as_json:

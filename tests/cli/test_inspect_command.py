@@ -351,7 +351,7 @@ def test_a_header_within_evidence_that_is_cut_off(run_json: RunJson) -> None:
         (lambda value: value.pop("hops"), "evidence", "MissingKey"),
         (lambda value: value.update(comment=1), "evidence", "UnknownKey"),
         (lambda value: value.update(origin="ACME"), "origin", "OriginError"),
-        (lambda value: value.update(format="perdure-evidence/2"), "format", "NotEvidence"),
+        (lambda value: value.update(format="perdure-evidence/9"), "format", "NotEvidence"),
         (lambda value: value["registry"].update(address="0x12"), "registry.address", "HexError"),
         (lambda value: value["slots"].pop(), "slots", "EvidenceError"),
         (lambda value: value["slots"][2].update(more=1), "slots[2] (document_name)", "EvidenceError"),

@@ -21,6 +21,7 @@ def test_no_option_takes_a_passphrase() -> None:
         "--relay-passphrase-file",
         "--new-passphrase-file",
         "--from-passphrase-file",
+        "--operator-passphrase-file",
     }
     for _, command in leaves(cli):
         options = {flag for parameter in command.params for flag in parameter.opts}

@@ -88,7 +88,7 @@ def test_the_passphrase_is_asked_for_and_hidden(site: Path) -> None:
     assert (code, "does not open this vault" in shown, "not it at all" in shown) == (2, True, False)
     assert play("list", dialogue=[(prompt, "\x03")])[0] == 130
     # adding asks nothing
-    assert play("add", "letter.txt")[0] == 0
+    assert play("add", "letter.txt", "--no-input")[0] == 0
     assert site.exists()
 
 

@@ -50,7 +50,7 @@ COMPLETIONS = [
     ("perdure ver", "perdure verify "),
     ("perdure -q ver", "perdure -q verify "),
     ("perdure trust p", "perdure trust pin "),
-    ("perdure add --sup", "perdure add --supersedes "),
+    ("perdure add --supe", "perdure add --supersedes "),
     ("perdure sync --quie", "perdure sync --quiet "),
     ("perdure prove --disclose rev", None),
     ("perdure prove --disclose recorded_b", "perdure prove --disclose recorded_by "),

@@ -180,6 +180,7 @@ def _abandon(file: Path | None, vault_folder: Path | None, as_json: bool, *, wan
         print_json({"ok": True, "abandoned": records})
     else:
         print_line(f"forgot {plural(records, 'record')} of unfinished imports")
+        tell_next("perdure status")
     return DONE
 
 

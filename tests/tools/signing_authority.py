@@ -93,6 +93,7 @@ class SigningAuthority:
         key: Key | None = None,
         pss: bool = False,
         ocsp_no_check: bool = False,
+        subject: x509.Name | None = None,
     ) -> Holder:
         """Somebody's certificate, valid from ``begins`` after the authority's clock for ``lasts``."""
         key = key or key_of(name, bits)
@@ -108,6 +109,7 @@ class SigningAuthority:
             urls=urls,
             pss=pss,
             ocsp_no_check=ocsp_no_check,
+            subject=subject,
         )
         return Holder(certificate, key)
 
@@ -193,10 +195,11 @@ class SigningAuthority:
         urls: bool = True,
         pss: bool = False,
         ocsp_no_check: bool = False,
+        subject: x509.Name | None = None,
     ) -> x509.Certificate:
         builder = (
             x509.CertificateBuilder()
-            .subject_name(_name(name))
+            .subject_name(subject or _name(name))
             .issuer_name(_name(issuer))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())

@@ -77,6 +77,27 @@ class TestNames:
         assert is_calm(out + told)
 
 
+@pytest.mark.parametrize(
+    "extension",
+    [
+        x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), bytes.fromhex("3004a3023000")),
+        x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), b"\x30\x84\xff\xff\xff\xff"),
+        x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(10_000)),
+    ],
+    ids=["a kind of name that nobody knows", "malformed", "unknown"],
+)
+def test_a_certificate_with_an_odd_extension(
+    desk: Path, authority: SigningAuthority, run: Run, extension: x509.UnrecognizedExtension
+) -> None:
+    (desk / "letter.txt").write_text("we accept\n")
+    holder = authority.signer("Odd", extension=extension)
+    sign_cms(desk / "letter.txt", authority, holder, "-binary", "-outform", "DER")
+
+    assert run("check", "letter.txt")[0] in (0, 1, 3)
+    code, _, told = run("add", "letter.txt")
+    assert code == 0, told
+
+
 def named(name: str) -> x509.Name:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -94,6 +94,7 @@ class SigningAuthority:
         pss: bool = False,
         ocsp_no_check: bool = False,
         subject: x509.Name | None = None,
+        extension: x509.UnrecognizedExtension | None = None,
     ) -> Holder:
         """Somebody's certificate, valid from ``begins`` after the authority's clock for ``lasts``."""
         key = key or key_of(name, bits)
@@ -110,6 +111,7 @@ class SigningAuthority:
             pss=pss,
             ocsp_no_check=ocsp_no_check,
             subject=subject,
+            extension=extension,
         )
         return Holder(certificate, key)
 
@@ -196,6 +198,7 @@ class SigningAuthority:
         pss: bool = False,
         ocsp_no_check: bool = False,
         subject: x509.Name | None = None,
+        extension: x509.UnrecognizedExtension | None = None,
     ) -> x509.Certificate:
         builder = (
             x509.CertificateBuilder()
@@ -215,6 +218,8 @@ class SigningAuthority:
         if usages:
             is_clock = TIME_STAMPING in usages
             builder = builder.add_extension(x509.ExtendedKeyUsage(list(usages)), critical=is_clock)
+        if extension is not None:
+            builder = builder.add_extension(extension, critical=False)
         if ocsp_no_check:
             builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
         if urls:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import warnings
 import zipfile
 from datetime import timedelta
@@ -191,3 +193,69 @@ def test_a_zip_bomb_as_material(desk: Path, run: Run) -> None:
 
     assert code in (1, 2, 3)
     assert "Traceback" not in told
+
+
+PARSERS = """
+import sys
+from perdure_cli.main import main
+code = main(sys.argv[1:])
+assert not {"asn1crypto", "pyhanko", "pyhanko_certvalidator", "pypdf"} & sys.modules.keys(), "parsed here"
+sys.exit(code)
+"""
+
+
+def run_without_parsers(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process that fails if it loads any parser of what strangers made itself."""
+    return subprocess.run(
+        [sys.executable, "-c", PARSERS, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"PERDURE_PASSPHRASE": PASSPHRASE},
+    )
+
+
+def test_strangers_files_are_parsed_in_other_processes_only(desk: Path, authority: SigningAuthority) -> None:
+    anna = authority.signer("Anna Signer")
+    (desk / "scans").mkdir()
+    for folder in (desk, desk / "scans"):
+        (folder / "contract.pdf").write_bytes(sign_pdf(plain_pdf(folder.name), authority, anna))
+        (folder / "letter.txt").write_text(f"we accept, {folder.name}\n")
+        sign_cms(folder / "letter.txt", authority, anna, "-binary", "-outform", "DER")
+    for name in ("signer.pem", "signer.key", "intermediate.pem"):
+        (desk / "scans" / name).unlink()
+
+    for command in (
+        ("check", "contract.pdf", "letter.txt"),
+        ("add", "contract.pdf", "letter.txt"),
+        ("watch", "scans", "--once", "--settle", "0"),
+    ):
+        done = run_without_parsers(*command)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("valid") >= 2, done.stdout
+
+
+def test_a_folder_of_hostile_files_is_watched_to_its_end(desk: Path) -> None:
+    """Each is recorded as what it is; what is no file is passed over."""
+    scans = desk / "scans"
+    scans.mkdir()
+    os.mkfifo(scans / "pipe.pdf")
+    (scans / "zero.pdf").symlink_to("/dev/zero")
+    (scans / "broken.pdf").write_bytes(b"%PDF-1.7\n/ByteRange [0 1 2 3]\nstartxref\n0\n%%EOF")
+    (scans / "deep.pdf").write_bytes(b"%PDF-1.7\n/ByteRange\n1 0 obj\n" + b"[" * 100_000)
+    (scans / "letter.txt").write_text("we accept\n")
+    (scans / "letter.txt.p7s").write_bytes(
+        b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" + b"\xa0\x80" * 50_000
+    )
+    (scans / "note.txt").write_text("we accept too\n")
+    (scans / "note.txt.sig.json").write_text("[" * 100_000)
+    (scans / f"{EVIL.replace('/', '')}.txt").write_text("a name\n")
+
+    done = run_without_parsers("watch", "scans", "--once", "--settle", "0")
+
+    assert done.returncode in (0, 1, 2, 3)
+    assert "Traceback" not in done.stderr
+    assert "fault of perdure itself" not in done.stderr
+    assert is_calm(done.stdout + done.stderr)
+    for name in ("broken.pdf", "deep.pdf", "letter.txt", "note.txt"):
+        assert f"{name}, leaf hash" in done.stdout, done.stdout + done.stderr

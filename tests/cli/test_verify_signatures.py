@@ -146,6 +146,17 @@ def test_one_whose_certificates_expired_is_checked_from_its_material_alone(
     assert line["signatures"]["trust"] == "site"
 
 
+def test_what_strangers_signed_is_parsed_in_other_processes_only(clean: Path) -> None:
+    script = (
+        "import sys; from perdure_cli.main import main; code = main(sys.argv[1:]); "
+        "assert not {'asn1crypto', 'pyhanko', 'pypdf'} & sys.modules.keys(); sys.exit(code)"
+    )
+    arguments = ("verify", "letter.txt.evidence.json", "letter.txt", "--signatures")
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_output_says_whose_anchors_were_believed(
     clean: Path, run: Run, authority: SigningAuthority
 ) -> None:

@@ -14,10 +14,12 @@ from perdure_anchor.hashes import sha256
 from perdure_cli.main import main
 from perdure_node.signatures.material_zip import encode_material, parse_material
 from tools.commands import Run, RunJson
-from tools.signed_documents import plain_pdf, sign_cms, sign_pdf
-from tools.signing_authority import SigningAuthority, real_now
+from tools.signed_documents import add_store, plain_pdf, sign_cms, sign_pdf, stamp_pdf
+from tools.signing_authority import DAY, YEAR, SigningAuthority, real_now
 
 ADA = Account.from_key(bytes([7]) * 32)
+# of twelve years ago, by certificates that expired since
+ARCHIVED = ("archived.pdf", "lapsed.pdf")
 PASSPHRASE = "a passphrase of the tests"
 
 
@@ -36,12 +38,16 @@ def site(tmp_path_factory: pytest.TempPathFactory, devnet_folder: Path, authorit
         patch.setenv("PERDURE_CONFIG_DIR", str(folder / "settings"))
         patch.setenv("PERDURE_PASSPHRASE", PASSPHRASE)
         assert main(["init", "acme/signed", "--devnet", str(devnet_folder), "--no-recovery-key"]) == 0
-        trust_folder(folder / ".perdure" / "signatures", authority)
+        trusting = trust_folder(folder / ".perdure" / "signatures", authority)
+        for name, expired in archived(folder).items():
+            (trusting / "anchors" / name).write_bytes(expired.root.pem)
         for name in documents(folder, authority):
+            assert main(["add", name]) == 0
+        for name in ARCHIVED:
             assert main(["add", name]) == 0
         assert main(["add", "scan.png", "--wet-ink", "--attested-by", "Bob"]) == 0
         assert main(["sync"]) == 0
-        for name in ("charter.pdf", "letter.txt", "note.txt", "bad.txt", "scan.png"):
+        for name in ("charter.pdf", "letter.txt", "note.txt", "bad.txt", "scan.png", *ARCHIVED):
             assert main(["prove", name, "--material"]) == 0
     return folder
 
@@ -57,6 +63,20 @@ def documents(folder: Path, authority: SigningAuthority) -> list[str]:
     (folder / "bad.txt.sig.json").write_bytes(wallet_export(b"We agree.\n"))
     (folder / "scan.png").write_bytes(b"not really a picture")
     return ["charter.pdf", "letter.txt", "note.txt", "bad.txt"]
+
+
+def archived(folder: Path) -> dict[str, SigningAuthority]:
+    """Two documents signed twelve years ago (B-LTA), and who was believed then; only the first one's newest stamp holds today."""
+    old = SigningAuthority(real_now() - 12 * YEAR)
+    middle, newer = (SigningAuthority(old.now + years * YEAR) for years in (2, 6))
+    signed = sign_pdf(plain_pdf(), old, old.signer("Old Anna"), stamped_by=old.time_stamper(lasts=3 * YEAR))
+    signed = add_store(signed, [old.intermediate.der], [old.crl()], [])
+    signed = stamp_pdf(signed, old, old.time_stamper(lasts=3 * YEAR), old.now + DAY)
+    signed = stamp_pdf(signed, middle, middle.time_stamper(lasts=5 * YEAR), middle.now, "Stamp2")
+    (folder / "lapsed.pdf").write_bytes(signed)
+    signed = stamp_pdf(signed, newer, newer.time_stamper(lasts=8 * YEAR), newer.now, "Stamp3")
+    (folder / "archived.pdf").write_bytes(signed)
+    return {"old": old, "middle": middle, "newer": newer}
 
 
 def wallet_export(content: bytes) -> bytes:
@@ -82,7 +102,7 @@ def trust_folder(folder: Path, authority: SigningAuthority) -> Path:
 def clean(site: Path, own_user: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of somebody else, with nothing but documents, evidence, material, and a trust file that he pinned."""
     monkeypatch.setenv("PERDURE_CONFIG_DIR", str(site / "settings"))
-    for name in ("charter.pdf", "letter.txt", "note.txt", "bad.txt", "scan.png"):
+    for name in ("charter.pdf", "letter.txt", "note.txt", "bad.txt", "scan.png", *ARCHIVED):
         for suffix in ("", ".evidence.json", ".material.zip"):
             if (site / f"{name}{suffix}").exists():
                 shutil.copy(site / f"{name}{suffix}", own_user)
@@ -111,6 +131,30 @@ def test_the_check_is_repeated_from_what_it_rested_on(
     assert (code, line["ok"], line["errors"]) == (0, True, [])
     assert (line["signatures"]["verdict"], line["signatures"]["trust"]) == (verdict, trust)
     assert line["signatures"]["differences"] == []
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("archived.pdf", "valid"), ("lapsed.pdf", "indeterminate")])
+def test_one_whose_certificates_expired_is_checked_from_its_material_alone(
+    clean: Path, run_json: RunJson, name: str, verdict: str
+) -> None:
+    """The chain of stamps keeps it, or does not any more; either way the check repeated says what the record says."""
+    code, line = again(run_json, name)
+
+    assert (code, line["errors"]) == (0, [])
+    assert (line["signatures"]["verdict"], line["signatures"]["recorded"]) == (verdict, verdict)
+    assert line["signatures"]["differences"] == []
+    assert line["signatures"]["trust"] == "site"
+
+
+def test_what_strangers_signed_is_parsed_in_other_processes_only(clean: Path) -> None:
+    script = (
+        "import sys; from perdure_cli.main import main; code = main(sys.argv[1:]); "
+        "assert not {'asn1crypto', 'pyhanko', 'pypdf'} & sys.modules.keys(); sys.exit(code)"
+    )
+    arguments = ("verify", "letter.txt.evidence.json", "letter.txt", "--signatures")
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_output_says_whose_anchors_were_believed(

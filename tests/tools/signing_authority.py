@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
@@ -17,6 +17,7 @@ DAY = timedelta(days=1)
 YEAR = timedelta(days=365)
 EMAIL = ExtendedKeyUsageOID.EMAIL_PROTECTION
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
+OCSP_SIGNING = ExtendedKeyUsageOID.OCSP_SIGNING
 TIME_STAMPING = ExtendedKeyUsageOID.TIME_STAMPING
 
 
@@ -26,12 +27,21 @@ def key_of(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
+@functools.cache
+def ec_key_of(name: str) -> ec.EllipticCurvePrivateKey:
+    """An elliptic curve's, on P-256."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
 @dataclass(frozen=True)
 class Holder:
     """A certificate and its key."""
 
     certificate: x509.Certificate
-    key: rsa.RSAPrivateKey
+    key: Key
 
     @property
     def der(self) -> bytes:
@@ -80,9 +90,14 @@ class SigningAuthority:
         digest: hashes.HashAlgorithm | None = None,
         urls: bool = True,
         bits: int = 2048,
+        key: Key | None = None,
+        pss: bool = False,
+        ocsp_no_check: bool = False,
+        subject: x509.Name | None = None,
+        extension: x509.UnrecognizedExtension | None = None,
     ) -> Holder:
         """Somebody's certificate, valid from ``begins`` after the authority's clock for ``lasts``."""
-        key = key_of(name, bits)
+        key = key or key_of(name, bits)
         certificate = self._certificate(
             name,
             key,
@@ -93,6 +108,10 @@ class SigningAuthority:
             usages=usages,
             digest=digest,
             urls=urls,
+            pss=pss,
+            ocsp_no_check=ocsp_no_check,
+            subject=subject,
+            extension=extension,
         )
         return Holder(certificate, key)
 
@@ -128,8 +147,21 @@ class SigningAuthority:
         signed = builder.sign(self.intermediate.key, hashes.SHA256())
         return signed.public_bytes(serialization.Encoding.DER)
 
-    def ocsp(self, holder: Holder, *, at: datetime | None = None, lasts: timedelta = 7 * DAY) -> bytes:
-        """The intermediate's own OCSP answer about a certificate, in DER."""
+    def responder(
+        self, *, lasts: timedelta = YEAR, usages: tuple[x509.ObjectIdentifier, ...] = (OCSP_SIGNING,)
+    ) -> Holder:
+        """Somebody to whom the intermediate delegates its OCSP answers (RFC 6960, 4.2.2.2)."""
+        return self.signer("Test Responder", lasts=lasts, usages=usages, urls=False, ocsp_no_check=True)
+
+    def ocsp(
+        self,
+        holder: Holder,
+        *,
+        at: datetime | None = None,
+        lasts: timedelta = 7 * DAY,
+        by: Holder | None = None,
+    ) -> bytes:
+        """An OCSP answer about a certificate in DER, by the intermediate itself or by whom it delegates it to."""
         made_at = at or self.now
         revoked_at = self.revoked.get(holder.certificate.serial_number)
         is_revoked = revoked_at is not None and revoked_at <= made_at
@@ -143,16 +175,19 @@ class SigningAuthority:
             revocation_time=revoked_at if is_revoked else None,
             revocation_reason=x509.ReasonFlags.key_compromise if is_revoked else None,
         )
-        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, self.intermediate.certificate)
-        answer = builder.sign(self.intermediate.key, hashes.SHA256())
+        signer = by or self.intermediate
+        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer.certificate)
+        if by is not None:
+            builder = builder.certificates([by.certificate])
+        answer = builder.sign(signer.key, hashes.SHA256())
         return answer.public_bytes(serialization.Encoding.DER)
 
     def _certificate(
         self,
         name: str,
-        key: rsa.RSAPrivateKey,
+        key: Key,
         issuer: str,
-        issuer_key: rsa.RSAPrivateKey,
+        issuer_key: Key,
         lasts: timedelta,
         *,
         begins: timedelta = -YEAR,
@@ -160,10 +195,14 @@ class SigningAuthority:
         usages: tuple[x509.ObjectIdentifier, ...] = (),
         digest: hashes.HashAlgorithm | None = None,
         urls: bool = True,
+        pss: bool = False,
+        ocsp_no_check: bool = False,
+        subject: x509.Name | None = None,
+        extension: x509.UnrecognizedExtension | None = None,
     ) -> x509.Certificate:
         builder = (
             x509.CertificateBuilder()
-            .subject_name(_name(name))
+            .subject_name(subject or _name(name))
             .issuer_name(_name(issuer))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
@@ -179,6 +218,10 @@ class SigningAuthority:
         if usages:
             is_clock = TIME_STAMPING in usages
             builder = builder.add_extension(x509.ExtendedKeyUsage(list(usages)), critical=is_clock)
+        if extension is not None:
+            builder = builder.add_extension(extension, critical=False)
+        if ocsp_no_check:
+            builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
         if urls:
             where = [x509.UniformResourceIdentifier(f"{self.url}/signers.crl")]
             point = x509.DistributionPoint(where, relative_name=None, reasons=None, crl_issuer=None)
@@ -191,7 +234,9 @@ class SigningAuthority:
                 x509.AccessDescription(method, x509.UniformResourceIdentifier(url)) for method, url in access
             ]
             builder = builder.add_extension(x509.AuthorityInformationAccess(descriptions), critical=False)
-        return builder.sign(issuer_key, digest or hashes.SHA256())
+        digest = digest or hashes.SHA256()
+        scheme = padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH) if pss else None
+        return builder.sign(issuer_key, digest, rsa_padding=scheme)
 
 
 def _name(name: str) -> x509.Name:

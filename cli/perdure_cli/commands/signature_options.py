@@ -1,4 +1,4 @@
-"""The options by which `perdure add` is told how a document is signed, where it cannot see it by itself."""
+"""The options by which `perdure add` and `perdure check` are told how a document is signed, where they cannot see it by themselves."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from perdure_node.signatures.looking import Asked
 F = TypeVar("F", bound=Callable[..., object])
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
-_OPTIONS = (
+_DETACHED = (
     click.option(
         "--signature",
         "signature_file",
@@ -25,6 +25,8 @@ _OPTIONS = (
         metavar="FILE",
         help="The certificate of a detached signature that is nothing but numbers (RSA, ECDSA, Ed25519).",
     ),
+)
+_OTHERS = (
     click.option("--wet-ink", is_flag=True, help="It is a scan of ink on paper: a person attests it."),
     click.option("--attested-by", metavar="WHO", help="Who attests a scan of ink on paper."),
     click.option("--no-signatures", is_flag=True, help="Do not look for signatures."),
@@ -32,15 +34,24 @@ _OPTIONS = (
 
 
 def signature_options(command: F) -> F:
-    """Give a command the options, for `asked_of`."""
-    for option in reversed(_OPTIONS):
+    """Give a command all the options, for `take_asked`."""
+    return _with(command, (*_DETACHED, *_OTHERS))
+
+
+def detached_options(command: F) -> F:
+    """Give a command those that name a detached signature: ``signature_file`` and ``certificate_file``."""
+    return _with(command, _DETACHED)
+
+
+def _with(command: F, options: tuple[Callable[[F], F], ...]) -> F:
+    for option in reversed(options):
         command = option(command)
     return command
 
 
 def take_asked(said: dict[str, object], *, several: bool) -> Asked:
     """What the options say, which are taken out of ``said``; raises `click.UsageError`. ``several`` documents have no one signature."""
-    return _asked(*(said.pop(name) for name in _NAMES), several=several)  # type: ignore[arg-type]  # click gives what _OPTIONS ask for
+    return _asked(*(said.pop(name) for name in _NAMES), several=several)  # type: ignore[arg-type]  # click gives what the options ask for
 
 
 _NAMES = ("signature_file", "certificate_file", "wet_ink", "attested_by", "no_signatures")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from perdure_anchor.errors import PerdureError
 from perdure_node.signatures.trust import CRLS, INTERMEDIATES, OCSP, SIGNATURES_FOLDER, WANTED
 
 from perdure_cli.confirming import confirm
@@ -223,19 +224,20 @@ def _folder(trust_folder: Path | None, vault_folder: Path | None) -> Path:
 
 def _certificates_in(file: Path, folder: Path) -> list[bytes]:
     """The certificates that a signed document brings along."""
-    from datetime import UTC, datetime
+    import time
 
-    from perdure_node.signatures.checking import CheckRequest
-    from perdure_node.signatures.trust import TrustAnchors, read_trust_folder
+    from perdure_node.signatures.looking import Asked, Looker
     from perdure_node.signatures.verdicts import MaterialKind
-    from perdure_node.signatures.workers import Checkers
 
-    from perdure_cli.commands.check import signature_beside
+    from perdure_cli.signature_texts import why_unchecked
 
-    trust = read_trust_folder(folder) if folder.is_dir() else TrustAnchors()
-    with Checkers(trust) as checkers:
-        check = checkers.check(CheckRequest(file, signature_beside(file), datetime.now(UTC)))
-    return [each.octets for each in check.material if each.kind is MaterialKind.CERTIFICATE]
+    with Looker(folder, Asked()) as looker:
+        (found,) = looker.each([file], int(time.time()))
+    if isinstance(found, PerdureError):
+        raise found
+    if found.check is None:
+        raise why_unchecked(found)
+    return [each.octets for each in found.check.material if each.kind is MaterialKind.CERTIFICATE]
 
 
 def _print(certificate: "Certificate") -> None:

@@ -9,7 +9,8 @@ from perdure_node.files import open_regular
 from perdure_node.signatures.faults import SignatureFileUnusable
 from perdure_node.signatures.recognising import is_cms
 
-MAX_SIGNATURE_FILE: Final = 4 << 20
+# with CRLs inside it may have some megabytes
+MAX_SIGNATURE_FILE: Final = 16 << 20
 _MAX_CERTIFICATE_FILE: Final = 1 << 20
 # larger than the signature of any key that is in use, in whatever text
 _MAX_RAW: Final = 64 * 1024

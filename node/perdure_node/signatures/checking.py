@@ -54,7 +54,7 @@ class CheckRequest:
 
 def check_here(request: CheckRequest, trust: TrustAnchors) -> DocumentCheck:
     """The check itself. Raises `NotSigned`, and `OSError` for a file that cannot be read; any other fault is in the result."""
-    with _opened(request.document) as stream:
+    with opened(request.document) as stream:
         form = _form(request, stream)
         stream.seek(0)
         if form is None and request.certificate is not None:
@@ -147,7 +147,8 @@ def _no_signature(indication: Indication, subindication: str, reason: str) -> Si
     return SignatureCheck(None, None, indication, subindication, reason, None, None, None, None)
 
 
-def _opened(document: Path | bytes) -> BinaryIO:
+def opened(document: Path | bytes) -> BinaryIO:
+    """A document to be read; raises `OSError`."""
     return io.BytesIO(document) if isinstance(document, bytes) else open_regular(document)
 
 

@@ -18,6 +18,7 @@ from pyhanko.sign.validation import errors as pyhanko_errors
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 
+from perdure_node.signatures.errors import TooMuch
 from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, text_of
 from perdure_node.signatures.pyhanko_runs import run, silence
 from perdure_node.signatures.verdicts import Indication, Material, MaterialKind, SignatureCheck
@@ -39,6 +40,10 @@ _TIME_STAMP_USAGE: Final = KeyUsageConstraints(
     extd_key_usage={"time_stamping"}, explicit_extd_key_usage_required=True
 )
 _MAX_TIME_STAMPS: Final = 8
+# beyond what any chain needs
+_MAX_CERTIFICATES: Final = 512
+# of all that a check rests on: what `perdure prove --material` can carry, and a vault should keep
+_MAX_EVIDENCE: Final = 64 << 20
 
 _REASONS: Final = {
     "HASH_FAILURE": "the document is not the one that was signed",
@@ -67,11 +72,18 @@ class Evidence:
     """What a check rested on, in the order in which it was used; each once."""
 
     files: dict[bytes, Material] = field(default_factory=dict)
+    size: int = 0
     revocation_as_of: datetime | None = None
 
     def add(self, kind: MaterialKind, octets: bytes) -> None:
+        """Note a file; raises `TooMuch` where they come to more than a vault should keep."""
         digest = sha256(octets)
-        self.files.setdefault(digest, Material(kind, digest, octets))
+        if digest in self.files:
+            return
+        self.size += len(octets)
+        if self.size > _MAX_EVIDENCE:
+            raise TooMuch(f"the check rests on files of more than {_MAX_EVIDENCE >> 20} MiB together")
+        self.files[digest] = Material(kind, digest, octets)
 
     def known_as_of(self, moment: datetime) -> None:
         """An answer about revocation was relied on that was made then; the oldest is told."""
@@ -155,10 +167,12 @@ class Examiner:
         return Outcome(None, failed=False, certificate=found.certificate, time=time)
 
     def bring_from(self, signed_data: Any) -> None:
-        """Know what a CMS signature carries: certificates, CRLs, and the revocation answers among its attributes."""
+        """Know what a CMS signature carries: certificates, CRLs, and the revocation answers among its attributes. Raises `TooMuch`."""
         if id(signed_data) in self._brought:
             return
         self._brought[id(signed_data)] = signed_data
+        if len(signed_data["certificates"]) > _MAX_CERTIFICATES:
+            raise TooMuch(f"a signature with more than {_MAX_CERTIFICATES} certificates")
         certificates = [each.chosen for each in signed_data["certificates"] if each.name == "certificate"]
         crls, ocsps = [], []
         for choice in signed_data["crls"]:

@@ -4,6 +4,7 @@ Files are named by their SHA-256, so that nothing is there twice. Of CRLs and OC
 before it, since a signature made then may still have to be checked.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,16 @@ from perdure_node.signatures.trust import (
 _SUFFIX: Final = ".der"
 _LONGEST_NAME: Final = 200
 _SHORTEST_PREFIX: Final = 4
+# of a certificate that came with a document: no authority's is as long
+_MAX_WANTED: Final = 64 * 1024
+# what `cryptography` raises of certificates that it cannot read
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class NoCertificate(ConfigError):
@@ -68,10 +79,13 @@ def read_certificates(path: Path) -> list[Certificate]:
 def described(octets: bytes, path: Path | None = None) -> Certificate:
     """What a certificate in DER says; raises `NoCertificate`."""
     try:
-        certificate = x509.load_der_x509_certificate(octets)
-        name = certificate.subject.rfc4514_string()[:_LONGEST_NAME]
-        not_after, is_authority = certificate.not_valid_after_utc, _is_authority(certificate)
-    except (ValueError, x509.DuplicateExtension) as error:
+        # a stranger's certificate may be odd without being a fault of ours: nothing of it goes to stderr
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            certificate = x509.load_der_x509_certificate(octets)
+            name = certificate.subject.rfc4514_string()[:_LONGEST_NAME]
+            not_after, is_authority = certificate.not_valid_after_utc, _is_authority(certificate)
+    except _UNREADABLE as error:
         where = "" if path is None else f"{path}: "
         raise NoCertificate(f"{where}no X.509 certificate that can be read") from error
     return Certificate(octets, sha256(octets).hex(), name, not_after, is_authority)
@@ -121,6 +135,8 @@ def remove_anchor(folder: Path, prefix: str) -> Certificate:
 def note_wanted(folder: Path, certificates: Iterable[bytes]) -> None:
     """Keep certificates of documents, so that the next `refresh` asks about them; authorities among them become known."""
     for octets in certificates:
+        if len(octets) > _MAX_WANTED:
+            continue
         try:
             certificate = described(octets)
         except NoCertificate:

@@ -4,16 +4,21 @@ What has no signature is seen as such by its first bytes and by names, so that n
 a network.
 """
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from perdure_anchor.errors import PerdureError
 from perdure_anchor.timestamp import format_seconds
 
-from perdure_node.documents import DocumentFacts
+from perdure_node.documents import DocumentFacts, hash_document
 from perdure_node.errors import DocumentUnreadable
 from perdure_node.files import open_regular
 from perdure_node.operators.policy import policy_in_force
@@ -29,7 +34,8 @@ from perdure_node.signatures.wet_ink import check_wet_ink
 from perdure_node.vault import Vault
 
 if TYPE_CHECKING:
-    from perdure_node.signatures.workers import Checkers
+    from perdure_node.signatures.checking import CheckRequest
+    from perdure_node.signatures.workers import Answer, Checkers
 
 # of a document that is typed data
 _MAX_TYPED_DATA: Final = 256 * 1024
@@ -77,12 +83,14 @@ def site_looker(vault: Vault, asked: Asked) -> "Looker":
 
 
 class Looker:
-    """Looks at one document after the other; to be used as a context manager, since processes are started where there are signatures."""
+    """Looks at documents; to be used as a context manager, since processes are started where there are signatures.
 
-    def __init__(self, trust_folder: Path, asked: Asked) -> None:
-        self._folder, self._asked = trust_folder, asked
+    ``trust_folder`` says who is believed, None that nobody is; ``jobs`` is how many documents `each` has checked at once.
+    """
+
+    def __init__(self, trust_folder: Path | None, asked: Asked, *, jobs: int = 1) -> None:
+        self._folder, self._asked, self._jobs = trust_folder, asked, jobs
         self._stack = ExitStack()
-        self._checkers: Checkers | None = None
 
     def __enter__(self) -> "Looker":
         return self
@@ -92,6 +100,11 @@ class Looker:
     ) -> None:
         self._stack.close()
 
+    @cached_property
+    def trust(self) -> TrustAnchors:
+        """Who is believed, and what is known beside; raises `TrustFolderUnreadable`."""
+        return TrustAnchors() if self._folder is None else site_trust(self._folder)
+
     def look(self, path: Path, facts: DocumentFacts, now: int) -> Look:
         """Find and check a document's signatures; ``now`` is in seconds since 1970.
 
@@ -99,87 +112,174 @@ class Looker:
         """
         if self._asked.skip:
             return UNSIGNED
-        document = SignedFile(path, facts.sha256, facts.size)
         try:
-            look = self._look(document, now)
+            look = self._carried_out(self._planned(SignedFile(path, facts.sha256, facts.size), now))
         except OSError as error:
-            raise DocumentUnreadable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
+            raise _unreadable(path, error) from error
         if self._asked.refuse_bad:
             _refuse_bad(path, look)
         return look
 
+    def each(self, paths: Iterable[Path], now: int) -> Iterator[Look | PerdureError]:
+        """What `look` finds in many documents, in their order; what it would raise for one is given in its place."""
+        plans: deque[_Plan | PerdureError] = deque()
+
+        def requests() -> Iterator["CheckRequest"]:
+            for path in paths:
+                plans.append(plan := self._planned_or_error(path, now))
+                if isinstance(plan, _Plan) and plan.request is not None:
+                    yield plan.request
+
+        def settled() -> Iterator[Look | PerdureError]:
+            while plans and (isinstance(plans[0], PerdureError) or plans[0].look is not None):
+                plan = plans.popleft()
+                yield plan if isinstance(plan, PerdureError) else plan.look or UNSIGNED
+
+        for answer in self._answers(requests()):
+            yield from settled()
+            plan = plans.popleft()
+            assert isinstance(plan, _Plan), "there is an answer for each plan that asks"
+            yield self._finished_or_error(plan, answer)
+        yield from settled()
+
     def note(self, look: Look) -> None:
         """Let the next `perdure signatures refresh` ask about the certificates of a document that was recorded."""
-        chain = (
+        certificates = (
             []
             if look.check is None
             else [each.octets for each in look.check.material if each.kind is MaterialKind.CERTIFICATE]
         )
-        if chain:
+        if certificates and self._folder is not None:
             from perdure_node.signatures.folder import note_wanted
 
-            note_wanted(self._folder, chain)
+            note_wanted(self._folder, certificates)
 
-    def _look(self, document: SignedFile, now: int) -> Look:
+    def _planned_or_error(self, path: Path, now: int) -> "_Plan | PerdureError":
+        try:
+            facts = hash_document(path)
+            return self._planned(SignedFile(path, facts.sha256, facts.size), now)
+        except PerdureError as error:
+            return error
+        except OSError as error:
+            return _unreadable(path, error)
+
+    def _finished_or_error(self, plan: "_Plan", answer: "Answer") -> Look | PerdureError:
+        try:
+            return self._finished(plan, answer)
+        except PerdureError as error:
+            return error
+        except OSError as error:
+            return _unreadable(plan.document.path, error)
+
+    def _planned(self, document: SignedFile, now: int) -> "_Plan":
+        """Where a document's signatures are, and what is asked about them."""
         asked = self._asked
         if asked.wet_ink_by is not None:
-            return Look(check_wet_ink(asked.wet_ink_by, format_seconds(now)))
+            return _Plan(document, now, Look(check_wet_ink(asked.wet_ink_by, format_seconds(now))))
         if asked.signature is not None:
-            return self._detached(document, named_signature(asked.signature, asked.certificate), now)
+            return _of_detached(document, now, named_signature(asked.signature, asked.certificate))
         beside = find_beside(document.path, asked.certificate)
-        own = self._own(document, now)
-        if own is None:
-            return UNSIGNED if beside is None else self._detached(document, beside, now)
-        if beside is None:
-            return own
-        note = f"{beside.path.name} lies beside it and was not looked at; --signature takes that one"
-        return Look(own.check, (*own.notes, note))
+        if recognise(document.path) is not None:
+            return _asking(_Plan(document, now, beside=beside))
+        own = _typed_data(document, now)
+        if own is not None:
+            return _Plan(document, now, _passing_over(own, beside))
+        return _Plan(document, now, UNSIGNED) if beside is None else _of_detached(document, now, beside)
 
-    def _own(self, document: SignedFile, now: int) -> Look | None:
-        """What is in the document itself; None if that is nothing."""
-        form = recognise(document.path)
-        if form is None:
-            return _typed_data(document, now)
-        if not can_check():
-            return Look(notes=(_NOT_CHECKED,))
-        try:
-            return Look(self._checked(document, None, None, now))
-        except NotSigned:
-            return None
+    def _carried_out(self, plan: "_Plan") -> Look:
+        if plan.look is not None:
+            return plan.look
+        assert plan.request is not None, "a plan has what was found, or asks"
+        (answer,) = self._one_by_one.each([plan.request])
+        return self._finished(plan, answer)
 
-    def _detached(self, document: SignedFile, found: SignatureFile, now: int) -> Look:
-        if found.kind is Kind.ETHEREUM:
-            from perdure_node.signatures.ethereum import check_ethereum
+    def _finished(self, plan: "_Plan", answer: "Answer") -> Look:
+        """What is made of the answer to a plan's request; raises as `look` does."""
+        found = plan.found
+        if isinstance(answer, NotSigned):
+            if found is not None:
+                raise SignatureFileUnusable(f"{found.path}: {answer}", hint=answer.hint) from answer
+            if plan.beside is None:
+                return UNSIGNED
+            return self._carried_out(_of_detached(plan.document, plan.now, plan.beside))
+        if isinstance(answer, Exception):
+            raise answer
+        assert plan.request is not None, "it was answered"
+        plan.document.check_same(plan.request.document)
+        return (
+            _passing_over(Look(answer), plan.beside) if found is None else Look(answer, signature=found.path)
+        )
 
-            check = check_ethereum(document, found.octets, format_seconds(now))
-            return Look(check, signature=found.path)
-        if found.note is not None:
-            return Look(notes=(found.note,), signature=found.path)
-        if not can_check():
-            return Look(notes=(_NOT_CHECKED,), signature=found.path)
-        try:
-            check = self._checked(document, found.octets, found.certificate, now)
-        except NotSigned as error:
-            raise SignatureFileUnusable(f"{found.path}: {error}", hint=error.hint) from error
-        return Look(check, signature=found.path)
+    def _answers(self, requests: Iterator["CheckRequest"]) -> Iterator["Answer"]:
+        """The answers to requests, by processes that are started with the first one."""
+        first = next(requests, None)
+        if first is not None:
+            from perdure_node.signatures.workers import Checkers
 
-    def _checked(
-        self, document: SignedFile, signature: bytes | None, certificate: bytes | None, now: int
-    ) -> DocumentCheck:
-        from perdure_node.signatures.checking import CheckRequest
+            pool = self._stack.enter_context(Checkers(self.trust, jobs=self._jobs))
+            yield from pool.each(chain([first], requests))
 
-        handed = document.handed()
-        moment = datetime.fromtimestamp(now, UTC)
-        check = self._started().check(CheckRequest(handed, signature, moment, certificate=certificate))
-        document.check_same(handed)
-        return check
-
-    def _started(self) -> "Checkers":
+    @cached_property
+    def _one_by_one(self) -> "Checkers":
         from perdure_node.signatures.workers import Checkers
 
-        if self._checkers is None:
-            self._checkers = self._stack.enter_context(Checkers(site_trust(self._folder)))
-        return self._checkers
+        return self._stack.enter_context(Checkers(self.trust))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A document with ``look``, what was found already, or ``request``, what a process is asked.
+
+    ``found`` is the detached signature that is asked about, None where it is the document's own; ``beside`` is one that lies beside it then.
+    """
+
+    document: SignedFile
+    now: int
+    look: Look | None = None
+    request: "CheckRequest | None" = None
+    found: SignatureFile | None = None
+    beside: SignatureFile | None = None
+
+
+def _of_detached(document: SignedFile, now: int, found: SignatureFile) -> _Plan:
+    plan = _Plan(document, now, found=found)
+    if found.kind is Kind.ETHEREUM:
+        from perdure_node.signatures.ethereum import check_ethereum
+
+        check = check_ethereum(document, found.octets, format_seconds(now))
+        return replace(plan, look=Look(check, signature=found.path))
+    if found.note is not None:
+        return replace(plan, look=Look(notes=(found.note,), signature=found.path))
+    return _asking(plan)
+
+
+def _asking(plan: _Plan) -> _Plan:
+    """With the request of a plan, if what checks is installed."""
+    found = plan.found
+    if not can_check():
+        look = Look(notes=(_NOT_CHECKED,), signature=None if found is None else found.path)
+        return replace(plan, look=look)
+    from perdure_node.signatures.checking import CheckRequest
+
+    request = CheckRequest(
+        plan.document.handed(),
+        None if found is None else found.octets,
+        datetime.fromtimestamp(plan.now, UTC),
+        certificate=None if found is None else found.certificate,
+    )
+    return replace(plan, request=request)
+
+
+def _passing_over(own: Look, beside: SignatureFile | None) -> Look:
+    """What is in a document counts, and not what lies beside it."""
+    if beside is None:
+        return own
+    note = f"{beside.path.name} lies beside it and was not looked at; --signature takes that one"
+    return replace(own, notes=(*own.notes, note))
+
+
+def _unreadable(path: Path, error: OSError) -> DocumentUnreadable:
+    return DocumentUnreadable(f"{path}: {(error.strerror or 'cannot be read').lower()}")
 
 
 def _typed_data(document: SignedFile, now: int) -> Look | None:

@@ -20,8 +20,8 @@ from typing import Final
 
 from perdure_anchor.errors import PerdureError
 
-from perdure_node.signatures.checking import CheckRequest, check_here, undecided
-from perdure_node.signatures.recognising import recognise
+from perdure_node.signatures.checking import CheckRequest, check_here, opened, undecided
+from perdure_node.signatures.recognising import recognise_stream
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import DocumentCheck, Format, Material
 
@@ -147,8 +147,11 @@ class _Child:
 
 def _given_up(request: CheckRequest, reason: str) -> DocumentCheck:
     form: Format | None = Format.CADES
-    if isinstance(request.document, Path) and request.signature is None:
-        form = recognise(request.document)
+    # a file may be gone meanwhile
+    with contextlib.suppress(OSError):
+        if request.signature is None:
+            with opened(request.document) as stream:
+                form = recognise_stream(stream)
     at = f"{request.moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     return DocumentCheck(form or Format.CADES, (undecided(reason),), at, None, ())
 

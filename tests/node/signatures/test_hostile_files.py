@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from asn1crypto import cms
 from perdure_anchor.errors import PerdureError
-from perdure_node.signatures import workers
+from perdure_node.signatures import cms_check, workers
 from perdure_node.signatures.checking import CheckRequest
 from perdure_node.signatures.errors import NotSigned
 from perdure_node.signatures.recognising import recognise
@@ -121,9 +121,80 @@ def bomb(size: int) -> bytes:
     return head + stream + b"startxref\n" + str(len(head)).encode() + b"\n%%EOF\n"
 
 
+def object_stream_bomb(size: int) -> bytes:
+    """The catalogue is in an object stream that unpacks to ``size`` bytes."""
+    packed = zlib.compress(b"1 0 <</Type/Catalog>>".ljust(size), 9)
+    head = b"%PDF-1.7\n%/ByteRange\n"
+    stream = (
+        b"2 0 obj\n<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>\nstream\n" % len(packed)
+        + packed
+        + b"\nendstream\nendobj\n"
+    )
+    table = bytes([0, 0, 0, 0, 255, 2, 0, 0, 2, 0, 1, 0, 0, len(head), 0])
+    where = len(head) + len(stream)
+    return (
+        head
+        + stream
+        + b"3 0 obj\n<</Type/XRef/Size 3/W[1 3 1]/Root 1 0 R/Length 15>>\nstream\n"
+        + table
+        + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % where
+    )
+
+
+def tables_in_a_ring(count: int) -> bytes:
+    """``count`` tables of objects, each of which names the next as the one before it, and the last the first."""
+    entry = b"xref\n0 0\ntrailer\n<</Size 1/Root 1 0 R/Prev %010d>>\n"
+    head, length = b"%PDF-1.7\n%/ByteRange\n", len(entry % 0)
+    tables = b"".join(entry % (len(head) + (at + 1) % count * length) for at in range(count))
+    return head + tables + b"startxref\n%d\n%%%%EOF\n" % len(head)
+
+
+def fields_in_a_ring() -> bytes:
+    """A form whose fields are their own children."""
+    body, places = b"%PDF-1.7\n", []
+    for number, text in enumerate(
+        (
+            b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[3 0 R]>>>>",
+            b"<</Type/Pages/Kids[2 0 R]/Count 1>>",
+            b"<</T(a)/Kids[3 0 R 4 0 R]/Parent 4 0 R>>",
+            b"<</FT/Sig/T(b)/Kids[3 0 R]/Parent 3 0 R/V 5 0 R>>",
+            b"<</Type/Sig/SubFilter/ETSI.CAdES.detached/ByteRange[0 1 2 3]/Contents<3000>>>",
+        ),
+        1,
+    ):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, text)
+    table = b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places)
+    return body + table + b"trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+
+
+def many_signatures(count: int) -> bytes:
+    """A form with ``count`` fields that share one signature, which is none."""
+    body, places = b"%PDF-1.7\n", []
+    fields = b" ".join(b"%d 0 R" % (4 + at) for at in range(count))
+    texts = [
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[%s]>>>>" % fields,
+        b"<</Type/Pages/Kids[]/Count 0>>",
+        b"<</Type/Sig/SubFilter/ETSI.CAdES.detached/ByteRange[0 9 9 9]/Contents<3000>>>",
+        *(b"<</FT/Sig/T(s%d)/V 3 0 R>>" % at for at in range(count)),
+    ]
+    for number, text in enumerate(texts, 1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, text)
+    size = len(texts) + 1
+    table = b"xref\n0 %d\n0000000000 65535 f \n" % size
+    table += b"".join(b"%010d 00000 n \n" % place for place in places)
+    return body + table + b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(body))
+
+
 @pytest.mark.parametrize(
     "file",
     [
+        object_stream_bomb(400 << 20),
+        tables_in_a_ring(1),
+        tables_in_a_ring(2_000),
+        fields_in_a_ring(),
+        many_signatures(10_000),
         b"%PDF-1.7\n/ByteRange",
         b"%PDF-1.7\n/ByteRange [0 1 2 3]\nstartxref\n0\n%%EOF",
         b"%PDF-1.7\n/ByteRange\nxref\n0 99999999\ntrailer\n<</Size 1>>\nstartxref\n20\n%%EOF",
@@ -200,6 +271,65 @@ def test_too_many_signers(
 
     assert isinstance(outcome, DocumentCheck)
     assert outcome.indication is Indication.INDETERMINATE
+
+
+def test_too_many_certificates(
+    tmp_path: Path, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+) -> None:
+    """Ten thousand, as many as fit into what is read of a signature."""
+    letter = tmp_path / "letter"
+    letter.write_text("we accept\n")
+    info = cms.ContentInfo.load(
+        sign_cms(letter, authority, anna, "-binary", "-nodetach", "-outform", "DER").read_bytes()
+    )
+    signed = info["content"]
+    signed["certificates"] = cms.CertificateSet([*signed["certificates"]] * 5_000)
+
+    (outcome,) = outcomes([info.dump()], trust, authority)
+
+    assert isinstance(outcome, DocumentCheck)
+    assert outcome.indication is Indication.INDETERMINATE
+    assert "certificates" in (outcome.signatures[0].reason or "")
+
+
+def test_revocation_lists_that_no_vault_should_keep(
+    tmp_path: Path,
+    authority: SigningAuthority,
+    anna: Holder,
+    trust: TrustAnchors,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cms_check, "_MAX_EVIDENCE", 1000)
+    letter = tmp_path / "letter"
+    letter.write_text("we accept\n")
+    around = sign_cms(letter, authority, anna, "-binary", "-nodetach", "-outform", "DER")
+
+    (outcome,) = outcomes([around.read_bytes()], trust, authority)
+
+    assert isinstance(outcome, DocumentCheck)
+    assert outcome.indication is Indication.INDETERMINATE
+    assert "together" in (outcome.signatures[0].reason or "")
+
+
+def test_a_length_that_is_told_at_the_end(
+    tmp_path: Path, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+) -> None:
+    """BER of indefinite length, as openssl writes it of a stream: in pieces, and right all the same."""
+    letter = tmp_path / "letter"
+    letter.write_text("we accept\n" * 5000)
+    around = sign_cms(
+        letter, authority, anna, "-binary", "-nodetach", "-stream", "-outform", "DER", out=tmp_path / "p7m"
+    ).read_bytes()
+    assert around[1] == 0x80
+
+    (good, bad, cut) = outcomes(
+        [around, around.replace(b"we accept", b"we refuse", 1), around[:-2]], trust, authority
+    )
+
+    assert isinstance(good, DocumentCheck)
+    assert good.indication is Indication.VALID, good.signatures
+    assert wrong(bad)
+    assert wrong(cut)
 
 
 def test_one_that_needs_too_long_stops_nobody_else(

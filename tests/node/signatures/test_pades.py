@@ -44,7 +44,12 @@ class TestLevels:
         assert signature.time_stamped_at is None
         assert (signature.level, signature.covers) == ("B-B", "the whole file")
         assert check.revocation_as_of == text(authority.now)
-        assert [each.kind for each in check.material] == [MaterialKind.CERTIFICATE] * 3 + [MaterialKind.CRL]
+        assert [each.kind for each in check.material] == [
+            MaterialKind.ANCHOR,
+            MaterialKind.CERTIFICATE,
+            MaterialKind.CERTIFICATE,
+            MaterialKind.CRL,
+        ]
 
     def test_time_stamped(
         self, pdf: bytes, authority: SigningAuthority, anna: Holder, clock: Holder, trust: TrustAnchors

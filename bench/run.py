@@ -14,6 +14,7 @@ from measure import Row
 
 PARTS = (
     "log",
+    "hashing",
     "records",
     "proofs",
     "vault",
@@ -22,6 +23,7 @@ PARTS = (
     "search",
     "prove",
     "verify",
+    "audit",
     "devnet",
     "gas",
     "relay",
@@ -29,6 +31,7 @@ PARTS = (
     "soak",
     "follow",
     "api",
+    "signatures",
 )
 LAYOUT = "{:<42} {:>17}   {:<33} {:>6} {:>9}  {}"
 USAGE = 2

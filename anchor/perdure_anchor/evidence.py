@@ -155,7 +155,7 @@ def _anchor_keys(value: JsonValue) -> tuple[str, ...]:
 def parse_record_part(top: dict[str, JsonValue], anchor_part: Callable[[], AnchorPart]) -> Evidence:
     """Evidence from the members `RECORD_KEYS`, and what `parse_anchor_part` makes of the others after them."""
     domain, origin = parse_domain(top["registry"]), parse_origin(top["origin"])
-    slots = _parse_slots(top["slots"])
+    slots = parse_slots(top["slots"])
     checkpoint = None if top["checkpoint"] is None else _parse_checkpoint(top["checkpoint"])
     anchor, not_before, hops, confirmed = anchor_part()
     if anchor is not None and checkpoint is None:
@@ -190,7 +190,8 @@ def parse_domain(value: JsonValue) -> RegistryDomain:
     return RegistryDomain(chain_id, Address(parse_hex(members["address"], 20, "registry address")))
 
 
-def _parse_slots(value: JsonValue) -> tuple[Slot, ...]:
+def parse_slots(value: JsonValue) -> tuple[Slot, ...]:
+    """The slots of one record; raises `EncodingError`."""
     items = take_list(value, "slots", len(SLOTS))
     if len(items) != len(SLOTS):
         raise EvidenceError(f"slots: got {len(items)}, want {len(SLOTS)}")

@@ -202,3 +202,30 @@ def _notes_about_times(findings: Findings) -> list[str]:
     return [
         "the bounds of time exclude each other: the proposers of one of them lied, or their clocks were wrong"
     ]
+
+
+def why_not_final(findings: Findings, epoch: Epoch) -> str:
+    """Why the grade is less where the epoch's own rule is met."""
+    assert findings.anchor is not None
+    if epoch.consensus == "clique":
+        return (
+            "Clique has no finality, one signature makes a block: "
+            f"{findings.anchor.sealers} of {findings.anchor.validators} signers sealed this one or the "
+            f"{findings.anchor.descendants} blocks after it, and honest signers may still have left it for a rival"
+        )
+    return (
+        f"the chain's own rule is {epoch.quorum_rule}: {epoch.wanted_seals} of {len(epoch.validators)} seals, "
+        "which two blocks can have without an honest validator in common"
+    )
+
+
+def note_about_set(findings: Findings, epoch: Epoch) -> str:
+    """How far it is known which validators there were."""
+    if not findings.changes:
+        return f"the validator set was pinned at block {epoch.from_block} and is taken as still in force"
+    pinned = findings.changes[0].before
+    blocks = ", ".join(str(change.after.from_block) for change in findings.changes)
+    return (
+        f"the validator set was pinned at block {pinned.from_block} and followed through changes known at block {blocks}; "
+        "the last is taken as still in force"
+    )

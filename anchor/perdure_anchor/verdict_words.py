@@ -16,7 +16,7 @@ from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.verdict import DocumentMatch, Grade, KeyStatus, Verdict
 from perdure_anchor.webauthn import Assertion
 
-_KEYS = {
+KEY_WORDS = {
     KeyStatus.PINNED: "the site's, pinned in the trust file",
     KeyStatus.BY_REGISTRY: "the site's, by the registry's word",
     KeyStatus.UNKNOWN: "nobody vouches for it",
@@ -63,14 +63,14 @@ def shown_words(
         yield Words("leaf hash", (verdict.leaf_hash.hex(),))
     if verdict.grade is not None and verdict.grade >= Grade.SIGNED:
         yield Words("log", (f"entry {verdict.index} of {verdict.size} in the log of {verdict.origin.text}",))
-        yield Words("key", (_KEYS[verdict.key],))
+        yield Words("key", (KEY_WORDS[verdict.key],))
         if verdict.key_doubt is not None:
             yield Words("key in doubt", (verdict.key_doubt,))
     if verdict.anchor is not None:
         place = f"in block {verdict.anchor.block_number}, 0x{verdict.anchor.block_hash.hex()}"
         yield Words("anchored", (place,))
-        yield Words("not before", tuple(_time_lines(verdict.not_before, clock_allowance)))
-        yield Words("not after", tuple(_time_lines(verdict.not_after, clock_allowance)))
+        yield Words("not before", tuple(time_lines(verdict.not_before, clock_allowance)))
+        yield Words("not after", tuple(time_lines(verdict.not_after, clock_allowance)))
     yield from _confirmation_words(verdict, clock_allowance)
 
 
@@ -85,7 +85,7 @@ def claimed_words(verdict: Verdict) -> Iterator[Words]:
     others = {name: value for name, value in verdict.disclosed.items() if name not in elsewhere}
     for name, value in {**others, **claims}.items():
         if value is not None:
-            yield Words(name, (_claim(value),))
+            yield Words(name, tuple(_signature_lines(value)) if name == "signature" else (claim_text(value),))
     if verdict.hidden:
         yield Words("hidden", (", ".join(verdict.hidden),))
 
@@ -97,7 +97,7 @@ def _confirmation_words(verdict: Verdict, allowance: int) -> Iterator[Words]:
     for part, attestation in verdict.confirmation.parts:
         yield Words(_PARTS[part], tuple(_attestation_lines(verdict, part, attestation)))
     if verdict.confirmation.confirmed is not None and verdict.anchor is not None:
-        yield Words("confirmed not before", tuple(_time_lines(verdict.confirmed_not_before, allowance)))
+        yield Words("confirmed not before", tuple(time_lines(verdict.confirmed_not_before, allowance)))
 
 
 def _attestation_lines(verdict: Verdict, part: int, attestation: Attestation) -> Iterator[str]:
@@ -126,7 +126,8 @@ def credential_words(attestation: Attestation) -> str:
     return f"the passkey of SHA-256 {sha256(credential.public_key).hex()} ({told})"
 
 
-def _time_lines(bound: TimeBound | None, allowance: int) -> Iterator[str]:
+def time_lines(bound: TimeBound | None, allowance: int) -> Iterator[str]:
+    """A bound of time, and who must have lied for it to be false."""
     if bound is None:
         yield "no bound is shown"
         return
@@ -139,7 +140,27 @@ def _time_lines(bound: TimeBound | None, allowance: int) -> Iterator[str]:
     yield f"or if whoever can invent the blocks did, of the validators {text_of(bound.forgers)}"
 
 
-def _claim(value: JsonValue) -> str:
+def _signature_lines(value: JsonValue) -> Iterator[str]:
+    """What the site says of the document's own signatures (SPEC.md, section 15), each on a line; in another form as JSON."""
+    if not isinstance(value, dict) or not isinstance(signatures := value.get("signatures"), list):
+        yield claim_text(value)
+        return
+    verdict, form, checked_at = (str(value.get(name)) for name in ("verdict", "format", "checked_at"))
+    yield f"claimed {verdict} by the site ({form}), checked at {checked_at}; verify --signatures checks it again"
+    for each in signatures:
+        if isinstance(each, dict):
+            yield _signature_line(each)
+
+
+def _signature_line(signature: dict[str, JsonValue]) -> str:
+    who = signature.get("signer")
+    if "attested_by" in signature:
+        who = f"ink on paper, attested by {signature['attested_by']}"
+    why = f": {signature['subindication']}" if "subindication" in signature else ""
+    return f"{signature.get('verdict')}, {who or 'by nobody who is named'}{why}"
+
+
+def claim_text(value: JsonValue) -> str:
     """A slot's value: text as it is, signers by name and id, anything else as JSON."""
     if isinstance(value, str):
         return value

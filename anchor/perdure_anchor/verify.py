@@ -10,9 +10,9 @@ from perdure_anchor.anchor_checks import AnchorChecks
 from perdure_anchor.checkpoint import Checkpoint, RegistryDomain
 from perdure_anchor.confirmation import parse_confirmation, verify_confirmation
 from perdure_anchor.errors import VerificationError
-from perdure_anchor.evidence import AnchorProof, Evidence, Headers
+from perdure_anchor.evidence import AnchorProof, Evidence, Headers, SignedCheckpoint
 from perdure_anchor.finality import Run
-from perdure_anchor.findings import Findings, GradeTooLow
+from perdure_anchor.findings import Findings, GradeTooLow, note_about_set, why_not_final
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex, to_hex
 from perdure_anchor.log import leaf_hash, verify_inclusion
 from perdure_anchor.plain_disclosures import read_disclosure
@@ -201,9 +201,15 @@ def _verify_checkpoint(findings: Findings, checks: AnchorChecks) -> Checkpoint |
         return None
     assert findings.leaf_hash is not None
     verify_inclusion(findings.leaf_hash, signed.index, signed.size, signed.path, signed.root)
-    checkpoint = Checkpoint(evidence.origin.site, signed.size, signed.root, signed.sealed_at)
+    return verify_signature(findings, checks, signed)
+
+
+def verify_signature(findings: Findings, checks: AnchorChecks, signed: SignedCheckpoint) -> Checkpoint:
+    """The rest of step 4, once the checkpoint is known to hold what it should: whose key signed it."""
+    origin = findings.evidence.origin
+    checkpoint = Checkpoint(origin.site, signed.size, signed.root, signed.sealed_at)
     findings.signer = checks.signer(checkpoint, signed.signature)
-    pinned = findings.trust.pinned_keys(evidence.origin)
+    pinned = findings.trust.pinned_keys(origin)
     if findings.signer in pinned:
         findings.key, findings.grade = KeyStatus.PINNED, Grade.SIGNED
     else:
@@ -297,35 +303,10 @@ def _verify_finality(findings: Findings, checks: AnchorChecks, epoch: Epoch, hea
     if epoch.is_final:
         findings.grade = Grade.FINAL
     else:
-        findings.fall_short(8, GradeTooLow(_why_not_final(findings, epoch)))
+        findings.fall_short(8, GradeTooLow(why_not_final(findings, epoch)))
     if epoch.to_block is None:
-        findings.notes.append(_note_about_set(findings, epoch))
+        findings.notes.append(note_about_set(findings, epoch))
     return True
-
-
-def _why_not_final(findings: Findings, epoch: Epoch) -> str:
-    assert findings.anchor is not None
-    if epoch.consensus == "clique":
-        return (
-            "Clique has no finality, one signature makes a block: "
-            f"{findings.anchor.sealers} of {findings.anchor.validators} signers sealed this one or the "
-            f"{findings.anchor.descendants} blocks after it, and honest signers may still have left it for a rival"
-        )
-    return (
-        f"the chain's own rule is {epoch.quorum_rule}: {epoch.wanted_seals} of {len(epoch.validators)} seals, "
-        "which two blocks can have without an honest validator in common"
-    )
-
-
-def _note_about_set(findings: Findings, epoch: Epoch) -> str:
-    if not findings.changes:
-        return f"the validator set was pinned at block {epoch.from_block} and is taken as still in force"
-    pinned = findings.changes[0].before
-    blocks = ", ".join(str(change.after.from_block) for change in findings.changes)
-    return (
-        f"the validator set was pinned at block {pinned.from_block} and followed through changes known at block {blocks}; "
-        "the last is taken as still in force"
-    )
 
 
 def _verify_not_after(findings: Findings, checks: AnchorChecks, headers: Headers) -> None:
@@ -344,9 +325,8 @@ def _verify_confirmation(findings: Findings) -> None:
     if confirmation is None:
         findings.notes.append("the confirmation is of a version that is not known here, and was not checked")
         return
-    evidence = findings.evidence
-    digests = [slot.digest for slot in evidence.slots]
-    verify_confirmation(confirmation, findings.trust.domain, evidence.origin.site, digests)
+    digests = [slot.digest for slot in findings.evidence.slots]
+    verify_confirmation(confirmation, findings.trust.domain, findings.evidence.origin.site, digests)
     findings.confirmation = confirmation
 
 

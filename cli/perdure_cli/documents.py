@@ -6,18 +6,22 @@ from pathlib import Path
 
 from perdure_anchor.evidence import FILE_SUFFIX
 from perdure_node.places import is_vault
+from perdure_node.signatures.besides import is_signature_file
+
+from perdure_cli.verifying.sorting import MATERIAL_SUFFIX
 
 STANDARD_INPUT = Path("-")
 
 
-def documents_below(arguments: Iterable[Path]) -> Iterator[Path]:
+def documents_below(arguments: Iterable[Path], *, signatures: bool = False) -> Iterator[Path]:
     """Each file, and each document in the folders, in the order of names.
 
-    Left out of folders are hidden files and folders, evidence, vaults, and what is no regular file.
+    Left out of folders are hidden files and folders, evidence, vaults, and what is no regular file; unless ``signatures`` are
+    documents too, also the detached signature of a document beside it.
     """
     for argument in arguments:
         if argument != STANDARD_INPUT and argument.is_dir():
-            yield from _below(argument)
+            yield from (path for path in _below(argument) if signatures or not is_signature_file(path))
         else:
             yield argument
 
@@ -30,6 +34,8 @@ def _below(folder: Path) -> Iterator[Path]:
         for name in sorted(names):
             path = Path(parent, name)
             # a link may lead to what nobody meant
-            left_out = name.startswith(".") or name.endswith(FILE_SUFFIX) or path.is_symlink()
+            left_out = (
+                name.startswith(".") or name.endswith((FILE_SUFFIX, MATERIAL_SUFFIX)) or path.is_symlink()
+            )
             if not left_out and path.is_file():
                 yield path

@@ -63,7 +63,17 @@ COMMANDS: Final = {
         "perdure_cli.commands.recovery_sheet:recovery_sheet", "Print what brings the site back."
     ),
     "prove": LazyCommand("perdure_cli.commands.prove:prove", "Write evidence."),
+    "statement": LazyCommand(
+        "perdure_cli.commands.statement:statement", "Show that a stretch of the log is complete."
+    ),
+    "audit": LazyCommand("perdure_cli.commands.audit:audit", "Check the whole vault, and sign a report."),
     "verify": LazyCommand("perdure_cli.commands.verify:verify", "Verify evidence, offline."),
+    "check": LazyCommand(
+        "perdure_cli.commands.check:check", "Check a document's signatures, without recording it."
+    ),
+    "signatures": LazyCommand(
+        "perdure_cli.commands.signatures:signatures", "Keep what signatures are checked against."
+    ),
     "report": LazyCommand("perdure_cli.commands.report:report", "Make a report for a court from evidence."),
     "inspect": LazyCommand(
         "perdure_cli.commands.inspect:inspect", "Explain evidence, a trust file, a header or a bundle."

@@ -43,6 +43,16 @@ def anchors_over(database: Database, index: int) -> Iterator[StoredAnchor]:
         size = found.size
 
 
+def newest_anchors_over(database: Database, index: int) -> Iterator[StoredAnchor]:
+    """The anchors that cover the record at ``index``, the newest first; each is read when it is asked for."""
+    condition = "size > ? ORDER BY size DESC LIMIT 1"
+    found = _first(database, condition, index)
+    while found is not None:
+        yield found
+        condition = "size > ? AND size < ? ORDER BY size DESC LIMIT 1"
+        found = _first(database, condition, index, found.size)
+
+
 def anchors(database: Database) -> Iterator[StoredAnchor]:
     """All anchors, the smallest log first."""
     return map(anchor_from_row, database.rows(_SELECT + "1 ORDER BY size"))

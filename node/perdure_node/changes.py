@@ -24,11 +24,14 @@ from perdure_node.records import (
     record_by_sequence,
 )
 from perdure_node.searching.stored import take_former_nonces
+from perdure_node.signatures.material_store import copy_material, forget_material
 from perdure_node.traces import Reason, leave_trace
 from perdure_node.vault import Vault
 
 # what the site adds to a record by itself
 _STAMPED = ("recorded_at", "after")
+# what it found out then, of a document that is still the same
+_FOUND = ("signature",)
 
 
 def withdraw(
@@ -57,12 +60,16 @@ def amend(
     The old one is withdrawn and stays readable. Raises `AlreadySealed`, `NoSuchRecord`, `IntakeError` or `AlreadyRecorded`.
     """
     old = open_record(record, keys).record.values
-    slots = {slot: value for slot, value in old.items() if slot not in _STAMPED} | dict(changes)
+    slots = {slot: value for slot, value in old.items() if slot not in (*_STAMPED, *_FOUND)} | dict(changes)
+    found = {slot: old[slot] for slot in _FOUND if old[slot] is not None}
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
         _leave_queue(vault, record)
         # beside the old record there may be others of the same document, which this one leaves as they are
-        added = record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True, who=who)
+        added = record_slots(
+            vault, slots, key, clock=clock, randomness=randomness, again=True, who=who, found=found
+        )
+        copy_material(vault.database, record.sequence, added.sequence)
         leave_trace(
             vault.database,
             key,
@@ -99,6 +106,7 @@ def erase(
             _leave_queue(vault, record)
         # the segment that a search looks through goes with it
         database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
+        remains += forget_material(database, record.sequence)
         remains += take_former_nonces(database, record.sequence)
         database.execute(
             "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests

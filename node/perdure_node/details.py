@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from perdure_anchor.errors import PerdureError
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.timestamp import check_timestamp
 
@@ -27,10 +28,15 @@ _SERIAL_DATE = re.compile(r"\d{5}(?:[.,]\d+)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signed; ``id`` is an e-mail address or another name that the organisation keeps unique."""
+    """Who signed; ``id`` is an e-mail address or another name that the organisation keeps unique.
+
+    ``certificate_sha256`` is of the certificate that he signed with, where the document's signature tells.
+    """
 
     name: str
     id: str | None = None
+    organization: str | None = None
+    certificate_sha256: Hash32 | None = None
 
 
 def parse_signer(text: str) -> Signer:
@@ -40,7 +46,9 @@ def parse_signer(text: str) -> Signer:
 
 def signer_value(signer: Signer) -> JsonValue:
     """A signer as the slot holds it."""
-    return _slot_value(signer.name, signer.id)
+    certificate = None if signer.certificate_sha256 is None else signer.certificate_sha256.hex()
+    more: dict[str, JsonValue] = {"organization": signer.organization, "certificate_sha256": certificate}
+    return _slot_value(signer.name, signer.id) | {key: text for key, text in more.items() if text is not None}
 
 
 def signer_text_value(text: str) -> JsonValue:
@@ -55,7 +63,7 @@ def _name_and_id(text: str) -> tuple[str, str | None]:
     return match[1].rstrip(), match[2]
 
 
-def _slot_value(name: str, unique: str | None) -> JsonValue:
+def _slot_value(name: str, unique: str | None) -> dict[str, JsonValue]:
     return {"name": name} if unique is None else {"name": name, "id": unique}
 
 

@@ -6,6 +6,7 @@ in time that others can check). Everything else is as given, checked for form on
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from perdure_anchor.hashes import Hash32, parse_hex, to_hex
 from perdure_anchor.strict_json import JsonValue
@@ -21,6 +22,8 @@ from perdure_node.operators.errors import NobodyNamed
 from perdure_node.operators.policy import NO_POLICY, policy_in_force
 from perdure_node.recording import Recorder, Stamp
 from perdure_node.records import Added, insert_record, recorded
+from perdure_node.signatures.material_store import store_material
+from perdure_node.signatures.verdicts import DocumentCheck, signature_slot
 from perdure_node.vault import Vault
 
 # encrypts what is looked up and thrown away
@@ -48,17 +51,27 @@ def add_document(
     randomness: Randomness,
     again: bool = False,
     who: Attestor | None = None,
+    check: DocumentCheck | None = None,
 ) -> Added:
     """Record a signature operation; it is durable when this returns, and waits to be sealed, or for a second person.
 
-    ``who`` records it, and signs that he did. The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
+    ``who`` records it, and signs that he did. ``check`` is what is known of the document's signatures: it goes into the slot
+    `signature`, and what it rests on is kept. The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
     ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold.
     """
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
         return record_slots(
-            vault, slots, key, clock=clock, randomness=randomness, again=again, who=who, saw_document=True
+            vault,
+            slots,
+            key,
+            clock=clock,
+            randomness=randomness,
+            again=again,
+            who=who,
+            saw_document=True,
+            check=check,
         )
 
 
@@ -84,12 +97,22 @@ def record_slots(
     who: Attestor | None = None,
     saw_document: bool = False,
     own: bool = False,
+    check: DocumentCheck | None = None,
+    found: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Added:
-    """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`."""
+    """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`.
+
+    ``found`` are slots that the site found out, such as what an earlier ``check`` gave.
+    """
     stamp = stamp_of(vault, clock)
+    if check is not None:
+        found = {"signature": signature_slot(check)}
     recorder = recorder_of(vault, stamp, key, who, own=own)
-    prepared = recorder.prepare(slots, randomness, saw_document=saw_document)
-    return insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
+    prepared = recorder.prepare(slots, randomness, saw_document=saw_document, found=found)
+    added = insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
+    if check is not None and not added.was_there:
+        store_material(vault.database, vault.lookup_key, key, added.sequence, check.material, randomness)
+    return added
 
 
 def recorder_of(

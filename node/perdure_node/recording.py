@@ -5,6 +5,7 @@ Pure but for the randomness passed in, and it can be sent to other processes: th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from perdure_anchor.confirmation import RECORDED, Confirmation, content_digest, encode_confirmation
@@ -82,13 +83,22 @@ class Recorder:
     own: bool = False
 
     def prepare(
-        self, slots: Mapping[str, JsonValue], randomness: Randomness, *, saw_document: bool = False
+        self,
+        slots: Mapping[str, JsonValue],
+        randomness: Randomness,
+        *,
+        saw_document: bool = False,
+        found: Mapping[str, JsonValue] = MappingProxyType({}),
     ) -> Prepared:
-        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold."""
+        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold.
+
+        ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
+        """
         given: dict[str, JsonValue] = {"recorded_by": self._recorded_by}
         given |= {slot: value for slot, value in slots.items() if value is not None}
         given.pop("confirmation", None)
-        values = {**given, "recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
+        stamp = {"recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
+        values = {**given, **found, **stamp}
         seed = randomness(SEED_SIZE)
         record = _checked(values)
         if self.who is not None:

@@ -6,6 +6,7 @@
       lookup.key        the key by which documents are found without reading, in the open
       trust.json        the pinned trust file, byte for byte as it came
       config.toml       the settings
+      signatures/       what signatures are checked against: anchors, and what was fetched beside them
       *.lock, *.turn    held by whoever seals, syncs or writes
 
 A vault appears whole or not at all: it is built beside its place and renamed. What happens in it is in the other modules;

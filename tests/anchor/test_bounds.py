@@ -54,7 +54,7 @@ def test_each_bound_has_vectors(fault: str, at: str, beyond: str) -> None:
 
 def test_the_table_is_whole() -> None:
     assert len(ROWS) >= 30
-    prose = " ".join(TEXT[: TEXT.index("### 9.6")].split())
+    prose = " ".join((TEXT[: TEXT.index("### 9.6")] + TEXT[TEXT.index("### 9.7") :]).split())
     sections = {number for row in ROWS for number in re.findall(r"\d+(?:\.\d+)?", row[0].split("(")[1])}
     assert all(re.search(rf"### {re.escape(number)} ", TEXT) for number in sections if "." in number)
     for value in {row[1] for row in ROWS} - {"2^64 - 1", "2^32 - 1"}:

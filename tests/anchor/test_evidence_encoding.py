@@ -53,6 +53,7 @@ evidences = st.builds(
     anchor=st.none() | anchors,
     not_before=st.none() | headers,
     hops=st.lists(headers, max_size=2).map(tuple),
+    confirmed_not_before=st.none() | headers,
 ) | st.builds(
     Evidence,
     domain=st.just(RegistryDomain(1, Address(bytes(20)))),
@@ -62,13 +63,15 @@ evidences = st.builds(
     anchor=st.none(),
     not_before=st.none() | headers,
     hops=st.lists(headers, max_size=2).map(tuple),
+    confirmed_not_before=st.none() | headers,
 )
 
 
 def encoded_whole(evidence: Evidence) -> bytes:
     """Word for word from SPEC.md, section 5.1, by the JSON encoder alone."""
+    confirmed = evidence.confirmed_not_before
     members: dict[str, Any] = {
-        "format": "perdure-evidence/1",
+        "format": "perdure-evidence/1" if confirmed is None else "perdure-evidence/2",
         "registry": {
             "chain_id": evidence.domain.chain_id,
             "address": checksum_address(evidence.domain.registry),
@@ -81,6 +84,7 @@ def encoded_whole(evidence: Evidence) -> bytes:
         "checkpoint": None,
         "anchor": None,
         "not_before": None if evidence.not_before is None else list(map(text, evidence.not_before)),
+        **({} if confirmed is None else {"confirmed_not_before": list(map(text, confirmed))}),
         "hops": [list(map(text, hop)) for hop in evidence.hops],
     }
     if evidence.checkpoint is not None:
@@ -111,12 +115,21 @@ def test_the_bytes_are_those_of_the_json_encoder(evidence: Evidence) -> None:
     assert encode_evidence(evidence) == encoded_whole(evidence)
 
 
-@given(st.lists(evidences, min_size=2, max_size=2), st.lists(st.booleans(), min_size=7, max_size=7))
+@given(st.lists(evidences, min_size=2, max_size=2), st.lists(st.booleans(), min_size=8, max_size=8))
 def test_evidence_that_shares_parts_keeps_its_own(pair: list[Evidence], second: list[bool]) -> None:
     """Parts of two files in any mixture, after both have been encoded."""
     for evidence in pair:
         encode_evidence(evidence)
-    parts = ("domain", "origin", "slots", "checkpoint", "anchor", "not_before", "hops")
+    parts = (
+        "domain",
+        "origin",
+        "slots",
+        "checkpoint",
+        "anchor",
+        "not_before",
+        "hops",
+        "confirmed_not_before",
+    )
     mixed = Evidence(**{part: getattr(pair[side], part) for part, side in zip(parts, second, strict=True)})
     assert encode_evidence(mixed) == encoded_whole(mixed)
     if mixed.anchor is None or mixed.checkpoint is not None:

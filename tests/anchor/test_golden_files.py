@@ -1,14 +1,19 @@
 """The frozen formats: what is written today is what was written when version 1 was frozen, byte for byte (SPEC.md, section 11)."""
 
+import base64
 import hashlib
 import json
 
 import independent_rivals
+import independent_statements
 import independent_verifier
 import pytest
+from perdure_anchor.audit_report import encode_report, parse_report, recover_report_signer
+from perdure_anchor.confirmation import encode_confirmation, parse_confirmation
 from perdure_anchor.evidence import encode_evidence, parse_evidence
 from perdure_anchor.record import SLOTS, make_record
 from perdure_anchor.rivals import encode_rivals, parse_rivals
+from perdure_anchor.statement import encode_statement, parse_statement
 from perdure_anchor.trust_file import encode_trust_file, parse_trust_file
 from perdure_node.courier.bundle_file import encode_bundle, read_bundle
 from tools.vectors.golden import GOLDEN, VALUES, golden_files
@@ -19,13 +24,17 @@ CHANGED = "a frozen format changed: bytes that people keep would no longer be wr
 FROZEN = {
     "anchored.evidence.json": "cca8bc61d57bb01020b01e82333a9fa68031043b3af328021e7cbdab0b1b0afe",
     "checkpoint.json": "62426529d7705e92009e3e8ce50cfe3a04c0820ef875719694ae7c35cf487baf",
+    "confirmation.json": "452362aca11247621cef40283e2cd49115a3cb452b7d90c83c8b3f078104efb8",
+    "confirmed.evidence.json": "498d4d16ba943d5ebbe2d2f28baefbd1b29ba619629f35feca5a0a9415e08399",
     "consortium.json": "582172394dd78e79247f410a4eea012f7f1fa16068ee52c9be724a1cbe44891b",
     "empty-record.json": "1a593dbdbbbe2fbb7f4273645640699f979be61c25a272c2b3925a8290c7e4b6",
+    "june.audit.json": "266d8c0d3f67ee03658ee565d25c0bf145501fed3f1fe5696efcd5c26b44865b",
     "outgoing.bundle": "45f7c04ee411e640e1acbb3e357cb50d8ff82247eae0696b04ff3d84c20118b2",
     "record.json": "34fd96a331d43b83fdd32d132511d0e3be33cb0a1a01418296a1af9be3120411",
     "recorded.evidence.json": "def1c28398c5eb1dce862aa5803aecc26bf9f75cd94c9defc7eb34763d958016",
     "return.bundle": "ba5fc796740f797d81992739d9eeee6dcbbc20c87353921b82286c8d5654b471",
     "signed.evidence.json": "4439ab3a26b0180b1763e3d7ba905f97fd152acb20b439960af32b702a5ccb03",
+    "stretch.statement.json": "8f27e23811e3e60a54bde3d832b2b616320b5d5af82a19df4ce2c116b976a391",
     "two-histories.rivals.json": "9d30a98b17cd82d1faee2d58dfb1628d8f5c1cbcb4eb99c1f590ab61beeb64a0",
     "whole.evidence.json": "c01fbb82d0ad390562ddde6bd347d6e124bca43590101a909e45ff7caa074938",
 }
@@ -55,6 +64,22 @@ def test_a_proof_of_two_histories_is_written_as_it_was_read() -> None:
     read = independent_rivals.read_rivals(raw)
     pair = ((each["size"], each["root"]) for each in read["checkpoints"])
     independent_rivals.has_two_histories(*pair, read["nodes"])
+
+
+def test_a_statement_is_written_as_it_was_read() -> None:
+    raw = (GOLDEN / "stretch.statement.json").read_bytes()
+    assert encode_statement(parse_statement(raw)) == raw, CHANGED
+    read = independent_statements.read_statement(raw)
+    assert (read["begin"], read["end"], len(read["leaves"])) == (3, 5, 2)
+
+
+def test_a_report_of_an_audit_is_written_as_it_was_read() -> None:
+    """And signed as RFC 8785 would have it: the other verifier hashes it by itself."""
+    raw = (GOLDEN / "june.audit.json").read_bytes()
+    report = parse_report(raw)
+    assert encode_report(report) == raw, CHANGED
+    signature, digest = independent_statements.report_digest(raw)
+    assert independent_verifier.recover_site_signer(digest, signature) == recover_report_signer(report)
 
 
 def test_trust_file_is_written_as_it_was_read() -> None:
@@ -95,6 +120,28 @@ def test_the_digest_of_a_checkpoint_is_the_other_verifiers() -> None:
     assert digest == octets["digest"], CHANGED
     signer = independent_verifier.recover_site_signer(digest, octets["signature"])
     assert f"0x{signer.hex()}" == golden["signer"]
+
+
+def test_what_is_signed_of_a_confirmation_is_the_other_verifiers() -> None:
+    golden, site = (
+        json.loads((GOLDEN / "confirmation.json").read_bytes()),
+        independent_verifier.keccak(b"acme/rotterdam"),
+    )
+    trust = {"chain_id": 20_260, "registry": bytes(range(0xA0, 0xB4))}
+    digests = [bytes.fromhex(digest) for digest in golden["digests"]]
+    parts = independent_verifier.read_confirmation(golden["slot"])
+    independent_verifier.check_confirmation(parts, trust, site, digests)
+    recorded = bytes(32)
+    for number, name in ((1, "recorded"), (2, "confirmed")):
+        recorded = independent_verifier.attestation_digest(
+            trust, site, digests, number, parts[number - 1], recorded
+        )
+        assert f"0x{recorded.hex()}" == golden[name], CHANGED
+    assert encode_confirmation(parse_confirmation(golden["slot"])) == golden["slot"], CHANGED
+    party = hashlib.sha256(golden["passkey"]["rp_id"].encode()).digest()
+    key = base64.b64decode(golden["passkey"]["public_key"])
+    passkey = hashlib.sha256(b"perdure credential v1\npasskey\n" + party + key).hexdigest()
+    assert passkey == golden["passkey_digest"], CHANGED
 
 
 @pytest.mark.parametrize("name", ["outgoing.bundle", "return.bundle"])

@@ -132,3 +132,28 @@ def test_claims_are_texts(value: JsonValue, text: str) -> None:
 def test_claimed_times_come_with_the_claims() -> None:
     verdict = replace(WHOLE, disclosed={}, claims=Claims("a", None, "c"), hidden=())
     assert claimed(verdict) == {"signed_at": ("a",), "sealed_at": ("c",)}
+
+
+def test_what_the_site_says_of_the_documents_signatures_is_a_claim() -> None:
+    slot: JsonValue = {
+        "v": 1,
+        "format": "pades",
+        "verdict": "invalid",
+        "checked_at": "2026-05-04T10:00:00Z",
+        "signatures": [
+            {"signer": "Ada Example", "verdict": "valid"},
+            {"signer": "Bob", "verdict": "invalid", "subindication": "HASH_FAILURE"},
+            {"verdict": "indeterminate", "attested_by": "Zoë"},
+            {"verdict": "indeterminate"},
+            "not a signature",
+        ],
+    }
+    assert claimed(replace(WHOLE, disclosed={"signature": slot}))["signature"] == (
+        "claimed invalid by the site (pades), checked at 2026-05-04T10:00:00Z; verify --signatures checks it again",
+        "valid, Ada Example",
+        "invalid, Bob: HASH_FAILURE",
+        "indeterminate, ink on paper, attested by Zoë",
+        "indeterminate, by nobody who is named",
+    )
+    assert claimed(replace(WHOLE, disclosed={"signature": {"v": 2}}))["signature"] == ('{"v": 2}',)
+    assert claimed(replace(WHOLE, disclosed={"signature": 1}))["signature"] == ("1",)

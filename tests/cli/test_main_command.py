@@ -136,7 +136,6 @@ def test_errors_of_commands(
     [
         ("eth_abi", "site"),
         ("eth_account.signers", "site"),
-        ("cryptography.hazmat", "site"),
         ("uvicorn", "devnet"),
         ("eth", "devnet"),
     ],

@@ -141,3 +141,32 @@ def test_a_large_import_shows_a_bar(site: Path) -> None:
         assert terminal.end() == 0
         lines = screen(terminal.shown, COLUMNS)  # type: ignore[assignment]  # a name used for both
     assert lines[0] == "recorded 40000 records of 40000 rows in many.txt"
+
+
+def test_add_asks_for_what_it_cannot_see(site: Path, run_json: RunJson) -> None:
+    (site / "scan.txt").write_text("a scan\n", encoding="utf-8")
+    dialogue = (
+        ("What kind of document", "charter\r"),
+        ("Who signed", "\r"),
+        ("When, as", "yesterday\r"),
+        ("When, as", "2026-05-04T10:00Z\r"),
+    )
+    code, shown = play("add", "scan.txt", dialogue=dialogue)
+    assert code == 0
+    assert "not a time with a zone" in shown
+    assert "recorded: scan.txt" in shown
+    code, [line] = run_json("add", "scan.txt", "--type", "charter", "--signed-at", "2026-05-04T10:00Z")
+    assert (code, line["was_there"]) == (0, True)
+
+
+def test_add_asks_nothing_where_all_is_said_or_nobody_wants_it(site: Path) -> None:
+    (site / "one.txt").write_text("one\n", encoding="utf-8")
+    (site / "two.txt").write_text("two\n", encoding="utf-8")
+    for words in (
+        ("one.txt", "--no-input"),
+        ("two.txt", "--type", "t", "--signer", "Ada", "--signed-at", "2026-05-04T10:00Z"),
+        ("one.txt", "letter.txt"),
+    ):
+        code, shown = play("add", *words)
+        assert code == 0
+        assert "Enter leaves empty" not in shown

@@ -33,7 +33,7 @@ def test_the_commands_run(tmp_path: Path) -> None:
     (desk.folder / "contract.pdf").write_bytes(b"%PDF-1.4 or so")
     desk.write("register.csv", REGISTER)
     outputs = [desk.run(*without_fixed_port(words)).out for words in console_commands()]
-    assert len(outputs) == 14
+    assert len(outputs) == 15
     assert sum("yes, final" in out for out in outputs) == 2
     size = (desk.folder / "contract.pdf.evidence.json").stat().st_size
     assert 6_000 < size < 10_000, "the README says about 8 kB"

@@ -2,31 +2,37 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from perdure_anchor.errors import ConfigError, PerdureError
-from perdure_node.clock import system_clock
+from perdure_node.clock import Clock, system_clock
 from perdure_node.documents import DocumentFacts, hash_document, hash_stream
 from perdure_node.intake import Details, add_document, find_recorded
 from perdure_node.operators.attesting import Attestor
 from perdure_node.places import is_vault
 from perdure_node.records import Added
+from perdure_node.signatures.filling import Filled, filled_in
+from perdure_node.signatures.looking import UNSIGNED, Look, Looker, site_looker
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import as_option, recording_as
+from perdure_cli.asking import ask_for_rest, can_ask
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import detail_options, details_of
+from perdure_cli.commands.signature_options import signature_options, take_asked
 from perdure_cli.documents import STANDARD_INPUT, documents_below
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.files import standard_input
+from perdure_cli.looking_texts import look_members, print_look
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
 from perdure_cli.site import open_site
 
-Record = Callable[[DocumentFacts], Added | None]
+Record = Callable[[Filled, Look], Added | None]
 
 
 class NoDocuments(ConfigError):
@@ -42,11 +48,13 @@ class NoDocuments(ConfigError):
     metavar="FILE...",
 )
 @detail_options
+@signature_options
 @click.option("--name", metavar="NAME", help="The name of the document that comes from standard input.")
 @click.option("--again", is_flag=True, help="Record a document that is recorded already, in other words.")
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
 @as_option
 @passphrase_option
+@click.option("--no-input", is_flag=True, help="Do not ask for what cannot be seen, also on a terminal.")
 @vault_option
 @json_option
 def add(
@@ -54,6 +62,7 @@ def add(
     name: str | None,
     again: bool,
     dry_run: bool,
+    no_input: bool,
     who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
@@ -62,29 +71,38 @@ def add(
 ) -> int:
     """Record documents: their SHA-256, and what you say of them. Perdure keeps no copy of your document.
 
+    Signatures are checked, offline, and what they say is filled in: who signed, and when. They may be in the document (PDF, CMS,
+    S/MIME, typed data) or beside it: contract.pdf.p7s, .sig with a certificate, .sig.json from an Ethereum wallet. What you say
+    yourself wins. A bad signature is recorded as bad. On a terminal you are asked for what cannot be seen: who signed one document,
+    when, and of what type it is; Enter leaves it empty.
+
     FILE is a document, a folder with documents (hidden files, evidence and vaults are left out), or - for standard input. The same
     document in the same words is recorded once. What you say of it is encrypted: no passphrase is needed to record, but to read.
     With --as the record is signed by who records it. A document that the site's policy wants confirmed waits for a second person.
     """
+    several = len(files) > 1 or files[0].is_dir()
+    asked = take_asked(said, several=several or files[0] == STANDARD_INPUT)
     details = details_of(**said)  # type: ignore[arg-type]  # click gives what detail_options ask for
     if name is not None and STANDARD_INPUT not in files:
         raise click.UsageError("--name is for a document from standard input, FILE -")
     if inside := next((file for file in files if is_vault(file) or is_vault(file.parent)), None):
         raise click.UsageError(f"{inside}: is of a vault, and no document")
     codes, new = [], 0
-    with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        warn_of_clock(vault, system_clock())
+    with (
+        open_site(vault_folder) as vault,
+        TerminalProgress() as progress,
+        site_looker(vault, asked) as looker,
+    ):
+        clock = system_clock()
+        warn_of_clock(vault, clock)
+        asks = not (several or no_input or as_json or dry_run) and can_ask()
         who_records = recording_as(vault, who, passphrase_file, dry_run=dry_run)
-        record = _recorder(vault, details, who_records, again=again, dry_run=dry_run)
-        several = len(files) > 1 or files[0].is_dir()
-        for file in documents_below(files):
+        record = _recorder(vault, clock, who_records, again=again, dry_run=dry_run)
+        taking = _Taking(looker, details, name, clock, record, asks, dry_run, as_json, progress)
+        for file in documents_below(files, signatures=asked.skip):
             try:
-                document = _hashed(file, name, progress)
-                progress.close()
-                added = record(document)
-                _print_added(file, document, added, as_json, dry_run=dry_run)
+                new += taking.take(file)
                 codes.append(DONE)
-                new += added is not None and not added.was_there
             except PerdureError as error:
                 if not several:
                     raise
@@ -99,13 +117,49 @@ def add(
     return batch_exit_code(codes)
 
 
-def _recorder(vault: Vault, details: Details, who: Attestor | None, *, again: bool, dry_run: bool) -> Record:
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """What is done with one document after the other; ``asks``: whether somebody is asked for what it does not show."""
+
+    looker: Looker
+    details: Details
+    name: str | None
+    clock: Clock
+    record: Record
+    asks: bool
+    dry_run: bool
+    as_json: bool
+    progress: TerminalProgress
+
+    def take(self, file: Path) -> bool:
+        """Record a document, and say so; whether it is new."""
+        document = _hashed(file, self.name, self.progress)
+        self.progress.close()
+        now = int(self.clock.now())
+        look = UNSIGNED if file == STANDARD_INPUT else self.looker.look(file, document, now)
+        filled = filled_in(document, self.details, look)
+        if self.asks:
+            filled = ask_for_rest(file, filled)
+        added = self.record(filled, look)
+        _print_added(file, filled, look, added, self.as_json, dry_run=self.dry_run)
+        if not self.dry_run:
+            self.looker.note(look)
+        return added is not None and not added.was_there
+
+
+def _recorder(vault: Vault, clock: Clock, who: Attestor | None, *, again: bool, dry_run: bool) -> Record:
     """What is done with each document."""
     if dry_run:
-        return lambda document: find_recorded(vault, document, details, again=again)
-    clock = system_clock()
-    return lambda document: add_document(
-        vault, document, details, clock=clock, randomness=os.urandom, again=again, who=who
+        return lambda filled, _: find_recorded(vault, filled.document, filled.details, again=again)
+    return lambda filled, look: add_document(
+        vault,
+        filled.document,
+        filled.details,
+        clock=clock,
+        randomness=os.urandom,
+        again=again,
+        who=who,
+        check=look.check,
     )
 
 
@@ -116,8 +170,9 @@ def _hashed(file: Path, name: str | None, progress: TerminalProgress) -> Documen
 
 
 def _print_added(
-    file: Path, document: DocumentFacts, added: Added | None, as_json: bool, *, dry_run: bool
+    file: Path, filled: Filled, look: Look, added: Added | None, as_json: bool, *, dry_run: bool
 ) -> None:
+    document = filled.document
     if as_json:
         print_json(
             {
@@ -128,13 +183,16 @@ def _print_added(
                 "sequence": None if added is None else added.sequence,
                 "was_there": added is not None and added.was_there,
                 "dry_run": dry_run,
+                "signature": look_members(look, filled.differences),
             }
         )
-    elif added is None:
+        return
+    if added is None:
         print_line(f"would be recorded: {_shown(file)}, SHA-256 {document.sha256.hex()}")
     else:
         done = "was recorded already" if added.was_there else "recorded"
         print_line(f"{done}: {_shown(file)}, leaf hash {added.leaf_hash.hex()}")
+    print_look(file, look, filled.differences)
 
 
 def _print_refused(file: Path, error: PerdureError, as_json: bool) -> None:

@@ -97,13 +97,10 @@ def import_(
     twice. An import that was broken off goes on where it was when the same command is given again. The columns of CSV are told by
     `perdure help import`.
     """
-    if (file is None) != abandon:
-        raise click.UsageError("want either FILE or --abandon")
     if rejects is not None and not keep_going:
         raise click.UsageError("--rejects is for --keep-going")
-    if file is None:
-        _abandon(vault_folder, as_json)
-        return DONE
+    if file is None or abandon:
+        return _abandon(file, vault_folder, as_json, wanted=abandon)
     columns = dict(map(_mapping, mappings))
     how = ListOptions(list_format, columns, keep_paths, encoding, folder)
     rejects = _rejects(file, rejects) if keep_going else None
@@ -174,14 +171,16 @@ def _rejects(file: Path, named: Path | None) -> Path:
     return file.with_name(f"{file.stem}.rejects{file.suffix}")
 
 
-def _abandon(vault_folder: Path | None, as_json: bool) -> None:
+def _abandon(file: Path | None, vault_folder: Path | None, as_json: bool, *, wanted: bool) -> int:
+    if not wanted or file is not None:
+        raise click.UsageError("want either FILE or --abandon")
     with open_site(vault_folder) as vault:
         records = abandon_imports(vault, system_clock())
     if as_json:
         print_json({"ok": True, "abandoned": records})
-        return
-    print_line(f"forgot {plural(records, 'record')} of unfinished imports")
-    tell_next("perdure status")
+    else:
+        print_line(f"forgot {plural(records, 'record')} of unfinished imports")
+    return DONE
 
 
 def _print_imported(file: Path, imported: Imported, options: ImportOptions) -> None:

@@ -1,4 +1,4 @@
-"""`perdure inspect`: explain evidence, a proof of two histories, a trust file, a header or a bundle in words, also broken ones, up to where they break."""
+"""`perdure inspect`: explain evidence, a proof of two histories, a statement, a trust file, a header or a bundle in words, also broken ones, up to where they break."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from perdure_cli.inspecting.encodings import Octets
 from perdure_cli.inspecting.evidence import explain_evidence
 from perdure_cli.inspecting.headers import explain_header
 from perdure_cli.inspecting.json_reading import Reading
-from perdure_cli.inspecting.judging import Judgement, judge, judge_rivals, no_evidence
+from perdure_cli.inspecting.judging import Judgement, judge, judge_rivals, judge_statement, no_evidence
 from perdure_cli.inspecting.parts import Explanation
 from perdure_cli.inspecting.recognising import (
     AGE_MAGIC,
@@ -23,12 +23,15 @@ from perdure_cli.inspecting.recognising import (
     MAX_BUNDLE_SIZE,
     MAX_SIZE,
     RIVALS,
+    STATEMENT,
     TRUST,
     Recognised,
     is_bundle,
+    most_of,
     recognise,
 )
 from perdure_cli.inspecting.rivals import explain_rivals
+from perdure_cli.inspecting.statement import explain_statement
 from perdure_cli.inspecting.trust import explain_trust
 from perdure_cli.options import json_option
 from perdure_cli.output import is_verbose, print_json, print_lines
@@ -54,7 +57,7 @@ _STANDARD_INPUT = "-"
 )
 @json_option
 def inspect(file: str, kind: str | None, trust_file: Path | None, as_json: bool) -> int:
-    """Explain evidence, a proof of two histories, a trust file, a block's header or a courier bundle in words, part by part.
+    """Explain evidence, a proof of two histories, a statement, a trust file, a block's header or a courier bundle in words, part by part.
 
     A header is RLP, as bytes or in hexadecimal or base64, or the JSON by which a node answers eth_getBlockByNumber; - reads
     from standard input. Of a broken file all is explained up to where it breaks, and the place is named. Beside each part of
@@ -82,7 +85,7 @@ def _explained(
 ) -> tuple[Explanation, Judgement]:
     if kind == BUNDLE or (kind is None and is_bundle(raw)):
         return _explained_bundle(raw, named, store)
-    recognised = recognise(raw[:MAX_SIZE], kind)
+    recognised = recognise(most_of(raw, kind), kind)
     return _explain(raw, recognised), _judge(raw, recognised, named, store)
 
 
@@ -123,6 +126,8 @@ def _explain(raw: bytes, recognised: Recognised) -> Explanation:
         return explain_evidence(raw, content)
     if recognised.kind == RIVALS:
         return explain_rivals(raw, content)
+    if recognised.kind == STATEMENT:
+        return explain_statement(raw, content)
     if recognised.kind == TRUST:
         return explain_trust(raw, content)
     return explain_header(content, len(raw))
@@ -136,6 +141,8 @@ def _judge(raw: bytes, recognised: Recognised, named: TrustSource | None, store:
         return judge(raw, named, store)
     if recognised.kind == RIVALS:
         return judge_rivals(raw, named, store)
+    if recognised.kind == STATEMENT:
+        return judge_statement(raw, named, store)
     if recognised.kind == TRUST:
         return Judgement(
             why_not="a trust file is believed because somebody compared its fingerprint and pinned it"

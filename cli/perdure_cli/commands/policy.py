@@ -34,8 +34,12 @@ def policy() -> None:
 
 
 @policy.command(short_help="Print a policy to begin from.")
-def template() -> None:
+@json_option
+def template(as_json: bool) -> None:
     """Print a policy file to begin from: each key with what it means and what it risks."""
+    if as_json:
+        print_json({"ok": True, "policy": policy_template().decode()})
+        return
     print_raw(policy_template())
     tell_next("perdure policy set FILE, once it says what you want")
 

@@ -16,6 +16,7 @@ from perdure_node.vault import Vault
 from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.export import Export, ExportPlan, evidence_name
 from perdure_cli.files import write_whole
+from perdure_cli.material import WrittenMaterial, material_members, print_material, write_material
 from perdure_cli.options import jobs_option, json_option, passphrase_option, require_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
@@ -66,6 +67,11 @@ class OutputTaken(ConfigError):
     metavar="SLOT",
     help="Do not show this slot. Repeatable.",
 )
+@click.option(
+    "--material",
+    is_flag=True,
+    help="Write what the check of the document's signatures rested on beside the evidence, and show the slot signature.",
+)
 @require_option("Write evidence only if it shows this much.")
 @jobs_option
 @passphrase_option
@@ -78,6 +84,7 @@ def prove(
     output_file: Path | None,
     disclose: tuple[str, ...],
     hide: tuple[str, ...],
+    material: bool,
     require: str,
     jobs: int,
     passphrase_file: Path | None,
@@ -91,8 +98,9 @@ def prove(
         raise click.UsageError(
             "--output and --require are for one record: --all names its folder, and writes what is final"
         )
+    _check_material(material, all_folder, output_file, hide)
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        shown, hidden = _chosen_slots(vault, disclose, hide)
+        shown, hidden = chosen_slots(vault, (*disclose, "signature") if material else disclose, hide)
         keys = key_ring(vault, passphrase_file)
         if all_folder is not None:
             export = Export(vault, keys, all_folder, disclose=shown, hide=hidden)
@@ -108,10 +116,23 @@ def prove(
                 vault, keys, meant, disclose=shown, hide=hidden, require=Grade[require.upper()]
             )
         key_is_pinned = bool(vault.trust.pinned_keys(vault.origin))
-    _write(proof, output_file or _beside(meant, proof), as_json, key_is_pinned=key_is_pinned)
+        file = output_file or _beside(meant, proof)
+        rests_on = write_material(vault, keys, proof, file) if material else None
+    _write(proof, file, rests_on, as_json, key_is_pinned=key_is_pinned)
 
 
-def _chosen_slots(
+def _check_material(
+    material: bool, all_folder: Path | None, output_file: Path | None, hide: tuple[str, ...]
+) -> None:
+    if not material:
+        return
+    if all_folder is not None or output_file == _STANDARD_OUTPUT:
+        raise click.UsageError("--material is written beside the evidence of one record, in a file")
+    if "signature" in hide:
+        raise click.UsageError("--material is of no use to who cannot see the slot signature")
+
+
+def chosen_slots(
     vault: Vault, disclose: tuple[str, ...], hide: tuple[str, ...]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """What to show and to hide beyond the defaults: the command line goes before config.toml, slot by slot."""
@@ -125,7 +146,9 @@ def _beside(meant: Selector, proof: Proof) -> Path:
     return Path(evidence_name(proof) if meant.document is None else meant.text + FILE_SUFFIX)
 
 
-def _write(proof: Proof, file: Path, as_json: bool, *, key_is_pinned: bool) -> None:
+def _write(
+    proof: Proof, file: Path, material: WrittenMaterial | None, as_json: bool, *, key_is_pinned: bool
+) -> None:
     """``key_is_pinned`` tells whether the trust file vouches for the site's key, so that `perdure verify` does before an anchor."""
     raw = encode_evidence(proof.evidence)
     if file == _STANDARD_OUTPUT:
@@ -148,10 +171,13 @@ def _write(proof: Proof, file: Path, as_json: bool, *, key_is_pinned: bool) -> N
                 "document_sha256": None if proof.document_sha256 is None else proof.document_sha256.hex(),
                 "grade": proof.grade.text,
                 "block_number": proof.block_number,
+                "material": None if material is None else material_members(material),
             }
         )
         return
     print_line(f"wrote {file}, {len(raw)} bytes, up to: {proof.grade.text}")
+    if material is not None:
+        print_material(material)
     shown = proof.grade
     if shown is Grade.SIGNED and not key_is_pinned:
         tell("only who has pinned the site's key sees more than recorded in it")
@@ -159,7 +185,8 @@ def _write(proof: Proof, file: Path, as_json: bool, *, key_is_pinned: bool) -> N
     if shown is not Grade.FINAL:
         tell("after perdure sync, the same command writes evidence that is final")
     require = "" if shown is Grade.FINAL else f" --require {shown.text}"
-    tell_next(f"perdure verify {shlex.quote(str(file))}{require}")
+    again = "" if material is None else " DOCUMENT --signatures"
+    tell_next(f"perdure verify {shlex.quote(str(file))}{again}{require}")
 
 
 def _tell_plan(plan: ExportPlan, folder: Path) -> None:

@@ -2,11 +2,12 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import click
-from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
+from perdure_anchor.statement import MAX_STATEMENT_SIZE
 from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
@@ -19,7 +20,8 @@ from perdure_cli.trust_store import read_trust_file, user_store
 from perdure_cli.verifying.answering import Form, Tally, Unseen, answers
 from perdure_cli.verifying.attached_trust import attached_trust_text
 from perdure_cli.verifying.finding import STANDARD_INPUT
-from perdure_cli.verifying.outcome import Question
+from perdure_cli.verifying.matching import Case
+from perdure_cli.verifying.outcome import Outcome, Question
 from perdure_cli.verifying.sorting import sort_files
 from perdure_cli.verifying.trust_choice import TrustChoice, trust_file_around, vault_trust
 from perdure_cli.verifying.workers import Workers
@@ -66,6 +68,24 @@ def _check_single(ctx: click.Context, parameter: click.Parameter, files: tuple[s
     metavar="DIR",
     help="Your own vault, to believe its trust file where none is pinned; by default PERDURE_VAULT.",
 )
+@click.option(
+    "--signatures",
+    is_flag=True,
+    help="Check the documents' signatures again, as of when the record says, from what that check rested on.",
+)
+@click.option(
+    "--material",
+    "material_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="What the check of the signatures rested on; by default the .material.zip beside the evidence.",
+)
+@click.option(
+    "--trust-folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Your own trust anchors for signatures, in DIR/anchors; without it those of the site are believed.",
+)
 @jobs_option
 @json_option
 def verify(
@@ -74,6 +94,9 @@ def verify(
     require: str,
     clock_allowance: int,
     vault_folder: Path | None,
+    signatures: bool,
+    material_file: Path | None,
+    trust_folder: Path | None,
     jobs: int,
     as_json: bool,
 ) -> int:
@@ -84,17 +107,21 @@ def verify(
     is not looked at, and the trust file that it attaches is not believed.
     A proof of two histories (.rivals.json) is verified too: a yes means that keys of the site signed two logs that no one log can be.
     Evidence of an operator's record (PERSON.evidence.json) beside that of a record which he confirmed shows that the site's log gives him the key.
+    So is a statement (.statement.json): a yes means that its leaves are all there are in their stretch of the site's log.
     For a document that no given evidence is about, its evidence is looked for beside it, unless some of the given evidence
     hides its document: that is a no while there is a document that no evidence proves. Whom to believe says the trust file: the one that you name,
     else the one that you pinned for the chain and registry of the evidence, else that of the vault that you name. A vault
     that is merely found is not believed.
+
+    With --signatures the check of each document's signatures is repeated, too, and held against what the record says of it.
 
     Exit codes: 0 all hold, 1 one does not, 2 no trust file or a wrong one, 3 a file could not be read.
     """
     store = user_store(os.environ)
     named = None if trust_file is None else read_trust_file(trust_file, store)
     trust = TrustChoice(store, named, vault_trust(vault_folder, store), trust_file_around)
-    question = Question(trust, Grade[require.upper()], clock_allowance)
+    beyond = _beyond(signatures, material_file, trust_folder)
+    question = Question(trust, Grade[require.upper()], clock_allowance, beyond)
     with Workers(jobs) as workers, TerminalProgress() as progress:
         found = sort_files(files, _read_standard_input, workers, progress)
         given, seen = Tally(), Unseen() if sys.stdout.isatty() else progress
@@ -114,9 +141,22 @@ def verify(
     return batch_exit_code(given.codes) if given.count else _nothing_found()
 
 
+def _beyond(
+    signatures: bool, material: Path | None, trust_folder: Path | None
+) -> Callable[[Outcome, Case], Outcome] | None:
+    """What is asked beyond the evidence itself; nothing of it is imported where it is not wanted."""
+    if not signatures:
+        if material is not None or trust_folder is not None:
+            raise click.UsageError("--material and --trust-folder are for --signatures")
+        return None
+    from perdure_cli.verifying.signatures import SignaturesAgain
+
+    return SignaturesAgain(material, trust_folder)
+
+
 def _nothing_found() -> NoReturn:
     raise click.UsageError("there is no evidence and no document in what was given")
 
 
 def _read_standard_input() -> bytes:
-    return standard_input().read(MAX_EVIDENCE_SIZE + 1)
+    return standard_input().read(MAX_STATEMENT_SIZE + 1)

@@ -14,6 +14,7 @@ from perdure_node.errors import FolderUnreadable, NotReconciled, VaultBusy
 from perdure_node.keyring import KeyRing
 from perdure_node.places import is_vault
 from perdure_node.sealing import Sealed
+from perdure_node.signatures.looking import Asked
 from perdure_node.vault import Vault
 from perdure_node.watch.listing import Selection
 from perdure_node.watch.policy_sealer import PolicySealer
@@ -23,6 +24,7 @@ from perdure_cli.acting import as_option, recording_as
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import common_detail_options, details_of
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
+from perdure_cli.looking_texts import look_members, print_look
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_detail, tell_error, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
@@ -75,6 +77,7 @@ class NotWatchable(ConfigError):
     metavar="DIR",
     help="Move files there once they are recorded; without it nothing is moved.",
 )
+@click.option("--no-signatures", is_flag=True, help="Do not look for signatures.")
 @click.option("--once", is_flag=True, help="Record what is there, and end: fit for cron.")
 @as_option
 @passphrase_option
@@ -88,6 +91,7 @@ def watch(
     interval: float,
     wait_for_details: bool,
     move_to: Path | None,
+    no_signatures: bool,
     once: bool,
     who: str | None,
     passphrase_file: Path | None,
@@ -100,7 +104,8 @@ def watch(
     A file is taken once it looks the same for a while and nobody has it open to write. A JSON file beside a document (scan.json or
     scan.pdf.json beside scan.pdf) says what a line of an imported list can say of it; no JSON file is recorded itself. Hidden and
     unfinished files (.part, .tmp, ~$), empty ones, links, evidence and vaults are left out. A document that has a record already is
-    passed over. What is refused is tried again after it has changed, or when the watch is started again.
+    passed over. Signatures are looked for as by `perdure add`; a detached one (scan.pdf.p7s) should be there before its document.
+    What is refused is tried again after it has changed, or when the watch is started again.
 
     With --as each record is signed by who records it. Recording without it needs no passphrase. With --passphrase-file, or PERDURE_PASSPHRASE, what waits is sealed as the setting seal says.
     """
@@ -112,7 +117,8 @@ def watch(
     selection = Selection(include, ignore, left_out)
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         recorder = recording_as(vault, who, passphrase_file)
-        options = WatchOptions(details, selection, settle, wait_for_details, move_to, recorder)
+        asked = Asked(skip=no_signatures)
+        options = WatchOptions(details, selection, settle, wait_for_details, move_to, recorder, asked)
         report = _Report(as_json, progress)
         # an operator's passphrase seals nothing
         sealer = None if recorder is not None else _sealer(vault, passphrase_file, clock)
@@ -162,10 +168,12 @@ class _Report:
                     "leaf_hash": leaf_hash,
                     "sequence": sequence,
                     "moved_to": None if event.moved_to is None else str(event.moved_to),
+                    "signature": look_members(event.look, event.differences),
                 }
             )
         else:
             print_line(f"recorded: {event.path}, leaf hash {leaf_hash}")
+            print_look(event.path, event.look, event.differences)
 
     def _tell_refused(self, event: Refused) -> None:
         error = event.error

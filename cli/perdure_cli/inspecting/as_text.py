@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from perdure_anchor.rivals_verdict import RivalsVerdict
+from perdure_anchor.statement_verdict import StatementVerdict
 
 from perdure_cli.inspecting.judging import Judgement
 from perdure_cli.inspecting.parts import Break, Explanation, Fact, Part
@@ -13,6 +14,7 @@ from perdure_cli.verifying.as_text import trust_text
 _KINDS = {
     "evidence": "evidence",
     "rivals": "a proof of two histories",
+    "statement": "a statement of a stretch of a log",
     "trust": "a trust file",
     "header": "a block's header",
     "bundle": "a courier bundle",
@@ -59,6 +61,8 @@ def _shown(judgement: Judgement) -> str:
     verdict = judgement.verdict
     if isinstance(verdict, RivalsVerdict):
         return f"yes, {verdict.origin.text} has signed two histories" if verdict.ok else "no"
+    if isinstance(verdict, StatementVerdict) and verdict.ok:
+        return f"yes, the leaves are all there are in their stretch of the log of {verdict.origin.text}"
     grade = "nothing" if judgement.grade is None else judgement.grade.text
     return f"{'yes' if verdict is not None and verdict.ok else 'no'}, shown is {grade}"
 

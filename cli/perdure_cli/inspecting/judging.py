@@ -8,15 +8,18 @@ from perdure_anchor.evidence import Evidence, parse_evidence
 from perdure_anchor.findings import GradeTooLow
 from perdure_anchor.rivals import parse_rivals
 from perdure_anchor.rivals_verdict import RivalsVerdict
+from perdure_anchor.statement import parse_statement
+from perdure_anchor.statement_verdict import StatementVerdict
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import verify
 from perdure_anchor.verify_rivals import verify_rivals
+from perdure_anchor.verify_statement import verify_statement
 
 from perdure_cli.inspecting.parts import Part
 from perdure_cli.trust_store import TrustSource, TrustStore, no_trust_file
 
 # a fault in one of them does not end verification (SPEC.md, section 9.2)
-_GOES_ON = (3, 9, 10)
+_GOES_ON = (3, 9, 10, 11, 12)
 
 
 class Answer(Enum):
@@ -32,21 +35,21 @@ class Answer(Enum):
 class Judgement:
     """``verdict`` and ``trust`` are None where nothing is judged, and ``why_not`` says why.
 
-    ``last_step`` is the last one for which the evidence has something, ``goes_on`` are those whose fault does not end verification,
+    ``last_step`` is the last one that is made for which the evidence has something, ``goes_on`` are those whose fault does not end verification,
     and ``section`` is where SPEC.md numbers them.
     """
 
-    verdict: Verdict | RivalsVerdict | None = None
+    verdict: Verdict | RivalsVerdict | StatementVerdict | None = None
     trust: TrustSource | None = None
     why_not: str = ""
-    last_step: int = 10
+    last_step: int = 12
     goes_on: tuple[int, ...] = _GOES_ON
     section: str = "9.2"
 
     @property
     def grade(self) -> Grade | None:
         """The grade that is shown; a proof of two histories has none."""
-        return self.verdict.grade if isinstance(self.verdict, Verdict) else None
+        return self.verdict.grade if isinstance(self.verdict, Verdict | StatementVerdict) else None
 
     def of(self, step: int) -> tuple[Answer, PerdureError | None]:
         """The step's answer, and its fault where it refused."""
@@ -58,10 +61,10 @@ class Judgement:
             for fault in self.verdict.faults
             if not isinstance(fault.error, GradeTooLow)
         }
-        ended = min((step for step in faults if step not in self.goes_on), default=None)
+        ended = min((_place(step) for step in faults if step not in self.goes_on), default=None)
         if step in faults:
             return Answer.REFUSED, faults[step]
-        if step > (self.last_step if ended is None else ended):
+        if _place(step) > (_place(self.last_step) if ended is None else ended):
             return Answer.NOT_REACHED, None
         return Answer.ACCEPTED, None
 
@@ -102,10 +105,32 @@ def judge_rivals(raw: bytes, named: TrustSource | None, store: TrustStore) -> Ju
     return Judgement(verify_rivals(rivals, source.trust), source, last_step=5, goes_on=(4,), section=section)
 
 
+def judge_statement(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement:
+    """As `judge`, of a statement."""
+    section = "17.3"
+    try:
+        statement = parse_statement(raw)
+        source = named or store.find(statement.domain)
+    except EncodingError as error:
+        return no_evidence(error, section)
+    except PerdureError as error:
+        return Judgement(why_not=str(error), section=section)
+    if source is None:
+        return Judgement(why_not=str(no_trust_file(statement.domain)), section=section)
+    last = 4 if statement.anchor is None else 9
+    verdict = verify_statement(statement, source.trust)
+    return Judgement(verdict, source, last_step=last, goes_on=(9,), section=section)
+
+
 def _last_step(evidence: Evidence) -> int:
     if evidence.checkpoint is None:
-        return 3
-    return 4 if evidence.anchor is None else 10
+        return 11
+    return 4 if evidence.anchor is None else 12
+
+
+def _place(step: int) -> float:
+    """When a step is made: a confirmation is checked right after the document."""
+    return 3.5 if step == 11 else step
 
 
 def no_evidence(error: PerdureError, section: str = "9.2") -> Judgement:

@@ -23,6 +23,7 @@ from perdure_cli.progress import Progress
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.as_text import outcome_line, outcome_text, trust_text
+from perdure_cli.verifying.audits import AuditOutcome, audit_line, audit_members, audit_outcome, audit_text
 from perdure_cli.verifying.matching import Case, Documents, match, no_evidence
 from perdure_cli.verifying.outcome import Operators, Outcome, Question
 from perdure_cli.verifying.rivals import (
@@ -33,6 +34,13 @@ from perdure_cli.verifying.rivals import (
     rivals_text,
 )
 from perdure_cli.verifying.sorting import DocumentFile, EvidenceFile, SortedFiles
+from perdure_cli.verifying.statements import (
+    StatementOutcome,
+    statement_line,
+    statement_members,
+    statement_outcome,
+    statement_text,
+)
 from perdure_cli.verifying.workers import Workers
 
 T = TypeVar("T")
@@ -110,6 +118,20 @@ class Form:
             return Answer(outcome.ok, outcome.exit_code, rivals_text(outcome))
         return Answer(outcome.ok, outcome.exit_code, rivals_line(outcome), self._believing(outcome.trust))
 
+    def answer_statement(self, outcome: StatementOutcome, *, alone: bool) -> Answer:
+        if self.as_json:
+            return Answer(outcome.ok, outcome.exit_code, json_line(statement_members(outcome)))
+        if alone or self.verbose:
+            return Answer(outcome.ok, outcome.exit_code, statement_text(outcome))
+        return Answer(outcome.ok, outcome.exit_code, statement_line(outcome), self._believing(outcome.trust))
+
+    def answer_audit(self, outcome: AuditOutcome, *, alone: bool) -> Answer:
+        if self.as_json:
+            return Answer(outcome.ok, outcome.exit_code, json_line(audit_members(outcome)))
+        if alone or self.verbose:
+            return Answer(outcome.ok, outcome.exit_code, audit_text(outcome))
+        return Answer(outcome.ok, outcome.exit_code, audit_line(outcome), self._believing(outcome.trust))
+
     def _believing(self, source: TrustSource | None) -> str:
         if source is None:
             return ""
@@ -133,7 +155,7 @@ class _Look(NamedTuple):
 def answers(
     found: SortedFiles, question: Question, form: Form, workers: Workers, progress: Progress
 ) -> Iterator[Answer]:
-    """An answer for each piece of evidence, then for each proof of two histories, then for each file that no evidence is about or that could not be read.
+    """An answer for each piece of evidence, then for each proof of two histories, each statement and each report of an audit, then for each file that no evidence is about or that could not be read.
 
     What is found out about ``found.evidence`` is kept in it.
     """
@@ -153,8 +175,14 @@ def answers(
     left = workers.map(_answerer(question, form, operators, alone=len(cases) == 1), cases[answered:])
     for _, answer in _told(left, len(cases) - answered, progress):
         yield answer
+    others = len(found.rivals) + len(found.statements) + len(found.audits)
+    alone = len(cases) + others == 1
     for file in found.rivals:
-        yield form.answer_rivals(rivals_outcome(file, question), alone=len(cases) + len(found.rivals) == 1)
+        yield form.answer_rivals(rivals_outcome(file, question), alone=alone)
+    for statement in found.statements:
+        yield form.answer_statement(statement_outcome(statement, question), alone=alone)
+    for report in found.audits:
+        yield form.answer_audit(audit_outcome(report, question), alone=alone)
     for outcome in _without_evidence(found, lonely):
         yield form.answer(outcome, question, alone=True)
 

@@ -24,6 +24,7 @@ def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
         "clock_allowance": outcome.clock_allowance,
         "errors": [_fault_members(outcome, error) for error in outcome.errors],
         "trust": None if outcome.trust is None else trust_members(outcome.trust),
+        "signatures": None if outcome.signatures is None else outcome.signatures.members,
     }
 
 

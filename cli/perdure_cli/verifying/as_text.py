@@ -33,6 +33,9 @@ def _all(outcome: Outcome) -> Iterator[str]:
     if outcome.verdict is not None and outcome.verdict.grade is not None:
         yield from _shown(outcome, outcome.verdict)
         yield from _claimed(outcome.verdict)
+    if outcome.signatures is not None:
+        yield line(" signatures, checked again")
+        yield from word_rows(outcome.signatures.words)
     for note in () if outcome.verdict is None else outcome.verdict.notes:
         yield row("note", note)
     if outcome.trust is not None:

@@ -1,6 +1,6 @@
 """The result of one piece of evidence, or of a file that could not be held against any: a verdict, or why there is none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -11,6 +11,7 @@ from perdure_anchor.evidence import Evidence
 from perdure_anchor.evidence_reader import EvidenceReader
 from perdure_anchor.operator_key import OperatorRecord, with_operators
 from perdure_anchor.verdict import Grade, Verdict
+from perdure_anchor.verdict_words import Words
 from perdure_anchor.verify import Document, Verifier
 
 from perdure_cli.exit_codes import FileUnreadable, batch_exit_code, exit_code
@@ -25,10 +26,20 @@ NOBODY: Final[Operators] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedAgain:
+    """What came of checking the document's signatures again: in words, and as members of the outcome's JSON."""
+
+    ok: bool
+    words: tuple[Words, ...]
+    members: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """``verdict`` is None where the evidence could not be read, or nothing says whom to trust; then ``errors`` says why.
 
     ``clock_allowance`` are the seconds by which the verdict's times were widened for the clocks of honest validators.
+    ``signatures`` is None unless they were to be checked again, and the verdict was a yes.
     """
 
     file: str
@@ -37,10 +48,12 @@ class Outcome:
     trust: TrustSource | None = None
     errors: tuple[PerdureError, ...] = ()
     clock_allowance: int = 0
+    signatures: CheckedAgain | None = None
 
     @property
     def ok(self) -> bool:
-        return self.verdict is not None and self.verdict.ok
+        is_shown = self.verdict is not None and self.verdict.ok
+        return is_shown and (self.signatures is None or self.signatures.ok)
 
     @property
     def exit_code(self) -> int:
@@ -49,11 +62,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the user wants to know: which grade at least, believing whom, with how much allowance for clocks (seconds)."""
+    """What the user wants to know: which grade at least, believing whom, with how much allowance for clocks (seconds).
+
+    ``beyond`` is asked about what was a yes, and may find more.
+    """
 
     trust: TrustChoice
     require: Grade
     clock_allowance: int
+    beyond: Callable[[Outcome, Case], Outcome] | None = None
     # by the bytes of the trust file, so that what many pieces of evidence have in common is checked once
     _verifiers: dict[bytes, Verifier] = field(default_factory=dict)
 
@@ -82,9 +99,10 @@ class Question:
             evidence, document, require=self.require, clock_allowance=self.clock_allowance
         )
         verdict = with_operators(verdict, operators.get(evidence.domain, ()))
-        return Outcome(
+        outcome = Outcome(
             case.evidence.name, case.document_names, verdict, source, verdict.errors, self.clock_allowance
         )
+        return outcome if self.beyond is None or not outcome.ok else self.beyond(outcome, case)
 
     def unreadable(self, case: Case, error: PerdureError | OSError) -> Outcome:
         """The outcome for evidence that could not be read, or for which nobody is trusted."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
+from perdure_anchor.audit_report import FILE_SUFFIX as AUDIT_SUFFIX
+from perdure_anchor.audit_report import MAX_REPORT_SIZE
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, parse_evidence
 from perdure_anchor.hashes import Hash32
@@ -21,6 +23,8 @@ from perdure_anchor.plain_disclosures import read_disclosure
 from perdure_anchor.record import SLOTS
 from perdure_anchor.rivals import FILE_SUFFIX as RIVALS_SUFFIX
 from perdure_anchor.rivals import MAX_RIVALS_SIZE
+from perdure_anchor.statement import FILE_SUFFIX as STATEMENT_SUFFIX
+from perdure_anchor.statement import MAX_STATEMENT_SIZE
 from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 
 from perdure_cli.exit_codes import FileUnreadable, NotAFile
@@ -32,11 +36,21 @@ from perdure_cli.verifying.workers import Workers
 
 # written by `perdure prove --all` beside the evidence
 INDEX_NAME = "index.csv"
+# written by `perdure prove --material` beside the evidence; named here, since nothing of signatures is imported to verify
+MATERIAL_SUFFIX: Final = ".material.zip"
 
 _EVIDENCE_FAMILY, _RIVALS_FAMILY = "perdure-evidence/", "perdure-rivals/"
-_SUFFIXES: Final = {FILE_SUFFIX: _EVIDENCE_FAMILY, RIVALS_SUFFIX: _RIVALS_FAMILY}
+_STATEMENT_FAMILY, _AUDIT_FAMILY = "perdure-statement/", "perdure-audit/"
+_SUFFIXES: Final = {
+    FILE_SUFFIX: _EVIDENCE_FAMILY,
+    RIVALS_SUFFIX: _RIVALS_FAMILY,
+    STATEMENT_SUFFIX: _STATEMENT_FAMILY,
+    AUDIT_SUFFIX: _AUDIT_FAMILY,
+}
+# the most that is read of a file to see of which kind it is
+_MAX_SIZE: Final = max(MAX_EVIDENCE_SIZE, MAX_RIVALS_SIZE, MAX_STATEMENT_SIZE, MAX_REPORT_SIZE)
 _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals)/)')
+_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals|statement|audit)/)')
 _REPORT: Final = "a report"
 _DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
 
@@ -76,6 +90,30 @@ class RivalsFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementFile:
+    """A statement that a stretch of a log is complete: its name as given, and its bytes if it can be read only once."""
+
+    name: str
+    raw: bytes | None = None
+
+    def read(self) -> bytes:
+        """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
+        return read_bounded(self.name, MAX_STATEMENT_SIZE) if self.raw is None else self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFile:
+    """A report of an audit: its name as given, and its bytes if it can be read only once."""
+
+    name: str
+    raw: bytes | None = None
+
+    def read(self) -> bytes:
+        """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
+        return read_bounded(self.name, MAX_REPORT_SIZE) if self.raw is None else self.raw
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentFile:
     """A file that is no evidence; ``is_report``: a PDF that says it is a report, which may have evidence inside."""
 
@@ -109,7 +147,14 @@ class Unreadable:
     error: FileUnreadable | NotAFile
 
 
-Sorted = EvidenceFile | RivalsFile | DocumentFile | LeftOut | Unreadable
+# what each family but evidence is sorted as
+_OTHERS: Final[dict[str, type[RivalsFile | StatementFile | AuditFile]]] = {
+    _RIVALS_FAMILY: RivalsFile,
+    _STATEMENT_FAMILY: StatementFile,
+    _AUDIT_FAMILY: AuditFile,
+}
+
+Sorted = EvidenceFile | RivalsFile | StatementFile | AuditFile | DocumentFile | LeftOut | Unreadable
 
 
 @dataclass(slots=True)
@@ -118,6 +163,8 @@ class SortedFiles:
 
     evidence: list[EvidenceFile] = field(default_factory=list)
     rivals: list[RivalsFile] = field(default_factory=list)
+    statements: list[StatementFile] = field(default_factory=list)
+    audits: list[AuditFile] = field(default_factory=list)
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, PerdureError]] = field(default_factory=list)
@@ -130,6 +177,10 @@ class SortedFiles:
                 self.evidence.append(item)
             case RivalsFile():
                 self.rivals.append(item)
+            case StatementFile():
+                self.statements.append(item)
+            case AuditFile():
+                self.audits.append(item)
             case DocumentFile():
                 self.documents.append(item)
             case LeftOut():
@@ -148,8 +199,7 @@ def sort_files(
         sorted_files.take(item)
     if STANDARD_INPUT in arguments:
         raw = read_standard_input()
-        is_rivals = _kind_of_json(raw) == _RIVALS_FAMILY
-        sorted_files.take((RivalsFile if is_rivals else EvidenceFile)(STANDARD_INPUT, raw))
+        sorted_files.take(_OTHERS.get(_kind_of_json(raw) or "", EvidenceFile)(STANDARD_INPUT, raw))
     _open_reports(sorted_files)
     return sorted_files
 
@@ -227,9 +277,10 @@ def sort_file(file: FoundFile) -> Sorted:
             return DocumentFile(file.name, *digest_file(path), is_report=True)
         if kind == _EVIDENCE_FAMILY:
             return EvidenceFile(file.name)
-        if kind == _RIVALS_FAMILY:
-            return RivalsFile(file.name)
-        if file.is_argument or not (kind == TRUST_FORMAT or path.name == INDEX_NAME):
+        if kind in _OTHERS:
+            return _OTHERS[kind](file.name)
+        left_out = kind == TRUST_FORMAT or path.name == INDEX_NAME or path.name.endswith(MATERIAL_SUFFIX)
+        if file.is_argument or not left_out:
             return DocumentFile(file.name, *digest_file(path))
         return LeftOut(file.name)
     except OSError as error:
@@ -266,7 +317,7 @@ def _kind(path: Path) -> str | None:
             return _REPORT
         if not _OPENS_OBJECT.match(head):
             return None
-        return _kind_of_json(head + stream.read(MAX_EVIDENCE_SIZE))
+        return _kind_of_json(head + stream.read(_MAX_SIZE))
 
 
 def _kind_of_json(raw: bytes) -> str | None:

@@ -44,6 +44,10 @@ class LookupKey:
         """What the vault knows of a watched folder, or of a file in it, so that it is known again."""
         return self._digest(content, b"watched")
 
+    def of_material(self, sha256: Hash32) -> bytes:
+        """What the vault knows of a file on which a check of signatures rested, so that it is kept once."""
+        return self._digest(sha256, b"material")
+
     def check_value(self) -> bytes:
         """What tells this key from another one, and nothing else."""
         return self._digest(b"", b"check")

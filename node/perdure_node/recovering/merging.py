@@ -7,7 +7,7 @@ seed, so its leaf stays what it was, and its place in the log is found by its le
 from dataclasses import dataclass
 
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.record import SLOTS, encode_record
+from perdure_anchor.record import SLOTS, Record, encode_record
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.data_keys import OWNER
@@ -19,11 +19,20 @@ from perdure_node.keyring import KeyRing
 from perdure_node.known_blocks import KnownBlock, known_block, known_block_id, store_known_block
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.records import FINISHED, EncryptedRecord, erased_digests, open_record, select_records
+from perdure_node.signatures.material_store import (
+    LockedFile,
+    keep_locked,
+    locked,
+    named_material,
+    read_material,
+)
+from perdure_node.signatures.verdicts import Material
 from perdure_node.stored_lists import split_hashes
 from perdure_node.vault import Vault
 
 # what the site adds to a record by itself; the others are its owner's words
-_STAMPED = ("recorded_at", "after")
+# what is none of the owner's words
+_NOT_SAID = ("recorded_at", "after", "confirmation", "signature")
 _PAGE = 500
 
 
@@ -101,6 +110,7 @@ class _Copy:
     after_block: KnownBlock | None
     content: tuple[int, bytes] | None
     erased: bytes | None
+    material: tuple[LockedFile, ...] = ()
 
     def store(self, database: Database, *, waits: bool) -> bool:
         """Inside a transaction of the caller's; whether it waits now."""
@@ -126,6 +136,7 @@ class _Copy:
                 sequence,
                 *self.content,
             )
+            keep_locked(database, sequence, self.material)
         else:
             database.execute(
                 "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", sequence, self.erased
@@ -155,7 +166,7 @@ class _Copier:
         _, seed = decrypt_content(self._keys.data_key(number), encrypted, record.leaf_hash)
         key = self._vault.current_data_key.take(self._clock, self._randomness)
         slots = opened.record
-        given = {name: value for name, value in slots.values.items() if name not in _STAMPED}
+        given = {name: value for name, value in slots.values.items() if name not in _NOT_SAID}
         lookup = self._vault.lookup_key
         return _Copy(
             record.leaf_hash,
@@ -167,4 +178,11 @@ class _Copier:
                 encrypt_content(key, encode_record(slots), seed, record.leaf_hash, self._randomness),
             ),
             None,
+            locked(lookup, key, self._material(slots), self._randomness),
         )
+
+    def _material(self, slots: Record) -> list[Material]:
+        """What the check of the record's signatures rested on, as far as the other vault has it."""
+        other = self._other
+        named = named_material(slots.value("signature"))
+        return list(read_material(other.database, other.lookup_key, self._keys, named)) if named else []

@@ -10,7 +10,8 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import compress
+from itertools import accumulate, compress
+from operator import methodcaller
 from typing import Final
 
 from perdure_node.searching.rows import NO_DIGEST, Row
@@ -29,7 +30,8 @@ _SUPERSEDED = struct.Struct(">H32s")
 _HEAD = struct.Struct(">I")
 _SMALL = 256
 # beyond so many hits in a column it is faster to take all lines apart
-_DENSE = 256
+_DENSE = 2048
+_LINES = methodcaller("count", b"\n")
 
 
 class Column:
@@ -80,21 +82,16 @@ class Column:
 
     def _lines_with(self, needle: bytes) -> Flags | None:
         raw, end = self.raw, self.end
-        at = raw.find(needle, _HEAD.size, end)
-        if at < 0:
+        if raw.find(needle, _HEAD.size, end) < 0:
             return None
-        found: list[int] = []
-        line, counted = 0, _HEAD.size
-        while at >= 0:
-            if len(found) == _DENSE:
-                return bytes([needle in each for each in raw[_HEAD.size : end].split(b"\n")])
-            line += raw.count(b"\n", counted, at)
-            found.append(line)
-            counted = raw.find(b"\n", at, end)
-            at = raw.find(needle, counted, end) if counted >= 0 else -1
-        flags = bytearray(raw.count(b"\n", _HEAD.size, end) + 1)
-        for number in found:
-            flags[number] = 1
+        values = raw[_HEAD.size : end]
+        # a needle holds no line feed: so many lines as end before it does are before the line that holds it
+        before = values.split(needle)[:-1]
+        if len(before) > _DENSE:
+            return bytes([needle in line for line in values.split(b"\n")])
+        flags = bytearray(values.count(b"\n") + 1)
+        for line in accumulate(map(_LINES, before)):
+            flags[line] = 1
         return bytes(flags)
 
 

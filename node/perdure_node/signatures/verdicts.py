@@ -7,12 +7,16 @@ subindication, which says why.
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
 SLOT_VERSION: Final = 1
+# what a slot lists at most, since a record's disclosures have a bound
+MAX_LISTED_SIGNATURES: Final = 16
+MAX_LISTED_MATERIAL: Final = 64
 
 
 class Indication(enum.IntEnum):
@@ -42,8 +46,9 @@ class Format(enum.Enum):
 
 
 class MaterialKind(enum.Enum):
-    """What a file is that a check rested on."""
+    """What a file is that a check rested on; an anchor is a certificate that was believed by itself."""
 
+    ANCHOR = "anchor"
     CERTIFICATE = "certificate"
     CRL = "crl"
     OCSP = "ocsp"
@@ -67,7 +72,7 @@ class SignatureCheck:
     ``subindication`` is a word of EN 319 102-1 (``REVOKED``, ``NO_CERTIFICATE_CHAIN_FOUND``, ...), None for a valid one;
     ``reason`` says it to a person. ``claimed_at`` is the signer's word, ``time_stamped_at`` a trusted time stamp's.
     ``level`` is B-B to B-LTA where the format has such; ``covers`` says how much of the document was signed, and what was
-    changed after it.
+    changed after it. ``attested_by`` is who answers for a signature that no cryptography can check.
     """
 
     signer: str | None
@@ -81,6 +86,7 @@ class SignatureCheck:
     covers: str | None
     signer_id: str | None = None
     organization: str | None = None
+    attested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +110,21 @@ class DocumentCheck:
 
 
 def signature_slot(check: DocumentCheck) -> JsonValue:
-    """What the slot `signature` holds of a check: version 1 of its shape."""
-    return {
+    """What the slot `signature` holds of a check: version 1 of its shape. ``more`` counts what had no room in it."""
+    more: dict[str, JsonValue] = {
+        "signatures": max(0, len(check.signatures) - MAX_LISTED_SIGNATURES),
+        "material": max(0, len({file.sha256 for file in check.material}) - MAX_LISTED_MATERIAL),
+    }
+    slot: dict[str, JsonValue] = {
         "v": SLOT_VERSION,
         "format": check.format.value,
         "verdict": check.indication.text,
         "checked_at": check.checked_at,
         "revocation_as_of": check.revocation_as_of,
-        "signatures": [_signature(each) for each in check.signatures],
+        "signatures": [_signature(each) for each in check.signatures[:MAX_LISTED_SIGNATURES]],
         "material": _material(check.material),
     }
+    return {**slot, "more": more} if any(more.values()) else slot
 
 
 def _signature(check: SignatureCheck) -> JsonValue:
@@ -126,6 +137,7 @@ def _signature(check: SignatureCheck) -> JsonValue:
         "time_stamped_at": check.time_stamped_at,
         "level": check.level,
         "covers": check.covers,
+        "attested_by": check.attested_by,
     }
     return {name: value for name, value in members.items() if value is not None}
 
@@ -133,8 +145,7 @@ def _signature(check: SignatureCheck) -> JsonValue:
 def _material(files: Iterable[Material]) -> JsonValue:
     """The digests by kind, each once, in their order."""
     digests: dict[str, list[JsonValue]] = {}
-    for file in files:
-        listed = digests.setdefault(file.kind.value, [])
-        if file.sha256.hex() not in listed:
-            listed.append(file.sha256.hex())
+    each_once = {file.sha256: file for file in files}
+    for file in islice(each_once.values(), MAX_LISTED_MATERIAL):
+        digests.setdefault(file.kind.value, []).append(file.sha256.hex())
     return dict(digests)

@@ -6,10 +6,12 @@ is said of all; of the document's digest and size it may only say what is true.
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from perdure_anchor.strict_json import JsonValue
 
+from perdure_node.details import Signer
 from perdure_node.documents import DocumentFacts, document_slots, hash_stream
 from perdure_node.errors import DetailsRefused, DocumentUnreadable, FileUnsettled, ImportRefused
 from perdure_node.files import open_regular
@@ -74,6 +76,22 @@ def slots_of(
                 hint="see whether the file of details belongs to another document, or to an earlier version of this one",
             )
     return slots | detail_slots(details) | dict(beside or {})
+
+
+def with_beside(details: Details, beside: Mapping[str, JsonValue] | None) -> Details:
+    """What is said of a document with what its file of details says of signers and time, to be held against its signatures."""
+    signers, signed_at = (beside or {}).get("signers"), (beside or {}).get("signed_at")
+    said = details
+    if isinstance(signers, list):
+        named = (each for each in signers if isinstance(each, dict))
+        said = replace(
+            said, signers=tuple(Signer(str(each.get("name")), _text(each.get("id"))) for each in named)
+        )
+    return replace(said, signed_at=signed_at) if isinstance(signed_at, str) else said
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _slots(path: Path, text: str) -> Mapping[str, JsonValue]:

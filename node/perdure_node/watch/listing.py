@@ -2,7 +2,8 @@
 
 Left out are what the system or a program that is still writing would not want read: hidden files, names that mean "unfinished" or
 "lock" (``.part``, ``.tmp``, ``~$``), links, empty files, evidence and vaults. Files whose name ends in ``.json`` hold details, and are
-never documents here: otherwise one that is written before its document would be recorded in its place.
+never documents here: otherwise one that is written before its document would be recorded in its place. For the same reason a name
+such as ``contract.pdf.p7s`` is that of a detached signature, and never of a document, unless somebody asks for such names.
 """
 
 import os
@@ -24,6 +25,8 @@ UNFINISHED = (
     *("*.part", "*.partial", "*.tmp", "*.temp", "*.crdownload", "*.download", "*.filepart", "*.opdownload"),
     *("*.swp", "*.lock", "*.lck", "*~", "~*", "thumbs.db", "desktop.ini"),
 )
+# the signature of a document whose name comes first
+_DETACHED = re.compile(r".+\.[a-z0-9]{1,8}\.(?:p7s|p7b|sig|asc)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Selection:
             return False
         if _matches(lower, UNFINISHED) or _matches(lower, self.ignore):
             return False
-        return not self.include or _matches(lower, self.include)
+        return _matches(lower, self.include) if self.include else not _DETACHED.fullmatch(lower)
 
 
 def list_folder(folder: Path, selection: Selection) -> dict[str, Found]:

@@ -25,9 +25,12 @@ from perdure_node.intake import Details, record_slots
 from perdure_node.operators.attesting import Attestor
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.records import Added, is_decided_on
+from perdure_node.signatures.faults import SignatureRefused
+from perdure_node.signatures.filling import filled_in
+from perdure_node.signatures.looking import UNSIGNED, Asked, Look, site_looker
 from perdure_node.vault import Vault
 from perdure_node.watch.done_files import DoneFiles
-from perdure_node.watch.intake import read_details, read_document, slots_of
+from perdure_node.watch.intake import read_details, read_document, slots_of, with_beside
 from perdure_node.watch.listing import Found, Selection, list_folder
 from perdure_node.watch.moving import put_away
 from perdure_node.watch.settling import Settling
@@ -40,7 +43,7 @@ class WatchOptions:
     """How a folder is watched: ``details`` are said of every document, ``settle`` is in seconds.
 
     ``wait_for_details``: a document without a file of details beside it is not taken. ``move_to`` None leaves files where they are.
-    ``who`` records, and signs that he did.
+    ``who`` records, and signs that he did. ``asked`` says how signatures are looked for.
     """
 
     details: Details = field(default_factory=Details)
@@ -49,15 +52,21 @@ class WatchOptions:
     wait_for_details: bool = False
     move_to: Path | None = None
     who: Attestor | None = None
+    asked: Asked = field(default_factory=Asked)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A document has a record: a new one, or (``added`` None) one that it had before, in whatever words."""
+    """A document has a record: a new one, or (``added`` None) one that it had before, in whatever words.
+
+    ``look`` is what was found out of its signatures, and ``differences`` where they say something else than its owner.
+    """
 
     path: Path
     document: DocumentFacts
     added: Added | None
+    look: Look = UNSIGNED
+    differences: tuple[str, ...] = ()
     moved_to: Path | None = None
     not_moved: PerdureError | None = None
 
@@ -108,12 +117,14 @@ class Watcher:
         self._found = found = self._list()
         self._done.forget_gone(found.keys())
         new = {place: each for place, each in found.items() if not self._done.is_done(place, each)}
-        for place in self._settling.observe(new, self._clock.monotonic()):
-            if new[place].details is None and self._options.wait_for_details:
-                continue
-            event = self._take(place, new[place])
-            if event is not None:
-                yield event
+        # in each round anew, since what is trusted and the policy may change while this runs
+        with site_looker(self._vault, self._options.asked) as self._looker:
+            for place in self._settling.observe(new, self._clock.monotonic()):
+                if new[place].details is None and self._options.wait_for_details:
+                    continue
+                event = self._take(place, new[place])
+                if event is not None:
+                    yield event
 
     def _list(self) -> dict[str, Found]:
         try:
@@ -129,7 +140,7 @@ class Watcher:
         path = self._folder / place
         try:
             document = read_document(path, found.document, self._progress)
-            added = self._record(place, found, document)
+            recorded = self._record(place, found, document)
         except FileUnsettled:
             self._settling.begin_again(place)
             return None
@@ -137,25 +148,27 @@ class Watcher:
             # whether it can be read, and what a list that is being imported says of it, may change without the file
             self._done.remember(place, found)
             return Refused(path, error)
-        except ConfigError as error:
+        except (ConfigError, SignatureRefused) as error:
             with self._vault.database.transaction():
                 self._done.mark(place, found, recorded=False)
             self._done.remember(place, found)
             return Refused(path, error)
         self._done.remember(place, found)
-        return self._put_away(place, Recorded(path, document, added))
+        return self._put_away(place, recorded)
 
-    def _record(self, place: str, found: Found, document: DocumentFacts) -> Added | None:
-        """Have the document recorded once, and the file done with it; None for a document that has a record."""
+    def _record(self, place: str, found: Found, document: DocumentFacts) -> Recorded:
+        """Have the document recorded once, and the file done with it."""
         vault, path = self._vault, self._folder / place
         if self._is_known(document.sha256):
             with vault.database.transaction():
                 self._done.mark(place, found, recorded=True)
-            return None
+            return Recorded(path, document, None)
         beside = None
         if found.details_name is not None and found.details is not None:
             beside = read_details(path.with_name(found.details_name), found.details)
-        slots = slots_of(document, self._options.details, beside)
+        look = self._looker.look(path, document, int(self._clock.now()))
+        filled = filled_in(document, with_beside(self._options.details, beside), look)
+        slots = slots_of(filled.document, filled.details, beside)
         key = vault.current_data_key.take(self._clock, self._randomness)
         with vault.database.transaction():
             added = record_slots(
@@ -166,9 +179,11 @@ class Watcher:
                 randomness=self._randomness,
                 who=self._options.who,
                 saw_document=True,
+                check=look.check,
             )
             self._done.mark(place, found, recorded=True)
-        return None if added.was_there else added
+        self._looker.note(look)
+        return Recorded(path, document, None if added.was_there else added, look, filled.differences)
 
     def _is_known(self, document_sha256: Hash32) -> bool:
         """Whether the document has a record in whatever words, also one that was withdrawn: somebody has decided on it."""
@@ -182,6 +197,8 @@ class Watcher:
             moved = put_away(recorded.path, folder, place)
             if details := self._details_of_no_other(place):
                 put_away(self._folder / details, folder, details)
+            if (signature := recorded.look.signature) is not None:
+                put_away(signature, folder, os.path.relpath(signature, self._folder))
         except CannotPutAway as error:
             return replace(recorded, not_moved=error)
         return replace(recorded, moved_to=moved)

@@ -231,6 +231,16 @@ def _passkeys() -> dict[str, Case]:
         "passkey-es256-exchanged": ("another passkey on P-256 is named", _exchanged_key(p256, es256("of Mallory"))),
         "passkey-rs256-exchanged": ("another passkey of RSA is named", _exchanged_key(rsa, rs256("of Mallory"))),
         "passkey-signature-not-der": ("an ECDSA signature that is no DER", changed("confirmed", "signature", "signature", value=encode_base64(bytes(64)), confirm=passkey(p256))),
+        "passkey-signature-of-768-bytes": (
+            "no signature, but as long as one can be",
+            changed(
+                "confirmed",
+                "signature",
+                "signature",
+                value=encode_base64(bytes(768)),
+                confirm=BY_PASSKEY,
+            ),
+        ),
         "passkey-signature-empty": ("no bytes as signature", changed("confirmed", "signature", "signature", value="", confirm=passkey(ben))),
     }  # fmt: skip
     unusable = {
@@ -242,6 +252,10 @@ def _passkeys() -> dict[str, Case]:
         ),
         "passkey-on-p384": ("a key on P-384", confirmed(passkey(Authenticator(on_curve("of Ben", ec.SECP384R1()))))),
         "passkey-on-secp256k1": ("a key on secp256k1", confirmed(passkey(Authenticator(on_curve("of Ben", ec.SECP256K1()))))),
+        "passkey-public-key-of-768-bytes": (
+            "no public key, but as long as one can be",
+            _spelled_key(p256, lambda octets: bytes(768)),
+        ),
         "passkey-public-key-no-der": ("a public key that is no DER", _spelled_key(p256, lambda octets: b"\x04" + bytes(64))),
         "passkey-public-key-compressed": ("the same key, its point compressed", _spelled_key(p256, _compressed)),
         "passkey-public-key-and-a-byte": ("a byte behind the public key", _spelled_key(ben, lambda octets: octets + b"\0")),

@@ -6,8 +6,16 @@ was released never changes: what writes other bytes for the same values is wrong
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from perdure_anchor.audit_report import (
+    AuditReport,
+    ReportedCheck,
+    ReportedFinding,
+    encode_report,
+    sign_report,
+)
 from perdure_anchor.checkpoint import (
     Checkpoint,
     Origin,
@@ -16,15 +24,30 @@ from perdure_anchor.checkpoint import (
     recover_checkpoint_signer,
     sign_checkpoint,
 )
+from perdure_anchor.confirmation import (
+    Attestation,
+    Confirmation,
+    KeyCredential,
+    Statement,
+    content_digest,
+    credential_digest,
+    encode_confirmation,
+    statement_digest,
+)
 from perdure_anchor.evidence import AnchorProof, Evidence, SignedCheckpoint, Slot, encode_evidence
 from perdure_anchor.hashes import Address, Hash32, to_hex
 from perdure_anchor.key_rotation import KeyRotation, SignedRotation, sign_key_rotation
 from perdure_anchor.log import MemoryLog, leaf_hash
 from perdure_anchor.record import SLOTS, disclosure_digest, disclosures, leaf, make_record, salts_from_seed
 from perdure_anchor.rivals import RivalCheckpoint, encode_rivals, make_rivals
+from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.statement import StatedCheckpoint, encode_statement
+from perdure_anchor.statement import Statement as StatedRange
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.trust import ContractPin, Epoch, Partner, PinnedSite, TrustFile
 from perdure_anchor.trust_file import encode_trust_file
+from perdure_anchor.typed_data import sign_digest
+from perdure_anchor.webauthn import PasskeyCredential
 from tools.vectors.form import ROOT
 from tools.vectors.golden_bundles import outgoing, pieces_of, returning
 
@@ -102,8 +125,34 @@ def _slots(shown: frozenset[str]) -> tuple[Slot, ...]:
     )
 
 
+def _confirmation() -> dict[str, Any]:
+    """What two people sign of a record, each with a key; the second one after he saw no document, and knew no block."""
+    digests = [disclosure_digest(text) for text in disclosures(make_record(VALUES), SEED)]
+    content, parts, recorded = content_digest(digests), [], None
+    for number, name, after in ((1, "Zoë Ångström", ROOT_HASH), (2, "Ada\u2028Example 𝔸", None)):
+        private_key = bytes((number,)) * 32
+        credential = KeyCredential(address_from_private_key(private_key))
+        statement = Statement(
+            name, Hash32(bytes((0x50 + number,)) * 32), 1_767_225_600 + number, after, after is not None
+        )
+        recorded = statement_digest(DOMAIN, ORIGIN.site, content, number, statement, credential, recorded)
+        parts.append((Attestation(statement, credential, sign_digest(recorded, private_key)), recorded))
+    (first, first_digest), (second, second_digest) = parts
+    passkey = PasskeyCredential(bytes(range(0x30, 0x60)), "rotterdam.acme.example")
+    return {
+        "digests": [digest.hex() for digest in digests],
+        "content": content.hex(),
+        "recorded": to_hex(first_digest),
+        "confirmed": to_hex(second_digest),
+        "passkey": passkey.members(),
+        "passkey_digest": credential_digest(passkey).hex(),
+        "slot": encode_confirmation(Confirmation(first, second)),
+    }
+
+
 def _evidence(shown: frozenset[str], parts: int) -> bytes:
-    """Of a record; with 1 part more its checkpoint, with 2 the anchor, with 3 everything. Headers and nodes are any bytes."""
+    """Of a record; with 1 part more its checkpoint, with 2 the anchor, with 3 everything of version 1, with 4 of version 2. Headers and
+    nodes are any bytes."""
     signed = SignedCheckpoint(
         CHECKPOINT.size,
         CHECKPOINT.root,
@@ -122,6 +171,7 @@ def _evidence(shown: frozenset[str], parts: int) -> bytes:
             anchor if parts >= 2 else None,
             (b"header 3", b"header 4") if parts >= 3 else None,
             ((b"hop 1", b"hop 1, next"), (b"hop 2",)) if parts >= 3 else (),
+            (b"header 4", b"header 4 again") if parts >= 4 else None,
         )
     )
 
@@ -150,6 +200,47 @@ def _rival(log: MemoryLog, anchor: AnchorProof | None) -> RivalCheckpoint:
     checkpoint = Checkpoint(ORIGIN.site, log.size, log.root(), 1_767_225_600 + log.size)
     signature = sign_checkpoint(DOMAIN, checkpoint, PRIVATE_KEY)
     return RivalCheckpoint(checkpoint.size, checkpoint.root, checkpoint.sealed_at, signature, anchor)
+
+
+def _statement() -> bytes:
+    """Of two leaves of seven, the second of which discloses nothing. The hashes around them, headers and nodes of the chain are any bytes."""
+    return encode_statement(
+        StatedRange(
+            DOMAIN,
+            ORIGIN,
+            3,
+            5,
+            (_slots(frozenset(SLOTS) - {"extra"}), _slots(frozenset())),
+            (Hash32(b"\x01" * 32), Hash32(b"\x02" * 32)),
+            (Hash32(b"\x03" * 32),),
+            _stated(),
+            AnchorProof(1, (b"root node", b"", b"\xff" * 40), 2, (b"header 5", b"header 6 and more")),
+            ((b"hop 1", b"hop 1, next"), (b"hop 2",)),
+        )
+    )
+
+
+def _stated() -> StatedCheckpoint:
+    signature = sign_checkpoint(DOMAIN, CHECKPOINT, PRIVATE_KEY)
+    return StatedCheckpoint(CHECKPOINT.size, CHECKPOINT.root, CHECKPOINT.sealed_at, signature)
+
+
+def _audit() -> bytes:
+    """Of everything that a report can hold; the anchor is any bytes."""
+    report = AuditReport(
+        DOMAIN,
+        ORIGIN,
+        "2026-06-30T12:00:00Z",
+        "perdure 1",
+        "Zoë",
+        (("records", 7), ("anchors", 0)),
+        (ReportedCheck("log", "done", 7), ReportedCheck("registry", "could not", 0, 'no "route" \\ \u2028')),
+        (ReportedFinding("log_damaged", "error", 2, "means", "do", ("leaf 1", "tab\tand \x7f")),),
+        _stated(),
+        AnchorProof(1, (b"root node",), 2, (b"header 5",)),
+        ((b"hop 1",),),
+    )
+    return encode_report(replace(report, signature=sign_report(report, PRIVATE_KEY)))
 
 
 def _trust() -> bytes:
@@ -194,6 +285,7 @@ def golden_files() -> Mapping[str, bytes]:
         "record.json": _record(VALUES),
         "empty-record.json": _record({}),
         "checkpoint.json": _checkpoint(),
+        "confirmation.json": _confirmation(),
     }
     return {
         **{name: (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode() for name, value in values.items()},
@@ -201,8 +293,11 @@ def golden_files() -> Mapping[str, bytes]:
         "signed.evidence.json": _evidence(frozenset({"document_sha256", "after"}), 1),
         "anchored.evidence.json": _evidence(everything - {"extra"}, 2),
         "whole.evidence.json": _evidence(everything, 3),
+        "confirmed.evidence.json": _evidence(everything, 4),
         "consortium.json": _trust(),
         "two-histories.rivals.json": _rivals(),
+        "stretch.statement.json": _statement(),
+        "june.audit.json": _audit(),
         "outgoing.bundle": pieces_of(outgoing()),
         "return.bundle": pieces_of(returning()),
     }  # fmt: skip

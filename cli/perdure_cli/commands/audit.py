@@ -1,0 +1,204 @@
+"""`perdure audit`: check the whole vault against its log, the registry and the documents on the disk, and sign a report."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from perdure_anchor.audit_report import FILE_SUFFIX, encode_report
+from perdure_node.audit.auditing import Audited, AuditOptions
+from perdure_node.audit.auditing import audit as audit_vault
+from perdure_node.audit.numbering import Numbering, NumberingError, parse_numbering
+from perdure_node.clock import system_clock
+from perdure_node.operators.roles import Action
+from perdure_node.vault import Vault
+
+from perdure_cli.acting import acting, as_option
+from perdure_cli.commands.prove import OutputTaken
+from perdure_cli.documents import documents_below
+from perdure_cli.exit_codes import ANSWER_IS_NO, COULD_NOT_FIND_OUT, DONE
+from perdure_cli.files import write_whole
+from perdure_cli.options import jobs_option, json_option, passphrase_option, vault_option
+from perdure_cli.output import line, print_json, print_line, print_lines, print_raw, tell, tell_next
+from perdure_cli.progress import TerminalProgress
+from perdure_cli.record_texts import plural
+from perdure_cli.site import open_site
+from perdure_cli.verifying.audits import report_members, report_rows, summary
+
+if TYPE_CHECKING:
+    from perdure_node.anchor_chain import AnchorChain
+
+_STANDARD_OUTPUT = Path("-")
+# seconds for which a node that is silent is waited for
+_WAIT = 10.0
+
+
+class _NumberingType(click.ParamType[Numbering]):
+    """``FIELD=REGEX``."""
+
+    name = "numbering"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Numbering:
+        if isinstance(value, Numbering):
+            return value
+        try:
+            return parse_numbering(str(value))
+        except NumberingError as error:
+            self.fail(f"{error}; {error.hint}" if error.hint else str(error), param, ctx)
+
+
+@click.command(short_help="Check the whole vault, and sign a report.")
+@click.option(
+    "--documents",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help="Where documents are kept: which recorded ones are there, changed or missing. Repeatable.",
+)
+@click.option(
+    "--numbering",
+    "numberings",
+    multiple=True,
+    type=_NumberingType(),
+    metavar="FIELD=REGEX",
+    help="Look for gaps and doubles among numbers in this slot, or in extra.KEY: the expression's group is the number. Repeatable.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "output_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the signed report here; - is standard output.",
+)
+@click.option(
+    "--resume/--fresh",
+    "resume",
+    default=True,
+    help="Go on with an audit that was broken off, where nothing has changed since; or begin anew. By default it goes on.",
+)
+@click.option("--offline", is_flag=True, help="Do not ask the registry.")
+@click.option(
+    "--locked", is_flag=True, help="Do without the passphrase: no record is read, and nothing is signed."
+)
+@click.option(
+    "--rpc",
+    "rpc_url",
+    metavar="URL",
+    help="Ask this endpoint of a chain, not what the vault's config.toml names.",
+)
+@as_option
+@jobs_option
+@passphrase_option
+@vault_option
+@json_option
+def audit(
+    folders: tuple[Path, ...],
+    numberings: tuple[Numbering, ...],
+    output_file: Path | None,
+    resume: bool,
+    offline: bool,
+    locked: bool,
+    rpc_url: str | None,
+    who: str | None,
+    jobs: int,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> int:
+    """Check everything in the vault, and sign a report of it.
+
+    Each record is held against its leaf, the log against each signed root, the anchors against the trust file, as a stranger would
+    verify them, the whole against the registry; then come keys, clock, imports and losses, and, where they are named, the documents on
+    the disk and the site's own numbers. Nothing is changed. A report can be written (-o), which the site's key signs: `perdure verify` checks it. What was done of an
+    audit that is broken off need not be done again.
+
+    Exit codes: 0 no error was found, 1 there is one, 2 usage or configuration, 3 something could not be found out.
+    """
+    if offline and rpc_url is not None:
+        raise click.UsageError("want --offline or --rpc URL, not both")
+    if output_file is not None:
+        _check_output(output_file)
+    with open_site(vault_folder) as vault, TerminalProgress() as progress:
+        actor = None if locked else acting(vault, who, passphrase_file, Action.AUDIT)
+        options = AuditOptions(
+            documents=list(documents_below(folders)) if folders else None,
+            numberings=numberings,
+            connect=None if offline else _connect(vault, rpc_url),
+            resume=resume,
+            jobs=jobs,
+            software=_software(),
+            by=None if actor is None else actor.name,
+        )
+        keys = None if actor is None else actor.keys
+        audited = audit_vault(vault, keys, options, clock=system_clock(), progress=progress)
+    return _print(audited, output_file, as_json)
+
+
+def _connect(vault: Vault, rpc_url: str | None) -> "Callable[[], AnchorChain]":
+    def connect() -> "AnchorChain":
+        from perdure_node.anchor_chain import connect as connect_vault
+
+        return connect_vault(vault, rpc_url=rpc_url, wait=_WAIT)
+
+    return connect
+
+
+def _software() -> str:
+    from importlib.metadata import version
+
+    return f"perdure {version('perdure')}"
+
+
+def _check_output(file: Path) -> None:
+    if file != _STANDARD_OUTPUT and file.exists() and not file.name.endswith(FILE_SUFFIX):
+        raise OutputTaken(
+            f"{file}: is there already, and not by its name a report of an audit",
+            hint=f"choose a name that ends in {FILE_SUFFIX}",
+        )
+
+
+def _print(audited: Audited, file: Path | None, as_json: bool) -> int:
+    report = audited.report
+    raw = encode_report(report)
+    if file == _STANDARD_OUTPUT:
+        print_raw(raw)
+    else:
+        if file is not None:
+            write_whole(file, raw)
+        if as_json:
+            members = report_members(report)
+            print_json(
+                {
+                    "ok": not report.count_of("error") and not audited.could_not,
+                    "file": None if file is None else str(file),
+                    "signed": report.signature is not None,
+                    "reused": audited.reused,
+                    "report": members,
+                }
+            )
+        else:
+            _print_people(audited, file)
+    if report.count_of("error"):
+        return ANSWER_IS_NO
+    return COULD_NOT_FIND_OUT if audited.could_not else DONE
+
+
+def _print_people(audited: Audited, file: Path | None) -> None:
+    report = audited.report
+    errors = report.count_of("error")
+    style = "red" if errors else "yellow" if audited.could_not else "green"
+    print_lines(line(f"{report.origin.text}: {summary(report)}", style=style))
+    print_lines("".join(report_rows(report)))
+    if audited.reused:
+        tell(
+            f"{plural(audited.reused, 'record')} had been read before the audit was broken off, and had not changed"
+        )
+    if file is not None:
+        signed = "signed" if report.signature is not None else "not signed"
+        print_line(f"wrote {file}, {signed}")
+        tell_next(f"perdure verify {shlex.quote(str(file))}")
+    elif report.signature is not None:
+        tell_next(f"perdure audit -o REPORT{FILE_SUFFIX} keeps the report, signed by the site's key")

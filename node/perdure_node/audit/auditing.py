@@ -1,0 +1,270 @@
+"""The audit: all checks one after the other, what they found, and the report of it. Reads; what it notes is only how far it is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from perdure_anchor.audit_report import AuditReport, ReportedCheck, sign_report
+from perdure_anchor.errors import ChainError, ConfigError, PerdureError
+from perdure_anchor.statement import StatedCheckpoint
+from perdure_anchor.timestamp import format_seconds
+
+from perdure_node.anchor_chain import AnchorChain
+from perdure_node.anchors import newest_anchors_over
+from perdure_node.audit.contents import Contents, check_contents
+from perdure_node.audit.documents import OnDisk, look_for_documents, tell_documents
+from perdure_node.audit.findings import Found
+from perdure_node.audit.log_checks import check_anchors, check_checkpoints, check_database, check_log
+from perdure_node.audit.numbering import LAST_DIGITS, Numbering, gaps_and_doubles
+from perdure_node.audit.registry import check_registry
+from perdure_node.audit.state import AuditState
+from perdure_node.audit.surroundings import check_site
+from perdure_node.clock import Clock
+from perdure_node.errors import LookupKeyMissing, SettingsError, VaultDamaged, VaultStorageFailed
+from perdure_node.hops import hop_table
+from perdure_node.keyring import KeyRing
+from perdure_node.operators.errors import NotAllowed
+from perdure_node.operators.operator_keys import OperatorKeyRing
+from perdure_node.operators.policy import policy_in_force
+from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.proving import checkpoint_of
+from perdure_node.site_log import newest_checkpoint
+from perdure_node.vault import Vault
+
+DONE, NOT_ASKED, COULD_NOT = "done", "not asked", "could not"
+LOCKED = "the passphrase was not given"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """``documents`` None: not looked for. ``connect`` gives the chain, None: it is not asked. ``by`` is the operator who acts.
+
+    ``numberings`` come beside those of the site's policy.
+    """
+
+    documents: Sequence[Path] | None = None
+    numberings: Sequence[Numbering] = ()
+    connect: Callable[[], AnchorChain] | None = None
+    resume: bool = True
+    jobs: int = 1
+    software: str = ""
+    by: str | None = None
+
+
+@dataclass(slots=True)
+class _Audit:
+    vault: Vault
+    keys: KeyRing | None
+    options: AuditOptions
+    clock: Clock
+    progress: Progress
+    state: AuditState
+    found: Found = field(default_factory=Found)
+    checks: list[ReportedCheck] = field(default_factory=list)
+
+    def check(self, name: str, work: Callable[[], int]) -> None:
+        """Run a check; a damaged vault is a finding, and what cannot be reached is said."""
+        try:
+            self.checks.append(ReportedCheck(name, DONE, work()))
+        except VaultDamaged as error:
+            self.found.add("database_damaged", f"{name}: {error}")
+            self.checks.append(ReportedCheck(name, COULD_NOT, 0, str(error)))
+        except (ChainError, ConfigError, ConnectionError, TimeoutError, VaultStorageFailed) as error:
+            self.checks.append(ReportedCheck(name, COULD_NOT, 0, str(error)))
+
+    def leave_out(self, name: str, why: str, state: str = NOT_ASKED) -> None:
+        self.checks.append(ReportedCheck(name, state, 0, why))
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """The report, and how many records of an audit that was broken off were not read again."""
+
+    report: AuditReport
+    reused: int
+
+    @property
+    def could_not(self) -> bool:
+        """Whether something could not be found out."""
+        return any(check.state == COULD_NOT for check in self.report.checks)
+
+
+def audit(
+    vault: Vault,
+    keys: KeyRing | None,
+    options: AuditOptions,
+    *,
+    clock: Clock,
+    progress: Progress = NO_PROGRESS,
+) -> Audited:
+    """Check the whole vault; ``keys`` None: what needs the passphrase is left out, and the report is not signed.
+
+    Raises what ``keys`` raise for a wrong passphrase, and nothing for what is wrong with the vault.
+    """
+    options = replace(options, numberings=(*options.numberings, *_numberings_of_policy(vault)))
+    state = AuditState(vault.database, keys)
+    if not (options.resume and state.was_broken_off):
+        state.begin(int(clock.now()))
+    run = _Audit(vault, keys, options, clock, progress, state)
+    run.check("database", lambda: check_database(vault, run.found))
+    run.check("log", lambda: check_log(vault, run.found, progress))
+    run.check("checkpoints", lambda: check_checkpoints(vault, run.found))
+    run.check("anchors", lambda: check_anchors(vault, run.found, progress))
+    disk = _look_for_documents(run)
+    contents = _read_records(run, disk)
+    if disk is not None:
+        tell_documents(disk, contents.names, run.found)
+    _check_numbering(run, contents)
+    _ask_registry(run)
+    run.check("site", lambda: check_site(vault, clock, run.found))
+    key = _site_key(run)
+    report = _report(run, contents, disk)
+    if key is not None:
+        report = replace(report, signature=sign_report(report, key))
+    state.forget()
+    return Audited(report, contents.reused)
+
+
+def _numberings_of_policy(vault: Vault) -> list[Numbering]:
+    """Of each field of ``extra`` that the policy says is numbered; none of a policy that is not in force, which is found later."""
+    try:
+        rules = policy_in_force(vault.folder, vault.database).documents
+    except (SettingsError, VaultDamaged):
+        return []
+    fields = dict.fromkeys(rule.numbering for rule in rules if rule.numbering)
+    return [Numbering(f"extra.{field}", LAST_DIGITS) for field in fields]
+
+
+def _site_key(run: _Audit) -> bytes | None:
+    """The key that signs the report, if it can be opened; the other keys are opened too, to see whether they can be."""
+    if run.keys is None:
+        run.leave_out("keys", LOCKED)
+        return None
+    keys, opened = run.keys, 0
+    site_key: bytes | None = None
+    for name, take in (("site", keys.site_key), ("relay", keys.relay_key), ("look-up", keys.lookup_key)):
+        try:
+            taken = take()
+            opened += 1
+        except NotAllowed as error:
+            # an operator who keeps no site signs by himself
+            run.leave_out("keys", str(error))
+            return keys.signing_key() if isinstance(keys, OperatorKeyRing) else None
+        except VaultDamaged as error:
+            run.found.add("key_missing", f"{name} key: {error}")
+        else:
+            site_key = taken if isinstance(taken, bytes) and name == "site" else site_key
+    run.checks.append(ReportedCheck("keys", DONE, opened))
+    return site_key
+
+
+def _look_for_documents(run: _Audit) -> OnDisk | None:
+    paths = run.options.documents
+    if paths is None:
+        run.leave_out("documents", "no folder was named (--documents)")
+        return None
+    try:
+        disk = look_for_documents(run.vault, paths, run.state, run.found, run.progress, jobs=run.options.jobs)
+    except (LookupKeyMissing, VaultDamaged) as error:
+        run.leave_out("documents", str(error), COULD_NOT)
+        return None
+    run.checks.append(ReportedCheck("documents", DONE, disk.files))
+    return disk
+
+
+def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
+    if run.keys is None:
+        run.leave_out("contents", LOCKED)
+        return Contents()
+    keys, contents = run.keys, Contents()
+
+    def read() -> int:
+        nonlocal contents
+        contents = check_contents(
+            run.vault,
+            keys,
+            run.state,
+            run.found,
+            run.progress,
+            numberings=run.options.numberings,
+            missing_documents=frozenset() if disk is None else disk.missing.keys(),
+            jobs=run.options.jobs,
+        )
+        return contents.records
+
+    run.check("contents", read)
+    for name, where in contents.superseded.items():
+        if run.vault.database.row("SELECT 1 FROM record WHERE leaf_hash = ?", bytes.fromhex(name)) is None:
+            run.found.add("supersedes_unknown", f"{where} supersedes {name}")
+    return contents
+
+
+def _check_numbering(run: _Audit, contents: Contents) -> None:
+    numberings = run.options.numberings
+    if not numberings:
+        run.leave_out("numbering", "no field was named (--numbering)")
+        return
+    if run.keys is None:
+        run.leave_out("numbering", LOCKED)
+        return
+    for kind, example, count in gaps_and_doubles(numberings, contents.numbered, contents.superseded.keys()):
+        run.found.add(kind, example, count)
+    for where in contents.unmatched:
+        run.found.add("number_unread", where)
+    run.checks.append(ReportedCheck("numbering", DONE, len(contents.numbered)))
+
+
+def _ask_registry(run: _Audit) -> None:
+    connect = run.options.connect
+    if connect is None:
+        run.leave_out("registry", "it was not to be asked")
+        return
+
+    def ask() -> int:
+        with connect() as chain:
+            return check_registry(run.vault, chain, run.found)
+
+    run.check("registry", ask)
+
+
+def _report(run: _Audit, contents: Contents, disk: OnDisk | None) -> AuditReport:
+    vault, database = run.vault, run.vault.database
+    counts = {
+        "log": vault.log_size,
+        "records": database.number("SELECT count(*) FROM record"),
+        "waiting": database.number("SELECT count(*) FROM queue"),
+        "erased": database.number("SELECT count(*) FROM erased"),
+        "checkpoints": database.number("SELECT count(*) FROM checkpoint"),
+        "anchors": database.number("SELECT count(*) FROM anchor"),
+        "records_read": contents.records,
+        "documents": 0 if disk is None else disk.files,
+    }
+    report = AuditReport(
+        domain=vault.trust.domain,
+        origin=vault.origin,
+        made_at=format_seconds(int(run.clock.now())),
+        software=run.options.software,
+        by=run.options.by,
+        counts=tuple(counts.items()),
+        checks=tuple(run.checks),
+        findings=run.found.reported(),
+    )
+    try:
+        return _with_checkpoint(vault, report)
+    except PerdureError:
+        # a vault that is damaged there has findings that say so
+        return report
+
+
+def _with_checkpoint(vault: Vault, report: AuditReport) -> AuditReport:
+    """The report with the newest anchored checkpoint, else the newest one."""
+    anchor = next(newest_anchors_over(vault.database, 0), None)
+    stored = newest_checkpoint(vault) if anchor is None else checkpoint_of(vault, anchor)
+    if stored is None:
+        return report
+    signed = stored.checkpoint
+    checkpoint = StatedCheckpoint(signed.size, signed.root, signed.sealed_at, stored.signature)
+    if anchor is None:
+        return replace(report, checkpoint=checkpoint)
+    hops = hop_table(vault.database, vault.trust).leading_through(anchor.block_number)
+    return replace(report, checkpoint=checkpoint, anchor=anchor.proof, hops=hops)

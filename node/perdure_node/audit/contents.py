@@ -1,0 +1,222 @@
+"""What records say: each is decrypted, and must give its leaf hash. In several processes, and resumable."""
+
+from collections.abc import Iterator, Sequence, Set
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from perdure_anchor.errors import PerdureError
+
+from perdure_node.audit.findings import Found
+from perdure_node.audit.numbering import Numbered, Numbering, Reader
+from perdure_node.audit.state import AuditState, digest_of
+from perdure_node.encryption.contents import DataKey
+from perdure_node.errors import VaultDamaged
+from perdure_node.keyring import KeyRing
+from perdure_node.parallel import in_order
+from perdure_node.progress import Progress
+from perdure_node.records import FINISHED, EncryptedRecord, erased_digests, open_record, select_records
+from perdure_node.vault import Vault
+
+# records that a process gets at a time, and stretches that are noted in one transaction
+STRETCH = 1000
+_NOTED_TOGETHER = 16
+_PASSIVE = (
+    f"SELECT sequence FROM record WHERE sequence >= ? AND sequence <= ? AND (words IS NULL OR NOT {FINISHED})"  # noqa: S608  # constants
+)
+
+
+@dataclass(slots=True)
+class Contents:
+    """What all records said together: how many were read, numbers, what supersedes what, and names of documents that are missing."""
+
+    records: int = 0
+    erased: int = 0
+    reused: int = 0
+    numbered: list[Numbered] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    superseded: dict[str, str] = field(default_factory=dict)
+    names: dict[int, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Some records in their order, with the keys that open them; ``passive`` ones say nothing yet, or any more."""
+
+    first: int
+    digest: bytes
+    records: tuple[EncryptedRecord, ...]
+    passive: frozenset[int]
+    wanted: frozenset[int]
+    keys: dict[int, DataKey]
+    missing_keys: dict[int, str]
+
+
+def check_contents(
+    vault: Vault,
+    keys: KeyRing,
+    state: AuditState,
+    found: Found,
+    progress: Progress,
+    *,
+    numberings: Sequence[Numbering] = (),
+    missing_documents: Set[int] = frozenset(),
+    jobs: int = 1,
+) -> Contents:
+    """Read all records; ``missing_documents`` are the sequence numbers of those whose document's name is asked for."""
+    total = vault.database.number("SELECT count(*) FROM record")
+    progress.stage("read the records", total, "records")
+    answers: dict[int, dict[str, Any]] = {}
+    contents, done = Contents(), 0
+    asked = digest_of(each.text.encode() for each in numberings)
+    fresh: list[_Stretch] = []
+
+    def to_read() -> Iterator[_Stretch]:
+        for stretch in _stretches(vault, keys, asked, missing_documents):
+            known = state.stretch(stretch.first, stretch.digest)
+            if known is None:
+                fresh.append(stretch)
+                yield stretch
+            else:
+                contents.reused += len(stretch.records)
+                answers[stretch.first] = known
+
+    noted: list[tuple[int, bytes, dict[str, Any]]] = []
+    with closing(in_order(_Work(tuple(numberings)), to_read(), jobs=jobs)) as results:
+        for answer in results:
+            stretch = fresh.pop(0)
+            answers[stretch.first] = answer
+            noted.append((stretch.first, stretch.digest, answer))
+            if len(noted) == _NOTED_TOGETHER:
+                state.keep_stretches(noted)
+                noted.clear()
+            done += len(stretch.records)
+            progress.advance(contents.reused + done)
+    state.keep_stretches(noted)
+    for first in sorted(answers):
+        _take(contents, found, answers[first])
+    return contents
+
+
+def _stretches(vault: Vault, keys: KeyRing, asked: bytes, missing: Set[int]) -> Iterator[_Stretch]:
+    last = -1
+    while records := select_records(
+        vault.database, "WHERE record.sequence > ? ORDER BY record.sequence LIMIT ?", last, STRETCH
+    ):
+        first, last = records[0].sequence, records[-1].sequence
+        passive = frozenset(
+            sequence
+            for (sequence,) in vault.database.rows(
+                _PASSIVE,
+                first,
+                last,
+            )
+        )
+        wanted = frozenset(record.sequence for record in records if record.sequence in missing)
+        opened, lacking = _data_keys(keys, {record.content[0] for record in records if record.content})
+        digest = digest_of(_parts(records, asked, passive, wanted, lacking))
+        yield _Stretch(first, digest, tuple(records), passive, wanted, opened, lacking)
+
+
+def _data_keys(keys: KeyRing, numbers: Set[int]) -> tuple[dict[int, DataKey], dict[int, str]]:
+    opened, lacking = {}, {}
+    for number in numbers:
+        try:
+            opened[number] = keys.data_key(number)
+        except VaultDamaged as error:
+            lacking[number] = str(error)
+    return opened, lacking
+
+
+def _parts(
+    records: Sequence[EncryptedRecord], asked: bytes, *others: Set[int] | dict[int, str]
+) -> Iterator[bytes]:
+    """All that the answer depends on."""
+    yield asked
+    for other in others:
+        yield repr(sorted(other)).encode()
+    for record in records:
+        number, encrypted = record.content or (-1, b"")
+        yield f"{record.sequence} {record.index} {number}".encode()
+        yield record.leaf_hash
+        yield encrypted
+        yield record.slot_digests or b""
+
+
+class _Work:
+    """Reads a stretch, in whatever process."""
+
+    def __init__(self, numberings: tuple[Numbering, ...]) -> None:
+        self._reader = Reader(numberings)
+
+    def __call__(self, stretch: _Stretch) -> dict[str, Any]:
+        answer: dict[str, Any] = {
+            "records": len(stretch.records),
+            "erased": 0,
+            "found": [],
+            "numbers": [],
+            "unmatched": [],
+            "supersedes": [],
+            "names": [],
+        }
+        lacking: dict[int, int] = {}
+        for record in stretch.records:
+            if record.content is not None and record.content[0] in stretch.missing_keys:
+                lacking[record.content[0]] = lacking.get(record.content[0], 0) + 1
+            else:
+                self._read(stretch, record, answer)
+        for number, count in lacking.items():
+            text = f"{stretch.missing_keys[number]}: {count} records cannot be read"
+            answer["found"].append(("key_missing", text))
+        return answer
+
+    def _read(self, stretch: _Stretch, record: EncryptedRecord, answer: dict[str, Any]) -> None:
+        where = f"record {record.leaf_hash.hex()}" if record.index is None else f"leaf {record.index}"
+        try:
+            if record.content is None:
+                self._read_erased(record, where, answer)
+                return
+            values = open_record(record, _Keys(stretch.keys)).record.values
+        except PerdureError as error:
+            answer["found"].append(("content_unreadable", f"{where}: {error}"))
+            return
+        if record.sequence in stretch.wanted:
+            answer["names"].append((record.sequence, values["document_name"]))
+        if record.sequence in stretch.passive:
+            return
+        name = record.leaf_hash.hex()
+        if values["supersedes"] is not None:
+            answer["supersedes"].append((where, values["supersedes"]))
+        for which, number in self._reader.read(values):
+            if number is None:
+                answer["unmatched"].append(where)
+            else:
+                answer["numbers"].append((which, *number, name))
+
+    def _read_erased(self, record: EncryptedRecord, where: str, answer: dict[str, Any]) -> None:
+        if record.slot_digests is None:
+            answer["found"].append(("content_missing", where))
+            return
+        erased_digests(record)
+        answer["erased"] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys that came with a stretch."""
+
+    keys: dict[int, DataKey]
+
+    def data_key(self, number: int) -> DataKey:
+        return self.keys[number]
+
+
+def _take(contents: Contents, found: Found, answer: dict[str, Any]) -> None:
+    contents.records += answer["records"]
+    contents.erased += answer["erased"]
+    found.add_all((kind, example) for kind, example in answer["found"])
+    contents.numbered += (Numbered(*each) for each in answer["numbers"])
+    contents.unmatched += answer["unmatched"]
+    for where, name in answer["supersedes"]:
+        contents.superseded.setdefault(name, where)
+    contents.names.update(dict(answer["names"]))

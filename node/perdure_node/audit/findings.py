@@ -1,0 +1,275 @@
+"""What an audit can find: each kind with how bad it is, what it means, and what to do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from perdure_anchor.audit_report import MAX_EXAMPLES, MAX_TEXT, ReportedFinding
+
+
+class Severity(StrEnum):
+    """An error is something wrong; a warning can become one, or may be one; a note is nothing to do about."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of finding, by a ``name`` that stays the same."""
+
+    name: str
+    severity: Severity
+    meaning: str
+    remedy: str
+
+
+_BACKUP = "restore the vault from a backup that is whole: `perdure backup verify` finds one, `perdure restore` makes the vault"
+
+_ALL = [
+    Kind("database_damaged", Severity.ERROR, "the vault's database is not as SQLite wrote it", _BACKUP),
+    Kind(
+        "content_unreadable",
+        Severity.ERROR,
+        "what a record says does not decrypt, or does not give its leaf hash: it was damaged or changed, and cannot be proved",
+        _BACKUP,
+    ),
+    Kind(
+        "content_missing",
+        Severity.ERROR,
+        "what a record says is gone, and nothing says that it was erased",
+        _BACKUP,
+    ),
+    Kind(
+        "key_missing",
+        Severity.ERROR,
+        "a key of the vault is missing or another one: what it opens cannot be read",
+        _BACKUP,
+    ),
+    Kind(
+        "record_not_in_log",
+        Severity.ERROR,
+        "a record stands at a place of the log whose hash is another one's: one of both was changed",
+        _BACKUP,
+    ),
+    Kind(
+        "log_damaged",
+        Severity.ERROR,
+        "hashes of the log do not give the root that was signed: proofs of the records around fail",
+        _BACKUP,
+    ),
+    Kind(
+        "checkpoint_invalid",
+        Severity.ERROR,
+        "a checkpoint is not signed by a key of the site's, or not what was signed",
+        _BACKUP,
+    ),
+    Kind(
+        "anchor_invalid",
+        Severity.ERROR,
+        "an anchor at home does not verify under the pinned trust file: evidence that goes through it is refused",
+        "`perdure verify` of evidence says at which step; a backup may have the anchor whole, or the trust file is the wrong one",
+    ),
+    Kind(
+        "record_lost",
+        Severity.WARNING,
+        "the log has leaves of which this vault has no record: they were lost, or are somebody else's",
+        "a backup or another vault may have them: `perdure recover --from VAULT`",
+    ),
+    Kind(
+        "leaf_hash_lost",
+        Severity.WARNING,
+        "even the hashes of some leaves are lost: records beside them may not be provable",
+        "a backup, a gateway or another vault may have them: `perdure recover`",
+    ),
+    Kind(
+        "evidence_lost",
+        Severity.WARNING,
+        "the registry is said to have checkpoints whose evidence is not at home",
+        "`perdure sync` asks for it again, as long as a node still has it",
+    ),
+    Kind(
+        "supersedes_unknown",
+        Severity.WARNING,
+        "a record corrects one that this vault does not have",
+        "see with `perdure show` which one was meant; a later record may say it right",
+    ),
+    Kind(
+        "registry_rival",
+        Severity.ERROR,
+        "the registry has another log for this site than this vault",
+        "another vault anchors for the site, or this one is an older copy: `perdure recover` adopts the registry's log",
+    ),
+    Kind(
+        "registry_lacks_anchor",
+        Severity.ERROR,
+        "the registry does not know a checkpoint whose anchor is at home: the node is on another chain, or lies",
+        "ask another node (--rpc URL), and the consortium",
+    ),
+    Kind(
+        "site_key_revoked",
+        Severity.ERROR,
+        "the registry's word is that a key of this site is revoked or compromised",
+        "`perdure key show` says which; the partner can register a new one: docs/guide-site.md",
+    ),
+    Kind(
+        "site_key_unknown",
+        Severity.WARNING,
+        "the key that signs now is none that the registry names for this site",
+        "`perdure sync` brings a rotation to the registry; else the partner has to register the key",
+    ),
+    Kind(
+        "not_compared",
+        Severity.WARNING,
+        "the vault was restored or rebuilt, and has not been compared with the registry since",
+        "`perdure sync`, or a courier, compares it",
+    ),
+    Kind(
+        "document_changed",
+        Severity.ERROR,
+        "a file has the name of a recorded document, which was not found, and other content",
+        "find the document as it was recorded: evidence of it fits no other bytes",
+    ),
+    Kind(
+        "document_missing",
+        Severity.WARNING,
+        "no file in the given folders is the recorded document",
+        "give all folders where documents are kept; without its document a record proves little",
+    ),
+    Kind(
+        "document_unreadable",
+        Severity.WARNING,
+        "a file could not be read, so nothing is known of it",
+        "run the audit as a user who may read it",
+    ),
+    Kind(
+        "document_unrecorded",
+        Severity.NOTE,
+        "files in the given folders that are in no record",
+        "`perdure add FILE` records what should be",
+    ),
+    Kind(
+        "number_missing",
+        Severity.ERROR,
+        "a number is missing between others of its series: a document may never have been recorded",
+        "find the document and record it (`perdure add`), or note why the number was not used",
+    ),
+    Kind(
+        "number_double",
+        Severity.ERROR,
+        "one number stands in several records, of which none supersedes the others",
+        "see which is meant, and correct the other: `perdure add --supersedes LEAF_HASH`",
+    ),
+    Kind(
+        "number_unread",
+        Severity.NOTE,
+        "records that fill the numbered field, in a form that the expression does not match",
+        "see whether the expression is right",
+    ),
+    Kind(
+        "operator_one_factor",
+        Severity.WARNING,
+        "an operator shows who he is by a passphrase alone: whoever learns it can act for him",
+        "`perdure operator` gives him a second factor: a passkey, a security key, or one-time codes",
+    ),
+    Kind(
+        "awaiting_confirmation",
+        Severity.NOTE,
+        "records wait for a second person, and are not sealed before",
+        "`perdure confirm RECORD --as NAME`, or `perdure reject`",
+    ),
+    Kind(
+        "policy_not_in_force",
+        Severity.ERROR,
+        "the site's policy file is not the one that was put in force: what it says is not followed, and nobody may act by it",
+        "put the old file back, or let a site keeper put the new one in force: `perdure policy adopt`",
+    ),
+    Kind(
+        "clock_doubted",
+        Severity.WARNING,
+        "the clock contradicts a block, an earlier use of the vault or itself",
+        "set the clock; times that it gave stay claims, beside which stands the chain's time",
+    ),
+    Kind(
+        "clock_was_wrong",
+        Severity.NOTE,
+        "the clock could not have been right at some time",
+        "nothing is to be done: it is noted, and evidence has the chain's time",
+    ),
+    Kind(
+        "import_unfinished",
+        Severity.WARNING,
+        "a list was imported in part: its records are not recorded yet",
+        "run the same `perdure import` again, or `perdure import --abandon`",
+    ),
+    Kind(
+        "not_sealed",
+        Severity.NOTE,
+        "records wait to be sealed",
+        "`perdure sync` seals and anchors them",
+    ),
+    Kind(
+        "not_anchored",
+        Severity.NOTE,
+        "sealed records are not anchored, or the proof is not at home",
+        "`perdure sync` anchors them and brings the evidence home",
+    ),
+    Kind(
+        "no_recovery_key",
+        Severity.WARNING,
+        "whoever forgets the passphrase has lost all that the records say",
+        "`perdure key recovery` makes a recovery key for paper",
+    ),
+    Kind(
+        "not_backed_up",
+        Severity.WARNING,
+        "records were added since the last backup, or there is none",
+        "`perdure backup DIR`",
+    ),
+    Kind(
+        "devnet",
+        Severity.NOTE,
+        "the pinned trust file is of a devnet, where one process holds all keys: nothing is proved to anybody",
+        "use a consortium's chain for what shall count",
+    ),
+]
+KINDS = {kind.name: kind for kind in _ALL}
+
+
+@dataclass(slots=True)
+class Found:
+    """All that was found, counted by kind, with some examples of each."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, kind: str, example: str | None = None, count: int = 1) -> None:
+        """Something of a kind that is in `KINDS`."""
+        assert kind in KINDS, kind
+        self.counts[kind] = self.counts.get(kind, 0) + count
+        kept = self.examples.setdefault(kind, [])
+        if example is not None and len(kept) < MAX_EXAMPLES:
+            kept.append(example[:MAX_TEXT])
+
+    def add_all(self, found: Iterable[tuple[str, str]]) -> None:
+        """Several, each a kind and an example."""
+        for kind, example in found:
+            self.add(kind, example)
+
+    def reported(self) -> tuple[ReportedFinding, ...]:
+        """In the order of `KINDS`, the errors first."""
+        order = list(Severity)
+        kinds = [kind for kind in KINDS.values() if self.counts.get(kind.name)]
+        kinds.sort(key=lambda kind: order.index(kind.severity))
+        return tuple(
+            ReportedFinding(
+                kind.name,
+                kind.severity.value,
+                self.counts[kind.name],
+                kind.meaning,
+                kind.remedy,
+                tuple(self.examples[kind.name]),
+            )
+            for kind in kinds
+        )

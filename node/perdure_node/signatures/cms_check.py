@@ -1,0 +1,387 @@
+"""One CMS signature (RFC 5652, CAdES ETSI EN 319 122) checked as of the moment at which it is proven to have existed.
+
+The steps are those of ETSI EN 319 102-1: its time stamps (5.4), what they prove (5.5), then the signature itself and its chain at that
+time (5.3). Cryptography and paths are pyHanko's; which time counts and what it means is here.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from asn1crypto import cms, tsp
+from asn1crypto import pdf as asn1_pdf
+from perdure_anchor.hashes import sha256
+from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate, AdESStatus, AdESSubIndic
+from pyhanko.sign.general import CMSExtractionError, extract_signer_info, find_cms_attribute_iter
+from pyhanko.sign.validation import errors as pyhanko_errors
+from pyhanko.sign.validation import generic_cms
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+
+from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, text_of
+from perdure_node.signatures.pyhanko_runs import run, silence
+from perdure_node.signatures.verdicts import Indication, Material, MaterialKind, SignatureCheck
+
+_SIGNER_USAGE: Final = KeyUsageConstraints(
+    key_usage={"digital_signature", "non_repudiation"},
+    # e-mail, RFC 9336's document signing, Microsoft's, Adobe's: not a server's, a client's or a time stamp's
+    extd_key_usage={
+        "email_protection",
+        "1.3.6.1.5.5.7.3.36",
+        "microsoft_document_signing",
+        "1.3.6.1.4.1.311.10.3.12",
+        "adobe_authentic_documents_trust",
+        "1.2.840.113583.1.1.5",
+    },
+    explicit_extd_key_usage_required=False,
+)
+_TIME_STAMP_USAGE: Final = KeyUsageConstraints(
+    extd_key_usage={"time_stamping"}, explicit_extd_key_usage_required=True
+)
+_MAX_TIME_STAMPS: Final = 8
+
+_REASONS: Final = {
+    "HASH_FAILURE": "the document is not the one that was signed",
+    "SIG_CRYPTO_FAILURE": "the signature is not one by the certificate's key",
+    "FORMAT_FAILURE": "the signature is malformed",
+    "REVOKED": "the certificate had been revoked before the signer says that he signed",
+    "REVOKED_NO_POE": "the certificate is revoked, and nothing proves that the signature is older",
+    "REVOKED_CA_NO_POE": "a certificate authority is revoked, and nothing proves that the signature is older",
+    "EXPIRED": "the certificate had expired before the signer says that he signed",
+    "NOT_YET_VALID": "the certificate was not valid yet",
+    "OUT_OF_BOUNDS_NO_POE": "the certificate was not valid at the moment for which it was checked, and nothing proves that the signature is older",
+    "NO_CERTIFICATE_CHAIN_FOUND": "no chain of certificates leads to a trust anchor",
+    "NO_SIGNING_CERTIFICATE_FOUND": "the signer's certificate is not there",
+    "CERTIFICATE_CHAIN_GENERAL_FAILURE": "the chain of certificates does not hold",
+    "CHAIN_CONSTRAINTS_FAILURE": "the certificate is not for signing documents",
+    "CRYPTO_CONSTRAINTS_FAILURE": "an algorithm or key is too weak at any time",
+    "CRYPTO_CONSTRAINTS_FAILURE_NO_POE": "an algorithm or key is too weak today, and nothing proves that the signature is older",
+    "TRY_LATER": "nothing recent enough is known about revocation",
+    "SIG_CONSTRAINTS_FAILURE": "the signature does not keep what it says itself",
+    "NO_POE": "nothing proves when the signature existed",
+}
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What a check rested on, in the order in which it was used; each once."""
+
+    files: dict[bytes, Material] = field(default_factory=dict)
+    revocation_as_of: datetime | None = None
+
+    def add(self, kind: MaterialKind, octets: bytes) -> None:
+        digest = sha256(octets)
+        self.files.setdefault(digest, Material(kind, digest, octets))
+
+    def known_as_of(self, moment: datetime) -> None:
+        """An answer about revocation was relied on that was made then; the oldest is told."""
+        if self.revocation_as_of is None or moment < self.revocation_as_of:
+            self.revocation_as_of = moment
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A signature or time stamp at one moment; ``sub`` None if it holds."""
+
+    sub: str | None
+    failed: bool
+    certificate: Any
+    # a time stamp's, if it holds
+    time: datetime | None = None
+    revoked_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A CMS signature with one signer, and how its document is hashed: ``digest`` None if the document is inside."""
+
+    signed_data: Any
+    digest: bytes | None
+    claimed_at: datetime | None = None
+    level: str | None = None
+    covers: str | None = None
+    # an objection of the format's own, such as a change after signing
+    objection: tuple[str, str] | None = None
+
+
+class Examiner:
+    """Checks the signatures of one document: what is known grows, and what was relied on is noted."""
+
+    def __init__(self, knowledge: Knowledge, moment: datetime, existed_by: datetime | None) -> None:
+        self.knowledge = knowledge
+        self.moment = moment
+        self.proven_by = moment if existed_by is None else min(moment, existed_by)
+        self.evidence = Evidence()
+        # kept, so that no other takes one's identity
+        self._brought: dict[int, Any] = {}
+        silence()
+
+    def signature(self, subject: Subject, proven_by: datetime | None = None) -> SignatureCheck:
+        """The result for one signature that is proven to have existed at ``proven_by``, by default at the check itself."""
+        signer_info = extract_signer_info(subject.signed_data)
+        self.bring_from(subject.signed_data)
+        bound = self.proven_by if proven_by is None else min(proven_by, self.proven_by)
+        stamped = self._signature_time_stamp(signer_info, bound)
+        at = bound if stamped is None else min(bound, stamped)
+        claimed = subject.claimed_at or generic_cms.extract_self_reported_ts(signer_info)
+        found = self._signed_at(subject, at)
+        found = _with_claim(found, claimed, at)
+        if found.sub is None and subject.objection is not None:
+            sub, reason = subject.objection
+            found = Outcome(sub, failed=True, certificate=found.certificate, reason=reason)
+        return checked(found, claimed, stamped, subject)
+
+    def time_stamp(self, token: Any, imprint: Callable[[str], bytes], proven_by: datetime) -> Outcome:
+        """A time stamp (RFC 3161) that existed at ``proven_by``; its time is there if it holds."""
+        self.bring_from(token)
+        info = token["encap_content_info"]["content"]
+        parsed = getattr(info, "parsed", None)
+        if not isinstance(parsed, tsp.TSTInfo):
+            return Outcome("FORMAT_FAILURE", failed=True, certificate=None)
+        found = self._outcome(token, None, proven_by, _TIME_STAMP_USAGE)
+        if found.sub is not None:
+            return found
+        stamped = parsed["message_imprint"]
+        algorithm = stamped["hash_algorithm"]
+        if imprint(str(algorithm["algorithm"].native)) != stamped["hashed_message"].native:
+            return Outcome("HASH_FAILURE", failed=True, certificate=found.certificate)
+        time: datetime = parsed["gen_time"].native
+        if time > proven_by + CLOCK_TOLERANCE:
+            return Outcome("SIG_CONSTRAINTS_FAILURE", failed=False, certificate=found.certificate)
+        self.evidence.add(
+            MaterialKind.TIME_STAMP, cms.ContentInfo({"content_type": "signed_data", "content": token}).dump()
+        )
+        return Outcome(None, failed=False, certificate=found.certificate, time=time)
+
+    def bring_from(self, signed_data: Any) -> None:
+        """Know what a CMS signature carries: certificates, CRLs, and the revocation answers among its attributes."""
+        if id(signed_data) in self._brought:
+            return
+        self._brought[id(signed_data)] = signed_data
+        certificates = [each.chosen for each in signed_data["certificates"] if each.name == "certificate"]
+        crls, ocsps = [], []
+        for choice in signed_data["crls"]:
+            if choice.name == "crl":
+                crls.append(choice.chosen.dump())
+            elif choice.chosen["other_rev_info_format"].native == "ocsp_response":
+                ocsps.append(choice.chosen["other_rev_info"].dump())
+        for signer_info in signed_data["signer_infos"]:
+            for archived in find_cms_attribute_iter(
+                signer_info["signed_attrs"], "adobe_revocation_info_archival"
+            ):
+                if isinstance(archived, asn1_pdf.RevocationInfoArchival):
+                    crls.extend(each.dump() for each in archived["crl"])
+                    ocsps.extend(each.dump() for each in archived["ocsp"])
+        self.knowledge.bring(certificates, crls, ocsps)
+
+    def _signature_time_stamp(self, signer_info: Any, bound: datetime) -> datetime | None:
+        """The earliest time that one of the signature's time stamps proves."""
+        imprint = generic_cms.message_imprint_checker(signer_info)
+        times = []
+        for count, token in enumerate(generic_cms.extract_tst_data_iter(signer_info, signed=False)):
+            if count == _MAX_TIME_STAMPS:
+                break
+            for one in by_signer(token):
+                found = self.time_stamp(one, imprint, bound)
+                if found.time is not None:
+                    times.append(found.time)
+        return min(times, default=None)
+
+    def _signed_at(self, subject: Subject, at: datetime) -> Outcome:
+        return self._outcome(subject.signed_data, subject.digest, at, _SIGNER_USAGE)
+
+    def _outcome(
+        self, signed_data: Any, digest: bytes | None, at: datetime, usage: KeyUsageConstraints
+    ) -> Outcome:
+        try:
+            certificate = _signer_of(signed_data)
+        except (pyhanko_errors.SignatureValidationError, CMSExtractionError):
+            return Outcome("NO_SIGNING_CERTIFICATE_FOUND", failed=False, certificate=None)
+        try:
+            status = self._validate(signed_data, digest, certificate, at, usage)
+        except pyhanko_errors.SignatureValidationError as error:
+            sub = error.ades_subindication or AdESIndeterminate.GENERIC
+            is_known = sub is not AdESIndeterminate.NO_SIGNING_CERTIFICATE_FOUND
+            return _of(sub, certificate if is_known else None, str(error.failure_message))
+        if not status["intact"]:
+            return Outcome("HASH_FAILURE", failed=True, certificate=certificate)
+        if not status["valid"]:
+            return Outcome("SIG_CRYPTO_FAILURE", failed=True, certificate=certificate)
+        return self._judged(status, certificate, at)
+
+    def certificate(self, certificate: Any, at: datetime) -> Outcome:
+        """A certificate whose key made a signature that is no CMS; that it did was seen before."""
+        return self._judged(
+            self._asked(certificate, lambda asking: run(self._path(certificate, at, asking))), certificate, at
+        )
+
+    def _judged(self, status: dict[str, Any], certificate: Any, at: datetime) -> Outcome:
+        """What is known of a certificate whose signature is intact."""
+        self._note_chain(status["validation_path"], certificate)
+        is_own = certificate.issuer.hashable == certificate.subject.hashable
+        sub = status["trust_problem_indic"]
+        if sub is not None and is_own and not self.knowledge.is_anchor(certificate):
+            reason = "the certificate is signed by itself, and is no trust anchor"
+            return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=reason)
+        if sub is None:
+            return Outcome(None, failed=False, certificate=certificate)
+        details = status["revocation_details"]
+        revoked_at = None if details is None else details.revocation_date
+        return replace(
+            _of(_sharper(sub, status["validation_path"], at), certificate, None), revoked_at=revoked_at
+        )
+
+    def _validate(
+        self,
+        signed_data: Any,
+        digest: bytes | None,
+        certificate: Any,
+        at: datetime,
+        usage: KeyUsageConstraints,
+    ) -> dict[str, Any]:
+        def ask(asking: Asking) -> dict[str, Any]:
+            context = self.knowledge.context(certificate, at, asking)
+            return run(
+                generic_cms.cms_basic_validation(signed_data, digest, context, key_usage_settings=usage)
+            )
+
+        return self._asked(certificate, ask)
+
+    async def _path(self, certificate: Any, at: datetime, asking: Asking) -> dict[str, Any]:
+        """A certificate's path, in the form in which pyHanko tells of a signature's."""
+        context = self.knowledge.context(certificate, at, asking)
+        paths = context.path_builder.async_build_paths_lazy(certificate)
+        result = await generic_cms.validate_cert_usage(
+            certificate, context, key_usage_settings=_SIGNER_USAGE, paths=paths
+        )
+        return {
+            "trust_problem_indic": result.error_subindic,
+            "validation_path": result.success_result or result.error_path,
+            "revocation_details": result.revo_details,
+        }
+
+    def _asked(self, certificate: Any, ask: Callable[[Asking], dict[str, Any]]) -> dict[str, Any]:
+        status = ask(Asking.FRESH)
+        if status["trust_problem_indic"] is None:
+            listed = map(ask, self.knowledge.may_be_listed(certificate))
+            return next((each for each in listed if each["trust_problem_indic"] in _REVOKED), status)
+        if status["trust_problem_indic"] not in _MAY_BE_REVOKED:
+            return status
+        # an old answer cannot say that nothing was revoked since, but it can say that something was
+        old = ask(Asking.STALE)
+        if old["trust_problem_indic"] in _REVOKED:
+            return old
+        unasked = ask(Asking.NOTHING)
+        if unasked["trust_problem_indic"] is None:
+            return {**unasked, "trust_problem_indic": AdESIndeterminate.TRY_LATER}
+        return unasked
+
+    def _note_chain(self, path: Any, certificate: Any) -> None:
+        chain = [certificate] if path is None else list(path.iter_certs(include_root=True))
+        for each in chain:
+            is_anchor = self.knowledge.is_anchor(each)
+            self.evidence.add(MaterialKind.ANCHOR if is_anchor else MaterialKind.CERTIFICATE, each.dump())
+        for each in chain:
+            if self.knowledge.is_anchor(each):
+                continue
+            newest = None
+            for kind, octets, made_at in self.knowledge.answers(each):
+                self.evidence.add(MaterialKind.CRL if kind == "crl" else MaterialKind.OCSP, octets)
+                newest = made_at if newest is None else max(newest, made_at)
+            if newest is not None:
+                self.evidence.known_as_of(newest)
+
+
+_REVOKED: Final = (AdESIndeterminate.REVOKED_NO_POE, AdESIndeterminate.REVOKED_CA_NO_POE)
+# what pyHanko says when revocation could not be asked about
+_MAY_BE_REVOKED: Final = (AdESIndeterminate.TRY_LATER, AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE)
+
+
+def by_signer(signed_data: Any) -> Iterator[Any]:
+    """A SignedData for each of its signers, since each is judged by himself."""
+    signers = signed_data["signer_infos"]
+    if len(signers) == 1:
+        yield signed_data
+        return
+    for signer in signers:
+        one = signed_data.copy()
+        one["signer_infos"] = cms.SignerInfos([signer.copy()])
+        yield one
+
+
+def _signer_of(signed_data: Any) -> Any:
+    """The certificate that pyHanko will take for the signer's. It compares names, which takes long: a serial number finds most."""
+    (signer_info,) = signed_data["signer_infos"]
+    sid = signer_info["sid"]
+    if sid.name == "issuer_and_serial_number":
+        serial = sid.chosen["serial_number"].native
+        certificates = [each.chosen for each in signed_data["certificates"] if each.name == "certificate"]
+        found = [each for each in certificates if each.serial_number == serial]
+        if len(found) == 1:
+            return found[0]
+    return generic_cms.extract_certs_for_validation(signed_data).signer_cert
+
+
+def _of(sub: AdESSubIndic, certificate: Any, reason: str | None) -> Outcome:
+    return Outcome(
+        sub.standard_name, failed=sub.status == AdESStatus.FAILED, certificate=certificate, reason=reason
+    )
+
+
+def _sharper(sub: AdESSubIndic, path: Any, at: datetime) -> AdESSubIndic:
+    """PyHanko has one word for all that may be amiss in a chain; which of them it is, the certificates' dates say."""
+    if sub != AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE or path is None:
+        return sub
+    chain = list(path.iter_certs(include_root=False))
+    if any(at < each.not_valid_before for each in chain):
+        return AdESFailure.NOT_YET_VALID
+    return AdESIndeterminate.OUT_OF_BOUNDS_NO_POE if any(at > each.not_valid_after for each in chain) else sub
+
+
+def _with_claim(found: Outcome, claimed: datetime | None, at: datetime) -> Outcome:
+    """What the signer's own word for the time changes: by it he may have signed too late, or in the future."""
+    if claimed is None:
+        return found
+    if found.sub == "REVOKED_NO_POE" and found.revoked_at is not None and claimed > found.revoked_at:
+        return Outcome(AdESFailure.REVOKED.standard_name, failed=True, certificate=found.certificate)
+    if found.sub == "OUT_OF_BOUNDS_NO_POE":
+        if claimed > found.certificate.not_valid_after:
+            return Outcome("EXPIRED", failed=False, certificate=found.certificate)
+        if at < found.certificate.not_valid_before:
+            return Outcome("NOT_YET_VALID", failed=True, certificate=found.certificate)
+    if found.sub is None and claimed > at + CLOCK_TOLERANCE:
+        reason = f"it is claimed to be of {text_of(claimed)}, but existed at {text_of(at)} already"
+        return Outcome("SIG_CONSTRAINTS_FAILURE", failed=False, certificate=found.certificate, reason=reason)
+    return found
+
+
+def checked(
+    found: Outcome, claimed: datetime | None, stamped: datetime | None, subject: Subject
+) -> SignatureCheck:
+    """An outcome as the result of its signature."""
+    certificate = found.certificate
+    indication = Indication.INVALID if found.failed else Indication.INDETERMINATE
+    names = {} if certificate is None else _names(certificate)
+    return SignatureCheck(
+        signer=names.get("common_name") or names.get("organization_name"),
+        certificate_sha256=None if certificate is None else sha256(certificate.dump()),
+        indication=Indication.VALID if found.sub is None else indication,
+        subindication=found.sub,
+        reason=None if found.sub is None else found.reason or _REASONS.get(found.sub),
+        claimed_at=text_of(claimed),
+        time_stamped_at=text_of(stamped),
+        level=subject.level,
+        covers=subject.covers,
+        signer_id=names.get("serial_number") or names.get("email_address"),
+        organization=names.get("organization_name"),
+    )
+
+
+def _names(certificate: Any) -> dict[str, str]:
+    """The subject's names, bounded: they are a stranger's text."""
+    try:
+        native = certificate.subject.native
+    except (ValueError, TypeError):
+        return {}
+    return {name: value[:256] for name, value in native.items() if isinstance(value, str)}

@@ -1,0 +1,111 @@
+"""CMS signatures beside or around a document (``.p7s``, ``.p7m``: CAdES), and signed messages (S/MIME, RFC 8551)."""
+
+import hashlib
+from typing import Any, BinaryIO, Final
+
+from asn1crypto import cms, core
+from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
+
+from perdure_node.signatures.cms_check import Examiner, Subject, by_signer
+from perdure_node.signatures.errors import DocumentMissing, MalformedSignature, TooMuch
+from perdure_node.signatures.message import signed_parts
+from perdure_node.signatures.verdicts import SignatureCheck
+
+_CHUNK: Final = 1 << 20
+_MAX_SIGNERS: Final = 64
+_DIGESTS: Final = frozenset(
+    {"md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_224", "sha3_256", "sha3_384", "sha3_512"}
+)
+
+
+def check_detached(document: BinaryIO, signature: bytes, examiner: Examiner) -> tuple[SignatureCheck, ...]:
+    """A signature that lies beside its document, which is read in pieces. Raises `MalformedSignature`."""
+    signed_data = parse_signed_data(signature)
+    if not _is_void(signed_data["encap_content_info"]["content"]):
+        raise MalformedSignature(
+            "the signature holds a document itself, so it is not one of another document"
+        )
+    signers = _signers(signed_data)
+    digests = _hashed(document, {_digest_name(each) for each in signers})
+    return tuple(
+        examiner.signature(Subject(each, digests[_digest_name(each)], None, _level(each), "the whole file"))
+        for each in signers
+    )
+
+
+def check_attached(octets: bytes, examiner: Examiner) -> tuple[SignatureCheck, ...]:
+    """A document inside its signature. Raises `DocumentMissing` if it is not."""
+    signed_data = parse_signed_data(octets)
+    if _is_void(signed_data["encap_content_info"]["content"]):
+        raise DocumentMissing("the signature is detached: the document that was signed is not in it")
+    return tuple(
+        examiner.signature(Subject(each, None, None, _level(each), "the document inside"))
+        for each in _signers(signed_data)
+    )
+
+
+def check_message(octets: bytes, examiner: Examiner) -> tuple[SignatureCheck, ...]:
+    """A signed e-mail, whichever of the two kinds."""
+    content, signature = signed_parts(octets)
+    if content is None:
+        return check_attached(signature, examiner)
+    signed_data = parse_signed_data(signature)
+    return tuple(
+        examiner.signature(
+            Subject(
+                each,
+                hashlib.new(_digest_name(each), content).digest(),
+                None,
+                _level(each),
+                "the message's signed part",
+            )
+        )
+        for each in _signers(signed_data)
+    )
+
+
+def parse_signed_data(octets: bytes) -> Any:
+    """The SignedData of a CMS file in DER, PEM or base64. Raises `MalformedSignature`."""
+    from perdure_node.signatures.message import unwrapped
+
+    try:
+        info = cms.ContentInfo.load(unwrapped(octets), strict=True)
+        if info["content_type"].native != "signed_data":
+            raise MalformedSignature(f"want a signature, got {info['content_type'].native}")
+        return info["content"]
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise MalformedSignature("the signature is no CMS that can be parsed") from error
+
+
+def _is_void(content: Any) -> bool:
+    return content is core.VOID or isinstance(content, core.Void)
+
+
+def _signers(signed_data: Any) -> list[Any]:
+    count = len(signed_data["signer_infos"])
+    if not count:
+        raise MalformedSignature("nobody signed it: it holds only certificates")
+    if count > _MAX_SIGNERS:
+        raise TooMuch(f"{count} signers, want {_MAX_SIGNERS} at most")
+    return list(by_signer(signed_data))
+
+
+def _digest_name(signed_data: Any) -> str:
+    name = str(signed_data["signer_infos"][0]["digest_algorithm"]["algorithm"].native)
+    if name not in _DIGESTS:
+        raise MalformedSignature(f"the hash {name[:40]} is not known")
+    return name
+
+
+def _hashed(document: BinaryIO, names: set[str]) -> dict[str, bytes]:
+    """The document's digests, reading it once."""
+    digests = {name: hashlib.new(name, usedforsecurity=False) for name in names}
+    while chunk := document.read(_CHUNK):
+        for digest in digests.values():
+            digest.update(chunk)
+    return {name: digest.digest() for name, digest in digests.items()}
+
+
+def _level(signed_data: Any) -> str:
+    signer_info = signed_data["signer_infos"][0]
+    return "B-B" if next(extract_tst_data_iter(signer_info, signed=False), None) is None else "B-T"

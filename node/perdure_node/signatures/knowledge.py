@@ -1,0 +1,251 @@
+"""What is known while one document is checked: anchors, certificates and revocation answers, parsed, and how they are asked.
+
+It grows by what the document brings along itself. Revocation is asked about wherever a certificate says that it can be;
+that a CA publishes none is not held against its certificates, but a CRL at hand that lists one of them is.
+"""
+
+import enum
+import functools
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from asn1crypto import crl as asn1_crl
+from asn1crypto import ocsp as asn1_ocsp
+from asn1crypto import x509
+from cryptography.x509 import load_der_x509_crl
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.authority import CertTrustAnchor
+from pyhanko_certvalidator.policy_decl import (
+    CertRevTrustPolicy,
+    FreshnessReqType,
+    RevocationCheckingPolicy,
+    RevocationCheckingRule,
+)
+from pyhanko_certvalidator.registry import SimpleTrustManager
+
+from perdure_node.signatures.algorithms import AlgorithmsByTime
+from perdure_node.signatures.trust import TrustAnchors
+
+_ALGORITHMS: Final = AlgorithmsByTime()
+# how far two clocks may differ
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+_CRL: Final = RevocationCheckingRule.CRL_REQUIRED
+_NO_CHECK: Final = RevocationCheckingRule.NO_CHECK
+_FOREVER: Final = timedelta(days=36_500)
+# beyond what any chain needs; a hostile file may bring along thousands
+_MAX_CHAIN: Final = 16
+_MAX_BROUGHT: Final = 512
+_MAX_NAMES: Final = 1024
+_NAME_KEYS: Final[dict[bytes, str]] = {}
+
+
+class Asking(enum.Enum):
+    """How revocation is asked about."""
+
+    FRESH = enum.auto()
+    STALE = enum.auto()
+    # only whether a CRL at hand lists the certificate, or a CA above it: also where an OCSP answer says that all is well,
+    # and where a certificate does not say that it can be asked about
+    LISTED = enum.auto()
+    CA_LISTED = enum.auto()
+    NOTHING = enum.auto()
+
+
+class Knowledge:
+    """All certificates, CRLs and OCSP answers of one check, in the order in which they became known."""
+
+    def __init__(self, trust: TrustAnchors) -> None:
+        self.anchors = tuple(_trusted(x509.Certificate, trust.anchors).values())
+        self._roots = frozenset(trust.anchors)
+        self._manager = SimpleTrustManager.build(trust_roots=[CertTrustAnchor(one) for one in self.anchors])
+        self.certificates = dict(_trusted(x509.Certificate, trust.intermediates))
+        self._crls = dict(_trusted(asn1_crl.CertificateList, trust.crls))
+        self._ocsps = dict(_trusted(asn1_ocsp.OCSPResponse, trust.ocsps))
+        self._brought = 0
+
+    def bring(self, certificates: Iterable[Any], crls: Iterable[bytes], ocsps: Iterable[bytes]) -> None:
+        """Take in what a document brings along: certificates parsed, the others in DER."""
+        for certificate in certificates:
+            octets = certificate.dump()
+            if octets not in self.certificates and self._has_room() and _is_sound(certificate):
+                self.certificates[octets] = certificate
+        for kind, files, known in (
+            (asn1_crl.CertificateList, crls, self._crls),
+            (asn1_ocsp.OCSPResponse, ocsps, self._ocsps),
+        ):
+            for each in files:
+                if each not in known and self._has_room():
+                    known.update(_parsed(kind, [each]))
+
+    def _has_room(self) -> bool:
+        self._brought += 1
+        return self._brought <= _MAX_BROUGHT
+
+    def is_anchor(self, certificate: Any) -> bool:
+        return certificate.dump() in self._roots
+
+    def context(self, leaf: Any, moment: datetime, asking: Asking = Asking.FRESH) -> ValidationContext:
+        """How pyHanko asks about ``leaf`` at ``moment``."""
+        rules = {
+            Asking.NOTHING: (_NO_CHECK, _NO_CHECK),
+            Asking.LISTED: (_CRL, _NO_CHECK),
+            Asking.CA_LISTED: (_NO_CHECK, _CRL),
+        }.get(asking) or self._rules(leaf)
+        stale_counts = asking is not Asking.FRESH
+        policy = CertRevTrustPolicy(
+            RevocationCheckingPolicy(*rules),
+            freshness=_FOREVER if stale_counts else None,
+            freshness_req_type=(
+                FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION if stale_counts else FreshnessReqType.DEFAULT
+            ),
+            retroactive_revinfo=not stale_counts,
+        )
+        return ValidationContext(
+            trust_manager=self._manager,
+            other_certs=list(self.certificates.values()),
+            moment=moment,
+            crls=[answer for answer, made_at in self._crls_of(leaf) if _counts_for(leaf, made_at)],
+            ocsps=self._ocsps_newest_first(leaf),
+            revinfo_policy=policy,
+            time_tolerance=timedelta(seconds=1),
+            algorithm_usage_policy=_ALGORITHMS,
+        )
+
+    def answers(self, certificate: Any) -> Iterator[tuple[str, bytes, datetime]]:
+        """The revocation answers at hand about a certificate: ``crl`` or ``ocsp``, DER, and when it was made."""
+        issuer = _name_key(certificate.issuer)
+        for octets, crl in self._crls.items():
+            if (
+                _name_key(crl.issuer) == issuer
+                and (made_at := _crl_time(crl))
+                and _counts_for(certificate, made_at)
+            ):
+                yield "crl", octets, made_at
+        for octets, response in self._ocsps.items():
+            if made_at := _answer_time(response, certificate):
+                yield "ocsp", octets, made_at
+
+    def may_be_listed(self, leaf: Any) -> list[Asking]:
+        """What has to be asked besides, for the CRLs that are at hand."""
+        listed = [Asking.LISTED] if self._is_listed(leaf) else []
+        return [*listed, *([Asking.CA_LISTED] if any(map(self._is_listed, self._issuers(leaf))) else [])]
+
+    def _is_listed(self, certificate: Any) -> bool:
+        """Whether a CRL at hand that bears the issuer's name lists it; who signed it is seen when it is asked about."""
+        crls = (octets for kind, octets, _ in self.answers(certificate) if kind == "crl")
+        return any(_lists(octets, certificate.serial_number) for octets in crls)
+
+    def _crls_of(self, leaf: Any) -> list[tuple[Any, datetime]]:
+        """CRLs, the newest first; of those about the leaf only what still says something about it."""
+        issuer = _name_key(leaf.issuer)
+        dated = [(crl, made_at) for crl in self._crls.values() if (made_at := _crl_time(crl))]
+        dated.sort(key=lambda each: each[1], reverse=True)
+        return [each for each in dated if _name_key(each[0].issuer) != issuer or _counts_for(leaf, each[1])]
+
+    def _ocsps_newest_first(self, leaf: Any) -> list[Any]:
+        never = datetime.min.replace(tzinfo=UTC)
+        return sorted(self._ocsps.values(), key=lambda each: _answer_time(each, leaf) or never, reverse=True)
+
+    def _rules(self, leaf: Any) -> tuple[RevocationCheckingRule, RevocationCheckingRule]:
+        return _rule([leaf]), _rule(self._issuers(leaf))
+
+    def _issuers(self, leaf: Any) -> Iterator[Any]:
+        """The CAs above a certificate by their names, without an anchor."""
+        by_name = {_name_key(each.subject): each for each in (*self.certificates.values(), *self.anchors)}
+        current = leaf
+        for _ in range(_MAX_CHAIN):
+            found = by_name.get(_name_key(current.issuer))
+            if found is None or self.is_anchor(found) or found.dump() == current.dump():
+                return
+            yield found
+            current = found
+
+
+def _rule(certificates: Iterable[Any]) -> RevocationCheckingRule:
+    """What is asked where one of them says that it can be asked about."""
+    if any(each.ocsp_urls or each.crl_distribution_points for each in certificates):
+        return RevocationCheckingRule.CRL_OR_OCSP_REQUIRED
+    return _NO_CHECK
+
+
+def _name_key(name: Any) -> str:
+    """By which names are compared (RFC 5280, 7.1): kept, since the same few come again and again."""
+    octets = name.dump()
+    found = _NAME_KEYS.get(octets)
+    if found is None:
+        if len(_NAME_KEYS) >= _MAX_NAMES:
+            _NAME_KEYS.clear()
+        found = _NAME_KEYS[octets] = str(name.hashable)
+    return found
+
+
+@functools.lru_cache(maxsize=16)
+def _trusted(kind: Any, files: tuple[bytes, ...]) -> dict[bytes, Any]:
+    """The site's own files, parsed once for a process."""
+    return _parsed(kind, files)
+
+
+def _parsed(kind: Any, files: Iterable[bytes]) -> dict[bytes, Any]:
+    """Each that is what it should be. What is not is not known: it cannot make anything valid."""
+    found = {}
+    for octets in files:
+        try:
+            value = kind.load(octets, strict=True)
+        except (ValueError, TypeError):
+            continue
+        if kind is not x509.Certificate or _is_sound(value):
+            found[octets] = value
+    return found
+
+
+def _is_sound(certificate: Any) -> bool:
+    """Whether what every check looks at can be read: asn1crypto parses when it is asked, so a broken one would be a surprise later."""
+    try:
+        _ = (_name_key(certificate.subject), _name_key(certificate.issuer))
+        _ = (certificate.not_valid_before, certificate.not_valid_after, certificate.serial_number)
+        _ = (certificate.public_key.algorithm, certificate.ocsp_urls, certificate.crl_distribution_points)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return False
+    return True
+
+
+def _crl_time(crl: Any) -> datetime | None:
+    try:
+        _ = _name_key(crl.issuer)
+        made_at = crl["tbs_cert_list"]["this_update"].native
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    return made_at if isinstance(made_at, datetime) else None
+
+
+def _lists(octets: bytes, serial: int) -> bool:
+    try:
+        crl = load_der_x509_crl(octets)
+        return crl.get_revoked_certificate_by_serial_number(serial) is not None
+    except (ValueError, TypeError):
+        return False
+
+
+def _counts_for(certificate: Any, made_at: datetime) -> bool:
+    """Whether a CRL of that time would still list the certificate: an expired one may have been left out (RFC 5280, 3.3)."""
+    expires: datetime = certificate.not_valid_after
+    return made_at <= expires + CLOCK_TOLERANCE
+
+
+def _answer_time(response: Any, certificate: Any) -> datetime | None:
+    try:
+        if response["response_status"].native != "successful":
+            return None
+        for single in response.response_data["responses"]:
+            if single["cert_id"]["serial_number"].native == certificate.serial_number:
+                made_at = single["this_update"].native
+                return made_at if isinstance(made_at, datetime) else None
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    return None
+
+
+def text_of(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the second."""
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

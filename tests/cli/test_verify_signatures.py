@@ -1,0 +1,216 @@
+"""The long road of a signed document: added, anchored, proven with what its check rested on, checked again in a clean folder; and tampered."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
+from perdure_anchor.hashes import sha256
+from perdure_cli.main import main
+from perdure_node.signatures.material_zip import encode_material, parse_material
+from tools.commands import Run, RunJson
+from tools.signed_documents import plain_pdf, sign_cms, sign_pdf
+from tools.signing_authority import SigningAuthority, real_now
+
+ADA = Account.from_key(bytes([7]) * 32)
+PASSPHRASE = "a passphrase of the tests"
+
+
+@pytest.fixture(scope="module")
+def authority() -> SigningAuthority:
+    return SigningAuthority(real_now())
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, devnet_folder: Path, authority: SigningAuthority) -> Path:
+    """A folder with signed documents of every kind, each with its evidence and what the check of it rested on."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "passphrase").write_text(f"{PASSPHRASE}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("PERDURE_CONFIG_DIR", str(folder / "settings"))
+        patch.setenv("PERDURE_PASSPHRASE", PASSPHRASE)
+        assert main(["init", "acme/signed", "--devnet", str(devnet_folder), "--no-recovery-key"]) == 0
+        trust_folder(folder / ".perdure" / "signatures", authority)
+        for name in documents(folder, authority):
+            assert main(["add", name]) == 0
+        assert main(["add", "scan.png", "--wet-ink", "--attested-by", "Bob"]) == 0
+        assert main(["sync"]) == 0
+        for name in ("charter.pdf", "letter.txt", "note.txt", "bad.txt", "scan.png"):
+            assert main(["prove", name, "--material"]) == 0
+    return folder
+
+
+def documents(folder: Path, authority: SigningAuthority) -> list[str]:
+    anna = authority.signer("Anna Signer")
+    (folder / "charter.pdf").write_bytes(sign_pdf(plain_pdf(), authority, anna))
+    (folder / "letter.txt").write_bytes(b"Dear Sir\n")
+    sign_cms(folder / "letter.txt", authority, anna, "-binary", "-outform", "DER")
+    (folder / "note.txt").write_bytes(b"We agree.\n")
+    (folder / "note.txt.sig.json").write_bytes(wallet_export(b"We agree.\n"))
+    (folder / "bad.txt").write_bytes(b"We do not agree.\n")
+    (folder / "bad.txt.sig.json").write_bytes(wallet_export(b"We agree.\n"))
+    (folder / "scan.png").write_bytes(b"not really a picture")
+    return ["charter.pdf", "letter.txt", "note.txt", "bad.txt"]
+
+
+def wallet_export(content: bytes) -> bytes:
+    message = sha256(content).hex()
+    signed = ADA.sign_message(encode_defunct(text=message)).signature.hex()
+    members = {
+        "address": ADA.address,
+        "msg": message,
+        "sig": f"0x{signed.removeprefix('0x')}",
+        "version": "2",
+    }
+    return json.dumps(members).encode()
+
+
+def trust_folder(folder: Path, authority: SigningAuthority) -> Path:
+    for part, octets in (("anchors", authority.root.pem), ("crls", authority.crl())):
+        (folder / part).mkdir(parents=True)
+        (folder / part / "one").write_bytes(octets)
+    return folder
+
+
+@pytest.fixture
+def clean(site: Path, own_user: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of somebody else, with nothing but documents, evidence, material, and a trust file that he pinned."""
+    monkeypatch.setenv("PERDURE_CONFIG_DIR", str(site / "settings"))
+    for name in ("charter.pdf", "letter.txt", "note.txt", "bad.txt", "scan.png"):
+        for suffix in ("", ".evidence.json", ".material.zip"):
+            if (site / f"{name}{suffix}").exists():
+                shutil.copy(site / f"{name}{suffix}", own_user)
+    return own_user
+
+
+def again(run_json: RunJson, name: str, *options: str) -> tuple[int, dict[str, Any]]:
+    code, [line] = run_json("verify", f"{name}.evidence.json", name, "--signatures", *options)
+    return code, line
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "trust"),
+    [
+        ("charter.pdf", "valid", "site"),
+        ("letter.txt", "valid", "site"),
+        ("note.txt", "valid", None),
+        ("bad.txt", "invalid", None),
+        ("scan.png", None, None),
+    ],
+)
+def test_the_check_is_repeated_from_what_it_rested_on(
+    clean: Path, run_json: RunJson, name: str, verdict: str | None, trust: str | None
+) -> None:
+    code, line = again(run_json, name)
+    assert (code, line["ok"], line["errors"]) == (0, True, [])
+    assert (line["signatures"]["verdict"], line["signatures"]["trust"]) == (verdict, trust)
+    assert line["signatures"]["differences"] == []
+
+
+def test_the_output_says_whose_anchors_were_believed(
+    clean: Path, run: Run, authority: SigningAuthority
+) -> None:
+    arguments = ("verify", "charter.pdf.evidence.json", "charter.pdf", "--signatures")
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert "  trust anchors    the site's own, NOT PINNED" in out
+    assert "  result           valid (pades), as the record says\n" in out
+    mine = trust_folder(clean / "mine", authority)
+    code, out, _ = run(*arguments, "--trust-folder", "mine")
+    assert code == 0
+    assert f"  trust anchors    yours, in {mine.name}\n" in out
+
+
+def test_with_other_anchors_it_is_another_result(clean: Path, run_json: RunJson) -> None:
+    (clean / "others" / "anchors").mkdir(parents=True)
+    (clean / "others" / "anchors" / "one").write_bytes(SigningAuthority(real_now()).stranger("Others").pem)
+    code, line = again(run_json, "charter.pdf", "--trust-folder", "others")
+    assert (code, line["ok"]) == (1, False)
+    assert line["signatures"]["verdict"] == "indeterminate"
+    assert any("NO_CERTIFICATE_CHAIN_FOUND" in each for each in line["signatures"]["differences"])
+    assert {error["error"] for error in line["errors"]} == {"SignatureDiffers"}
+
+
+def test_missing_material_is_could_not_find_out(clean: Path, run_json: RunJson) -> None:
+    (clean / "charter.pdf.material.zip").unlink()
+    code, line = again(run_json, "charter.pdf")
+    assert (code, line["ok"]) == (3, False)
+    assert [error["error"] for error in line["errors"]] == ["MaterialMissing"]
+
+
+def test_each_missing_file_is_noticed(clean: Path, run_json: RunJson) -> None:
+    path = clean / "charter.pdf.material.zip"
+    files = parse_material(path.read_bytes())
+    for digest in files:
+        path.write_bytes(encode_material(octets for other, octets in files.items() if other != digest))
+        code, line = again(run_json, "charter.pdf")
+        assert code == 3
+        assert digest.hex() in line["errors"][0]["message"]
+
+
+def test_a_file_that_the_record_does_not_name_is_no_material(clean: Path, run_json: RunJson) -> None:
+    path = clean / "charter.pdf.material.zip"
+    files = parse_material(path.read_bytes())
+    path.write_bytes(encode_material([*files.values(), b"another CRL"]))
+    code, line = again(run_json, "charter.pdf")
+    assert code == 1
+    assert [error["error"] for error in line["errors"]] == ["ForeignMaterial"]
+
+
+def test_a_damaged_archive_is_refused(clean: Path, run_json: RunJson) -> None:
+    path = clean / "charter.pdf.material.zip"
+    raw = bytearray(path.read_bytes())
+    raw[200] ^= 1
+    path.write_bytes(raw)
+    code, line = again(run_json, "charter.pdf")
+    assert code == 1
+    assert [error["error"] for error in line["errors"]] == ["MaterialMalformed"]
+
+
+def test_another_document_is_a_no_before_that(clean: Path, run_json: RunJson) -> None:
+    (clean / "note.txt").write_bytes(b"We agree!\n")
+    code, line = again(run_json, "note.txt")
+    assert code == 1
+    assert line["document"] == "different"
+    assert line["signatures"] is None
+
+
+def test_a_hidden_slot_and_an_absent_document_are_could_not_find_out(
+    clean: Path, site: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, [line] = run_json("verify", "charter.pdf.evidence.json", "--signatures")
+    assert (code, [error["error"] for error in line["errors"]]) == (3, ["DocumentNotGiven"])
+    monkeypatch.setenv("PERDURE_PASSPHRASE", PASSPHRASE)
+    out = str(clean / "hidden.evidence.json")
+    assert main(["prove", str(clean / "charter.pdf"), "--vault", str(site / ".perdure"), "-o", out]) == 0
+    code, [line] = run_json("verify", "hidden.evidence.json", "charter.pdf", "--signatures")
+    assert (code, [error["error"] for error in line["errors"]]) == (3, ["SignatureSlotHidden"])
+
+
+def test_a_folder_with_material_in_it_is_verified(clean: Path, run: Run) -> None:
+    code, _, err = run("verify", ".", "--signatures")
+    assert code == 0
+    assert "left out: charter.pdf.material.zip" in err
+    assert "5 yes" in err
+
+
+def test_without_the_flag_nothing_of_it_is_imported(clean: Path) -> None:
+    program = (
+        "import sys; from perdure_cli.main import main; code = main(sys.argv[1:]); "
+        "heavy = {name for name in sys.modules if 'signatures' in name or name in ('pyhanko', 'asn1crypto', 'eth_account')}; "
+        "print(heavy, file=sys.stderr); sys.exit(code or bool(heavy))"
+    )
+    command = [sys.executable, "-c", program, "verify", "charter.pdf.evidence.json", "charter.pdf"]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_options_belong_together(clean: Path, run: Run) -> None:
+    for options in (["--material", "charter.pdf"], ["--trust-folder", "."]):
+        assert run("verify", "charter.pdf", *options)[0] == 2

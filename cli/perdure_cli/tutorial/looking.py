@@ -86,10 +86,9 @@ class Look:
         """Those that were not withdrawn, rejected or amended."""
         return [each for each in self.records(name) if each.state is not State.WITHDRAWN]
 
-    def all_live(self) -> list[Seen]:
-        """All records that were not withdrawn."""
-        found = select_records(self.vault.database, "ORDER BY record.sequence")
-        return [each for each in map(self._seen, found) if each.state is not State.WITHDRAWN]
+    def all_records(self) -> list[Seen]:
+        """All records that the vault ever had, in their order."""
+        return [*map(self._seen, select_records(self.vault.database, "ORDER BY record.sequence"))]
 
     def digest(self, path: Path) -> Document | None:
         """A file's digest and size; None where there is no such file."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from perdure_anchor.coalitions import text_of
 from perdure_anchor.confirmation import CONFIRMED, RECORDED, Attestation, KeyCredential
 from perdure_anchor.hashes import checksum_address, sha256
+from perdure_anchor.late import DAY, LateEntry, Lateness, disclosed_late, lateness
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import format_seconds
@@ -24,6 +25,7 @@ KEY_WORDS = {
 # shown as what they prove, not as what somebody claims
 _SHOWN_ELSEWHERE = ("document_sha256", "document_size", "after", "signed_at", "recorded_at")
 _PARTS = {RECORDED: "recorded by", CONFIRMED: "confirmed by"}
+_UNITS = ((DAY, "day"), (3600, "hour"), (60, "minute"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def shown_words(
         yield Words("not before", tuple(time_lines(verdict.not_before, clock_allowance)))
         yield Words("not after", tuple(time_lines(verdict.not_after, clock_allowance)))
     yield from _confirmation_words(verdict, clock_allowance)
+    if late := tuple(shown_late_lines(verdict)):
+        yield Words("late", late)
 
 
 def claimed_words(verdict: Verdict) -> Iterator[Words]:
@@ -85,7 +89,9 @@ def claimed_words(verdict: Verdict) -> Iterator[Words]:
     others = {name: value for name, value in verdict.disclosed.items() if name not in elsewhere}
     for name, value in {**others, **claims}.items():
         if value is not None:
-            yield Words(name, tuple(_signature_lines(value)) if name == "signature" else (claim_text(value),))
+            yield Words(name, tuple(_claim_lines(name, value, verdict)))
+    if line := claimed_late_line(verdict):
+        yield Words("late by", (line,))
     if verdict.hidden:
         yield Words("hidden", (", ".join(verdict.hidden),))
 
@@ -126,6 +132,43 @@ def credential_words(attestation: Attestation) -> str:
     return f"the passkey of SHA-256 {sha256(credential.public_key).hex()} ({told})"
 
 
+def lateness_of(verdict: Verdict) -> Lateness | None:
+    """How long after its claimed signing the record was made, as far as the verdict shows."""
+    return lateness(verdict.disclosed, verdict.not_before, verdict.not_after)
+
+
+def claimed_late_line(verdict: Verdict) -> str | None:
+    """How late the record is by the site's own times: where it is a day or more, is said to be late, or comes before its signing."""
+    late = lateness_of(verdict)
+    if late is None or late.claimed is None:
+        return None
+    if late.claimed <= -60:
+        return f"recorded {_span(-late.claimed)} before the claimed signing: one of the two times is wrong"
+    if late.claimed < DAY and verdict.disclosed.get("late") is None:
+        return None
+    return f"recorded {_span(late.claimed)} after the claimed signing"
+
+
+def shown_late_lines(verdict: Verdict) -> Iterator[str]:
+    """What the bounds of time show of a claimed signing: a day or more between them, or that it came after its own record."""
+    late = lateness_of(verdict)
+    if late is None:
+        return
+    if late.at_least is not None and late.at_least >= DAY:
+        yield f"recorded at least {_span(late.at_least)} after the claimed signing"
+    if late.at_most is not None and late.at_most < 0:
+        yield f"recorded at least {_span(-late.at_most)} before the claimed signing: that claim is false, or the bound is"
+
+
+def _span(seconds: int) -> str:
+    """A length of time in the largest unit of which there is a whole one, rounded down."""
+    for unit, name in _UNITS:
+        if seconds >= unit:
+            count = seconds // unit
+            return f"1 {name}" if count == 1 else f"{count} {name}s"
+    return "less than a minute"
+
+
 def time_lines(bound: TimeBound | None, allowance: int) -> Iterator[str]:
     """A bound of time, and who must have lied for it to be false."""
     if bound is None:
@@ -158,6 +201,23 @@ def _signature_line(signature: dict[str, JsonValue]) -> str:
         who = f"ink on paper, attested by {signature['attested_by']}"
     why = f": {signature['subindication']}" if "subindication" in signature else ""
     return f"{signature.get('verdict')}, {who or 'by nobody who is named'}{why}"
+
+
+def _claim_lines(name: str, value: JsonValue, verdict: Verdict) -> Iterator[str]:
+    entry = disclosed_late(verdict.disclosed) if name == "late" else None
+    if entry is not None:
+        yield from _late_lines(entry)
+    elif name == "signature":
+        yield from _signature_lines(value)
+    else:
+        yield claim_text(value)
+
+
+def _late_lines(entry: LateEntry) -> Iterator[str]:
+    yield entry.reason
+    for document in entry.documents:
+        name = document.name or "a document without a name"
+        yield f"supported by {name}, {document.size} bytes, SHA-256 {document.sha256.hex()}"
 
 
 def claim_text(value: JsonValue) -> str:

@@ -37,6 +37,9 @@ COMMANDS: Final = {
     "amend": LazyCommand("perdure_cli.commands.amend:amend", "Correct a record that waits."),
     "withdraw": LazyCommand("perdure_cli.commands.withdraw:withdraw", "Take back a record that waits."),
     "erase": LazyCommand("perdure_cli.commands.erase:erase", "Destroy what a record says, for good."),
+    "review": LazyCommand("perdure_cli.commands.review:review", "List what needs a person."),
+    "hold": LazyCommand("perdure_cli.commands.hold:hold", "Keep a record from being erased."),
+    "release": LazyCommand("perdure_cli.commands.hold:release", "Let go of a record that is held."),
     "status": LazyCommand(
         "perdure_cli.commands.status:status", "Say what waits, what is anchored, what to do."
     ),

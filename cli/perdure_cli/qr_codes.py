@@ -23,3 +23,20 @@ def drawn_code(text: str, label: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" shape-rendering="crispEdges" role="img" '
         f'aria-label="{escape(label)}"><path fill="#fff" d="M0 0h{size}v{size}H0z"/><path d="{squares}"/></svg>'
     )
+
+
+def printed_code(text: str) -> list[str]:
+    """The text's code in half blocks, two rows of it a line, light on a dark terminal."""
+    import segno
+
+    code = segno.make(text, micro=False, error="l").matrix
+    width = len(code) + 2 * _QUIET_ZONE
+    light = [[True] * width for _ in range(width + width % 2)]
+    for y, row in enumerate(code, _QUIET_ZONE):
+        for x, dark in enumerate(row, _QUIET_ZONE):
+            light[y][x] = not dark
+    halves = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
+    return [
+        "".join(halves[pair] for pair in zip(upper, lower, strict=True))
+        for upper, lower in zip(light[::2], light[1::2], strict=True)
+    ]

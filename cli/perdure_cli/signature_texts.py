@@ -6,7 +6,7 @@ from pathlib import Path
 from perdure_node.signatures.verdicts import DocumentCheck, Indication, SignatureCheck
 
 from perdure_cli.exit_codes import ANSWER_IS_NO, COULD_NOT_FIND_OUT, DONE
-from perdure_cli.output import row
+from perdure_cli.output import line, row
 
 _CODES = {
     Indication.VALID: DONE,
@@ -21,18 +21,18 @@ def verdict_code(check: DocumentCheck) -> int:
     return _CODES[check.indication]
 
 
-def check_lines(
-    name: str, check: DocumentCheck, trust_folder: Path | None
-) -> Iterator[tuple[str, str | None]]:
-    """What to print of a document, a line each with its style."""
+def check_lines(name: str, check: DocumentCheck, trust_folder: Path | None) -> Iterator[str]:
+    """What to print of a document, line by line."""
     count = len(check.signatures)
     many = "1 signature" if count == 1 else f"{count} signatures"
-    yield f"{name}: {check.indication.text} ({check.format.value}, {many})", _STYLES[check.indication]
+    yield line(
+        f"{name}: {check.indication.text} ({check.format.value}, {many})", style=_STYLES[check.indication]
+    )
     for signature in check.signatures:
-        yield from ((row(label, text), None) for label, text in _rows(signature))
-    yield row("checked at", check.checked_at), None
-    yield row("revocation", _as_of(check)), None
-    yield row("believing", "nobody" if trust_folder is None else f"the anchors in {trust_folder}"), None
+        yield from (row(label, text) for label, text in _rows(signature))
+    yield row("checked at", check.checked_at)
+    yield row("revocation", _as_of(check))
+    yield row("believing", "nobody" if trust_folder is None else f"the anchors in {trust_folder}")
 
 
 def _rows(check: SignatureCheck) -> Iterator[tuple[str, str]]:

@@ -80,8 +80,8 @@ def _type(shape: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         return json.dumps(shape["const"])
     if "enum" in shape:
         return " or ".join(json.dumps(each) for each in shape["enum"])
-    if "anyOf" in shape:
-        return " or ".join(_type(each, definitions) for each in shape["anyOf"])
+    if choices := shape.get("anyOf") or shape.get("oneOf"):
+        return " or ".join(_type(each, definitions) for each in choices)
     types = shape["type"] if isinstance(shape["type"], list) else [shape["type"]]
     return " or ".join(_compound(each, shape, definitions) for each in types)
 

@@ -22,3 +22,15 @@ def the_waiting_record(vault: Vault, selector: Selector) -> EncryptedRecord:
             hint="name the one that you mean by its leaf hash",
         )
     return waiting[0] if waiting else found[0]
+
+
+def meant_records(vault: Vault, selector: Selector, *, everything: bool = False) -> list[EncryptedRecord]:
+    """The only record that is meant, or all of the document; raises `NoSuchRecord` or `SeveralRecords`."""
+    found = find_records(vault, selector)
+    if len(found) > 1 and not everything:
+        names = ", ".join(record.leaf_hash.hex() for record in found)
+        raise SeveralRecords(
+            f"{len(found)} records of this document: {names}",
+            hint="name the one that you mean by its leaf hash, or say --all-of-document",
+        )
+    return found

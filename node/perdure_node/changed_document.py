@@ -24,6 +24,6 @@ def changed_since(vault: Vault, keys: KeyRing, path: str) -> DocumentChanged | N
             return DocumentChanged(
                 f"{path}: is not as it was recorded at {record.recorded_at}: then its SHA-256 was {record.document_sha256.hex()}",
                 hint="look for the file as it was; if the new one counts, record it: `perdure add FILE --supersedes "
-                f"{record.leaf_hash.hex()}`",
+                f"{record.leaf_hash.hex()} --reason WHY`",
             )
     return None

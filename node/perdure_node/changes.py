@@ -5,33 +5,56 @@ supersedes it, and an erased one keeps its leaf, of which nobody can tell any mo
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from perdure_anchor.errors import VerificationError
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
+from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE
 from perdure_node.encryption.lookup import DIGEST_SIZE
+from perdure_node.erasures import Category, erasure_members, record_erasure
 from perdure_node.errors import AlreadySealed, NoSuchRecord
-from perdure_node.intake import record_slots
+from perdure_node.holds import check_not_held
+from perdure_node.intake import insert_signed, prepare_signed, record_slots
 from perdure_node.operators.attesting import Attestor
 from perdure_node.records import (
     Added,
     EncryptedRecord,
     ReadingKeys,
+    anchored_size,
     note_queue_change,
     open_record,
     record_by_sequence,
 )
 from perdure_node.searching.stored import take_former_nonces
 from perdure_node.signatures.material_store import copy_material, forget_material
-from perdure_node.traces import Reason, leave_trace
+from perdure_node.traces import Reason, forget_reasons, leave_trace
 from perdure_node.vault import Vault
 
 # what the site adds to a record by itself
 _STAMPED = ("recorded_at", "after")
 # what it found out then, of a document that is still the same
 _FOUND = ("signature",)
+
+
+class OwnRecordStays(VerificationError):
+    """The site's own record of what was done is not taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure left: the record of it, by its leaf hash.
+
+    ``overwritten`` False: another process is reading, and until it ends the old bytes stay in the database's log; `finish_erasing`
+    removes them.
+    """
+
+    erasure: Hash32
+    overwritten: bool
 
 
 def withdraw(
@@ -63,12 +86,16 @@ def amend(
     slots = {slot: value for slot, value in old.items() if slot not in (*_STAMPED, *_FOUND)} | dict(changes)
     found = {slot: old[slot] for slot in _FOUND if old[slot] is not None}
     key = vault.current_data_key.take(clock, randomness)
+    signed = prepare_signed(vault, slots, key, who, clock=clock, randomness=randomness, found=found)
     with vault.database.transaction():
-        _leave_queue(vault, record)
+        _leave_queue(vault, record, "amended")
         # beside the old record there may be others of the same document, which this one leaves as they are
-        added = record_slots(
-            vault, slots, key, clock=clock, randomness=randomness, again=True, who=who, found=found
-        )
+        if signed is not None:
+            added = insert_signed(vault, signed, key, again=True, randomness=randomness)
+        else:
+            added = record_slots(
+                vault, slots, key, clock=clock, randomness=randomness, again=True, who=who, found=found
+            )
         copy_material(vault.database, record.sequence, added.sequence)
         leave_trace(
             vault.database,
@@ -88,22 +115,28 @@ def erase(
     record: EncryptedRecord,
     reason: Reason,
     keys: ReadingKeys,
+    category: Category = Category.OTHER,
+    operator: int = OWNER,
     *,
     clock: Clock,
     randomness: Randomness,
-) -> bool:
-    """Destroy what a record says and its seed, for good; its leaf stays in the log. Raises `RecordErased`.
+) -> Erased:
+    """Destroy what a record says and its seed, for good, and record that this was done; its leaf stays in the log.
 
     A waiting record leaves the queue as well. Copies elsewhere, such as backups and evidence that was handed out, are out of reach.
-    False: another process is reading, and until it ends the old bytes stay in the database's log; `Database.fold` removes them.
+    Raises `RecordErased`, or `RecordHeld` while a hold stands.
     """
     digests = b"".join(open_record(record, keys).slot_digests)
-    remains = _remains(vault.database, record)
     key = vault.current_data_key.take(clock, randomness)
     database = vault.database
+    was_clean = _is_clean(database)
     with database.transaction():
+        check_not_held(database, record, keys)
+        _check_not_own(database, record, "erased")
+        remains = _remains(database, record)
+        state = record.state(anchored_size(database)).value
         if record.index is None and not record.is_withdrawn:
-            _leave_queue(vault, record)
+            _leave_queue(vault, record, "erased")
         # the segment that a search looks through goes with it
         database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
         remains += forget_material(database, record.sequence)
@@ -111,19 +144,58 @@ def erase(
         database.execute(
             "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests
         )
-        leave_trace(database, key, record, "erased", reason, clock=clock, randomness=randomness)
+        remains += forget_reasons(database, key, record, keys, randomness=randomness)
+        members = erasure_members(record.leaf_hash, state, int(clock.now()), reason.by, category)
+        added = record_erasure(vault, key, members, clock=clock, randomness=randomness)
+        leave_trace(
+            database,
+            key,
+            record,
+            "erased",
+            reason,
+            successor=added.sequence,
+            operator=operator,
+            clock=clock,
+            randomness=randomness,
+        )
         # what finds it by its document would tell whose document it was
         database.execute(
             "UPDATE record SET document = ?, words = NULL WHERE sequence = ?",
             randomness(DIGEST_SIZE),
             record.sequence,
         )
+        database.execute("UPDATE draft SET nonce = NULL WHERE sequence = ?", record.sequence)
+        database.execute(
+            "INSERT INTO unclean (only, since) VALUES (1, ?) ON CONFLICT DO NOTHING", int(clock.now())
+        )
     # what was overwritten is so far in the log only; now also in the database, and the log ends
-    return database.forget(*remains)
+    return Erased(added.leaf_hash, _forget(database, remains) if was_clean else finish_erasing(database))
+
+
+def finish_erasing(database: Database) -> bool:
+    """Clean the files of what was erased, where that was interrupted or another process was reading; False: it still is."""
+    if _is_clean(database):
+        return True
+    # what to look for went with the process that knew it, so the file is made anew
+    with database.writing():
+        database.execute("VACUUM")
+    return _forget(database, [])
+
+
+def _is_clean(database: Database) -> bool:
+    return not database.has_table("unclean") or not database.number("SELECT count(*) FROM unclean")
+
+
+def _forget(database: Database, remains: list[bytes]) -> bool:
+    if not database.forget(*remains):
+        return False
+    with database.transaction():
+        database.execute("DELETE FROM unclean")
+    return True
 
 
 def _remains(database: Database, record: EncryptedRecord) -> list[bytes]:
-    """What must be in no file once a record is erased: what finds it, and the nonce, without which no ciphertext opens."""
+    """What must be in no file once a record is erased: what finds it, and the nonces, without which no ciphertext opens."""
     found = database.row(
         "SELECT words, substr(encrypted, 1, ?), "
         "CASE WHEN (SELECT count(*) FROM record AS other WHERE other.document = record.document) = 1 THEN document END "
@@ -131,11 +203,30 @@ def _remains(database: Database, record: EncryptedRecord) -> list[bytes]:
         NONCE_SIZE,
         record.sequence,
     )
-    return [bytes(octets) for octets in found or () if octets is not None]
+    drafts = database.rows("SELECT nonce FROM draft WHERE sequence = ?", record.sequence)
+    everything = (*(found or ()), *(nonce for (nonce,) in drafts))
+    return [bytes(octets) for octets in everything if octets is not None]
 
 
-def _leave_queue(vault: Vault, record: EncryptedRecord) -> None:
+def _check_not_own(database: Database, record: EncryptedRecord, doing: str) -> None:
+    """Raise `OwnRecordStays` for what the site has recorded of itself. Needs no passphrase."""
+    if database.number(
+        "SELECT count(*) FROM change WHERE successor = ? AND kind = 'erased'", record.sequence
+    ) or (
+        doing != "erased"
+        and database.number(
+            "SELECT (SELECT count(*) FROM policy WHERE own_record = ?1) + (SELECT count(*) FROM operator WHERE own_record = ?1)",
+            record.sequence,
+        )
+    ):
+        raise OwnRecordStays(
+            f"record {record.leaf_hash.hex()} is the site's own: it says what was done here, and cannot be {doing}"
+        )
+
+
+def _leave_queue(vault: Vault, record: EncryptedRecord, doing: str = "withdrawn") -> None:
     database = vault.database
+    _check_not_own(database, record, doing)
     left = database.execute("DELETE FROM queue WHERE sequence = ?", record.sequence)
     if not left + database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence):
         now = record_by_sequence(database, record.sequence)
@@ -146,7 +237,7 @@ def _leave_queue(vault: Vault, record: EncryptedRecord) -> None:
             )
         raise AlreadySealed(
             f"record {record.leaf_hash.hex()} is sealed: its place in the log is {now.index}",
-            hint=f"correct it with a new record: `perdure add FILE --supersedes {record.leaf_hash.hex()}`",
+            hint=f"correct it with a new record: `perdure add FILE --supersedes {record.leaf_hash.hex()} --reason WHY`",
         )
     database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
     note_queue_change(database)

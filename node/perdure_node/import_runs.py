@@ -92,6 +92,11 @@ def abandon_run(database: Database, number: int) -> int:
         number,
     )
     database.execute(
+        "DELETE FROM supersession WHERE sequence IN (SELECT sequence FROM record WHERE sequence >= ? AND import_run = ?)",
+        first,
+        number,
+    )
+    database.execute(
         "DELETE FROM content WHERE sequence IN (SELECT sequence FROM record WHERE sequence >= ? AND import_run = ?)",
         first,
         number,

@@ -34,7 +34,7 @@ from perdure_node.operators.attesting import Attestor
 from perdure_node.parallel import Results, in_order
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.recording import Prepared
-from perdure_node.records import already_recorded, store_awaiting
+from perdure_node.records import already_recorded, store_awaiting, store_supersession
 from perdure_node.rejects import Rejects
 from perdure_node.vault import Vault
 
@@ -329,6 +329,8 @@ def _insert(database: Database, added: Sequence[Prepared], after_block: int | No
     for sequence, made in enumerate(added, first):
         if made.awaits is not None:
             store_awaiting(database, sequence, made.awaits)
+        if made.supersedes is not None:
+            store_supersession(database, sequence, made.supersedes)
 
 
 def _digest(vault: Vault, stream: BinaryIO, options: ImportOptions) -> bytes:

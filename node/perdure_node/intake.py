@@ -4,27 +4,37 @@ The site adds two slots itself: when it recorded (by its clock: a claim) and the
 in time that others can check). Everything else is as given, checked for form only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from perdure_anchor.hashes import Hash32, parse_hex, to_hex
+from perdure_anchor.late import LateEntry
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Clock, Randomness
+from perdure_node.data_keys import OWNER
 from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
-from perdure_node.known_blocks import known_block_id, newest_known_block
+from perdure_node.errors import IntakeError
+from perdure_node.known_blocks import KnownBlock, keep_known_block, known_block_id, newest_known_block
+from perdure_node.late import late_value
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.errors import NobodyNamed
-from perdure_node.operators.policy import NO_POLICY, policy_in_force
-from perdure_node.recording import Recorder, Stamp
-from perdure_node.records import Added, insert_record, recorded
+from perdure_node.operators.errors import NobodyNamed, NotAllowed
+from perdure_node.operators.in_force import check_in_force
+from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
+from perdure_node.recording import Prepared, Recorder, Stamp
+from perdure_node.records import Added, EncryptedRecord, insert_record, record_by_leaf, recorded
 from perdure_node.signatures.material_store import store_material
 from perdure_node.signatures.verdicts import DocumentCheck, signature_slot
+from perdure_node.traces import Reason, leave_trace
 from perdure_node.vault import Vault
+
+# the field of `extra` that says why an earlier record is corrected
+CORRECTION: Final = "correction"
 
 # encrypts what is looked up and thrown away
 _UNUSED_KEY = DataKey(0, bytes(DATA_KEY_SIZE))
@@ -40,6 +50,9 @@ class Details:
     recorded_by: str | None = None
     supersedes: Hash32 | None = None
     extra: Mapping[str, JsonValue] | None = None
+    late: LateEntry | None = None
+    # why the earlier record is corrected: for the traces of both, and for ``extra``, where it is the record's own
+    reason: str | None = None
 
 
 def add_document(
@@ -61,27 +74,89 @@ def add_document(
     """
     slots = document_slots(document) | detail_slots(details)
     key = vault.current_data_key.take(clock, randomness)
+    if who is not None and who.asks:
+        there = find_recorded(vault, document, details, again=again, recorder=who.name)
+        if there is not None:
+            return there
+    signed = prepare_signed(
+        vault, slots, key, who, clock=clock, randomness=randomness, saw_document=True, check=check
+    )
     with vault.database.transaction():
-        return record_slots(
-            vault,
-            slots,
+        if signed is not None:
+            added = insert_signed(vault, signed, key, again=again, randomness=randomness)
+        else:
+            added = record_slots(
+                vault,
+                slots,
+                key,
+                clock=clock,
+                randomness=randomness,
+                again=again,
+                who=who,
+                saw_document=True,
+                check=check,
+            )
+        if not added.was_there:
+            _note_correction(vault, key, details, added, who, clock=clock, randomness=randomness)
+    return added
+
+
+def _note_correction(
+    vault: Vault,
+    key: DataKey,
+    details: Details,
+    added: Added,
+    who: Attestor | None,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+) -> None:
+    """Leave the reason of a correction in the traces of both records; inside a transaction of the caller's."""
+    if details.reason is None or details.supersedes is None:
+        return
+    by = details.recorded_by or (who.name if who else vault.config.recorded_by)
+    for record, kind, successor in _corrected(vault, details.supersedes, added):
+        leave_trace(
+            vault.database,
             key,
+            record,
+            kind,
+            Reason(by, details.reason),
+            successor=successor,
+            operator=OWNER if who is None else who.number,
             clock=clock,
             randomness=randomness,
-            again=again,
-            who=who,
-            saw_document=True,
-            check=check,
         )
 
 
+def _corrected(
+    vault: Vault, superseded: Hash32, added: Added
+) -> Iterator[tuple[EncryptedRecord, str, int | None]]:
+    """In whose traces a correction stands, as what, and naming which record in its place."""
+    old, new = (record_by_leaf(vault.database, name) for name in (superseded, added.leaf_hash))
+    if old is not None:
+        yield old, "superseded", added.sequence
+    assert new is not None, "just added"
+    yield new, "supersedes", None
+
+
 def find_recorded(
-    vault: Vault, document: DocumentFacts, details: Details, *, again: bool = False
+    vault: Vault,
+    document: DocumentFacts,
+    details: Details,
+    *,
+    again: bool = False,
+    recorder: str | None = None,
 ) -> Added | None:
-    """What `add_document` would find: the record of the document in these words, None for a new one. Stores nothing."""
+    """What `add_document` would find: the record of the document in these words, None for a new one. Stores nothing.
+
+    ``recorder`` is the name of who would record it, None where nobody is named.
+    """
     slots = document_slots(document) | detail_slots(details)
     prepared = Recorder(
-        Stamp("2000-01-01T00:00:00Z", vault.config.recorded_by, None), vault.lookup_key, _UNUSED_KEY
+        Stamp("2000-01-01T00:00:00Z", recorder or vault.config.recorded_by, None),
+        vault.lookup_key,
+        _UNUSED_KEY,
     ).prepare(slots, bytes)
     return recorded(vault.database, prepared, again=again)
 
@@ -115,6 +190,55 @@ def record_slots(
     return added
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A record that somebody has signed before the database had to wait for him; ``after`` is the block that it names."""
+
+    prepared: Prepared
+    who: Attestor
+    policy: Policy
+    after: KnownBlock | None
+    check: DocumentCheck | None = None
+
+
+def prepare_signed(
+    vault: Vault,
+    slots: Mapping[str, JsonValue],
+    key: DataKey,
+    who: Attestor | None,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    saw_document: bool = False,
+    check: DocumentCheck | None = None,
+    found: Mapping[str, JsonValue] = MappingProxyType({}),
+) -> Signed | None:
+    """Let somebody sign who has to be asked, outside of any transaction; None for all others. Raises as `add_document`."""
+    if who is None or not who.asks:
+        return None
+    after = newest_known_block(vault.database)
+    recorder = recorder_of(vault, _stamp(vault, clock, after), key, who)
+    if check is not None:
+        found = {"signature": signature_slot(check)}
+    prepared = recorder.prepare(slots, randomness, saw_document=saw_document, found=found)
+    return Signed(prepared, who, recorder.policy, after, check)
+
+
+def insert_signed(
+    vault: Vault, signed: Signed, key: DataKey, *, again: bool = False, randomness: Randomness
+) -> Added:
+    """Store what `prepare_signed` made, inside a transaction of the caller's; raises `NotAllowed` if something changed meanwhile."""
+    check_in_force(vault.database, signed.who)
+    if policy_in_force(vault.folder, vault.database) != signed.policy:
+        raise NotAllowed("the site's policy was changed meanwhile", hint="do it once more")
+    block = keep_known_block(vault.database, signed.after)
+    added = insert_record(vault.database, signed.prepared, block, again=again)
+    if signed.check is not None and not added.was_there:
+        material = signed.check.material
+        store_material(vault.database, vault.lookup_key, key, added.sequence, material, randomness)
+    return added
+
+
 def recorder_of(
     vault: Vault, stamp: Stamp, key: DataKey, who: Attestor | None = None, *, own: bool = False
 ) -> Recorder:
@@ -135,14 +259,27 @@ def detail_slots(details: Details) -> dict[str, JsonValue]:
         "signers": [signer_value(signer) for signer in details.signers] or None,
         "signed_at": None if details.signed_at is None else parse_time(details.signed_at, "signed_at"),
         "recorded_by": details.recorded_by,
+        "late": None if details.late is None else late_value(details.late),
         "supersedes": None if details.supersedes is None else details.supersedes.hex(),
-        "extra": dict(details.extra) if details.extra else None,
+        "extra": _extra(details),
     }
+
+
+def _extra(details: Details) -> dict[str, JsonValue] | None:
+    extra = dict(details.extra or {})
+    if details.reason is not None:
+        if CORRECTION in extra:
+            raise IntakeError(f"extra: the field {CORRECTION} is for the reason of a correction")
+        extra[CORRECTION] = {"v": 1, "reason": details.reason}
+    return extra or None
 
 
 def stamp_of(vault: Vault, clock: Clock) -> Stamp:
     """What the site adds to each record now; read inside the transaction that adds it, for the known block to stay."""
-    known = newest_known_block(vault.database)
+    return _stamp(vault, clock, newest_known_block(vault.database))
+
+
+def _stamp(vault: Vault, clock: Clock, known: KnownBlock | None) -> Stamp:
     return Stamp(
         recorded_at=format_seconds(int(clock.now())),
         recorded_by=vault.config.recorded_by,

@@ -46,6 +46,20 @@ def known_block_id(database: Database, name: Hash32 | None) -> int | None:
     return int(row[0])
 
 
+def keep_known_block(database: Database, block: KnownBlock | None) -> int | None:
+    """By what number a record names a block that was known some time ago, though it be forgotten since; in its transaction."""
+    if block is None:
+        return None
+    database.execute(
+        "INSERT INTO known_block (hash, number, time, headers) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING",
+        block.hash,
+        block.number,
+        block.time,
+        encode_list(block.headers),
+    )
+    return known_block_id(database, block.hash)
+
+
 def store_known_block(database: Database, block: KnownBlock) -> None:
     """Keep a block, and forget older ones that no record names; inside a transaction of the caller's."""
     database.execute(

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
+from perdure_node.holds import Hold, holds_of
 from perdure_node.keyring import KeyRing
 from perdure_node.records import (
     FINISHED,
@@ -20,10 +22,14 @@ from perdure_node.records import (
 )
 from perdure_node.selectors import Selector, find_records
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, first_checkpoint_over
+from perdure_node.timeline import Moment, timeline
 from perdure_node.traces import Change, changes_of
 from perdure_node.vault import Vault
+from perdure_node.versions import Versions, versions_of
 
 if TYPE_CHECKING:
+    from perdure_anchor.verdict import Verdict
+
     from perdure_node.anchors import StoredAnchor
 
 _PAST_ALL = 2**63 - 1
@@ -77,6 +83,9 @@ class RecordDetails:
     anchor: "StoredAnchor | None"
     changes: tuple[Change, ...]
     others: tuple[RecordSummary, ...]
+    versions: Versions
+    timeline: tuple[Moment, ...]
+    holds: tuple[Hold, ...]
 
 
 def list_records(
@@ -140,14 +149,35 @@ def show_record(vault: Vault, keys: KeyRing, selector: Selector) -> RecordDetail
             else checkpoint_of_size(vault, anchor.size)
         )
     opened = _opened(record, keys)
+    values = {} if opened is None else opened.record.values
+    changes = tuple(changes_of(vault.database, record, keys))
+    verdict = None if anchor is None else _verdict(vault, keys, record)
     return RecordDetails(
         _summary_of(record, opened, anchored),
-        {} if opened is None else opened.record.values,
+        values,
         checkpoint,
         anchor,
-        tuple(changes_of(vault.database, record, keys)),
+        changes,
         tuple(_summary(other, keys, anchored) for other in others),
+        versions_of(vault.database, record),
+        timeline(values, changes, checkpoint, anchor, verdict),
+        tuple(holds_of(vault.database, record, keys)),
     )
+
+
+def _verdict(vault: Vault, keys: KeyRing, record: EncryptedRecord) -> "Verdict | None":
+    """What the record's own evidence shows; None where it shows nothing, which `perdure prove` and `perdure verify` explain."""
+    from perdure_anchor.verify import verify
+
+    from perdure_node.proving import prove
+
+    try:
+        selector = Selector(record.leaf_hash.hex(), either=record.leaf_hash)
+        proof = prove(vault, keys, selector, disclose={"confirmation"})
+        verdict = verify(proof.evidence, vault.trust)
+    except VerificationError:
+        return None
+    return verdict if verdict.ok else None
 
 
 def _opened(record: EncryptedRecord, keys: KeyRing) -> OpenedRecord | None:

@@ -6,7 +6,7 @@ Pure but for the randomness passed in, and it can be sent to other processes: th
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from perdure_anchor.confirmation import RECORDED, Confirmation, content_digest, encode_confirmation
 from perdure_anchor.errors import EncodingError
@@ -28,8 +28,12 @@ from perdure_node.clock import Randomness
 from perdure_node.encryption.contents import DataKey, encrypt_content
 from perdure_node.encryption.lookup import LookupKey
 from perdure_node.errors import IntakeError
+from perdure_node.late import check_late
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.policy import NO_POLICY, Policy
+
+# what the documents of `perdure_node.operators.own_records` are called
+OWN_PREFIX: Final = "perdure/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Awaits(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A record as the vault stores it. ``document`` and ``words`` are look-up digests; ``supersedes``: it corrects another one.
+    """A record as the vault stores it. ``document`` and ``words`` are look-up digests; ``supersedes``: the leaf that it corrects.
 
     ``recorder`` is the number of the operator who recorded it, None where nobody said; ``awaits`` None: it can be sealed.
 
@@ -62,7 +66,7 @@ class Prepared(NamedTuple):
     leaf_hash: Hash32
     data_key: int
     encrypted: bytes
-    supersedes: bool
+    supersedes: Hash32 | None
     recorder: int | None = None
     awaits: Awaits | None = None
 
@@ -90,13 +94,16 @@ class Recorder:
         saw_document: bool = False,
         found: Mapping[str, JsonValue] = MappingProxyType({}),
     ) -> Prepared:
-        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold.
+        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold, or that come too late.
 
         ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
         """
         given: dict[str, JsonValue] = {"recorded_by": self._recorded_by}
         given |= {slot: value for slot, value in slots.items() if value is not None}
         given.pop("confirmation", None)
+        if not self.own:
+            check_late(self.policy, given, self.stamp.recorded_at)
+            _check_type(given.get("document_type"))
         stamp = {"recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
         values = {**given, **found, **stamp}
         seed = randomness(SEED_SIZE)
@@ -112,7 +119,7 @@ class Recorder:
             name,
             self.data_key.number,
             encrypt_content(self.data_key, encode_record(record), seed, name, randomness),
-            given.get("supersedes") is not None,
+            _leaf_of(given.get("supersedes")),
             None if self.who is None else self.who.number,
             self._awaits(given.get("document_type")),
         )
@@ -125,7 +132,7 @@ class Recorder:
         content = content_digest(disclosure_digests(disclosures(record, seed)))
         after = None if self.stamp.after is None else Hash32(parse_hex(self.stamp.after, 32, "after"))
         at = parse_seconds(self.stamp.recorded_at, "recorded_at")
-        attested = who.attest(RECORDED, content, at=at, after=after, saw_document=saw_document)
+        attested = who.attest(RECORDED, content, record.values, at=at, after=after, saw_document=saw_document)
         return encode_confirmation(Confirmation(attested, None))
 
     def _awaits(self, document_type: JsonValue) -> Awaits | None:
@@ -136,6 +143,20 @@ class Recorder:
             return None
         number = None if self.who is None else self.who.number
         return Awaits(number, parse_seconds(self.stamp.recorded_at, "recorded_at"), roles)
+
+
+def _leaf_of(value: JsonValue) -> Hash32 | None:
+    # a record was made of it already, so it is a digest
+    return None if value is None else Hash32(bytes.fromhex(str(value)))
+
+
+def _check_type(document_type: JsonValue) -> None:
+    """Raise `IntakeError` for a type that only the site itself gives: nobody may pass a document off as who its operators are."""
+    if isinstance(document_type, str) and document_type.casefold().startswith(OWN_PREFIX):
+        raise IntakeError(
+            f"document_type: those that begin with {OWN_PREFIX} are for records that the site makes of itself",
+            hint="choose another word",
+        )
 
 
 def _checked(slots: Mapping[str, JsonValue]) -> Record:

@@ -143,6 +143,15 @@ def store_awaiting(database: Database, sequence: int, awaits: Awaits) -> None:
     )
 
 
+def store_supersession(database: Database, sequence: int, superseded: Hash32) -> None:
+    """Note which leaf a record says that it corrects; inside a transaction of the caller's."""
+    database.execute(
+        "INSERT INTO supersession (sequence, superseded) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        sequence,
+        superseded,
+    )
+
+
 def recorded(database: Database, prepared: Prepared, *, again: bool = False) -> Added | None:
     """The record of the same document in the same words, None if there is none.
 
@@ -179,6 +188,8 @@ def store_record(
         prepared.data_key,
         prepared.encrypted,
     )
+    if prepared.supersedes is not None:
+        store_supersession(database, sequence, prepared.supersedes)
     return sequence
 
 

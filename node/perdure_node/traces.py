@@ -4,15 +4,19 @@ import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
-from perdure_node.encryption.contents import DataKey
+from perdure_node.encryption.contents import NONCE_SIZE, DataKey
 from perdure_node.errors import VaultDamaged
 from perdure_node.records import EncryptedRecord, ReadingKeys
+
+# what stands in the trace of an erased record where reasons were given before
+FORGOTTEN: Final = "(erased with the record)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +29,53 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry of a record's trace: ``kind`` is amended, withdrawn, rejected, erased, ...; ``successor`` is the amended record's leaf hash."""
+    """One entry of a record's trace: ``kind`` is amended, withdrawn, rejected, erased, ...
+
+    ``successor`` is the leaf hash of the record that took its place, or that says that it was erased. ``number`` counts the vault's.
+    """
 
     kind: str
     changed_at: int
     reason: Reason
     successor: Hash32 | None
+    number: int = 0
 
 
 def changes_of(database: Database, record: EncryptedRecord, keys: ReadingKeys) -> list[Change]:
     """A record's trace, oldest first."""
+    return _changes(database, record, keys, "change.sequence = ? ORDER BY number", record.sequence)
+
+
+def change_by_number(database: Database, record: EncryptedRecord, number: int, keys: ReadingKeys) -> Change:
+    """One entry of a record's trace; raises `VaultDamaged` where it is gone."""
+    found = _changes(database, record, keys, "number = ?", number)
+    if not found:
+        raise VaultDamaged("a record's trace is gone", hint="restore the vault from a backup")
+    return found[0]
+
+
+def _changes(
+    database: Database, record: EncryptedRecord, keys: ReadingKeys, condition: str, value: int
+) -> list[Change]:
     # what was noted before it was confirmed goes with the name that it had then
     drafts = []
     if database.has_table("draft"):
         drafts = database.rows("SELECT leaf_hash FROM draft WHERE sequence = ?", record.sequence)
     names = (record.leaf_hash, *(Hash32(name) for (name,) in drafts))
-    rows = database.rows(
-        "SELECT kind, changed_at, leaf_hash, data_key, encrypted FROM change "
-        "LEFT JOIN record ON record.sequence = change.successor WHERE change.sequence = ? ORDER BY number",
-        record.sequence,
+    query = (
+        "SELECT kind, changed_at, leaf_hash, data_key, encrypted, number FROM change "
+        "LEFT JOIN record ON record.sequence = change.successor WHERE "
     )
+    rows = database.rows(query + condition, value)
     return [
         Change(
             kind,
             changed_at,
             _reason(keys.data_key(number), encrypted, names),
             None if successor is None else Hash32(successor),
+            entry,
         )
-        for kind, changed_at, successor, number, encrypted in rows
+        for kind, changed_at, successor, number, encrypted, entry in rows
     ]
 
 
@@ -71,6 +94,30 @@ def _opened(key: DataKey, encrypted: bytes, names: Sequence[Hash32]) -> bytes:
     return key.decrypt(encrypted, last)
 
 
+def forget_reasons(
+    database: Database, key: DataKey, record: EncryptedRecord, keys: ReadingKeys, *, randomness: Randomness
+) -> list[bytes]:
+    """Take out of a record's trace what was said in it, and leave who did what and when; inside a transaction of the caller's.
+
+    Returns how the old texts began, which must be in no file any more.
+    """
+    gone = []
+    for change in changes_of(database, record, keys):
+        row = database.row(
+            "SELECT substr(encrypted, 1, ?) FROM change WHERE number = ?", NONCE_SIZE, change.number
+        )
+        assert row is not None, "just read"
+        gone.append(bytes(row[0]))
+        text = json.dumps({"by": change.reason.by, "why": FORGOTTEN}).encode()
+        database.execute(
+            "UPDATE change SET data_key = ?, encrypted = ? WHERE number = ?",
+            key.number,
+            key.encrypt(text, record.leaf_hash, randomness),
+            change.number,
+        )
+    return gone
+
+
 def leave_trace(
     database: Database,
     key: DataKey,
@@ -82,10 +129,10 @@ def leave_trace(
     randomness: Randomness,
     successor: int | None = None,
     operator: int = OWNER,
-) -> None:
-    """Note what is done to a record; inside a transaction of the caller's. ``successor`` is a sequence number."""
+) -> int:
+    """Note what is done to a record; inside a transaction of the caller's. ``successor`` is a sequence number. Returns the entry's."""
     text = json.dumps({"by": reason.by, "why": reason.why}).encode()
-    database.insert(
+    return database.insert(
         "INSERT INTO change (sequence, kind, operator, changed_at, successor, data_key, encrypted) VALUES (?, ?, ?, ?, ?, ?, ?)",
         record.sequence,
         kind,

@@ -50,8 +50,10 @@ def test_whole_evidence() -> None:
         "anchored",
         "not before",
         "not after",
+        "late",
     ]
     assert rows["grade"] == ("final",)
+    assert rows["late"] == ("recorded at least 202 days after the claimed signing",)
     assert rows["false only by"] == (verdict.who_must_have_lied,)
     assert all("1 s allowed for clocks" in rows[label][0] for label in ("not before", "not after"))
     assert all("of the validators" in rows[label][-1] for label in ("not before", "not after"))
@@ -157,3 +159,81 @@ def test_what_the_site_says_of_the_documents_signatures_is_a_claim() -> None:
     )
     assert claimed(replace(WHOLE, disclosed={"signature": {"v": 2}}))["signature"] == ('{"v": 2}',)
     assert claimed(replace(WHOLE, disclosed={"signature": 1}))["signature"] == ("1",)
+
+
+SIGNED_AT = "2026-05-04T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("recorded_at", "late", "line"),
+    [
+        ("2026-05-05T09:59:59Z", None, None),
+        ("2026-05-05T10:00:00Z", None, "recorded 1 day after the claimed signing"),
+        ("2026-06-05T09:00:00Z", None, "recorded 31 days after the claimed signing"),
+        ("2026-05-04T12:59:00Z", {"v": 1, "reason": "x"}, "recorded 2 hours after the claimed signing"),
+        (
+            "2026-05-04T10:00:59Z",
+            {"v": 1, "reason": "x"},
+            "recorded less than a minute after the claimed signing",
+        ),
+        ("2026-05-04T09:59:01Z", None, None),
+        (
+            "2026-05-04T09:58:00Z",
+            None,
+            "recorded 2 minutes before the claimed signing: one of the two times is wrong",
+        ),
+        (None, None, None),
+    ],
+)
+def test_how_late_it_is_by_the_sites_own_times(
+    recorded_at: str | None, late: JsonValue, line: str | None
+) -> None:
+    disclosed = {"signed_at": SIGNED_AT, "recorded_at": recorded_at, "late": late}
+    verdict = replace(WHOLE, disclosed=disclosed, claims=Claims(SIGNED_AT, recorded_at, None))
+    assert claimed(verdict).get("late by") == (None if line is None else (line,))
+
+
+@pytest.mark.parametrize(
+    ("not_before", "not_after", "lines"),
+    [
+        (86_399, None, None),
+        (86_400, None, ("recorded at least 1 day after the claimed signing",)),
+        (None, 0, None),
+        (
+            None,
+            -7200,
+            ("recorded at least 2 hours before the claimed signing: that claim is false, or the bound is",),
+        ),
+    ],
+)
+def test_how_late_it_is_shown_to_be(
+    not_before: int | None, not_after: int | None, lines: tuple[str, ...] | None
+) -> None:
+    signed = 1777888800
+    bounds = [
+        None if each is None else replace(bound(VALIDATOR), seconds=signed + each)
+        for each in (not_before, not_after)
+    ]
+    disclosed: dict[str, JsonValue] = {"signed_at": SIGNED_AT}
+    verdict = replace(WHOLE, disclosed=disclosed, not_before=bounds[0], not_after=bounds[1])
+    assert shown(verdict).get("late") == lines
+
+
+def test_a_late_entry_says_why_and_with_which_documents() -> None:
+    digest = "ab" * 32
+    documents = [
+        {"name": None, "sha256": digest, "size": 3},
+        {"name": "log.pdf", "sha256": digest, "size": 4},
+    ]
+    late: JsonValue = {"v": 1, "reason": "storm", "documents": [*documents]}
+    verdict = replace(WHOLE, disclosed={"late": late}, claims=Claims(None, None, None), hidden=())
+    assert claimed(verdict) == {
+        "late": (
+            "storm",
+            f"supported by a document without a name, 3 bytes, SHA-256 {digest}",
+            f"supported by log.pdf, 4 bytes, SHA-256 {digest}",
+        )
+    }
+    # another form is shown as it is
+    strange = replace(verdict, disclosed={"late": {"v": 1, "why": "storm"}})
+    assert claimed(strange) == {"late": ('{"v": 1, "why": "storm"}',)}

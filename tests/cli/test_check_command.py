@@ -45,6 +45,7 @@ def test_a_valid_one(contract: Path, trust: Path, run: Run, run_json: RunJson) -
     assert f"{contract}: valid (pades, 1 signature)" in out
     assert "Anna Signer, Tests Ltd" in out
     assert f"the anchors in {trust}" in out
+    assert "\\n" not in out, "a line ends where it ends, and shows no escape for it"
     assert "what was revoked later is not known" in out
 
     code, (line,) = run_json("check", str(contract), "--trust-folder", str(trust))

@@ -27,12 +27,12 @@ from perdure_node.operators.operator_keys import OperatorKeyRing
 from perdure_node.operators.people import (
     NewOperator,
     Operator,
-    add_credential,
     add_operator,
     change_roles,
     operator_named,
     operators,
     remove_operator,
+    store_credential,
 )
 from perdure_node.operators.policy import POLICY_FILE, PolicyNotInForce, parse_policy, policy_template
 from perdure_node.operators.roles import Action, Role
@@ -85,6 +85,12 @@ def confirmed(vault: Vault, added: Added, who: Operator, saw_document: bool = Tr
         clock=STOPPED,
         randomness=os.urandom,
     )
+
+
+def confirm_with(vault: Vault, added: Added, who: Attestor) -> None:
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    confirm(vault, stored, keys_of(vault), who, saw_document=True, clock=STOPPED, randomness=os.urandom)
 
 
 @pytest.fixture
@@ -149,27 +155,19 @@ def test_who_recorded_cannot_confirm_whatever_he_is_called(
     assert len(awaiting_records(vault.database)) == 1
     # nor under another name with the same key: not here, and not where the table was changed by hand
     key = ring(vault, ada).signing_key()
-    with pytest.raises(CredentialInUse):
-        add_credential(
-            vault,
-            people[1],
-            KeyCredential(address_from_private_key(key)),
-            None,
-            clock=STOPPED,
-            randomness=os.urandom,
+    with pytest.raises(CredentialInUse), vault.database.transaction():
+        same = KeyCredential(address_from_private_key(key))
+        store_credential(vault.database, people[1].number, same, None, 1)
+    with pytest.raises(NotAllowed, match="removed"):
+        confirm_with(vault, added, key_attestor(vault, people[1], key))
+    with vault.database.transaction():
+        vault.database.execute(
+            "UPDATE credential SET operator = ? WHERE public_key = ?",
+            people[1].number,
+            address_from_private_key(key),
         )
-    stored = record_by_sequence(vault.database, added.sequence)
-    assert stored is not None
     with pytest.raises(OwnRecord):
-        confirm(
-            vault,
-            stored,
-            keys_of(vault),
-            key_attestor(vault, people[1], key),
-            saw_document=True,
-            clock=STOPPED,
-            randomness=os.urandom,
-        )
+        confirm_with(vault, added, key_attestor(vault, people[1], key))
 
 
 def test_of_two_who_confirm_at_once_one_is_told(vault: Vault, people: tuple[Operator, Operator]) -> None:

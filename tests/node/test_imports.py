@@ -293,3 +293,10 @@ def test_progress_reaches_the_end_of_the_list(desk: Desk) -> None:
     assert told[0] == ("import", len(content))
     assert [done for _, done in told[1:]] == sorted(done or 0 for _, done in told[1:])
     assert 1 < len(told) < 20
+
+
+def test_a_row_that_claims_to_be_of_the_sites_own_is_named(desk: Desk) -> None:
+    with pytest.raises(ImportRefused, match="of itself") as refused:
+        desk.take("a.csv", f"document_sha256,document_type\n{A},note\n{B},perdure/operator\n")
+    assert (refused.value.row, refused.value.column) == (3, "document_type")
+    assert desk.count == 0

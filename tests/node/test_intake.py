@@ -231,3 +231,10 @@ def test_what_a_record_cannot_hold_is_refused(offline_vault: Vault, details: dic
 def test_supersedes_is_a_leaf_hash(offline_vault: Vault) -> None:
     with pytest.raises(IntakeError):
         add(offline_vault, STOPPED, supersedes=Hash32(b"short"))
+
+
+@pytest.mark.parametrize("kind", ["perdure/operator", "Perdure/policy", "perdure/"])
+def test_nobody_passes_a_document_off_as_the_sites_own(offline_vault: Vault, kind: str) -> None:
+    with pytest.raises(IntakeError, match="of itself"):
+        add(offline_vault, STOPPED, document_type=kind)
+    assert not add(offline_vault, STOPPED, document_type="about perdure/operator").was_there

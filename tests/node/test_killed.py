@@ -15,7 +15,7 @@ from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_contracts.abi import contract_abi
 from perdure_node.keyring import KeyRing
 from perdure_node.listing import list_records
-from perdure_node.records import State
+from perdure_node.records import State, open_record, select_records
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.rotating import rotate_site_key
 from perdure_node.signing_keys import site_keys
@@ -126,6 +126,20 @@ def check_nothing_lost(folder: Path, acknowledged: Path) -> None:
         assert promised.rotated <= {key.address.hex() for key in site_keys(vault.database)}
         check_keys(vault)
         check_log(vault)
+        check_erasures(vault)
+
+
+def check_erasures(vault: Vault) -> None:
+    """Of each erasure there is one record, and none of one that did not happen."""
+    keys, erased, told = keys_of(vault), [], []
+    for each in select_records(vault.database, "ORDER BY record.sequence"):
+        if each.content is None:
+            erased.append(each.leaf_hash.hex())
+            continue
+        extra = open_record(each, keys).record.value("extra")
+        if isinstance(extra, dict) and isinstance(extra.get("erasure"), dict):
+            told.append(extra["erasure"]["leaf_hash"])  # type: ignore[index,call-overload]
+    assert sorted(erased) == sorted(map(str, told))
 
 
 def check_keys(vault: Vault) -> None:

@@ -25,8 +25,9 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.verdict import Grade
 from perdure_node import importing
-from perdure_node.changes import amend, erase, withdraw
+from perdure_node.changes import Erased, OwnRecordStays, amend, erase, withdraw
 from perdure_node.encryption.hybrid import PrivateKey
+from perdure_node.erasures import ERASURE_TYPE
 from perdure_node.errors import (
     AlreadyRecorded,
     AlreadySealed,
@@ -340,8 +341,10 @@ class VaultMachine(RuleBasedStateMachine):
 
         if record.is_erased:
             refused(RecordErased, act)
+        elif record.number < 0 and record.state is State.WAITING:
+            refused(OwnRecordStays, act)
         elif record.state is not State.WAITING:
-            refused(AlreadySealed if record.state is State.SEALED else NoSuchRecord, act)
+            refused((AlreadySealed, OwnRecordStays) if record.state is State.SEALED else NoSuchRecord, act)
         else:
             record.state, record.changes = State.WITHDRAWN, record.changes + 1
             words = (record.words[0], kind, *record.words[2:])
@@ -359,8 +362,11 @@ class VaultMachine(RuleBasedStateMachine):
         def act() -> None:
             withdraw(self.vault, stored, Reason(None, "not ours"), **self.change)
 
+        if record.number < 0 and record.state is State.WAITING:
+            refused(OwnRecordStays, act)
+            return
         if record.state is not State.WAITING:
-            refused(AlreadySealed if record.state is State.SEALED else NoSuchRecord, act)
+            refused((AlreadySealed, OwnRecordStays) if record.state is State.SEALED else NoSuchRecord, act)
             return
         act()
         record.state, record.changes = State.WITHDRAWN, record.changes + 1
@@ -370,13 +376,20 @@ class VaultMachine(RuleBasedStateMachine):
     def erase(self, pick: int) -> None:
         record, stored = self.picked(pick)
 
-        def act() -> bool:
+        def act() -> Erased:
             return erase(self.vault, stored, Reason("clerk", "asked for"), self.keys, **self.change)
 
         if record.is_erased:
             refused(RecordErased, act)
             return
-        assert act()
+        if record.number < 0:
+            refused(OwnRecordStays, act)
+            return
+        done = act()
+        assert done.overwritten
+        # and of that there is a record, which no document finds
+        own = self.model.put(-1, ("own", ERASURE_TYPE))
+        own.leaf_hash = done.erasure
         record.is_erased, record.changes = True, record.changes + 1
         if record.state is State.WAITING:
             record.state = State.WITHDRAWN
@@ -436,7 +449,11 @@ class VaultMachine(RuleBasedStateMachine):
             for got, record in zip(found, want, strict=True):
                 record.leaf_hash = record.leaf_hash or got.leaf_hash
                 assert got.leaf_hash == record.leaf_hash
-                assert got.is_erased or got.document_sha256 == document(record.number).sha256
+                assert (
+                    got.is_erased
+                    or record.number < 0
+                    or got.document_sha256 == document(record.number).sha256
+                )
                 assert got.is_erased or got.document_type == record.words[1]
             newest = list_records(self.vault, self.keys, state=state, newest_first=True, limit=3)
             assert list(newest) == found[::-1][:3]

@@ -99,7 +99,7 @@ class Worker:
 
     def erase(self) -> None:
         if record := self.taken():
-            assert erase(self.vault, record, REASON, self.keys, **CHANGE)
+            assert erase(self.vault, record, REASON, self.keys, **CHANGE).overwritten
             self.acknowledge("erased", record.leaf_hash.hex())
 
     def taken(self) -> EncryptedRecord | None:

@@ -25,6 +25,7 @@ from perdure_cli.commands.signature_options import signature_options, take_asked
 from perdure_cli.documents import STANDARD_INPUT, documents_below
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.files import standard_input
+from perdure_cli.late_entries import with_late_reason
 from perdure_cli.looking_texts import look_members, print_look
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
@@ -50,6 +51,9 @@ class NoDocuments(ConfigError):
 @detail_options
 @signature_options
 @click.option("--name", metavar="NAME", help="The name of the document that comes from standard input.")
+@click.option(
+    "--reason", metavar="WHY", help="With --supersedes: why the earlier record is corrected; kept with both."
+)
 @click.option("--again", is_flag=True, help="Record a document that is recorded already, in other words.")
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
 @as_option
@@ -60,6 +64,7 @@ class NoDocuments(ConfigError):
 def add(
     files: tuple[Path, ...],
     name: str | None,
+    reason: str | None,
     again: bool,
     dry_run: bool,
     no_input: bool,
@@ -82,7 +87,9 @@ def add(
     """
     several = len(files) > 1 or files[0].is_dir()
     asked = take_asked(said, several=several or files[0] == STANDARD_INPUT)
-    details = details_of(**said)  # type: ignore[arg-type]  # click gives what detail_options ask for
+    details = details_of(**said, reason=reason)  # type: ignore[arg-type]  # click gives what detail_options ask for
+    if (details.supersedes is None) != (reason is None):
+        raise click.UsageError("--supersedes and --reason belong together: a correction says why")
     if name is not None and STANDARD_INPUT not in files:
         raise click.UsageError("--name is for a document from standard input, FILE -")
     if inside := next((file for file in files if is_vault(file) or is_vault(file.parent)), None):
@@ -151,16 +158,23 @@ def _recorder(vault: Vault, clock: Clock, who: Attestor | None, *, again: bool, 
     """What is done with each document."""
     if dry_run:
         return lambda filled, _: find_recorded(vault, filled.document, filled.details, again=again)
-    return lambda filled, look: add_document(
-        vault,
-        filled.document,
-        filled.details,
-        clock=clock,
-        randomness=os.urandom,
-        again=again,
-        who=who,
-        check=look.check,
-    )
+
+    def record(filled: Filled, look: Look) -> Added:
+        return with_late_reason(
+            filled.details,
+            lambda said: add_document(
+                vault,
+                filled.document,
+                said,
+                clock=clock,
+                randomness=os.urandom,
+                again=again,
+                who=who,
+                check=look.check,
+            ),
+        )
+
+    return record
 
 
 def _hashed(file: Path, name: str | None, progress: TerminalProgress) -> DocumentFacts:

@@ -27,6 +27,7 @@ _EMPTY = {
     "recorded-by": "recorded_by",
     "extra": "extra",
     "supersedes": "supersedes",
+    "late": "late",
 }
 
 
@@ -62,7 +63,7 @@ def amend(
 
     What you give replaces what was said; the rest stays. The record gets a new leaf hash. The old one never comes into the log, and
     stays in the vault with who amended it, when and why. A sealed record cannot be amended: correct it by `perdure add FILE
-    --supersedes LEAF_HASH`.
+    --supersedes LEAF_HASH --reason WHY`.
     """
     details = details_of(**said)  # type: ignore[arg-type]  # click gives what detail_options ask for
     changes: dict[str, JsonValue] = {

@@ -12,7 +12,7 @@ from perdure_node.signatures.trust import SIGNATURES_FOLDER, TrustAnchors, read_
 from perdure_cli.exit_codes import batch_exit_code, exit_code
 from perdure_cli.files import os_reason
 from perdure_cli.options import READABLE_FILE, jobs_option, json_option, vault_option
-from perdure_cli.output import print_json, print_line, tell_error, tell_next, tell_warning
+from perdure_cli.output import print_json, print_lines, tell_error, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
 
 # a signature is a few kilobytes, with CRLs inside some megabytes
@@ -104,8 +104,7 @@ def check(
             if as_json:
                 print_json(check_members(str(file), answer, folder))
                 continue
-            for line, style in check_lines(str(file), answer, folder):
-                print_line(line, style=style)
+            print_lines("".join(check_lines(str(file), answer, folder)))
     if not trust.anchors and not as_json:
         tell_warning("no trust anchor is known, so no signature can be valid")
         tell_next("perdure signatures trust add CERT, or --trust-folder DIR")

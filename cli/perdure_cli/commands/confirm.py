@@ -119,7 +119,8 @@ class _Confirmed:
                 clock=system_clock(),
             )
         )
-        if len(self._signed) >= _TOGETHER:
+        # a touch of a passkey is not to be lost
+        if self._signer.asks or len(self._signed) >= _TOGETHER:
             self.end()
 
     def end(self) -> None:
@@ -209,8 +210,8 @@ def reject(
         record: EncryptedRecord = waits.record
         if actor.operator is not None:
             _check_role(actor.operator, waits)
-            # his passphrase shows that it is he
-            actor.attestor()
+            # his passphrase, or his passkey, shows that it is he
+            actor.show_presence("reject a record")
         reject_record(
             vault,
             record,

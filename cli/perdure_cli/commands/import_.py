@@ -116,7 +116,7 @@ def import_(
             rejects,
             jobs,
             dry_run,
-            recording_as(vault, who, passphrase_file),
+            recording_as(vault, who, passphrase_file, many=True),
         )
         imported = import_list(
             vault,

@@ -7,8 +7,6 @@ import click
 from perdure_node.clock import system_clock
 from perdure_node.operators.people import (
     NewOperator,
-    Operator,
-    StoredCredential,
     add_operator,
     change_roles,
     operator_named,
@@ -18,10 +16,18 @@ from perdure_node.operators.people import (
 from perdure_node.operators.roles import ROLES, Action, Role
 
 from perdure_cli.acting import acting, as_option
+from perdure_cli.commands.operator_credential import (
+    credential,
+    enrol,
+    may_manage,
+    passkey_option,
+    security_key_option,
+)
+from perdure_cli.commands.operator_totp import totp
 from perdure_cli.confirming import confirm
-from perdure_cli.credential_texts import credential_text
+from perdure_cli.operator_texts import operator_members, print_operator
 from perdure_cli.options import json_option, passphrase_option, vault_option
-from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
+from perdure_cli.output import print_json, print_line, tell, tell_next
 from perdure_cli.site import new_passphrase, open_site
 
 OPERATOR_VARIABLE = "PERDURE_OPERATOR_PASSPHRASE"
@@ -41,9 +47,15 @@ def operator() -> None:
     """Say who records, confirms, reviews, audits and keeps the site. Whose key is whose is recorded in the site's log."""
 
 
+operator.add_command(credential)
+operator.add_command(totp)
+
+
 @operator.command(short_help="Add somebody.")
 @click.argument("name")
 @roles_option
+@passkey_option
+@security_key_option
 @click.option(
     "--operator-passphrase-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -57,6 +69,7 @@ def operator() -> None:
 def add(
     name: str,
     roles: tuple[str, ...],
+    through: str | None,
     operator_passphrase_file: Path | None,
     who: str | None,
     passphrase_file: Path | None,
@@ -66,25 +79,31 @@ def add(
     """Add somebody, with a key under a passphrase of his own: he signs with it, and reads what is recorded.
 
     A site keeper's passphrase opens all that the vault's does. The first operators are added with the vault's passphrase; once there
-    is a site keeper, he adds the others (--as).
+    is a site keeper, he adds the others (--as). With --passkey or --security-key he gets no key under a passphrase, and signs with
+    that: he reads with the vault's passphrase, if he knows it. `perdure operator credential add` gives somebody both.
     """
     with open_site(vault_folder) as vault:
-        actor = acting(vault, who, passphrase_file, Action.MANAGE)
-        actor.keys.private_key()
-        passphrase = new_passphrase(
-            operator_passphrase_file,
-            os.environ,
-            "--operator-passphrase-file",
-            OPERATOR_VARIABLE,
-            f"operator {name}",
-        )
+        actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "add an operator")
+        passphrase, passkeys = None, []
+        if through is None:
+            passphrase = new_passphrase(
+                operator_passphrase_file,
+                os.environ,
+                "--operator-passphrase-file",
+                OPERATOR_VARIABLE,
+                f"operator {name}",
+            )
+        else:
+            passkeys = [enrol(name, through, None)]
         new = NewOperator(name, _roles(roles), passphrase)
-        added = add_operator(vault, actor.keys, new, clock=system_clock(), randomness=os.urandom)
+        added = add_operator(
+            vault, actor.keys, new, clock=system_clock(), randomness=os.urandom, passkeys=passkeys
+        )
         keepers = [each for each in operators(vault.database) if Role.SITE_KEEPER in each.roles]
     if as_json:
-        print_json({"ok": True, **_members(added)})
+        print_json({"ok": True, **operator_members(added)})
         return
-    _print(added)
+    print_operator(added)
     if not keepers:
         tell("this site has no site keeper: whoever has the vault's passphrase keeps it")
     tell_next(f"perdure add FILE --as {name!r}" if Role.RECORDER in added.roles else "perdure operator list")
@@ -99,9 +118,9 @@ def list_(vault_folder: Path | None, as_json: bool) -> None:
         found = operators(vault.database)
     for each in found:
         if as_json:
-            print_json(_members(each))
+            print_json(operator_members(each))
         else:
-            _print(each)
+            print_operator(each)
     if not found and not as_json:
         tell("this site has no operators: whoever has its passphrase does everything")
         tell_next("perdure operator add NAME --role site-keeper")
@@ -124,7 +143,7 @@ def roles(
 ) -> None:
     """Give somebody these roles in place of the ones that he has. What he confirmed stays confirmed."""
     with open_site(vault_folder) as vault:
-        actor = acting(vault, who, passphrase_file, Action.MANAGE)
+        actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "change somebody's roles")
         changed = change_roles(
             vault,
             actor.keys,
@@ -134,9 +153,9 @@ def roles(
             randomness=os.urandom,
         )
     if as_json:
-        print_json({"ok": True, **_members(changed)})
+        print_json({"ok": True, **operator_members(changed)})
         return
-    _print(changed)
+    print_operator(changed)
 
 
 @operator.command(short_help="Remove somebody.")
@@ -159,9 +178,7 @@ def remove(
     What he could read he may have copied. His key can never be anybody else's.
     """
     with open_site(vault_folder) as vault:
-        actor = acting(vault, who, passphrase_file, Action.MANAGE)
-        # his passphrase, or the vault's, shows that he may
-        actor.keys.private_key()
+        may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "remove an operator")
         gone = operator_named(vault.database, name)
         if not yes:
             confirm(
@@ -180,30 +197,3 @@ def remove(
 
 def _roles(names: tuple[str, ...]) -> frozenset[Role]:
     return frozenset(map(Role, names))
-
-
-def _print(who: Operator) -> None:
-    print_line(who.name, style="bold")
-    print_row("roles", ", ".join(sorted(role.value for role in who.roles)) or "none")
-    for each in who.credentials:
-        print_row("signs with", _credential(each))
-    print_row("record", who.own_record.hex())
-
-
-def _credential(stored: StoredCredential) -> str:
-    text = credential_text(stored.credential)
-    return f"{text}, {stored.label}" if stored.label else text
-
-
-def _members(who: Operator) -> dict[str, object]:
-    from perdure_anchor.confirmation import encode_credential
-
-    return {
-        "name": who.name,
-        "roles": sorted(role.value for role in who.roles),
-        "credentials": [
-            {"label": each.label, "credential": encode_credential(each.credential)}
-            for each in who.credentials
-        ],
-        "leaf_hash": who.own_record.hex(),
-    }

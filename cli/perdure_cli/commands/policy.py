@@ -73,6 +73,7 @@ def set_(
         actor = acting(vault, who, passphrase_file, Action.MANAGE)
         # who can open the vault keeps the site
         actor.keys.private_key()
+        actor.show_presence("put a policy in force")
         added = adopt_policy(vault, raw, clock=system_clock(), randomness=os.urandom)
     digest = sha256(raw).hexdigest()
     if as_json:

@@ -4,10 +4,14 @@ import shlex
 from pathlib import Path
 
 import click
+from perdure_anchor.hashes import Hash32
+from perdure_node.holds import Hold
 from perdure_node.listing import RecordDetails, RecordSummary, show_record
 from perdure_node.records import State
 from perdure_node.selectors import parse_selector
+from perdure_node.timeline import Moment, Word
 from perdure_node.traces import Change
+from perdure_node.versions import Version, Versions
 
 from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.options import json_option, passphrase_option, vault_option
@@ -22,7 +26,11 @@ from perdure_cli.site import key_ring, open_site
 @vault_option
 @json_option
 def show(selector: str, passphrase_file: Path | None, vault_folder: Path | None, as_json: bool) -> None:
-    """Show one record: SELECTOR is a document's file, its SHA-256, a leaf hash, or an index in the log."""
+    """Show one record, its life and its versions: SELECTOR is a document's file, its SHA-256, a leaf hash, or an index in the log.
+
+    The life says what the record claims, what the vault noted and what its evidence shows, in the order of their times, which are of
+    different clocks. The versions are all records that took each other's place.
+    """
     with open_site(vault_folder) as vault:
         keys, meant = key_ring(vault, passphrase_file), parse_selector(selector)
         with changed_document_told(vault, keys, meant):
@@ -65,21 +73,56 @@ def _print_details(details: RecordDetails) -> None:
     for slot, value in details.values.items():
         if value is not None:
             print_row(slot, slot_text(value))
-    for change in details.changes:
-        print_row(change.kind, _change_text(change))
+    for hold in details.holds:
+        print_row("held", _hold_text(hold))
     for other in details.others:
         print_row("see also", f"{other.leaf_hash.hex()}, {_state_text(other)}")
+    _print_versions(details.versions, summary.leaf_hash)
+    print_line(" life")
+    for moment in details.timeline:
+        print_row(moment.what, _moment_text(moment))
+
+
+def _print_versions(versions: Versions, this: Hash32) -> None:
+    """The chain, where the record is not alone."""
+    if len(versions.versions) < 2:
+        return
+    print_line(" versions")
+    for number, version in enumerate(versions.versions, 1):
+        parts = [version.leaf_hash.hex(), _version_state(version)]
+        parts += [
+            f"{'corrects' if link.how == 'superseded' else 'amends'} {link.older.hex()[:16]}"
+            for link in versions.predecessors(version.leaf_hash)
+        ]
+        parts += ["corrected more than once"] * (version.leaf_hash in versions.branches)
+        parts += ["this one"] * (version.leaf_hash == this)
+        print_row(str(number), ", ".join(parts))
+    if versions.more:
+        print_row("more", "and others, which are not listed")
+
+
+def _version_state(version: Version) -> str:
+    if version.state is None:
+        return "not in this vault"
+    return f"{version.state.value}, erased" if version.is_erased else version.state.value
+
+
+def _hold_text(hold: Hold) -> str:
+    by = f" by {hold.reason.by}" if hold.reason is not None and hold.reason.by else ""
+    why = "" if hold.reason is None else f": {hold.reason.why}"
+    return f"hold {hold.number} since {time_text(hold.since)}{by}{why}"
+
+
+def _moment_text(moment: Moment) -> str:
+    by = f" by {moment.by}" if moment.by else ""
+    more = f": {moment.more}" if moment.more else ""
+    claimed = ", as claimed" if moment.word is Word.CLAIMED else ""
+    return f"{time_text(moment.at)}{by}{claimed}{more}"
 
 
 def _state_text(summary: RecordSummary) -> str:
     """How far it is; what is erased has its state all the same."""
     return f"{summary.state.value}, erased" if summary.is_erased else summary.state.value
-
-
-def _change_text(change: Change) -> str:
-    by = f" by {change.reason.by}" if change.reason.by else ""
-    successor = f", in its place: {change.successor.hex()}" if change.successor else ""
-    return f"{time_text(change.changed_at)}{by}: {change.reason.why}{successor}"
 
 
 def _change_members(change: Change) -> dict[str, object]:
@@ -108,4 +151,38 @@ def _members(details: RecordDetails) -> dict[str, object]:
         "block_number": None if details.anchor is None else details.anchor.block_number,
         "changes": [_change_members(change) for change in details.changes],
         "others": [other.leaf_hash.hex() for other in details.others],
+        "holds": [
+            {
+                "hold": hold.number,
+                "since": time_text(hold.since),
+                "by": None if hold.reason is None else hold.reason.by,
+                "why": None if hold.reason is None else hold.reason.why,
+            }
+            for hold in details.holds
+        ],
+        "versions": [_version_members(details.versions, version) for version in details.versions.versions],
+        "timeline": [
+            {
+                "at": time_text(moment.at),
+                "what": moment.what,
+                "word": moment.word.value,
+                "by": moment.by,
+                "more": moment.more,
+            }
+            for moment in details.timeline
+        ],
+    }
+
+
+def _version_members(versions: Versions, version: Version) -> dict[str, object]:
+    return {
+        "leaf_hash": version.leaf_hash.hex(),
+        "state": None if version.state is None else version.state.value,
+        "erased": version.is_erased,
+        "supersedes": [
+            link.older.hex() for link in versions.predecessors(version.leaf_hash) if link.how == "superseded"
+        ],
+        "amends": [
+            link.older.hex() for link in versions.predecessors(version.leaf_hash) if link.how == "amended"
+        ],
     }

@@ -116,7 +116,7 @@ def watch(
     left_out = () if move_to is None else (move_to,)
     selection = Selection(include, ignore, left_out)
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        recorder = recording_as(vault, who, passphrase_file)
+        recorder = recording_as(vault, who, passphrase_file, many=True)
         asked = Asked(skip=no_signatures)
         options = WatchOptions(details, selection, settle, wait_for_details, move_to, recorder, asked)
         report = _Report(as_json, progress)

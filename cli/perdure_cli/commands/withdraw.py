@@ -37,13 +37,13 @@ def withdraw(
     """Take back a record that waits to be sealed: SELECTOR is a document's file, its SHA-256, or a leaf hash.
 
     It never comes into the log. It stays in the vault with who took it back, when and why, and its document can be recorded anew.
-    A sealed record cannot be withdrawn: correct it by `perdure add FILE --supersedes LEAF_HASH`.
+    A sealed record cannot be withdrawn: correct it by `perdure add FILE --supersedes LEAF_HASH --reason WHY`.
     """
     with open_site(vault_folder) as vault:
         record = the_waiting_record(vault, parse_selector(selector))
         actor = acting(vault, who, passphrase_file, Action.CHANGE)
         # an operator's passphrase shows that it is he
-        actor.attestor()
+        actor.show_presence("withdraw a record")
         reason = Reason(by or actor.name or vault.config.recorded_by, why)
         withdraw_record(vault, record, reason, clock=system_clock(), randomness=os.urandom)
     if as_json:

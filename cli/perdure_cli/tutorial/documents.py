@@ -59,6 +59,13 @@ confirmed_by = ["confirmer"]
 type = "order"
 confirmed_by = ["confirmer"]
 
+# after a month a permit is late: it wants a reason, and a document that supports it
+[[documents]]
+type = "permit"
+confirmed_by = []
+late_after_days = 31
+late_documents = 1
+
 # the first rule that fits counts, so the last one fits all: one person answers alone
 [[documents]]
 type = "*"

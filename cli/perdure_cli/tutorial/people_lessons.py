@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from perdure_anchor.late import disclosed_late
 from perdure_node.operators.people import operators
 from perdure_node.operators.policy import adopted_digest, policy_in_force
 from perdure_node.operators.roles import Role
 from perdure_node.records import State
 
+from perdure_cli.tutorial.documents import digest_of
 from perdure_cli.tutorial.lesson import Lesson, lines, putting
 from perdure_cli.tutorial.looking import Look
 from perdure_cli.tutorial.recording_lessons import only_record
@@ -14,6 +16,8 @@ from perdure_cli.tutorial.sandbox import Sandbox
 
 _WANTED: Final = (("ada", Role.RECORDER), ("bela", Role.CONFIRMER), ("cleo", Role.SITE_KEEPER))
 _AGREEMENT: Final = "agreement.txt"
+_PERMIT, _MAIL = "permit.txt", "permit-mail.txt"
+_ADD_LATE: Final = f'perdure add {_PERMIT} --type permit --signed-at 2026-02-02T08:00Z --late-reason "lay in the wrong folder" --supporting {_MAIL} --as ada'
 _RIGHT, _WRONG = "order-1.txt", "order-2.txt"
 
 
@@ -70,6 +74,26 @@ def _decided(look: Look) -> str | None:
         return f"{_WRONG} still waits for somebody's word."
     if not any({"rejected", "withdrawn"} & {*each.changes} for each in look.records(_WRONG)):
         return f"{_WRONG} was never decided on."
+    return None
+
+
+def _late(look: Look) -> str | None:
+    record = only_record(look, _PERMIT)
+    if isinstance(record, str):
+        return record
+    if not str(record.values.get("signed_at")).startswith("2026-02-02T08:00"):
+        return f"The record of {_PERMIT} does not say that it was signed on 2 February 2026 at 08:00 UTC. Withdraw it, and record it again."
+    entry = disclosed_late(record.values)
+    if entry is None:
+        return f"The record of {_PERMIT} does not say why it comes so late. Withdraw it, and record it again."
+    if digest_of(_MAIL) not in {document.sha256 for document in entry.documents}:
+        return f"The record of {_PERMIT} gives a reason, and {_MAIL} is not among what supports it. Withdraw it, and record it again."
+    return None
+
+
+def _reviewed(look: Look) -> str | None:
+    if not any("reviewed" in each.changes for each in look.records(_WRONG)):
+        return f"Nobody has said yet that he looked at the rejected record of {_WRONG}."
     return None
 
 
@@ -144,5 +168,28 @@ PEOPLE: Final = (
         _decided,
         "A rejected record never comes into the log; it stays in the vault, with the reason. Confirm what you have seen, never a list.",
         prepare=_record_orders,
+    ),
+    Lesson(
+        "review",
+        "What needs a person",
+        f"See what at this site needs a person: perdure review, as cleo. Then say that you looked at what was found about {_WRONG}, with a note.",
+        (
+            "perdure review, then perdure review done FILE --note TEXT, both with --as cleo.",
+            f'Type: perdure review done {_WRONG} --note "asked ada" --as cleo',
+        ),
+        lines("perdure review --as cleo", f'perdure review done {_WRONG} --note "asked ada" --as cleo'),
+        _reviewed,
+        "What was looked at is listed no more until it changes. Its exit code is 1 while something is left, so that a timer can run it.",
+    ),
+    Lesson(
+        "late",
+        "Late, and said so",
+        f"{_PERMIT} was signed on 2 February 2026 at 08:00 UTC, and lay in the wrong folder; the mail {_MAIL} says so. By the policy a permit is late after a "
+        "month. Record it as ada, as of type permit, with the time of signing, the reason why it is late, and the mail that supports it.",
+        ("perdure add has --late-reason WHY and --supporting FILE.", f"Type: {_ADD_LATE}"),
+        lines(_ADD_LATE),
+        _late,
+        "Evidence says how many days lie between, and has the reason and the mail's digest: late and honest is worth more than early and false.",
+        prepare=putting(_PERMIT, _MAIL),
     ),
 )

@@ -215,7 +215,7 @@ def _looker(found: SortedFiles, question: Question, form: Form) -> Callable[[Evi
             fault = error
         if documents and (alone or not documents.decide(file)):
             return _Look(file, None, _operator_alone(question, file, evidence))
-        case = Case(file, documents.copies(file))
+        case = Case(file, documents.copies(file), documents.supporting(file))
         kept = file if documents else None
         if evidence is None:
             assert fault is not None

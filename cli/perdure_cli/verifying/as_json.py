@@ -4,9 +4,11 @@ from perdure_anchor.coalitions import text_of
 from perdure_anchor.confirmation import CONFIRMED, RECORDED, Attestation, encode_credential
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import checksum_address, to_hex
+from perdure_anchor.late import disclosed_late
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Grade, Verdict
+from perdure_anchor.verdict_words import lateness_of
 from perdure_anchor.webauthn import Assertion
 
 from perdure_cli.trust_store import TrustSource
@@ -19,6 +21,7 @@ def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
         "ok": outcome.ok,
         "file": outcome.file,
         "documents": list(outcome.documents),
+        "supporting": list(outcome.supporting),
         "required": required.text,
         **(_no_verdict() if outcome.verdict is None else _verdict_members(outcome.verdict)),
         "clock_allowance": outcome.clock_allowance,
@@ -69,8 +72,27 @@ def _verdict_members(verdict: Verdict) -> dict[str, object]:
             "recorded_at": claims.recorded_at,
             "sealed_at": claims.sealed_at,
         },
+        "late": _late_members(verdict),
         "who_must_have_lied": verdict.who_must_have_lied,
         "notes": list(verdict.notes),
+    }
+
+
+def _late_members(verdict: Verdict) -> dict[str, object] | None:
+    """A late entry, and how long after the claimed signing the record came; null where neither is known."""
+    entry, late = disclosed_late(verdict.disclosed), lateness_of(verdict)
+    if entry is None and late is None:
+        return None
+    return {
+        "reason": None if entry is None else entry.reason,
+        "documents": []
+        if entry is None
+        else [
+            {"name": each.name, "sha256": each.sha256.hex(), "size": each.size} for each in entry.documents
+        ],
+        "claimed_seconds": None if late is None else late.claimed,
+        "at_least_seconds": None if late is None else late.at_least,
+        "at_most_seconds": None if late is None else late.at_most,
     }
 
 
@@ -107,6 +129,7 @@ _VERDICT_MEMBERS = (
     "disclosed",
     "hidden",
     "claims",
+    "late",
     "who_must_have_lied",
     "notes",
 )

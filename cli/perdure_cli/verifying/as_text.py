@@ -77,6 +77,8 @@ def _in_short(outcome: Outcome) -> str:
             parts.append("by one proposer's word")
     if outcome.verdict.key_doubt is not None:
         parts.append("key in doubt")
+    if outcome.supporting:
+        parts.append(f"its late entry supported by {', '.join(outcome.supporting)}")
     if outcome.documents:
         parts.append(f"of {', '.join(outcome.documents)}")
     return ", ".join(parts)
@@ -92,6 +94,8 @@ def _shown(outcome: Outcome, verdict: Verdict) -> Iterator[str]:
             clock_allowance=outcome.clock_allowance,
         )
     )
+    for name in outcome.supporting:
+        yield row("supporting", f"{name} is a supporting document of the late entry")
 
 
 def _claimed(verdict: Verdict) -> Iterator[str]:

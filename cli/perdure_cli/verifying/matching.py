@@ -22,10 +22,14 @@ class NoEvidence(VerificationError):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Evidence with the documents to hold against it: all copies of the right one, or those that it should fit."""
+    """Evidence with the documents to hold against it: all copies of the right one, or those that it should fit.
+
+    ``supporting`` are those at hand that it says support its late entry: their digests agree already.
+    """
 
     evidence: EvidenceFile
     documents: tuple[DocumentFile, ...]
+    supporting: tuple[DocumentFile, ...] = ()
 
     @property
     def document_names(self) -> tuple[str, ...]:
@@ -48,6 +52,10 @@ class Documents:
         """All copies of the document that the evidence is about."""
         return tuple(self._copies.get(item.document_sha256, ()))
 
+    def supporting(self, item: EvidenceFile) -> tuple[DocumentFile, ...]:
+        """All copies of the documents that support the evidence's late entry."""
+        return tuple(each for digest in item.supporting for each in self._copies.get(digest, ()))
+
     def decide(self, item: EvidenceFile) -> bool:
         """Whether `match` gives the evidence its `copies`, whatever other evidence there is beside more than this one."""
         return bool(self.copies(item)) or not (
@@ -59,7 +67,7 @@ def match(found: SortedFiles) -> tuple[list[Case], list[DocumentFile]]:
     """The cases to verify, and the documents that no evidence is about; looks beside these for evidence first."""
     evidence = [*found.evidence, *_beside(found)]
     known = Documents(found.documents)
-    proven = {item.document_sha256 for item in evidence}
+    proven = _proven(evidence)
     lonely = tuple(document for document in found.documents if document.sha256 not in proven)
     named = {document.path.name: document for document in reversed(lonely)}
     only = lonely[0] if len(lonely) == len(evidence) == 1 else None
@@ -71,7 +79,7 @@ def match(found: SortedFiles) -> tuple[list[Case], list[DocumentFile]]:
             meant.add(one.name)
         elif not documents and item.hides_document:
             documents = lonely  # any may be meant, so it must not pass as evidence without a document
-        cases.append(Case(item, documents))
+        cases.append(Case(item, documents, known.supporting(item)))
     return cases, [document for document in lonely if document.name not in meant]
 
 
@@ -93,7 +101,7 @@ def _beside(found: SortedFiles) -> Iterable[EvidenceFile]:
     """
     if any(item.hides_document for item in found.evidence):
         return
-    proven = {item.document_sha256 for item in found.evidence}
+    proven = _proven(found.evidence)
     lonely = [document for document in found.documents if document.sha256 not in proven]
     besides = [document.beside for document in lonely if _is_file(document.beside)]
     known = {os.path.realpath(item.name) for item in found.evidence} if besides else set()
@@ -101,6 +109,11 @@ def _beside(found: SortedFiles) -> Iterable[EvidenceFile]:
         if (resolved := os.path.realpath(path)) not in known:
             known.add(resolved)
             yield read_evidence_file(path)
+
+
+def _proven(evidence: Iterable[EvidenceFile]) -> set[Hash32 | None]:
+    """The documents that some evidence is about, or says that they support it."""
+    return {digest for item in evidence for digest in (item.document_sha256, *item.supporting)}
 
 
 def _is_file(path: Path) -> bool:

@@ -40,6 +40,7 @@ class Outcome:
 
     ``clock_allowance`` are the seconds by which the verdict's times were widened for the clocks of honest validators.
     ``signatures`` is None unless they were to be checked again, and the verdict was a yes.
+    ``supporting`` are files that the evidence says support its late entry.
     """
 
     file: str
@@ -49,6 +50,7 @@ class Outcome:
     errors: tuple[PerdureError, ...] = ()
     clock_allowance: int = 0
     signatures: CheckedAgain | None = None
+    supporting: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -99,8 +101,15 @@ class Question:
             evidence, document, require=self.require, clock_allowance=self.clock_allowance
         )
         verdict = with_operators(verdict, operators.get(evidence.domain, ()))
+        supporting = tuple(document.name for document in case.supporting)
         outcome = Outcome(
-            case.evidence.name, case.document_names, verdict, source, verdict.errors, self.clock_allowance
+            case.evidence.name,
+            case.document_names,
+            verdict,
+            source,
+            verdict.errors,
+            self.clock_allowance,
+            supporting=supporting,
         )
         return outcome if self.beyond is None or not outcome.ok else self.beyond(outcome, case)
 

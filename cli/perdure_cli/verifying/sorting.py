@@ -19,6 +19,7 @@ from perdure_anchor.audit_report import MAX_REPORT_SIZE
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, parse_evidence
 from perdure_anchor.hashes import Hash32
+from perdure_anchor.late import disclosed_late
 from perdure_anchor.plain_disclosures import read_disclosure
 from perdure_anchor.record import SLOTS
 from perdure_anchor.rivals import FILE_SUFFIX as RIVALS_SUFFIX
@@ -53,19 +54,22 @@ _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals|statement|audit)/)')
 _REPORT: Final = "a report"
 _DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
+_LATE_SLOT: Final = SLOTS.index("late")
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFile:
     """A file of evidence: its name as given, its bytes if it can be read only once, and which document it says it is about.
 
-    ``hides_document``: it is well-formed, but does not say; what cannot be read says nothing either.
+    ``hides_document``: it is well-formed, but does not say; what cannot be read says nothing either. ``supporting``: which documents
+    it says support a late entry.
     """
 
     name: str
     raw: bytes | None = None
     document_sha256: Hash32 | None = None
     hides_document: bool = False
+    supporting: tuple[Hash32, ...] = ()
 
     def read(self) -> bytes:
         """Its bytes, and one more than evidence may have where it is too large; raises `OSError`."""
@@ -74,7 +78,7 @@ class EvidenceFile:
     def about(self, evidence: Evidence) -> "EvidenceFile":
         """The same file, of which is known now what it says that it is about; raises what a disclosure does."""
         document = _disclosed_document(evidence)
-        return EvidenceFile(self.name, self.raw, document, hides_document=document is None)
+        return EvidenceFile(self.name, self.raw, document, document is None, _supporting_documents(evidence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +308,12 @@ def _disclosed_document(evidence: Evidence) -> Hash32 | None:
     disclosure = evidence.slots[_DOCUMENT_SLOT].disclosure
     value = None if disclosure is None else read_disclosure(disclosure, "document_sha256")
     return Hash32(bytes.fromhex(value)) if isinstance(value, str) else None
+
+
+def _supporting_documents(evidence: Evidence) -> tuple[Hash32, ...]:
+    disclosure = evidence.slots[_LATE_SLOT].disclosure
+    entry = None if disclosure is None else disclosed_late({"late": read_disclosure(disclosure, "late")})
+    return () if entry is None else tuple(document.sha256 for document in entry.documents)
 
 
 def _kind(path: Path) -> str | None:

@@ -171,7 +171,7 @@ _ALL = [
         "operator_one_factor",
         Severity.WARNING,
         "an operator shows who he is by a passphrase alone: whoever learns it can act for him",
-        "`perdure operator` gives him a second factor: a passkey, a security key, or one-time codes",
+        "`perdure operator totp` wants a one-time code beside it; or let him sign with passkeys alone: `perdure operator credential`",
     ),
     Kind(
         "awaiting_confirmation",

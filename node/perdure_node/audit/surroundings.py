@@ -11,7 +11,7 @@ from perdure_node.errors import LookupKeyMissing, SettingsError
 from perdure_node.import_runs import unfinished_runs
 from perdure_node.lost_evidence import lost_sizes
 from perdure_node.operators.confirming import awaiting_records, count_awaiting
-from perdure_node.operators.people import operators
+from perdure_node.operators.people import has_second_factor, operators
 from perdure_node.operators.policy import policy_in_force
 from perdure_node.queue_state import waiting_records
 from perdure_node.reconciliation import open_reconciliation
@@ -39,7 +39,7 @@ def check_site(vault: Vault, clock: Clock, found: Found) -> int:
 def _check_people(vault: Vault, clock: Clock, found: Found) -> None:
     """The operators, the policy, and who waits for whom."""
     for operator in operators(vault.database):
-        if operator.credentials and all(each.kind == "key" for each in operator.credentials):
+        if not has_second_factor(operator):
             found.add("operator_one_factor", operator.name)
     try:
         policy_in_force(vault.folder, vault.database)

@@ -1,14 +1,13 @@
 """Who acts: an operator who has shown that he is there, and what the site's policy lets him do."""
 
-from collections.abc import Callable
-
-from perdure_anchor.confirmation import Credential, KeyCredential, Signature
-from perdure_anchor.hashes import Hash32
+from perdure_anchor.confirmation import Credential, KeyCredential
 from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.webauthn import PasskeyCredential
 
-from perdure_node.operators.attesting import Attestor, KeySigner
+from perdure_node.operators.attesting import Attestor, KeySigner, Signer
 from perdure_node.operators.errors import NobodyNamed, NotAllowed
-from perdure_node.operators.people import Operator, operators
+from perdure_node.operators.passkeys.ceremony import Passkey
+from perdure_node.operators.people import Operator, StoredCredential, operators
 from perdure_node.operators.policy import policy_in_force
 from perdure_node.operators.roles import Action, Role
 from perdure_node.vault import Vault
@@ -36,9 +35,7 @@ def require(vault: Vault, who: Operator | None, action: Action) -> None:
         )
 
 
-def attestor(
-    vault: Vault, operator: Operator, credential: Credential, sign: Callable[[Hash32], Signature]
-) -> Attestor:
+def attestor(vault: Vault, operator: Operator, credential: Credential, sign: Signer) -> Attestor:
     """An operator of this vault who signs with a credential of his."""
     return Attestor(
         operator.number,
@@ -55,3 +52,9 @@ def key_attestor(vault: Vault, operator: Operator, private_key: bytes) -> Attest
     """An operator who signs with his key under a passphrase."""
     credential = KeyCredential(address_from_private_key(private_key))
     return attestor(vault, operator, credential, KeySigner(private_key))
+
+
+def passkey_of(stored: StoredCredential) -> Passkey:
+    """What an authenticator is asked with, of a credential that is a passkey."""
+    assert isinstance(stored.credential, PasskeyCredential), "the caller has looked"
+    return Passkey(stored.credential, stored.credential_id or b"")

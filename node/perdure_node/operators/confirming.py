@@ -34,11 +34,12 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
-from perdure_node.encryption.contents import DataKey, decrypt_content, encrypt_content
+from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
-from perdure_node.known_blocks import newest_known_block
+from perdure_node.known_blocks import KnownBlock, keep_known_block, newest_known_block
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import NotAllowed, NotAwaiting, OwnRecord
+from perdure_node.operators.in_force import check_in_force
 from perdure_node.operators.people import operators
 from perdure_node.records import (
     FINISHED,
@@ -109,7 +110,7 @@ class Signed:
     record: EncryptedRecord
     complete: Record
     seed: bytes
-    after: Hash32 | None
+    after: KnownBlock | None
 
 
 def confirm(
@@ -146,7 +147,7 @@ def sign_confirmation(
     after = None if known is None else known.hash
     confirmation = _confirmed(slots, seed, who, int(clock.now()), after, saw_document)
     complete = make_record({**slots, "confirmation": encode_confirmation(confirmation)})
-    return Signed(record, complete, seed, after)
+    return Signed(record, complete, seed, known)
 
 
 def store_confirmed(
@@ -169,9 +170,9 @@ def _store(database: Database, signed: Signed, who: Attestor, key: DataKey, rand
     name = leaf_hash(leaf(signed.complete, signed.seed))
     content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
     database.execute(
-        "UPDATE record SET leaf_hash = ?, confirmed_block = (SELECT id FROM known_block WHERE hash = ?) WHERE sequence = ?",
+        "UPDATE record SET leaf_hash = ?, confirmed_block = ? WHERE sequence = ?",
         name,
-        signed.after,
+        keep_known_block(database, signed.after),
         record.sequence,
     )
     database.execute(
@@ -180,8 +181,12 @@ def _store(database: Database, signed: Signed, who: Attestor, key: DataKey, rand
         content,
         record.sequence,
     )
+    assert record.content is not None, "what was erased cannot be signed"
     database.execute(
-        "INSERT INTO draft (leaf_hash, sequence) VALUES (?, ?)", record.leaf_hash, record.sequence
+        "INSERT INTO draft (leaf_hash, sequence, nonce) VALUES (?, ?, ?)",
+        record.leaf_hash,
+        record.sequence,
+        record.content[1][:NONCE_SIZE],
     )
     database.execute("INSERT INTO queue (sequence) VALUES (?)", record.sequence)
     return name
@@ -221,14 +226,7 @@ def _check_allowed(database: Database, record: EncryptedRecord, who: Attestor) -
             f"record {record.leaf_hash.hex()}: {who.name} recorded it, and cannot confirm it himself",
             hint="let another confirmer do it: `perdure status` names who can",
         )
-    row = database.row(
-        "SELECT leaf_hash FROM operator JOIN record ON record.sequence = own_record WHERE number = ? AND removed_at IS NULL",
-        who.number,
-    )
-    if row is None:
-        raise NotAllowed(f"{who.name} was removed, and can confirm nothing any more")
-    if row[0] != who.operator:
-        raise NotAllowed(f"{who.name}'s roles or credentials were changed meanwhile", hint="do it once more")
+    check_in_force(database, who)
     his = {role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", who.number)}
     if not his & set(roles):
         raise NotAllowed(
@@ -284,7 +282,9 @@ def _confirmed(
         if first is None
         else statement_digest(who.domain, who.site, content, RECORDED, first.statement, first.credential)
     )
-    second = who.attest(CONFIRMED, content, at=now, after=after, saw_document=saw_document, recorded=recorded)
+    second = who.attest(
+        CONFIRMED, content, slots, at=now, after=after, saw_document=saw_document, recorded=recorded
+    )
     confirmation = Confirmation(first, second)
     try:
         verify_confirmation(confirmation, who.domain, who.site, digests)

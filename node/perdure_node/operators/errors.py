@@ -33,3 +33,35 @@ class NotAwaiting(VerificationError):
 
 class OwnRecord(VerificationError):
     """Who recorded cannot confirm it himself."""
+
+
+class PasskeyRefused(VerificationError):
+    """An authenticator's answer does not count."""
+
+
+class PasskeyNotGiven(VerificationError):
+    """Nobody used his passkey: he cancelled, or let the time run out."""
+
+
+class NoSecurityKey(ConfigError):
+    """No security key is plugged in, or it may not be used."""
+
+
+class NoSuchCredential(ConfigError):
+    """Somebody has no credential of this label."""
+
+
+class WrongCode(VerificationError):
+    """A one-time code is not the right one now."""
+
+
+class CodeUsedAlready(VerificationError):
+    """A one-time code was right, and has been used."""
+
+
+class TooManyWrongCodes(VerificationError):
+    """So many codes were wrong that the next has to wait."""
+
+
+class CodeWanted(ConfigError):
+    """A passphrase needs a one-time code beside it, and nothing gives one."""

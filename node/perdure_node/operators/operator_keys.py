@@ -3,16 +3,19 @@
 The file is of the same format as the vault's identity, and in the vault's folder: a backup takes it along.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from perdure_node.clock import Clock, system_clock
 from perdure_node.data_keys import data_key_info
 from perdure_node.encryption.contents import DataKey
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey, unwrap, wrap
 from perdure_node.encryption.identity import decrypt_identity
 from perdure_node.errors import VaultDamaged
 from perdure_node.keyring import KeyRing, Passphrase
-from perdure_node.operators.errors import NotAllowed
+from perdure_node.operators.errors import CodeWanted, NotAllowed
+from perdure_node.operators.one_time_codes import check_code, wait_left, wants_codes
 from perdure_node.vault import Vault
 
 OPERATORS_FOLDER: Final = "operators"
@@ -42,16 +45,36 @@ def wrap_identity(identity: PrivateKey, reading_key: PublicKey) -> bytes:
 class OperatorKeyRing(KeyRing):
     """What an operator's passphrase opens: his signature, what the records say, and for a site keeper all that the vault's opens."""
 
-    def __init__(self, vault: Vault, number: int, ask: Passphrase) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        number: int,
+        ask: Passphrase,
+        code: Callable[[], str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """``code`` gives a one-time code where he needs one beside his passphrase; the ``clock`` says whether it is right."""
         super().__init__(vault, ask)
         self._number = number
+        self._code, self._clock = code, clock or system_clock()
         self._secret: PrivateKey | None = None
 
     def secret(self) -> PrivateKey:
-        """The operator's own; raises `WrongPassphrase` or `IdentityUnreadable`."""
+        """The operator's own; raises `WrongPassphrase`, `IdentityUnreadable`, `CodeWanted`, or what `check_code` does."""
         if self._secret is None:
-            self._secret = decrypt_identity(operator_key_file(self._folder, self._number), self._ask())
+            secret = decrypt_identity(operator_key_file(self._folder, self._number), self._ask())
+            self._check_second_factor(secret)
+            self._secret = secret
         return self._secret
+
+    def _check_second_factor(self, secret: PrivateKey) -> None:
+        if not wants_codes(self._database, self._number):
+            return
+        if self._code is None:
+            raise CodeWanted("this passphrase needs a one-time code beside it, and nothing asks for one")
+        # nobody is asked for a code that is not taken yet
+        waits = wait_left(self._database, self._number, self._clock)
+        check_code(self._database, self._number, secret, "" if waits else self._code(), self._clock)
 
     def signing_key(self) -> bytes:
         """The key that signs what he attests."""

@@ -17,7 +17,6 @@ from perdure_node.records import Added
 from perdure_node.vault import Vault
 
 POLICY_TYPE: Final = "perdure/policy"
-OWN_PREFIX: Final = "perdure/"
 
 
 def record_own(

@@ -14,7 +14,7 @@ from perdure_anchor.confirmation import (
     parse_credential,
 )
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.operator_key import OPERATOR_FORMAT, OPERATOR_TYPE
+from perdure_anchor.operator_key import MAX_CREDENTIALS, OPERATOR_FORMAT, OPERATOR_TYPE
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.strict_json import JsonValue, encode_pretty, parse_json
 
@@ -26,9 +26,15 @@ from perdure_node.encryption.hybrid import PrivateKey, PublicKey, new_private_ke
 from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
 from perdure_node.files import write_whole
 from perdure_node.keyring import KeyRing
-from perdure_node.operators.errors import CredentialInUse, NoSuchOperator, OperatorExists, OperatorRefused
+from perdure_node.operators.errors import (
+    CredentialInUse,
+    NoSuchOperator,
+    OperatorExists,
+    OperatorRefused,
+)
 from perdure_node.operators.operator_keys import operator_key_file, signing_key_of, wrap_identity
 from perdure_node.operators.own_records import record_own
+from perdure_node.operators.passkeys.ceremony import Passkey
 from perdure_node.operators.roles import Role
 from perdure_node.vault import Vault
 
@@ -37,12 +43,17 @@ MAX_OPERATORS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class StoredCredential:
-    """A credential as the vault keeps it; ``label`` is its owner's word for it."""
+    """A credential as the vault keeps it; ``label`` is its owner's word for it.
+
+    ``credential_id`` is what its authenticator calls a passkey, ``through`` (``browser`` or ``usb``) how it was enrolled.
+    """
 
     number: int
     credential: Credential
     label: str | None
     added_at: int
+    credential_id: bytes | None = None
+    through: str | None = None
 
     @property
     def kind(self) -> str:
@@ -50,8 +61,20 @@ class StoredCredential:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPasskey:
+    """A passkey that was enrolled just now, in a ``browser`` or by ``usb``."""
+
+    passkey: Passkey
+    through: str
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
-    """Somebody by name. ``own_record`` is the leaf hash of the newest record that says who he is."""
+    """Somebody by name. ``own_record`` is the leaf hash of the newest record that says who he is.
+
+    ``reads``: with a passphrase of his own; ``has_codes``: that needs a one-time code too.
+    """
 
     number: int
     name: str
@@ -59,11 +82,21 @@ class Operator:
     credentials: tuple[StoredCredential, ...]
     own_record: Hash32
     added_at: int
+    reads: bool
+    has_codes: bool
 
     @property
     def has_key(self) -> bool:
         """Whether he has a key under a passphrase, with which he signs and reads."""
         return any(each.kind == "key" for each in self.credentials)
+
+
+def has_second_factor(operator: Operator) -> bool:
+    """Whether each way in which he signs takes two factors: a code beside his passphrase, or passkeys alone.
+
+    A passkey is two by itself: the thing, and the finger, face or PIN without which none is taken (`passkeys.ceremony`).
+    """
+    return operator.has_codes or not operator.has_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +110,25 @@ class NewOperator:
 
 def operators(database: Database) -> list[Operator]:
     """All who are not removed, in the order in which they came."""
-    if not database.has_table("credential"):
+    if not database.has_table("second_factor"):
         return []
     rows = database.rows(
-        "SELECT operator.number, name, added_at, record.leaf_hash FROM operator "
+        "SELECT operator.number, name, added_at, record.leaf_hash, reading_key IS NOT NULL, "
+        "EXISTS (SELECT 1 FROM second_factor WHERE second_factor.operator = operator.number) FROM operator "
         "JOIN record ON record.sequence = operator.own_record WHERE name IS NOT NULL AND removed_at IS NULL ORDER BY operator.number"
     )
     return [
-        Operator(number, name, _roles(database, number), _credentials(database, number), Hash32(leaf), added)
-        for number, name, added, leaf in rows
+        Operator(
+            number,
+            name,
+            _roles(database, number),
+            credentials_of(database, number),
+            Hash32(leaf),
+            added,
+            bool(reads),
+            bool(has_codes),
+        )
+        for number, name, added, leaf, reads, has_codes in rows
     ]
 
 
@@ -108,7 +151,7 @@ def add_operator(
     *,
     clock: Clock,
     randomness: Randomness,
-    credentials: Sequence[Credential] = (),
+    passkeys: Sequence[NewPasskey] = (),
     cost: KdfCost = DEFAULT_COST,
 ) -> Operator:
     """Add somebody, and record it in the log; with a passphrase he gets a key of his own and can read what is in the vault.
@@ -117,10 +160,7 @@ def add_operator(
     before the database knows of it: after a kill between the two it is nobody's, and is written over.
     """
     database, secret = vault.database, None if new.passphrase is None else new_private_key(randomness)
-    given = [*credentials]
-    if secret is not None:
-        given.insert(0, KeyCredential(address_from_private_key(signing_key_of(secret))))
-    if not given:
+    if secret is None and not passkeys:
         raise OperatorRefused("operator: neither a key nor a passkey, so he could sign nothing")
     raw = None if secret is None else encrypt_identity(secret, str(new.passphrase), randomness, cost)
     # opened before anybody has to wait for us
@@ -138,8 +178,11 @@ def add_operator(
             reading_key,
         )
         _store_roles(database, number, new.roles)
-        for credential in given:
-            store_credential(database, number, credential, None, now)
+        if secret is not None:
+            own = KeyCredential(address_from_private_key(signing_key_of(secret)))
+            store_credential(database, number, own, None, now)
+        for passkey in passkeys:
+            store_passkey(database, number, passkey, now)
         if raw is not None and reading_key is not None:
             for key in _data_keys(database):
                 wrap_operator_key(database, keys.data_key(key), number, reading_key)
@@ -169,23 +212,6 @@ def change_roles(
     return operator_named(vault.database, operator.name)
 
 
-def add_credential(
-    vault: Vault,
-    operator: Operator,
-    credential: Credential,
-    label: str | None,
-    *,
-    clock: Clock,
-    randomness: Randomness,
-) -> Operator:
-    """Give somebody one more credential, and record it; raises `CredentialInUse`."""
-    key = vault.current_data_key.take(clock, randomness)
-    with vault.database.transaction():
-        store_credential(vault.database, operator.number, credential, label, int(clock.now()))
-        record_operator(vault, key, operator.number, clock=clock, randomness=randomness)
-    return operator_named(vault.database, operator.name)
-
-
 def remove_operator(vault: Vault, operator: Operator, *, clock: Clock, randomness: Randomness) -> None:
     """Let somebody act no more, and record it. What he could read he may have copied; his keys are his for ever."""
     key = vault.current_data_key.take(clock, randomness)
@@ -199,14 +225,36 @@ def remove_operator(vault: Vault, operator: Operator, *, clock: Clock, randomnes
         )
         database.execute("UPDATE credential SET removed_at = ? WHERE operator = ?", now, operator.number)
         database.execute("DELETE FROM wrapped_operator_key WHERE operator = ?", operator.number)
+        database.execute("DELETE FROM second_factor WHERE operator = ?", operator.number)
     operator_key_file(vault.folder, operator.number).unlink(missing_ok=True)
     database.fold()
 
 
+def store_passkey(database: Database, operator: int, new: NewPasskey, now: int) -> None:
+    """Keep a passkey; inside a transaction of the caller's. Raises `CredentialInUse`, or `OperatorRefused` for its label."""
+    held = credentials_of(database, operator)
+    if len(held) >= MAX_CREDENTIALS:
+        raise OperatorRefused(f"credential: he has {MAX_CREDENTIALS} already, remove one first")
+    taken = {each.label for each in held}
+    if new.label is not None and (
+        new.label in taken or not new.label.isprintable() or len(new.label) > MAX_NAME
+    ):
+        raise OperatorRefused(
+            f"credential: want a label of 1 to {MAX_NAME} printable characters that he has not given to another one"
+        )
+    number = store_credential(database, operator, new.passkey.credential, new.label, now)
+    database.execute(
+        "UPDATE credential SET credential_id = ?, through = ? WHERE number = ?",
+        new.passkey.credential_id,
+        new.through,
+        number,
+    )
+
+
 def store_credential(
     database: Database, operator: int, credential: Credential, label: str | None, now: int
-) -> None:
-    """Keep a credential; inside a transaction of the caller's. Raises `CredentialInUse`."""
+) -> int:
+    """Keep a credential; inside a transaction of the caller's; returns its number. Raises `CredentialInUse`."""
     octets = credential.address if isinstance(credential, KeyCredential) else credential.public_key
     owner = database.row(
         "SELECT operator.name FROM credential JOIN operator ON operator.number = credential.operator WHERE public_key = ?",
@@ -217,7 +265,7 @@ def store_credential(
             f"credential: it is or was {owner[0]}'s, and one key is one person's for ever",
             hint="make a new one: whoever confirms has to be another person than who records",
         )
-    database.insert(
+    return database.insert(
         "INSERT INTO credential (operator, kind, public_key, members, label, added_at) VALUES (?, ?, ?, ?, ?, ?)",
         operator,
         "key" if isinstance(credential, KeyCredential) else "passkey",
@@ -240,7 +288,7 @@ def record_operator(
         "v": 1,
         "name": name,
         "roles": [*sorted(role.value for role in _roles(database, number))],
-        "credentials": [encode_credential(each.credential) for each in _credentials(database, number)],
+        "credentials": [encode_credential(each.credential) for each in credentials_of(database, number)],
         "removed": removed,
     }
     document = encode_pretty({"format": OPERATOR_FORMAT, **members})
@@ -310,14 +358,20 @@ def _roles(database: Database, number: int) -> frozenset[Role]:
     return frozenset(Role(role) for (role,) in rows)
 
 
-def _credentials(database: Database, number: int) -> tuple[StoredCredential, ...]:
+def credentials_of(database: Database, number: int) -> tuple[StoredCredential, ...]:
+    """What somebody signs with, in the order in which it came."""
     rows = database.rows(
-        "SELECT number, members, label, added_at FROM credential WHERE operator = ? AND removed_at IS NULL ORDER BY number",
+        "SELECT number, members, label, added_at, credential_id, through FROM credential WHERE operator = ? AND removed_at IS NULL ORDER BY number",
         number,
     )
     return tuple(
         StoredCredential(
-            each, parse_credential(parse_json(members.encode(), "credential"), "credential"), label, added
+            each,
+            parse_credential(parse_json(members.encode(), "credential"), "credential"),
+            label,
+            added,
+            None if identifier is None else bytes(identifier),
+            through,
         )
-        for each, members, label, added in rows
+        for each, members, label, added, identifier, through in rows
     )

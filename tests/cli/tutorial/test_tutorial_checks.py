@@ -71,6 +71,32 @@ WRONG = [
         "Ada did not sign it",
     ),
     ("reject", ["perdure reject order-1.txt --as bela --reason wrong"], "and is rejected"),
+    ("review", ["perdure review --as cleo"], "Nobody has said yet"),
+    ("review", ["perdure review done contract.txt --note seen --as cleo"], "order-2.txt"),
+    (
+        "late",
+        ["perdure add permit.txt --type permit --signed-at 2026-02-02T08:00Z --as ada"],
+        "not recorded yet",
+    ),
+    (
+        "late",
+        ["perdure add permit.txt --type memo --signed-at 2026-02-02T08:00Z --as ada"],
+        "why it comes so late",
+    ),
+    (
+        "late",
+        [
+            "perdure add permit.txt --type permit --signed-at 2026-02-02T08:00Z --late-reason mislaid --supporting agreement.txt --as ada"
+        ],
+        "not among what supports it",
+    ),
+    (
+        "late",
+        [
+            "perdure add permit.txt --type permit --signed-at 2026-06-02T08:00Z --late-reason x --supporting permit-mail.txt --as ada"
+        ],
+        "2 February",
+    ),
     ("import", [], "4 of 4"),
     ("find", ["answer letter-1.txt"], "Not that one"),
     ("audit", ["answer letter-4.txt"], "no report"),

@@ -42,6 +42,8 @@ PEOPLE = (
     "perdure confirm agreement.txt --as bela --yes",
     "perdure confirm order-1.txt --as bela --yes",
     'perdure reject order-2.txt --reason "signed by Bela" --as bela',
+    'perdure review done order-2.txt --note "asked ada" --as cleo',
+    "perdure add permit.txt --type permit --signed-at 2026-02-02T08:00Z --late-reason mislaid --supporting permit-mail.txt --as ada",
 )
 KEEPING = (
     "perdure import letters.csv --as ada",

@@ -1,0 +1,91 @@
+"""Late entries in a vault: what the policy asks for, and that reason and documents are in the record."""
+
+import os
+
+import pytest
+from perdure_anchor.late import LateEntry, disclosed_late
+from perdure_anchor.timestamp import format_seconds
+from perdure_node.errors import IntakeError
+from perdure_node.intake import Details, add_document
+from perdure_node.late import LateReasonMissing, supporting_document
+from perdure_node.operators.adopting import adopt_policy
+from perdure_node.records import Added, open_record, record_by_sequence
+from perdure_node.vault import Vault
+from tools.site_desk import document, keys_of
+from tools.site_network import STOPPED
+
+POLICY = b"""
+[recording]
+recorders_sign = false
+late_after_days = 30
+[[documents]]
+type = "deed"
+late_after_days = 3
+late_documents = 2
+"""
+DAY = 86_400
+
+
+def days_ago(days: int, seconds: int = 0) -> str:
+    return format_seconds(int(STOPPED.now()) - days * DAY - seconds)
+
+
+def add(vault: Vault, kind: str, signed_at: str | None, *supporting: int, reason: str | None = None) -> Added:
+    late = None
+    if reason is not None:
+        late = LateEntry(reason, tuple(supporting_document(document(each)) for each in supporting))
+    details = Details(document_type=kind, signed_at=signed_at, late=late)
+    return add_document(vault, document(1), details, clock=STOPPED, randomness=os.urandom)
+
+
+@pytest.fixture
+def strict(vault: Vault) -> Vault:
+    adopt_policy(vault, POLICY, clock=STOPPED, randomness=os.urandom)
+    return vault
+
+
+@pytest.mark.parametrize(
+    ("kind", "signed_at"),
+    [("letter", None), ("letter", days_ago(30, -1)), ("deed", days_ago(3, -1)), ("deed", days_ago(-5))],
+)
+def test_what_comes_in_time_needs_no_reason(strict: Vault, kind: str, signed_at: str | None) -> None:
+    assert not add(strict, kind, signed_at).was_there
+
+
+@pytest.mark.parametrize(
+    ("kind", "days", "reason", "supporting", "fault"),
+    [
+        ("letter", 30, None, (), "late: recorded 30 days after the claimed signing; from 30 on"),
+        (
+            "deed",
+            3,
+            None,
+            (),
+            r"from 3 on this site's policy wants a reason, and 2 supporting documents \(got 0\)",
+        ),
+        ("deed", 400, "in a drawer", (), r"recorded 400 days .*\(got 0\)"),
+        ("deed", 4, "in a drawer", (7,), r"\(got 1\)"),
+    ],
+)
+def test_what_comes_late_is_refused_without_what_the_policy_wants(
+    strict: Vault, kind: str, days: int, reason: str | None, supporting: tuple[int, ...], fault: str
+) -> None:
+    with pytest.raises(LateReasonMissing, match=fault):
+        add(strict, kind, days_ago(days), *supporting, reason=reason)
+
+
+def test_reason_and_documents_are_in_the_record(strict: Vault) -> None:
+    added = add(strict, "deed", days_ago(9), 7, 8, reason="in a drawer")
+    stored = record_by_sequence(strict.database, added.sequence)
+    assert stored is not None
+    late = disclosed_late(open_record(stored, keys_of(strict)).record.values)
+    assert late == LateEntry("in a drawer", tuple(supporting_document(document(each)) for each in (7, 8)))
+
+
+def test_a_vault_without_a_policy_asks_for_nothing(vault: Vault) -> None:
+    assert not add(vault, "deed", days_ago(9000)).was_there
+
+
+def test_what_could_not_be_read_again_is_not_recorded(vault: Vault) -> None:
+    with pytest.raises(IntakeError, match="got 17 elements"):
+        add(vault, "deed", None, *range(17), reason="so many")

@@ -142,7 +142,7 @@ def _play(folder: Path, learned: Learned, port: int | None, as_json: bool) -> bo
     sandbox, screen = Sandbox(folder), Screen(to_stderr=as_json)
     tell(f"starting the sandbox's chain, and looking after its site, in {folder}")
     with running_chain(sandbox, port) as url:
-        found_site(sandbox, url)
+        found_site(sandbox, url, is_new=not learned.outcomes)
         if not learned.outcomes:
             screen.text(_WELCOME)
 

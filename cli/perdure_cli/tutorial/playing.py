@@ -20,6 +20,7 @@ from perdure_cli.tutorial.prompt import (
 )
 from perdure_cli.tutorial.sandbox import Sandbox
 from perdure_cli.tutorial.screen import Screen
+from perdure_cli.tutorial.watching import watched
 
 _FRESH = "quit, and begin anew: perdure tutorial --fresh"
 _OWN_WORDS = {
@@ -77,7 +78,7 @@ class Player:
     def _lesson(self, turn: Turn) -> Outcome | None:
         """Until the lesson is done, or left (None)."""
         self._where = turn.lesson.where
-        for line in self._lines:
+        while (line := self._next_line(turn)) is not None:
             try:
                 words = split_line(line)
                 match words:
@@ -97,6 +98,13 @@ class Player:
             if missing:
                 self._screen.missing(missing)
         return None
+
+    def _next_line(self, turn: Turn) -> str | None:
+        """What is typed next; None once nobody types any more."""
+        if not self._typing:
+            return next(self._lines, None)
+        with watched(self._sandbox, turn.lesson, turn.answer, self._screen.seen):
+            return next(self._lines, None)
 
     def _did(self, turn: Turn, words: Sequence[str]) -> str | None:
         """Do a line; what is missing after it, empty where nothing is to be said of that, None if the lesson is passed."""

@@ -11,6 +11,8 @@ The passphrase is no secret: it is in each sandbox, and says so.
 """
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -129,24 +131,40 @@ def running_chain(sandbox: Sandbox, port: int | None) -> Iterator[str]:
     It runs in this process, so that it ends with it, however that ends. ``port`` None: the last one, or a free one.
     Raises what `perdure_devnet.serve.serve` raises, or `ChainNotReady`.
     """
+    chain = _started(sandbox, port)
+    try:
+        yield chain.url
+    finally:
+        chain.stop()
+
+
+def _started(sandbox: Sandbox, port: int | None) -> "_Chain":
     from perdure_devnet.errors import AddressInUse
 
-    starting = _Chain(sandbox.chain, _port(sandbox) if port is None else port)
     try:
-        starting.start()
-    except AddressInUse:
-        if port is not None:
-            raise
-        # somebody else has the last one meanwhile
-        starting = _Chain(sandbox.chain, 0)
-        starting.start()
+        wanted = _port(sandbox)
+        try:
+            return _start(sandbox, wanted if port is None else port)
+        except AddressInUse:
+            if port is not None:
+                raise
+            # somebody else has the last one meanwhile
+            return _start(sandbox, 0)
+    except sqlite3.Error as error:
+        raise SandboxBroken(
+            f"{sandbox.chain}: the sandbox's chain cannot be written or read: {error}",
+            hint="is the disk full? Else `perdure tutorial --fresh` begins in a new sandbox",
+        ) from None
+
+
+def _start(sandbox: Sandbox, port: int) -> "_Chain":
+    chain = _Chain(sandbox.chain, port)
+    try:
+        chain.start()
     except BaseException:
-        starting.stop()
+        chain.stop()
         raise
-    try:
-        yield starting.url
-    finally:
-        starting.stop()
+    return chain
 
 
 def _port(sandbox: Sandbox) -> int:
@@ -154,6 +172,8 @@ def _port(sandbox: Sandbox) -> int:
     from perdure_devnet.network import NetworkSettings, found
 
     if not (sandbox.chain / "devnet.json").exists():
+        # what a founding that was broken off has left
+        shutil.rmtree(sandbox.chain, ignore_errors=True)
         found(sandbox.chain, NetworkSettings(), now=time.time(), randomness=os.urandom)
         return 0
     info = read_info(sandbox.chain)
@@ -202,19 +222,25 @@ class _Chain:
         self._ready.set()
 
 
-def found_site(sandbox: Sandbox, url: str) -> None:
-    """Make the vault of the sandbox's site, unless it is there; and let it know where the chain is today."""
+def found_site(sandbox: Sandbox, url: str, *, is_new: bool = True) -> None:
+    """Make the vault of the sandbox's site, if it is new; and let it know where the chain is today.
+
+    Raises `SandboxBroken`, for one that is not new also where the vault is gone.
+    """
     from perdure_node.places import is_vault
 
     sandbox.desk.mkdir(exist_ok=True)
     sandbox.auditor.mkdir(exist_ok=True)
-    if is_vault(sandbox.vault):
-        command: tuple[str, ...] = ("config", "set", "rpc_url", url)
-    else:
-        command = ("init", ORIGIN, "--devnet", str(sandbox.chain), "--no-recovery-key")
-    code, told = sandbox.ask(*command)
-    if code:
-        raise SandboxBroken(f"perdure {command[0]} in the sandbox: exit code {code}: {last_line(told)}")
+    init = ("init", ORIGIN, "--devnet", str(sandbox.chain), "--no-recovery-key")
+    if not is_new and not is_vault(sandbox.vault):
+        raise SandboxBroken(f"{sandbox.vault}: the vault that you practised with is gone")
+    commands: list[tuple[str, ...]] = [("config", "set", "rpc_url", url)] if is_vault(sandbox.vault) else []
+    # one that was broken off goes on where it stopped
+    commands += [init] if is_new else []
+    for command in commands:
+        code, told = sandbox.ask(*command)
+        if code:
+            raise SandboxBroken(f"perdure {command[0]} in the sandbox: exit code {code}: {last_line(told)}")
 
 
 class SandboxBroken(ChainError):

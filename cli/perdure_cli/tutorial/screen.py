@@ -50,6 +50,11 @@ class Screen:
         """That a line could not be done, and what to do about it."""
         tell_error(text, hint)
 
+    def seen(self) -> None:
+        """That something was done in another terminal, while somebody may be typing here."""
+        self.line()
+        self.line("seen: it is done. Press Enter to go on.", "green")
+
     def passed(self, text: str) -> None:
         """That a lesson is passed, and what to remember of it."""
         self._marked("done: ", text, "green")

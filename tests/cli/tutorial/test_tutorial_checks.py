@@ -1,6 +1,7 @@
 """Each lesson's check: it takes what the lesson's own solution leaves, and nothing that a learner would take for it."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from perdure_cli.tutorial.looking import looking
 from perdure_cli.tutorial.prompt import Prompt, split_line
 from perdure_cli.tutorial.sandbox import Sandbox, found_site, running_chain
 from perdure_cli.tutorial.screen import Screen
+from perdure_cli.tutorial.watching import watched
 
 BY_KEY = {lesson.key: lesson for lesson in LESSONS}
 ADD = "perdure add contract.txt"
@@ -164,3 +166,23 @@ def test_every_lesson_has_a_wrong_way() -> None:
     for lesson in LESSONS:
         assert lesson.hints
         assert lesson.task.endswith((".", ")", "NAME", "NUMBER", "CODE"))
+
+
+def test_what_is_done_in_another_terminal_is_seen(stages: Path, tmp_path: Path) -> None:
+    shutil.copytree(stages / "record", tmp_path / "sandbox")
+    sandbox, seen = Sandbox(tmp_path / "sandbox"), threading.Event()
+    with watched(sandbox, BY_KEY["record"], None, seen.set):
+        assert sandbox.ask("add", "contract.txt", "--type", "memo")[0] == 0
+        assert not seen.wait(2)
+        words = [
+            "--type",
+            "contract",
+            "--reason",
+            "x",
+            "--signer",
+            "Ada Example",
+            "--signed-at",
+            "2026-05-04T10:00Z",
+        ]
+        assert sandbox.ask("amend", "contract.txt", *words)[0] == 0
+        assert seen.wait(60)

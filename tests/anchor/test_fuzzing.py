@@ -113,6 +113,9 @@ def test_each_fault_of_the_steps_is_reached() -> None:
     """By name, over all stories: a fuzzer that stops at the first step finds nothing."""
     text = SPEC.read_text(encoding="utf-8")
     steps = text[text.index("### 9.2 Steps") : text.index("### 9.3")]
+    # of what people signed, test_confirmation.py changes each letter
+    people, rest = steps.index("\n11. "), steps.index("\n12. ")
+    steps = steps[:people] + steps[rest:]
     named = set(re.findall(r"`([A-Z]\w+)`", steps)) - {"Anchored", "AnchoredBefore"}
     reached = sum((fuzzed(name) for name in PAIRS), Counter[str]())
     assert named - set(reached) <= NOT_REACHED, reached

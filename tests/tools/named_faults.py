@@ -6,7 +6,7 @@ from specification_example import SPEC
 
 # names in code type that are no faults
 OTHER_NAMES = {"Anchored", "AnchoredBefore", "AnchorRegistry", "Consortium", "Frontier", "Infinity", "NaN"}
-# named, but never by a verifier of evidence: the registry's own, and those of trust files and bundles
+# named, but never by a verifier of evidence: the registry's own, and those of trust files, bundles and other files
 NOT_OF_EVIDENCE = {
     "AppendProofLengthError",
     "OldRootMismatchError",
@@ -14,6 +14,8 @@ NOT_OF_EVIDENCE = {
     "UnsupportedCurve",
     "NotABundle",
     "NotRivals",
+    "NotStatement",
+    "NotAuditReport",
     "SuccessorFault",
     "PredecessorNotNamed",
     "VersionNotHigher",

@@ -88,12 +88,7 @@ def add(
     several = len(files) > 1 or files[0].is_dir()
     asked = take_asked(said, several=several or files[0] == STANDARD_INPUT)
     details = details_of(**said, reason=reason)  # type: ignore[arg-type]  # click gives what detail_options ask for
-    if (details.supersedes is None) != (reason is None):
-        raise click.UsageError("--supersedes and --reason belong together: a correction says why")
-    if name is not None and STANDARD_INPUT not in files:
-        raise click.UsageError("--name is for a document from standard input, FILE -")
-    if inside := next((file for file in files if is_vault(file) or is_vault(file.parent)), None):
-        raise click.UsageError(f"{inside}: is of a vault, and no document")
+    _check_usage(files, name, details, reason)
     codes, new = [], 0
     with (
         open_site(vault_folder) as vault,
@@ -122,6 +117,15 @@ def add(
         )
     _tell_end(codes, new, dry_run=dry_run)
     return batch_exit_code(codes)
+
+
+def _check_usage(files: tuple[Path, ...], name: str | None, details: Details, reason: str | None) -> None:
+    if (details.supersedes is None) != (reason is None):
+        raise click.UsageError("--supersedes and --reason belong together: a correction says why")
+    if name is not None and STANDARD_INPUT not in files:
+        raise click.UsageError("--name is for a document from standard input, FILE -")
+    if inside := next((file for file in files if is_vault(file) or is_vault(file.parent)), None):
+        raise click.UsageError(f"{inside}: is of a vault, and no document")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from perdure_node.changes import Erased
 from perdure_node.changes import erase as erase_record
 from perdure_node.clock import system_clock
 from perdure_node.data_keys import OWNER
@@ -89,29 +90,25 @@ def erase(
                 clock=system_clock(),
                 randomness=os.urandom,
             )
-            if not erased.overwritten:
-                tell_warning(
-                    "another process reads the vault: until it ends, the old bytes stay in the vault's files; `perdure review` removes them"
-                )
-            if as_json:
-                print_json(
-                    {
-                        "ok": True,
-                        "leaf_hash": record.leaf_hash.hex(),
-                        "overwritten": erased.overwritten,
-                        "recorded": erased.erasure.hex(),
-                    }
-                )
-            else:
-                print_line(
-                    f"erased: leaf hash {record.leaf_hash.hex()}, recorded as leaf hash {erased.erasure.hex()}"
-                )
+            _print_erased(record, erased, as_json)
     if as_json:
         return
     tell(
         "evidence that was handed out and earlier backups still say it: `perdure backup DIR --keep 1 --thorough` for a folder of those"
     )
     tell_next("perdure sync, when there is a network, so that the log says that it was erased")
+
+
+def _print_erased(record: EncryptedRecord, erased: Erased, as_json: bool) -> None:
+    if not erased.overwritten:
+        tell_warning(
+            "another process reads the vault: until it ends, the old bytes stay in the vault's files; `perdure review` removes them"
+        )
+    name, recorded = record.leaf_hash.hex(), erased.erasure.hex()
+    if as_json:
+        print_json({"ok": True, "leaf_hash": name, "overwritten": erased.overwritten, "recorded": recorded})
+    else:
+        print_line(f"erased: leaf hash {name}, recorded as leaf hash {recorded}")
 
 
 def _confirm(vault: Vault, keys: KeyRing, records: Sequence[EncryptedRecord]) -> None:

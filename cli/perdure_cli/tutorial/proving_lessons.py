@@ -102,7 +102,7 @@ def _superseded(look: Look) -> str | None:
 def _supersede(look: Look) -> tuple[str, ...]:
     old = only_record(look, _CONTRACT)
     name = "LEAF_HASH" if isinstance(old, str) else old.leaf_hash.hex()
-    return (f"perdure add contract-2.txt --type contract --supersedes {name}",)
+    return (f'perdure add contract-2.txt --type contract --supersedes {name} --reason "the wrong price"',)
 
 
 PROVING: Final = (
@@ -165,10 +165,10 @@ PROVING: Final = (
     Lesson(
         "supersede",
         "Correct what is sealed",
-        "The contract named the wrong price, and a new one was signed: contract-2.txt. Record it as the one that supersedes the record of contract.txt. "
+        "The contract named the wrong price, and a new one was signed: contract-2.txt. Record it as the one that supersedes the record of contract.txt, and say why. "
         "(You find that record's leaf hash with perdure show contract.txt.)",
         (
-            "perdure add contract-2.txt --type contract --supersedes LEAF_HASH, with the 64 digits that perdure show says.",
+            "perdure add contract-2.txt --type contract --supersedes LEAF_HASH --reason WHY, with the 64 digits that perdure show says.",
             "perdure show contract.txt, the line `leaf hash`.",
         ),
         _supersede,

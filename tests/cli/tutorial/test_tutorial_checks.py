@@ -53,7 +53,7 @@ WRONG = [
         "hides even",
     ),
     ("supersede", ["perdure add contract-2.txt --type contract"], "does not say that it supersedes"),
-    ("supersede", [f"perdure add contract-2.txt --supersedes {'ab' * 32}"], "another record"),
+    ("supersede", [f"perdure add contract-2.txt --supersedes {'ab' * 32} --reason x"], "another record"),
     ("people", ["perdure operator add ada --role recorder"], "no operator bela"),
     (
         "people",

@@ -111,7 +111,9 @@ def test_who_does_everything_right_passes_and_may_pause(tmp_path: Path) -> None:
     check("tutorial", members)
     assert members["finished"] is False
     assert err.count("done: ") == 6
-    supersede = f"perdure add contract-2.txt --type contract --supersedes {leaf_hash(tmp_path)}"
+    supersede = (
+        f"perdure add contract-2.txt --type contract --supersedes {leaf_hash(tmp_path)} --reason corrected"
+    )
     folder = tmp_path / "perdure-tutorial"
     trust = fingerprint((folder / "chain" / "consortium.json").read_bytes())
     audit = (
@@ -120,7 +122,7 @@ def test_who_does_everything_right_passes_and_may_pause(tmp_path: Path) -> None:
         "answer contract-2.txt",
     )
     out, err = tutorial(tmp_path, typed=(supersede, *PEOPLE, *KEEPING, *audit))
-    assert "That was all." in out
+    assert "That was all." in out, err
     assert {*outcomes(tmp_path).values()} == {"done"}
     assert not (tmp_path / "own").exists(), "the user's own trust files stay as they are"
     assert holder(folder / "chain") is None, "the chain has ended"

@@ -93,6 +93,7 @@ COMMANDS: Final = {
     ),
     "config": LazyCommand("perdure_cli.commands.config:config", "Show and change settings."),
     "devnet": LazyCommand("perdure_cli.commands.devnet:devnet", "Run an embedded chain to try things on."),
+    "tutorial": LazyCommand("perdure_cli.commands.tutorial:tutorial", "Practise in a sandbox."),
     "completion": LazyCommand("perdure_cli.commands.completion:completion", "Print a shell's completion."),
     "help": LazyCommand("perdure_cli.commands.help_:help_", "Explain a topic or a command."),
 }

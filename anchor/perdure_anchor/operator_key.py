@@ -37,6 +37,7 @@ MAX_ROLES, MAX_ROLE, MAX_CREDENTIALS = 16, 64, 16
 # the member of the slot `extra`
 MEMBER: Final = "operator"
 _STEP: Final = 11
+_SHOW_IT: Final = "ask for evidence of that record made by `perdure prove LEAF_HASH --disclose extra`"
 
 
 class NotOperatorRecord(EncodingError):
@@ -63,13 +64,17 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class OperatorRecord:
-    """A record of an operator in a log, as evidence shows it; ``operator`` is None where the record is not in the form of one."""
+    """A record of an operator in a log, as evidence shows it; ``operator`` is None where the record is not in the form of one.
+
+    ``hides``: or where the evidence does not show it, so that nobody can tell.
+    """
 
     origin: Origin
     leaf_hash: Hash32
     index: int | None
     supersedes: Hash32 | None
     operator: Operator | None
+    hides: bool = False
 
 
 def operator_extra(operator: Operator) -> dict[str, JsonValue]:
@@ -130,6 +135,7 @@ def operator_record(verdict: Verdict) -> OperatorRecord | None:
         verdict.index,
         Hash32(bytes.fromhex(supersedes)) if isinstance(supersedes, str) else None,
         operator,
+        hides="extra" in verdict.hidden,
     )
 
 
@@ -168,6 +174,11 @@ def _check(
     index: int | None,
 ) -> None:
     name, operator = attestation.statement.name, record.operator
+    if record.hides:
+        raise NotOperatorRecord(
+            f"operator: the evidence of the record that should give {name!a} his key does not show the slot extra, where the key stands",
+            hint=_SHOW_IT,
+        )
     if operator is None:
         raise NotOperatorRecord(f"operator: the record that should give {name!a} his key is not in its form")
     if operator.name != name:
@@ -183,6 +194,11 @@ def _check(
     for later in _successors(record, known):
         ended = later.operator is None or later.operator.removed
         lacks = later.operator is not None and attestation.credential not in later.operator.credentials
+        if later.hides and _is_before(later, index):
+            raise OperatorKeyNotInForce(
+                f"operator: record {later.index} of the log changed the keys of {name!a}, and its evidence does not show how",
+                hint=_SHOW_IT,
+            )
         if (ended or lacks) and _is_before(later, index):
             raise OperatorKeyNotInForce(
                 f"operator: record {later.index} of the log had taken this key of {name!a} out of force",

@@ -109,15 +109,12 @@ def _confirmation_words(verdict: Verdict, allowance: int) -> Iterator[Words]:
 def _attestation_lines(verdict: Verdict, part: int, attestation: Attestation) -> Iterator[str]:
     statement, index = attestation.statement, verdict.vouched.get(part)
     key = f"{statement.name} with {credential_words(attestation)}"
+    yield key
     if part in verdict.vouched:
-        yield (
-            f"{key}, of record {index} of the log"
-            if index is not None
-            else f"{key}, of a record that is given"
-        )
+        record = "a record that is given" if index is None else f"record {index} of its log"
+        yield f"that this key is his is the site's word, given in {record}"
     else:
-        yield key
-        yield "that this key is his is the site's word: no evidence of the key's record was given"
+        yield "that this key is his is the site's word: no evidence that was given shows that its log says so"
     saw = "the document was before him" if statement.saw_document else "without the document before him"
     yield f"by his word {saw}, at {format_seconds(statement.at)}"
 

@@ -316,7 +316,7 @@ def _verify_not_after(findings: Findings, checks: AnchorChecks, headers: Headers
 
 
 def _verify_confirmation(findings: Findings) -> None:
-    """Step 11: who answers for the record signed it, each with a key of his own. It rests on step 2 only."""
+    """Step 11: who answers for the record signed it, each part with another key. It rests on step 2 only."""
     findings.step = 11
     value = findings.disclosed.get("confirmation")
     if value is None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from perdure_anchor.confirmation import CONFIRMED, RECORDED
 from perdure_anchor.errors import EncodingError, PerdureError
-from perdure_anchor.evidence import encode_evidence, parse_evidence
+from perdure_anchor.evidence import Slot, encode_evidence, parse_evidence
 from perdure_anchor.hashes import Hash32, checksum_address
 from perdure_anchor.operator_key import (
     MAX_CREDENTIALS,
@@ -21,6 +21,7 @@ from perdure_anchor.operator_key import (
     parse_operator,
     with_operators,
 )
+from perdure_anchor.record import SLOTS
 from perdure_anchor.verdict import Verdict
 from perdure_anchor.verdict_words import shown_words
 from perdure_anchor.verify import verify
@@ -76,8 +77,9 @@ def test_the_log_vouches_for_both():
     assert verdict.vouched == {RECORDED: 0, CONFIRMED: 1}
     words = {each.label: each.lines for each in shown_words(verdict, (), devnet=False, clock_allowance=1)}
     key = checksum_address(account("key of Ben").address)
-    assert words["confirmed by"][0] == f"Ben Example with key {key}, of record 1 of the log"
-    assert words["recorded by"][0].endswith("of record 0 of the log")
+    assert words["confirmed by"][0] == f"Ben Example with key {key}"
+    assert words["confirmed by"][1] == "that this key is his is the site's word, given in record 1 of its log"
+    assert words["recorded by"][1].endswith("given in record 0 of its log")
 
 
 def test_without_evidence_the_name_is_the_sites_word():
@@ -85,7 +87,10 @@ def test_without_evidence_the_name_is_the_sites_word():
     assert verdict.ok
     assert verdict.vouched == {}
     words = {each.label: each.lines for each in shown_words(verdict, (), devnet=False, clock_allowance=1)}
-    assert "is the site's word: no evidence of the key's record was given" in words["confirmed by"][1]
+    assert (
+        "is the site's word: no evidence that was given shows that its log says so"
+        in words["confirmed by"][1]
+    )
 
 
 def test_a_passkey_is_vouched_for():
@@ -241,3 +246,36 @@ def test_a_named_record_in_another_form_is_refused():
     confirm = Confirming(recorded_in_log(ADA, ADAS), recorded_in_log(BEN, odd))
     verdict = verdict_of(tell(replace(CONFIRMED_BY_KEYS, confirm=confirm)))
     assert fault(with_operators(verdict, [record_of(odd)])) == "NotOperatorRecord"
+
+
+def test_a_record_whose_keys_are_hidden_is_not_said_to_be_in_another_form():
+    """`perdure prove` hides the slot extra unless it is asked for, so this is the evidence that is at hand first."""
+    hidden = replace(record_of(BENS), operator=None, hides=True)
+    verdict = with_operators(judged(), [hidden])
+    assert fault(verdict) == "NotOperatorRecord"
+    (found,) = verdict.faults
+    assert "does not show the slot extra" in str(found.error)
+    assert "--disclose extra" in str(found.error.hint)
+
+
+def test_a_later_record_whose_keys_are_hidden_is_not_said_to_have_taken_one_away():
+    later = OperatorRecord(
+        record_of(BENS).origin, Hash32(bytes(32)), 2, record_of(BENS).leaf_hash, None, hides=True
+    )
+    verdict = with_operators(judged(), [record_of(BENS), later])
+    assert fault(verdict) == "OperatorKeyNotInForce"
+    assert "does not show how" in str(verdict.faults[0].error)
+
+
+def test_evidence_that_hides_extra_is_seen_as_such():
+    story = operator_evidence(BEN_OPERATOR, 1)
+    assert not record_of(story).hides
+    place = SLOTS.index("extra")
+    slots = tuple(
+        Slot(None, slot.digest) if number == place else slot
+        for number, slot in enumerate(story.evidence.slots)
+    )
+    shown = verify(replace(story.evidence, slots=slots), story.trust)
+    record = operator_record(shown)
+    assert record is not None
+    assert record.hides

@@ -73,6 +73,17 @@ def test_the_attached_trust_file_is_named_and_not_believed(report: Path, run: Ru
     assert run("verify", "report.pdf")[0] == 0
 
 
+def test_that_no_pages_were_looked_at_is_said_without_a_trust_file_too(run: Run) -> None:
+    """Else a contract with the mark of a report, and evidence of something else inside, looks as if it were proven."""
+    evidence = Path(CONTRACT_EVIDENCE).read_bytes()
+    Path(CONTRACT_EVIDENCE).unlink()
+    Path("lease.pdf").write_bytes(pdf_with((CONTRACT_EVIDENCE, evidence)))
+    code, out, err = run("verify", "lease.pdf", *TRUSTING)
+    assert code == 0
+    assert out.startswith(f"lease.pdf/{CONTRACT_EVIDENCE}: yes")
+    assert "what its pages say was not looked at: no answer is about the PDF itself" in err
+
+
 def test_changed_evidence_is_found(report: Path, run_json: RunJson) -> None:
     files = [(file.name, bytes(file.content)) for file in PdfReader(report).attachment_list]
     changed = [(name, raw.replace(b'\\"contract\\"', b'\\"receipts\\"')) for name, raw in files]

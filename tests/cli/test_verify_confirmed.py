@@ -45,7 +45,7 @@ def test_alone_the_name_is_the_sites_word(run: Run) -> None:
     code, out, _ = run("verify", "contract.txt.evidence.json", *TRUSTING)
     assert code == 0
     assert f"Ben Example with key {KEY}\n" in out
-    assert "site's word: no evidence of the key's record was given" in " ".join(out.split())
+    assert "site's word: no evidence that was given shows that its log says so" in " ".join(out.split())
     assert "confirmed not before" in out
 
 
@@ -61,8 +61,8 @@ def test_evidence_of_their_records_vouches_for_the_keys(run: Run, files: tuple[s
     """In whichever order, and with the document too."""
     code, out, _ = run("verify", "--verbose", *files, *TRUSTING)
     assert code == 0
-    assert f"Ben Example with key {KEY}, of record 1 of the log\n" in out
-    assert ", of record 0 of the log\n" in out
+    assert f"Ben Example with key {KEY}\n" in out
+    assert "the site's word, given in record 1 of its log\n" in out
 
 
 def test_as_json(run_json: RunJson) -> None:
@@ -122,7 +122,7 @@ def test_a_passkey_is_told_as_one(run: Run) -> None:
     text = " ".join(out.split())
     assert code == 0
     assert "Ben Example with the passkey of SHA-256" in text
-    assert "which says that it knew its user), of record 1 of the log" in text
+    assert "which says that it knew its user)" in text
 
 
 def test_a_name_is_no_terminal_escape(run: Run) -> None:

@@ -12,7 +12,10 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from perdure_anchor.hashes import sha256
 from perdure_cli.main import main
+from perdure_node.signatures.faults import SignatureSlotHidden
 from perdure_node.signatures.material_zip import encode_material, parse_material
+from perdure_node.signatures.repeating import Repetition, read_slot, repeat_check
+from perdure_node.signatures.signed_file import SignedFile
 from tools.commands import Run, RunJson
 from tools.signed_documents import add_store, plain_pdf, sign_cms, sign_pdf, stamp_pdf
 from tools.signing_authority import DAY, YEAR, SigningAuthority, real_now
@@ -235,6 +238,43 @@ def test_a_hidden_slot_and_an_absent_document_are_could_not_find_out(
     assert main(["prove", str(clean / "charter.pdf"), "--vault", str(site / ".perdure"), "-o", out]) == 0
     code, [line] = run_json("verify", "hidden.evidence.json", "charter.pdf", "--signatures")
     assert (code, [error["error"] for error in line["errors"]]) == (3, ["SignatureSlotHidden"])
+
+
+def test_a_record_that_says_nothing_of_a_signature_is_not_said_to_hide_it() -> None:
+    with pytest.raises(SignatureSlotHidden, match="the record says nothing of a signature"):
+        read_slot(None)
+
+
+def repeated(folder: Path, slot: Any) -> Repetition:
+    octets = (folder / "charter.pdf").read_bytes()
+    document = SignedFile(folder / "charter.pdf", sha256(octets), len(octets))
+    files = parse_material((folder / "charter.pdf.material.zip").read_bytes())
+    return repeat_check(read_slot(slot), document, files, None, None)
+
+
+def test_how_fresh_the_knowledge_about_revocation_was_is_held_against_the_files(
+    clean: Path, run_json: RunJson
+):
+    slot = again(run_json, "charter.pdf")[1]["disclosed"]["signature"]
+    assert repeated(clean, slot).notes == ()
+    (note,) = repeated(clean, {**slot, "revocation_as_of": "2099-01-01T00:00:00Z"}).notes
+    assert "the record says 2099-01-01T00:00:00Z, by the files that it names it is" in note
+
+
+def test_a_signed_document_that_is_recorded_as_ink_on_paper_is_told(clean: Path) -> None:
+    slot = {
+        "v": 1,
+        "format": "wet-ink",
+        "verdict": "indeterminate",
+        "checked_at": "2026-01-01T00:00:00Z",
+        "signatures": [{"verdict": "indeterminate", "attested_by": "Bob"}],
+    }
+    assert repeated(clean, slot).differences == ()
+    attested, passed_over = repeated(clean, slot).notes
+    assert "Bob attests it" in attested
+    assert "has a digital signature (pades), of which the record says nothing" in passed_over
+    (difference,) = repeated(clean, {**slot, "verdict": "valid"}).differences
+    assert "the record says valid, indeterminate of ink on paper" in difference
 
 
 def test_a_folder_with_material_in_it_is_verified(clean: Path, run: Run) -> None:

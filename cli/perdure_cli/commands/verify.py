@@ -18,7 +18,7 @@ from perdure_cli.output import is_verbose, print_lines, tell, tell_next, write_l
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.trust_store import read_trust_file, user_store
 from perdure_cli.verifying.answering import Form, Tally, Unseen, answers
-from perdure_cli.verifying.attached_trust import attached_trust_text
+from perdure_cli.verifying.attached_trust import attached_trust_text, opened_text
 from perdure_cli.verifying.finding import STANDARD_INPUT
 from perdure_cli.verifying.matching import Case
 from perdure_cli.verifying.outcome import Outcome, Question
@@ -130,6 +130,8 @@ def verify(
             write_lines(answer.lines)
     for path in found.left_out:
         tell(f"left out: {path}")
+    for name in found.opened:
+        tell(opened_text(name))
     for name, raw in found.attached_trust:
         tell(attached_trust_text(name, raw))
     if given.believing:

@@ -43,7 +43,7 @@ TITLES: Final = {
     8: "Finality: enough validators sealed the block",
     9: "Not after: the latest moment at which the block came to exist",
     10: "Not before: the earliest moment at which the record can have been made",
-    11: "Confirmation: who answers for the record signed it, each with a key of his own",
+    11: "Confirmation: what answers for the record is signed, each part with another key",
     12: "Confirmed not before: the earliest moment at which it can have been confirmed",
 }
 

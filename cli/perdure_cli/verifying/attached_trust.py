@@ -1,6 +1,11 @@
-"""What is said of a report that was opened: that its pages were not looked at; of a trust file that came inside a report: which it is, and that it is not believed for that."""
+"""What is said of a report that was opened: that its pages were not looked at; and of a trust file that it attaches: which it is, and that it is not believed for that."""
 
 from perdure_anchor.trust_file import TrustFileError, fingerprint, parse_trust_file
+
+
+def opened_text(report: str) -> str:
+    """For people, of each report that was opened: any PDF can say that it is one, and attach evidence of something else."""
+    return f"{report}: what it attaches was verified, what its pages say was not looked at: no answer is about the PDF itself"
 
 
 def attached_trust_text(report: str, raw: bytes) -> str:
@@ -11,6 +16,6 @@ def attached_trust_text(report: str, raw: bytes) -> str:
     except TrustFileError:
         which = "a trust file that cannot be read"
     return (
-        f"{report}: what it attaches was verified, what its pages say was not looked at; it attaches {which}, fingerprint {fingerprint(raw)}: not believed for that, "
+        f"{report}: it attaches {which}, fingerprint {fingerprint(raw)}: not believed for that, "
         "believed is the trust file that you pinned or name"
     )

@@ -12,7 +12,7 @@ from perdure_anchor.errors import PerdureError, Unfinished
 from perdure_anchor.evidence import FILE_SUFFIX
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.verdict_words import Words
-from perdure_node.signatures.faults import SignatureDiffers
+from perdure_node.signatures.faults import SignatureDiffers, SignatureSlotHidden
 from perdure_node.signatures.material_zip import MAX_FILE_SIZE, parse_material
 from perdure_node.signatures.repeating import Repetition, read_slot, repeat_check
 from perdure_node.signatures.signed_file import SignedFile
@@ -54,6 +54,11 @@ class SignaturesAgain:
 
     def _repeat(self, outcome: Outcome, case: Case) -> Repetition:
         assert outcome.verdict is not None, "it was a yes"
+        if "signature" in outcome.verdict.hidden:
+            raise SignatureSlotHidden(
+                "the evidence does not show what the record says of a signature",
+                hint="`perdure prove --material` shows it, or `perdure prove --disclose signature`",
+            )
         recorded = read_slot(outcome.verdict.disclosed.get("signature"))
         if not case.documents:
             raise DocumentNotGiven(

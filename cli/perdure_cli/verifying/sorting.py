@@ -172,7 +172,8 @@ class SortedFiles:
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, PerdureError]] = field(default_factory=list)
-    # trust files that reports attach, with the reports' names: nothing to believe
+    # reports that were opened, and the trust files that they attach, with the reports' names: nothing to believe
+    opened: list[str] = field(default_factory=list)
     attached_trust: list[tuple[str, bytes]] = field(default_factory=list)
 
     def take(self, item: Sorted) -> None:
@@ -228,6 +229,7 @@ def _open_report(found: SortedFiles, path: Path) -> None:
         fault = error if isinstance(error, PerdureError) else unreadable(str(path), error)
         found.unreadable.append((str(path), fault))
         return
+    found.opened.append(str(path))
     before = len(found.evidence) + len(found.rivals)
     for file in attached:
         name, kind = f"{path}/{file.name}", _kind_of_attached(file.name, file.raw)

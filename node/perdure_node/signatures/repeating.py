@@ -23,6 +23,7 @@ from perdure_node.signatures.faults import (
 )
 from perdure_node.signatures.material_store import named_material
 from perdure_node.signatures.packages import can_check
+from perdure_node.signatures.recognising import recognise
 from perdure_node.signatures.signed_file import SignedFile
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import (
@@ -59,6 +60,7 @@ class Recorded:
     checked_at: str
     signatures: tuple[Mapping[str, JsonValue], ...]
     named: Mapping[Hash32, MaterialKind]
+    revocation_as_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,11 @@ class Repetition:
 
 
 def read_slot(slot: JsonValue) -> Recorded:
-    """A slot `signature`; raises `SignatureSlotHidden` where there is none, and `SignatureSlotUnknown`."""
+    """A disclosed slot `signature`; raises `SignatureSlotHidden` where it says nothing, and `SignatureSlotUnknown`."""
     if slot is None:
         raise SignatureSlotHidden(
-            "the evidence does not show what the record says of a signature",
-            hint="`perdure prove --material` shows it, or `perdure prove --disclose signature`",
+            "the record says nothing of a signature, so there is nothing to hold against it",
+            hint="`perdure check` looks whether the document is signed",
         )
     try:
         if not isinstance(slot, dict) or slot["v"] != SLOT_VERSION:
@@ -93,6 +95,7 @@ def read_slot(slot: JsonValue) -> Recorded:
             check_timestamp(slot["checked_at"], "checked_at"),
             tuple(each for each in signatures if isinstance(each, dict)),
             named_material(slot),
+            None if slot.get("revocation_as_of") is None else str(slot["revocation_as_of"]),
         )
     except (KeyError, ValueError, AssertionError, EncodingError):
         raise SignatureSlotUnknown(
@@ -112,7 +115,8 @@ def repeat_check(
     Raises `ForeignMaterial`, `MaterialMissing`, `ChecksNotInstalled` or `DocumentUnreadable`.
     """
     if recorded.format is Format.WET_INK:
-        return Repetition(recorded, None, own_anchors=False, notes=tuple(_attested(recorded)))
+        told = (*_attested(recorded), *_passed_over(document))
+        return Repetition(recorded, None, own_anchors=False, differences=tuple(_judged(recorded)), notes=told)
     material = _checked_material(recorded, files)
     own = trust is None and recorded.format not in _ETHEREUM
     believed = _site_anchors(material) if trust is None else trust
@@ -121,6 +125,9 @@ def repeat_check(
     again = _Again(recorded, document, material, believed)
     check = again.check(moment, existed_by)
     notes = list(again.later(check, moment, existed_by))
+    # with answers of one's own it may be another time, and rightly so
+    if trust is None or not (trust.crls or trust.ocsps):
+        notes += _known_otherwise(recorded, check)
     return Repetition(recorded, check, own, tuple(_differences(recorded, check)), tuple(notes))
 
 
@@ -232,3 +239,29 @@ def _differences(recorded: Recorded, check: DocumentCheck) -> Iterator[str]:
 def _attested(recorded: Recorded) -> Iterator[str]:
     for each in recorded.signatures:
         yield f"ink on paper, in which nothing can be checked: {each.get('attested_by')} attests it"
+
+
+def _known_otherwise(recorded: Recorded, check: DocumentCheck) -> Iterator[str]:
+    """What the record says of how fresh its knowledge about revocation was, where the files do not bear it out."""
+    if recorded.revocation_as_of != check.revocation_as_of:
+        said, found = (each or "not known" for each in (recorded.revocation_as_of, check.revocation_as_of))
+        yield f"revocation as known on: the record says {said}, by the files that it names it is {found}"
+
+
+def _passed_over(document: SignedFile) -> Iterator[str]:
+    """A record can call a document ink on paper that has a signature which can be checked, and may be bad."""
+    try:
+        form = recognise(document.path)
+    except OSError:
+        form = None
+    if form is not None:
+        yield (
+            f"the document has a digital signature ({form.value}), of which the record says nothing: `perdure check` looks at it"
+        )
+
+
+def _judged(recorded: Recorded) -> Iterator[str]:
+    """Where a record judges ink on paper, which nobody can."""
+    said = (recorded.verdict, *(str(each.get("verdict")) for each in recorded.signatures))
+    if any(each != Indication.INDETERMINATE.text for each in said):
+        yield f"verdict: the record says {', '.join(said)} of ink on paper, which can only be {Indication.INDETERMINATE.text}"

@@ -12,6 +12,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import MAX_HEADERS_SIZE, Evidence, Headers, Hops, SignedCheckpoint, Slot
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import UnknownLeaves, inclusion_proof, verify_inclusion
+from perdure_anchor.operator_key import OPERATOR_TYPE
 from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
 from perdure_anchor.verdict import Grade
 
@@ -109,7 +110,7 @@ def prove(
     record = next((each for each in found if _reached(each, anchored) >= require), None)
     if record is None:
         raise _not_yet(find_records(vault, selector)[0], anchored, require)
-    return _prove(vault, keys, record, shown)
+    return _prove(vault, keys, record, shown, may_show_keys="extra" not in hide)
 
 
 def _is_gone(record: EncryptedRecord, anchored: int) -> bool:
@@ -136,8 +137,13 @@ def _not_yet(record: EncryptedRecord, anchored: int, require: Grade) -> NotAncho
     )
 
 
-def _prove(vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozenset[str]) -> Proof:
+def _prove(
+    vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozenset[str], *, may_show_keys: bool
+) -> Proof:
     opened = None if record.content is None else open_record(record, keys)
+    # evidence of an operator's record is there for his keys, which this slot holds
+    if may_show_keys and opened is not None and opened.text("document_type") == OPERATOR_TYPE:
+        shown |= {"extra"}
     texts = slot_texts(record, opened)
     anchor, checkpoint = (None, None) if record.index is None else _signed_place(vault, record, record.index)
     evidence = evidence_of(

@@ -12,6 +12,7 @@ from perdure_anchor.errors import PerdureError, Unfinished
 from perdure_anchor.evidence import FILE_SUFFIX
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.verdict_words import Words
+from perdure_node.recording import OWN_PREFIX
 from perdure_node.signatures.faults import SignatureDiffers, SignatureSlotHidden
 from perdure_node.signatures.material_zip import MAX_FILE_SIZE, parse_material
 from perdure_node.signatures.repeating import Repetition, read_slot, repeat_check
@@ -38,7 +39,12 @@ class SignaturesAgain:
         self._trust: TrustAnchors | None = None if trust_folder is None else read_trust_folder(trust_folder)
 
     def __call__(self, outcome: Outcome, case: Case) -> Outcome:
-        """The outcome with what came of it; never raises for what a file says."""
+        """The outcome with what came of it; never raises for what a file says.
+
+        What a site records of itself, such as who its operators are, is of documents that nobody signs.
+        """
+        if _is_own(outcome):
+            return outcome
         try:
             repetition = self._repeat(outcome, case)
         except (PerdureError, OSError) as error:
@@ -81,6 +87,14 @@ class SignaturesAgain:
         if self._material is None and not os.path.isfile(path):  # noqa: PTH113  # a name may be too long
             return {}
         return parse_material(read_bounded(str(path), MAX_FILE_SIZE))
+
+
+def _is_own(outcome: Outcome) -> bool:
+    assert outcome.verdict is not None, "it was a yes"
+    disclosed = outcome.verdict.disclosed
+    kind = disclosed.get("document_type")
+    is_own = isinstance(kind, str) and kind.startswith(OWN_PREFIX)
+    return is_own and "signature" in disclosed and disclosed["signature"] is None
 
 
 def _not_repeated() -> CheckedAgain:

@@ -300,6 +300,7 @@ def test_without_a_name_nothing_is_recorded_under_such_a_policy(
         '[[documents]]\nconfirmed_by = ["confirmer"]\n',
         "[recording]\nrecorders_sign = 1\n",
         "not toml",
+        "a = " + "[" * 100_000,
     ],
 )
 def test_a_slip_in_a_policy_is_refused(text: str) -> None:

@@ -324,3 +324,23 @@ def test_a_policy_that_was_changed_by_hand_stops_everything(
     copy = shutil.copytree(vault.folder, tmp_path / "copy")
     with open_vault(copy) as restored:
         record(restored, signing(restored, ada))
+
+
+def test_a_site_keeper_can_always_put_a_policy_in_force(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, _ = people
+    kim = person(vault, "Kim", Role.SITE_KEEPER)
+    file = vault.folder / POLICY_FILE
+    adopt_policy(vault, b"[allowed]\nsite_keeper = []\n", clock=STOPPED, randomness=os.urandom)
+    for break_it in (lambda: None, lambda: file.write_bytes(b"#"), file.unlink):
+        break_it()
+        with pytest.raises((NotAllowed, PolicyNotInForce)):
+            require(vault, kim, Action.MANAGE)
+        require(vault, kim, Action.MANAGE, sets_policy=True)
+        with pytest.raises((NotAllowed, PolicyNotInForce)):
+            require(vault, ada, Action.MANAGE, sets_policy=True)
+        with pytest.raises(NobodyNamed):
+            require(vault, None, Action.MANAGE, sets_policy=True)
+    adopt_policy(vault, policy_template(), clock=STOPPED, randomness=os.urandom)
+    require(vault, kim, Action.MANAGE)

@@ -290,6 +290,18 @@ def test_without_a_name_nothing_is_recorded_under_such_a_policy(
 
 
 @pytest.mark.parametrize(
+    "name", ["Ada ", " Ada", "\uff21da", "José  Ruiz", "Jose\u0301 Ruiz", "JOSE\u0301 RUIZ"]
+)
+def test_no_two_people_have_names_that_look_the_same(
+    vault: Vault, people: tuple[Operator, Operator], name: str
+) -> None:
+    jose = person(vault, "José Ruiz", Role.RECORDER)
+    assert operator_named(vault.database, name).number in {people[0].number, jose.number}
+    with pytest.raises(OperatorExists):
+        person(vault, name, Role.RECORDER)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         '[alowed]\nrecorder = ["record"]\n',

@@ -9,7 +9,7 @@ from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_node.encryption.identity import KdfCost
-from perdure_node.errors import SettingsError, WrongPassphrase
+from perdure_node.errors import IdentityUnreadable, SettingsError, WrongPassphrase
 from perdure_node.intake import Details, add_document
 from perdure_node.operators.acting import key_attestor, require
 from perdure_node.operators.adopting import adopt_policy
@@ -23,7 +23,7 @@ from perdure_node.operators.errors import (
     OperatorExists,
     OwnRecord,
 )
-from perdure_node.operators.operator_keys import OperatorKeyRing
+from perdure_node.operators.operator_keys import OperatorKeyRing, operator_key_file
 from perdure_node.operators.people import (
     NewOperator,
     Operator,
@@ -356,3 +356,19 @@ def test_a_site_keeper_can_always_put_a_policy_in_force(
             require(vault, None, Action.MANAGE, sets_policy=True)
     adopt_policy(vault, policy_template(), clock=STOPPED, randomness=os.urandom)
     require(vault, kim, Action.MANAGE)
+
+
+def test_who_has_lost_his_passphrase_or_key_is_told_who_helps(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, ben = people
+    operator_key_file(vault.folder, ben.number).unlink()
+    for keys, error in (
+        (OperatorKeyRing(vault, ada.number, lambda: "not hers"), WrongPassphrase),
+        (ring(vault, ben), IdentityUnreadable),
+    ):
+        with pytest.raises(error) as raised:
+            keys.secret()
+        # the vault's recovery key opens nobody's own key
+        assert "recovery-key" not in str(raised.value.hint)
+        assert "perdure operator remove" in str(raised.value.hint)

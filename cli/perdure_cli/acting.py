@@ -134,10 +134,17 @@ def recording_as(
     return signs
 
 
-def acting(vault: Vault, name: str | None, passphrase_file: Path | None, action: Action) -> Actor:
+def acting(
+    vault: Vault,
+    name: str | None,
+    passphrase_file: Path | None,
+    action: Action,
+    *,
+    sets_policy: bool = False,
+) -> Actor:
     """Whoever is named, if the policy lets him; raises `NoSuchOperator`, `NobodyNamed` or `NotAllowed`."""
     operator = None if name is None else operator_named(vault.database, name)
-    require(vault, operator, action)
+    require(vault, operator, action, sets_policy=sets_policy)
     if operator is None:
         return Actor(vault, None, key_ring(vault, passphrase_file))
     label = click.get_current_context().meta.get(_CREDENTIAL)

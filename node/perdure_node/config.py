@@ -331,6 +331,8 @@ def _table(raw: bytes) -> dict[str, object]:
         return tomllib.loads(raw.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"config.toml: {error}") from None
+    except RecursionError:
+        raise SettingsError("config.toml: lists or tables are nested too deeply") from None
 
 
 def _checked(key: str, value: object) -> Any:

@@ -274,6 +274,8 @@ def _of_record(
 
 
 def _superseded_by(database: Database, record: EncryptedRecord) -> Iterator[Finding]:
+    if not database.has_table("supersession"):
+        return
     row = database.row(
         "SELECT record.leaf_hash FROM supersession JOIN record USING (sequence) WHERE superseded = ? ORDER BY sequence LIMIT 1",
         record.leaf_hash,

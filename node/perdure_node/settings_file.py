@@ -113,6 +113,8 @@ def parse_settings_file(raw: bytes, type_: type[T], file: str) -> T:
         found = tomllib.loads(raw.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{file}: lists or tables are nested too deeply") from None
     members: dict[str, Any] = {}
     known = {each.name: each.metadata[_TABLE] for each in fields(cast("Any", type_))}
     for name, value in found.items():

@@ -150,3 +150,8 @@ def test_a_new_key_comes_with_what_it_means() -> None:
 def test_what_cannot_be_set(key: str, text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         change_config(SHORT, key, text)
+
+
+def test_a_file_that_is_nested_too_deeply() -> None:
+    with pytest.raises(SettingsError, match="nested too deeply"):
+        parse_config(SHORT + b"a = " + b"[" * 100_000)

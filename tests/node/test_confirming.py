@@ -9,7 +9,7 @@ from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_node.encryption.identity import KdfCost
-from perdure_node.errors import SettingsError, WrongPassphrase
+from perdure_node.errors import IdentityUnreadable, SettingsError, WrongPassphrase
 from perdure_node.intake import Details, add_document
 from perdure_node.operators.acting import key_attestor, require
 from perdure_node.operators.adopting import adopt_policy
@@ -23,7 +23,7 @@ from perdure_node.operators.errors import (
     OperatorExists,
     OwnRecord,
 )
-from perdure_node.operators.operator_keys import OperatorKeyRing
+from perdure_node.operators.operator_keys import OperatorKeyRing, operator_key_file
 from perdure_node.operators.people import (
     NewOperator,
     Operator,
@@ -290,6 +290,18 @@ def test_without_a_name_nothing_is_recorded_under_such_a_policy(
 
 
 @pytest.mark.parametrize(
+    "name", ["Ada ", " Ada", "\uff21da", "José  Ruiz", "Jose\u0301 Ruiz", "JOSE\u0301 RUIZ"]
+)
+def test_no_two_people_have_names_that_look_the_same(
+    vault: Vault, people: tuple[Operator, Operator], name: str
+) -> None:
+    jose = person(vault, "José Ruiz", Role.RECORDER)
+    assert operator_named(vault.database, name).number in {people[0].number, jose.number}
+    with pytest.raises(OperatorExists):
+        person(vault, name, Role.RECORDER)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         '[alowed]\nrecorder = ["record"]\n',
@@ -300,6 +312,7 @@ def test_without_a_name_nothing_is_recorded_under_such_a_policy(
         '[[documents]]\nconfirmed_by = ["confirmer"]\n',
         "[recording]\nrecorders_sign = 1\n",
         "not toml",
+        "a = " + "[" * 100_000,
     ],
 )
 def test_a_slip_in_a_policy_is_refused(text: str) -> None:
@@ -323,3 +336,39 @@ def test_a_policy_that_was_changed_by_hand_stops_everything(
     copy = shutil.copytree(vault.folder, tmp_path / "copy")
     with open_vault(copy) as restored:
         record(restored, signing(restored, ada))
+
+
+def test_a_site_keeper_can_always_put_a_policy_in_force(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, _ = people
+    kim = person(vault, "Kim", Role.SITE_KEEPER)
+    file = vault.folder / POLICY_FILE
+    adopt_policy(vault, b"[allowed]\nsite_keeper = []\n", clock=STOPPED, randomness=os.urandom)
+    for break_it in (lambda: None, lambda: file.write_bytes(b"#"), file.unlink):
+        break_it()
+        with pytest.raises((NotAllowed, PolicyNotInForce)):
+            require(vault, kim, Action.MANAGE)
+        require(vault, kim, Action.MANAGE, sets_policy=True)
+        with pytest.raises((NotAllowed, PolicyNotInForce)):
+            require(vault, ada, Action.MANAGE, sets_policy=True)
+        with pytest.raises(NobodyNamed):
+            require(vault, None, Action.MANAGE, sets_policy=True)
+    adopt_policy(vault, policy_template(), clock=STOPPED, randomness=os.urandom)
+    require(vault, kim, Action.MANAGE)
+
+
+def test_who_has_lost_his_passphrase_or_key_is_told_who_helps(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, ben = people
+    operator_key_file(vault.folder, ben.number).unlink()
+    for keys, error in (
+        (OperatorKeyRing(vault, ada.number, lambda: "not hers"), WrongPassphrase),
+        (ring(vault, ben), IdentityUnreadable),
+    ):
+        with pytest.raises(error) as raised:
+            keys.secret()
+        # the vault's recovery key opens nobody's own key
+        assert "recovery-key" not in str(raised.value.hint)
+        assert "perdure operator remove" in str(raised.value.hint)

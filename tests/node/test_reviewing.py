@@ -137,6 +137,18 @@ def test_corrections_of_an_older_vault_are_followed_from_then_on(offline_vault: 
     assert kinds(vault) == ["superseded"]
 
 
+def test_an_older_vault_that_cannot_be_written_to_is_reviewed(
+    offline_vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(offline_vault, 2, supersedes=add(offline_vault, 1))
+    # what opens such a vault does not bring its tables up to date
+    newer = ("supersession", "reviewed", "awaiting", "hold", "policy", "draft", "second_factor", "material")
+    for table in newer:
+        offline_vault.database.execute(f"DROP TABLE {table}")
+    monkeypatch.setattr(offline_vault.database, "is_writable", False)
+    assert kinds(offline_vault) == []
+
+
 SLOT: dict[str, JsonValue] = {
     "v": 1,
     "format": "pades",

@@ -70,7 +70,7 @@ def set_(
     """
     raw = _read(file)
     with open_site(vault_folder) as vault:
-        actor = acting(vault, who, passphrase_file, Action.MANAGE)
+        actor = acting(vault, who, passphrase_file, Action.MANAGE, sets_policy=True)
         # who can open the vault keeps the site
         actor.keys.private_key()
         actor.show_presence("put a policy in force")

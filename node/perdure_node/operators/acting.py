@@ -13,8 +13,12 @@ from perdure_node.operators.roles import Action, Role
 from perdure_node.vault import Vault
 
 
-def require(vault: Vault, who: Operator | None, action: Action) -> None:
-    """Raise `NotAllowed` or `NobodyNamed` unless the policy lets him; without named operators everybody may do everything."""
+def require(vault: Vault, who: Operator | None, action: Action, *, sets_policy: bool = False) -> None:
+    """Raise `NotAllowed` or `NobodyNamed` unless the policy lets him; without named operators everybody may do everything.
+
+    ``sets_policy``: it puts another policy in force, which a site keeper always may. Else one that was changed or lost, or that
+    lets nobody manage, would lock everybody out for ever.
+    """
     everybody = operators(vault.database)
     if who is None:
         # a site whose keepers are gone is not locked out for ever: the vault's passphrase makes new ones
@@ -26,6 +30,8 @@ def require(vault: Vault, who: Operator | None, action: Action) -> None:
             f"to {action.value}: this site has operators, and nobody said who acts",
             hint="--as NAME, or PERDURE_OPERATOR",
         )
+    if sets_policy and Role.SITE_KEEPER in who.roles:
+        return
     policy = policy_in_force(vault.folder, vault.database)
     if not policy.may(who.roles, action):
         roles = ", ".join(sorted(role.value for role in who.roles)) or "no role"

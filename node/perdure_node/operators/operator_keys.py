@@ -12,7 +12,7 @@ from perdure_node.data_keys import data_key_info
 from perdure_node.encryption.contents import DataKey
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey, unwrap, wrap
 from perdure_node.encryption.identity import decrypt_identity
-from perdure_node.errors import VaultDamaged
+from perdure_node.errors import IdentityUnreadable, VaultDamaged, WrongPassphrase
 from perdure_node.keyring import KeyRing, Passphrase
 from perdure_node.operators.errors import CodeWanted, NotAllowed
 from perdure_node.operators.one_time_codes import check_code, wait_left, wants_codes
@@ -21,6 +21,10 @@ from perdure_node.vault import Vault
 OPERATORS_FOLDER: Final = "operators"
 _SIGNING_INFO: Final = b"perdure operator signing key\nv1"
 _IDENTITY_INFO: Final = b"perdure identity\nv1"
+_ANEW: Final = (
+    "a site keeper removes him and adds him anew: `perdure operator remove`, `perdure operator add`"
+)
+_LOST: Final = f"try again; if it is forgotten, {_ANEW}"
 
 
 def operator_key_file(folder: Path, number: int) -> Path:
@@ -62,10 +66,21 @@ class OperatorKeyRing(KeyRing):
     def secret(self) -> PrivateKey:
         """The operator's own; raises `WrongPassphrase`, `IdentityUnreadable`, `CodeWanted`, or what `check_code` does."""
         if self._secret is None:
-            secret = decrypt_identity(operator_key_file(self._folder, self._number), self._ask())
+            secret = self._decrypted(self._ask())
             self._check_second_factor(secret)
             self._secret = secret
         return self._secret
+
+    def _decrypted(self, passphrase: str) -> PrivateKey:
+        """The secret in his file; the vault's recovery key, which a hint for the vault's own passphrase names, does not open it."""
+        try:
+            return decrypt_identity(operator_key_file(self._folder, self._number), passphrase)
+        except WrongPassphrase:
+            raise WrongPassphrase("the passphrase does not open this operator's key", hint=_LOST) from None
+        except IdentityUnreadable as error:
+            raise IdentityUnreadable(
+                str(error), hint=f"put the file back from a backup; if there is none, {_ANEW}"
+            ) from None
 
     def _check_second_factor(self, secret: PrivateKey) -> None:
         if not wants_codes(self._database, self._number):

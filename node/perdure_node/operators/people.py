@@ -1,6 +1,7 @@
 """Operators in the vault: names, roles and credentials. Each says so in a record of the log, for whoever checks a confirmation."""
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +137,7 @@ def operator_named(database: Database, name: str) -> Operator:
     """The one of this name; raises `NoSuchOperator`."""
     everybody = operators(database)
     for each in everybody:
-        if each.name.casefold() == name.casefold():
+        if _looks(each.name) == _looks(name):
             return each
     known = ", ".join(each.name for each in everybody) or "nobody"
     raise NoSuchOperator(
@@ -331,12 +332,17 @@ def _check_new(database: Database, new: NewOperator) -> None:
     if not new.name.strip() or len(new.name) > MAX_NAME or not new.name.isprintable():
         raise OperatorRefused(f"operator: want a name of 1 to {MAX_NAME} printable characters")
     everybody = operators(database)
-    if any(each.name.casefold() == new.name.casefold() for each in everybody):
+    if any(_looks(each.name) == _looks(new.name) for each in everybody):
         raise OperatorExists(
             f"operator: there is a {new.name} already", hint="choose a name that tells them apart"
         )
     if len(everybody) >= MAX_OPERATORS:
         raise OperatorRefused(f"operator: there are {MAX_OPERATORS} already")
+
+
+def _looks(name: str) -> str:
+    """A name as people tell names apart: two that differ in capitals, encoding or spaces alone look like one person."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 def _write_key(path: Path, raw: bytes) -> None:

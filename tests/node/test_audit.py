@@ -162,14 +162,34 @@ def test_a_content_that_is_gone(stocked: Site) -> None:
     assert (kinds(report), examples(report, "content_missing")) == ({"content_missing"}, ("leaf 1",))
 
 
+@pytest.mark.parametrize("column", ["document", "words"])
+def test_a_look_up_digest_that_was_changed(stocked: Site, column: str) -> None:
+    damage(stocked.vault.database, "record", column, "sequence = 3", at=5)
+    report = audited(stocked).report
+    assert kinds(report) == {"lookup_damaged"}
+    assert examples(report, "lookup_damaged")[0].startswith("leaf 2: ")
+
+
+def test_a_link_that_was_changed(stocked: Site, tmp_path: Path) -> None:
+    older = record_by_index(stocked.vault.database, 2)
+    assert older is not None
+    add_contract(stocked, "newer", tmp_path, supersedes=older.leaf_hash.hex())
+    assert "link_damaged" not in kinds(audited(stocked).report)
+    damage(stocked.vault.database, "supersession", "superseded", "1")
+    report = audited(stocked).report
+    assert "link_damaged" in kinds(report)
+    assert f"supersedes {older.leaf_hash.hex()}, not " in examples(report, "link_damaged")[0]
+
+
 def test_an_erased_record_is_none_and_its_digests_are_checked(stocked: Site) -> None:
     record = record_by_index(stocked.vault.database, 2)
     assert record is not None
     reason = Reason("Ada", "a request")
     erase(stocked.vault, record, reason, stocked.keys, clock=STOPPED, randomness=counted_bytes(b"e"))
-    assert kinds(audited(stocked).report) == set()
+    # that it was erased is a record too
+    assert kinds(audited(stocked).report) == {"not_sealed"}
     damage(stocked.vault.database, "erased", "slot_digests", "1")
-    assert kinds(audited(stocked).report) == {"content_unreadable"}
+    assert kinds(audited(stocked).report) == {"content_unreadable", "not_sealed"}
 
 
 def test_a_data_key_that_is_gone(stocked: Site) -> None:

@@ -42,6 +42,18 @@ _ALL = [
         _BACKUP,
     ),
     Kind(
+        "lookup_damaged",
+        Severity.ERROR,
+        "the digest by which a record is found is not that of what it says: who has the document finds no record of it",
+        _BACKUP,
+    ),
+    Kind(
+        "link_damaged",
+        Severity.ERROR,
+        "the vault has another record as corrected, or another block as known, than the record itself says",
+        _BACKUP,
+    ),
+    Kind(
         "key_missing",
         Severity.ERROR,
         "a key of the vault is missing or another one: what it opens cannot be read",
@@ -183,7 +195,7 @@ _ALL = [
         "policy_not_in_force",
         Severity.ERROR,
         "the site's policy file is not the one that was put in force: what it says is not followed, and nobody may act by it",
-        "put the old file back, or let a site keeper put the new one in force: `perdure policy adopt`",
+        "put the old file back, or let a site keeper put the new one in force: `perdure policy set`",
     ),
     Kind(
         "clock_doubted",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from perdure_anchor.audit_report import AuditReport, ReportedCheck, sign_report
-from perdure_anchor.errors import ChainError, ConfigError, PerdureError
+from perdure_anchor.errors import ChainError, ConfigError, EncodingError, PerdureError
 from perdure_anchor.statement import StatedCheckpoint
 from perdure_anchor.timestamp import format_seconds
 
@@ -16,11 +16,24 @@ from perdure_node.audit.documents import OnDisk, look_for_documents, tell_docume
 from perdure_node.audit.findings import Found
 from perdure_node.audit.log_checks import check_anchors, check_checkpoints, check_database, check_log
 from perdure_node.audit.numbering import LAST_DIGITS, Numbering, gaps_and_doubles
+from perdure_node.audit.own_word import (
+    check_blocks,
+    check_key_files,
+    check_people,
+    check_traces,
+    check_transactions,
+)
 from perdure_node.audit.registry import check_registry
 from perdure_node.audit.state import AuditState
 from perdure_node.audit.surroundings import check_site
 from perdure_node.clock import Clock
-from perdure_node.errors import LookupKeyMissing, SettingsError, VaultDamaged, VaultStorageFailed
+from perdure_node.errors import (
+    LookupKeyMissing,
+    RecoveryKeyError,
+    SettingsError,
+    VaultDamaged,
+    VaultStorageFailed,
+)
 from perdure_node.hops import hop_table
 from perdure_node.keyring import KeyRing
 from perdure_node.operators.errors import NotAllowed
@@ -66,7 +79,7 @@ class _Audit:
         """Run a check; a damaged vault is a finding, and what cannot be reached is said."""
         try:
             self.checks.append(ReportedCheck(name, DONE, work()))
-        except VaultDamaged as error:
+        except (VaultDamaged, EncodingError) as error:
             self.found.add("database_damaged", f"{name}: {error}")
             self.checks.append(ReportedCheck(name, COULD_NOT, 0, str(error)))
         except (ChainError, ConfigError, ConnectionError, TimeoutError, VaultStorageFailed) as error:
@@ -110,10 +123,14 @@ def audit(
     run.check("log", lambda: check_log(vault, run.found, progress))
     run.check("checkpoints", lambda: check_checkpoints(vault, run.found))
     run.check("anchors", lambda: check_anchors(vault, run.found, progress))
+    run.check("blocks", lambda: check_blocks(vault, run.found))
+    run.check("transactions", lambda: check_transactions(vault, run.found))
+    run.check("key files", lambda: check_key_files(vault, run.found))
     disk = _look_for_documents(run)
     contents = _read_records(run, disk)
     if disk is not None:
         tell_documents(disk, contents.names, run.found)
+    _check_own_word(run, contents)
     _check_numbering(run, contents)
     _ask_registry(run)
     run.check("site", lambda: check_site(vault, clock, run.found))
@@ -150,7 +167,7 @@ def _site_key(run: _Audit) -> bytes | None:
             # an operator who keeps no site signs by himself
             run.leave_out("keys", str(error))
             return keys.signing_key() if isinstance(keys, OperatorKeyRing) else None
-        except VaultDamaged as error:
+        except (VaultDamaged, RecoveryKeyError) as error:
             run.found.add("key_missing", f"{name} key: {error}")
         else:
             site_key = taken if isinstance(taken, bytes) and name == "site" else site_key
@@ -197,6 +214,20 @@ def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
         if run.vault.database.row("SELECT 1 FROM record WHERE leaf_hash = ?", bytes.fromhex(name)) is None:
             run.found.add("supersedes_unknown", f"{where} supersedes {name}")
     return contents
+
+
+def _check_own_word(run: _Audit, contents: Contents) -> None:
+    """Who the operators are, which policy is in force and what was noted of records: only the records themselves show whether it is so."""
+    keys = run.keys
+    if keys is None:
+        run.leave_out("people", LOCKED)
+        run.leave_out("notes", LOCKED)
+        return
+    if any(check.name == "contents" and check.state == DONE for check in run.checks):
+        run.check("people", lambda: check_people(run.vault, contents, run.found))
+    else:
+        run.leave_out("people", "the records could not be read", COULD_NOT)
+    run.check("notes", lambda: check_traces(run.vault, keys, run.found))
 
 
 def _check_numbering(run: _Audit, contents: Contents) -> None:

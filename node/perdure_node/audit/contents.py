@@ -267,7 +267,10 @@ class _Work:
             if beside.words is not None and beside.words not in _digests_of_words(lookup, values):
                 yield "lookup_damaged", f"{where}: its words are not found"
         if beside.superseded is not None and beside.superseded.hex() != values["supersedes"]:
-            yield "link_damaged", f"{where} supersedes {values['supersedes'] or 'nothing'}, not {beside.superseded.hex()}"
+            yield (
+                "link_damaged",
+                f"{where} supersedes {values['supersedes'] or 'nothing'}, not {beside.superseded.hex()}",
+            )
         after = None if beside.after is None else to_hex(beside.after)
         if after != values["after"]:
             yield "link_damaged", f"{where} names the block {values['after']} as known, not {after}"

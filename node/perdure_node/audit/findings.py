@@ -54,6 +54,42 @@ _ALL = [
         _BACKUP,
     ),
     Kind(
+        "block_damaged",
+        Severity.ERROR,
+        "a block that records name as known is not what the vault has of it: evidence of these records would lack it",
+        _BACKUP,
+    ),
+    Kind(
+        "trace_unreadable",
+        Severity.ERROR,
+        "what was noted of a record, by whom and why, does not decrypt: it was damaged or changed",
+        _BACKUP,
+    ),
+    Kind(
+        "transaction_damaged",
+        Severity.ERROR,
+        "a signed transaction has another hash than the vault says: the chain is asked for the wrong one",
+        _BACKUP,
+    ),
+    Kind(
+        "operator_differs",
+        Severity.ERROR,
+        "an operator's name, roles or credentials in the vault are not those that his record in the log says",
+        "find out who changed the vault and restore it from a backup; or let a site keeper remove him and add him anew: `perdure operator`",
+    ),
+    Kind(
+        "operator_key_damaged",
+        Severity.ERROR,
+        "an operator's key file is missing, damaged or another one than the vault encrypts to: he cannot act, or somebody else reads",
+        "put the file back from a backup, or let a site keeper remove him and add him anew: `perdure operator`",
+    ),
+    Kind(
+        "policy_differs",
+        Severity.ERROR,
+        "the vault names another policy as put in force than its record in the log",
+        "find out who changed the vault and restore it from a backup; or put the policy in force anew: `perdure policy set FILE`",
+    ),
+    Kind(
         "key_missing",
         Severity.ERROR,
         "a key of the vault is missing or another one: what it opens cannot be read",

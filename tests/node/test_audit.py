@@ -225,7 +225,7 @@ def staffed(stocked: Site) -> Site:
     return stocked
 
 
-STAFFED = {"not_sealed", "operator_one_factor"}
+STAFFED = {"not_sealed", "operator_one_factor", "auditor_unnamed"}
 
 
 def test_people_as_the_log_has_them(staffed: Site) -> None:
@@ -267,6 +267,12 @@ def test_an_operator_who_was_changed(staffed: Site, statement: str) -> None:
 def test_a_policy_that_was_exchanged(staffed: Site) -> None:
     damage(staffed.vault.database, "policy", "sha256", "number = 1")
     assert kinds(audited(staffed).report) == {*STAFFED, "policy_differs", "policy_not_in_force"}
+
+
+def test_a_vaults_own_key_file_that_is_garbage(stocked: Site) -> None:
+    (stocked.vault.folder / "identity.json").write_bytes(b"garbage")
+    done = audited(stocked)
+    assert (kinds(done.report), done.could_not) == ({"key_missing"}, True)
 
 
 @pytest.mark.parametrize("how", ["garbage", "missing", "other", "reading_key"])

@@ -28,6 +28,7 @@ from perdure_node.audit.state import AuditState
 from perdure_node.audit.surroundings import check_site
 from perdure_node.clock import Clock
 from perdure_node.errors import (
+    IdentityUnreadable,
     LookupKeyMissing,
     RecoveryKeyError,
     SettingsError,
@@ -72,7 +73,9 @@ class _Audit:
     clock: Clock
     progress: Progress
     state: AuditState
-    found: Found = field(default_factory=Found)
+    # why there are no keys, and which state of a check that is
+    locked: tuple[str, str]
+    found: Found
     checks: list[ReportedCheck] = field(default_factory=list)
 
     def check(self, name: str, work: Callable[[], int]) -> None:
@@ -115,10 +118,18 @@ def audit(
     Raises what ``keys`` raise for a wrong passphrase, and nothing for what is wrong with the vault.
     """
     options = replace(options, numberings=(*options.numberings, *_numberings_of_policy(vault)))
-    state = AuditState(vault.database, keys)
+    found, locked = Found(), (LOCKED, NOT_ASKED)
+    try:
+        state = AuditState(vault.database, keys)
+    except IdentityUnreadable as error:
+        # the check of the key files tells of it
+        keys, locked = None, (str(error), COULD_NOT)
+        state = AuditState(vault.database, None)
     if not (options.resume and state.was_broken_off):
         state.begin(int(clock.now()))
-    run = _Audit(vault, keys, options, clock, progress, state)
+    run = _Audit(vault, keys, options, clock, progress, state, locked, found)
+    if keys is not None and options.by is None and _has_operators(vault):
+        found.add("auditor_unnamed")
     run.check("database", lambda: check_database(vault, run.found))
     run.check("log", lambda: check_log(vault, run.found, progress))
     run.check("checkpoints", lambda: check_checkpoints(vault, run.found))
@@ -142,6 +153,12 @@ def audit(
     return Audited(report, contents.reused)
 
 
+def _has_operators(vault: Vault) -> bool:
+    return vault.database.has_table("credential") and bool(
+        vault.database.number("SELECT count(*) FROM operator WHERE name IS NOT NULL AND removed_at IS NULL")
+    )
+
+
 def _numberings_of_policy(vault: Vault) -> list[Numbering]:
     """Of each field of ``extra`` that the policy says is numbered; none of a policy that is not in force, which is found later."""
     try:
@@ -155,7 +172,7 @@ def _numberings_of_policy(vault: Vault) -> list[Numbering]:
 def _site_key(run: _Audit) -> bytes | None:
     """The key that signs the report, if it can be opened; the other keys are opened too, to see whether they can be."""
     if run.keys is None:
-        run.leave_out("keys", LOCKED)
+        run.leave_out("keys", *run.locked)
         return None
     keys, opened = run.keys, 0
     site_key: bytes | None = None
@@ -191,7 +208,7 @@ def _look_for_documents(run: _Audit) -> OnDisk | None:
 
 def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
     if run.keys is None:
-        run.leave_out("contents", LOCKED)
+        run.leave_out("contents", *run.locked)
         return Contents()
     keys, contents = run.keys, Contents()
 
@@ -220,8 +237,8 @@ def _check_own_word(run: _Audit, contents: Contents) -> None:
     """Who the operators are, which policy is in force and what was noted of records: only the records themselves show whether it is so."""
     keys = run.keys
     if keys is None:
-        run.leave_out("people", LOCKED)
-        run.leave_out("notes", LOCKED)
+        run.leave_out("people", *run.locked)
+        run.leave_out("notes", *run.locked)
         return
     if any(check.name == "contents" and check.state == DONE for check in run.checks):
         run.check("people", lambda: check_people(run.vault, contents, run.found))
@@ -236,7 +253,7 @@ def _check_numbering(run: _Audit, contents: Contents) -> None:
         run.leave_out("numbering", "no field was named (--numbering)")
         return
     if run.keys is None:
-        run.leave_out("numbering", LOCKED)
+        run.leave_out("numbering", *run.locked)
         return
     for kind, example, count in gaps_and_doubles(numberings, contents.numbered, contents.superseded.keys()):
         run.found.add(kind, example, count)

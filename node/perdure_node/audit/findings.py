@@ -234,6 +234,12 @@ _ALL = [
         "put the old file back, or let a site keeper put the new one in force: `perdure policy set`",
     ),
     Kind(
+        "auditor_unnamed",
+        Severity.WARNING,
+        "the audit was made with the vault's passphrase, and nobody said who made it, though this site has operators",
+        "once the site's policy is in force, let an auditor do it again: `perdure audit --as NAME`",
+    ),
+    Kind(
         "clock_doubted",
         Severity.WARNING,
         "the clock contradicts a block, an earlier use of the vault or itself",

@@ -13,6 +13,7 @@ from perdure_anchor.verify_audit_report import AuditVerdict, verify_audit_report
 from perdure_cli.exit_codes import ANSWER_IS_NO, FileUnreadable, batch_exit_code, exit_code
 from perdure_cli.files import os_reason
 from perdure_cli.output import line, row
+from perdure_cli.record_texts import plural
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.as_json import anchor_members, error_members, trust_members
 from perdure_cli.verifying.as_text import trust_text
@@ -113,9 +114,15 @@ def _reasons(outcome: AuditOutcome) -> Iterator[str]:
 
 
 def summary(report: AuditReport) -> str:
-    """How many findings there are, by severity."""
-    counts = [(report.count_of(severity), severity) for severity in ("error", "warning", "note")]
-    return ", ".join(f"{count} {word if count == 1 else word + 's'}" for count, word in counts)
+    """How many findings there are, by severity, and of how many kinds: below, each kind is shown once."""
+    return ", ".join(_counted(report, severity) for severity in ("error", "warning", "note"))
+
+
+def _counted(report: AuditReport, severity: str) -> str:
+    count = report.count_of(severity)
+    kinds = sum(finding.severity == severity for finding in report.findings)
+    text = plural(count, severity)
+    return text if kinds == count else f"{text} of {plural(kinds, 'kind')}"
 
 
 def report_rows(report: AuditReport) -> Iterator[str]:

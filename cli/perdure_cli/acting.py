@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import click
 from perdure_anchor.webauthn import PasskeyCredential
+from perdure_node.data_keys import OWNER
 from perdure_node.keyring import KeyRing
 from perdure_node.operators.acting import attestor, key_attestor, passkey_of, require
 from perdure_node.operators.attesting import Attestor
@@ -19,6 +20,7 @@ from perdure_node.operators.errors import NoSuchCredential, OperatorRefused
 from perdure_node.operators.operator_keys import OperatorKeyRing
 from perdure_node.operators.people import Operator, StoredCredential, operator_named
 from perdure_node.operators.roles import Action
+from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 from perdure_cli.credential_texts import credential_text
@@ -72,6 +74,15 @@ class Actor:
     @property
     def number(self) -> int | None:
         return None if self.operator is None else self.operator.number
+
+    @property
+    def key_holder(self) -> int:
+        """As in `perdure_node.data_keys`: the operator's number, or `OWNER`."""
+        return self.number or OWNER
+
+    def reason(self, by: str | None, why: str) -> Reason:
+        """Why it is done, and by whom: as he says, else as he is called, else whoever records for the site."""
+        return Reason(by or self.name or self.vault.config.recorded_by, why)
 
     def attestor(self) -> Attestor | None:
         """What signs for him; asks for his passphrase, a passkey only once it is to sign. None where nobody is named."""

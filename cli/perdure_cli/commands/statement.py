@@ -10,15 +10,15 @@ from perdure_anchor.statement import FILE_SUFFIX, MAX_STATEMENT_SIZE, Statement,
 from perdure_node.proving import ALL_SLOTS
 from perdure_node.stating import ALWAYS_SHOWN, RangeTooLong, Stated, make_statement
 
-from perdure_cli.commands.prove import OutputTaken, chosen_slots
+from perdure_cli.commands.prove import chosen_slots
 from perdure_cli.files import write_whole
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next
+from perdure_cli.outputs import STANDARD_OUTPUT, check_output, output_option
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
 from perdure_cli.site import key_ring, open_site
 
-_STANDARD_OUTPUT = Path("-")
 _RANGE = re.compile(r"(\d{1,15})-(\d{1,15})", re.ASCII)
 
 
@@ -45,14 +45,7 @@ class _Range(click.ParamType[tuple[int, int]]):
     metavar="A-B",
     help="The first and the last leaf's index in the log, both included.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "output_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help=f"Where to write; - is standard output. By default leaves-A-B{FILE_SUFFIX} here.",
-)
+@output_option(f"Where to write; - is standard output. By default leaves-A-B{FILE_SUFFIX} here.")
 @click.option(
     "--disclose",
     multiple=True,
@@ -100,14 +93,10 @@ def statement(
 
 
 def _write(stated: Stated, raw: bytes, file: Path, as_json: bool) -> None:
-    if file == _STANDARD_OUTPUT:
+    if file == STANDARD_OUTPUT:
         print_raw(raw)
         return
-    if file.exists() and not file.name.endswith(FILE_SUFFIX):
-        raise OutputTaken(
-            f"{file}: is there already, and not by its name a statement",
-            hint=f"choose a name that ends in {FILE_SUFFIX}",
-        )
+    check_output(file, FILE_SUFFIX, "a statement")
     write_whole(file, raw)
     made = stated.statement
     if as_json:

@@ -4,7 +4,6 @@ An operator with a key gives his own passphrase where else the vault's is asked 
 prompt. One with a passkey only reads with the vault's, and signs with the passkey. Without ``--as`` the vault's own passphrase opens everything, as long as the site has no operators.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,9 @@ from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 from perdure_cli.credential_texts import credential_text
+from perdure_cli.opening_as import opening_keys
 from perdure_cli.passkey_asking import PasskeySigner
-from perdure_cli.site import ask_passphrase, key_ring, site_passphrase
+from perdure_cli.site import ask_passphrase, key_ring
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -159,16 +159,7 @@ def acting(
     if operator is None:
         return Actor(vault, None, key_ring(vault, passphrase_file))
     label = click.get_current_context().meta.get(_CREDENTIAL)
-    if not operator.reads:
-        return Actor(vault, operator, key_ring(vault, passphrase_file), label)
-    question = f"Passphrase of {operator.name}"
-    keys = OperatorKeyRing(
-        vault,
-        operator.number,
-        lambda: site_passphrase(passphrase_file, os.environ, question),
-        lambda: one_time_code(operator.name, os.environ),
-    )
-    return Actor(vault, operator, keys, label)
+    return Actor(vault, operator, opening_keys(vault, name, passphrase_file), label)
 
 
 def one_time_code(name: str, environ: Mapping[str, str]) -> str:

@@ -16,12 +16,13 @@ from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.export import Export, ExportPlan, evidence_name
 from perdure_cli.files import write_whole
 from perdure_cli.material import WrittenMaterial, material_members, print_material, write_material
+from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import jobs_option, json_option, passphrase_option, require_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next, tell_warning
 from perdure_cli.outputs import STANDARD_OUTPUT, check_output, output_option
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 
 
 @click.command(short_help="Write evidence.")
@@ -61,6 +62,7 @@ from perdure_cli.site import key_ring, open_site
 )
 @require_option("Write evidence only if it shows this much.")
 @jobs_option
+@opening_as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -74,6 +76,7 @@ def prove(
     material: bool,
     require: str,
     jobs: int,
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -88,7 +91,7 @@ def prove(
     _check_material(material, all_folder, output_file, hide)
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         shown, hidden = chosen_slots(vault, (*disclose, "signature") if material else disclose, hide)
-        keys = key_ring(vault, passphrase_file)
+        keys = opening_keys(vault, who, passphrase_file)
         if all_folder is not None:
             export = Export(vault, keys, all_folder, disclose=shown, hide=hidden)
             plan = export.plan()

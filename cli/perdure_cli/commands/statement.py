@@ -12,12 +12,13 @@ from perdure_node.stating import ALWAYS_SHOWN, RangeTooLong, Stated, make_statem
 
 from perdure_cli.commands.prove import chosen_slots
 from perdure_cli.files import write_whole
+from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next
 from perdure_cli.outputs import STANDARD_OUTPUT, check_output, output_option
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 
 _RANGE = re.compile(r"(\d{1,15})-(\d{1,15})", re.ASCII)
 
@@ -60,6 +61,7 @@ class _Range(click.ParamType[tuple[int, int]]):
     metavar="SLOT",
     help="Do not show this slot. Repeatable; what a record supersedes is always shown.",
 )
+@opening_as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -68,6 +70,7 @@ def statement(
     output_file: Path | None,
     disclose: tuple[str, ...],
     hide: tuple[str, ...],
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -81,7 +84,7 @@ def statement(
     begin, end = leaves
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         shown, hidden = chosen_slots(vault, disclose, hide)
-        keys = key_ring(vault, passphrase_file)
+        keys = opening_keys(vault, who, passphrase_file)
         stated = make_statement(vault, keys, begin, end, progress, disclose=shown, hide=hidden)
     raw = encode_statement(stated.statement)
     if len(raw) > MAX_STATEMENT_SIZE:

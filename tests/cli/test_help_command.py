@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from perdure_cli import markdown, topics
 from perdure_cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATED
@@ -131,7 +131,6 @@ def test_rendered() -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.integers(20, 120), st.sampled_from(TOPICS))
 def test_nothing_is_lost_by_rendering(columns: int, topic: str) -> None:
     shown = markdown.render(topics.text(topic), columns, lambda text, _: text)

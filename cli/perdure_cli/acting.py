@@ -152,10 +152,11 @@ def acting(
     action: Action,
     *,
     sets_policy: bool = False,
+    only_reads: bool = False,
 ) -> Actor:
-    """Whoever is named, if the policy lets him; raises `NoSuchOperator`, `NobodyNamed` or `NotAllowed`."""
+    """Whoever is named, if the policy lets him (see `require`); raises `NoSuchOperator`, `NobodyNamed` or `NotAllowed`."""
     operator = None if name is None else operator_named(vault.database, name)
-    require(vault, operator, action, sets_policy=sets_policy)
+    require(vault, operator, action, sets_policy=sets_policy, only_reads=only_reads)
     if operator is None:
         return Actor(vault, None, key_ring(vault, passphrase_file))
     label = click.get_current_context().meta.get(_CREDENTIAL)

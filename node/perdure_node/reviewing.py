@@ -20,11 +20,12 @@ from perdure_node.changes import finish_erasing
 from perdure_node.clock import Clock, Randomness
 from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
+from perdure_node.errors import SettingsError
 from perdure_node.holds import holds_of
 from perdure_node.keyring import KeyRing
 from perdure_node.operators.confirming import awaiting_records
 from perdure_node.operators.people import operators
-from perdure_node.operators.policy import Policy, policy_in_force
+from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.recording import OWN_PREFIX
 from perdure_node.records import (
@@ -136,6 +137,14 @@ def _of_site(vault: Vault, options: ReviewOptions) -> Iterator[Finding]:
     if database.is_writable and not finish_erasing(database):
         what = "what was erased may still be in the vault's files, since another process reads them"
         yield make_finding("erasing", None, "", what, "end the other process, and review again")
+    try:
+        policy_in_force(vault.folder, database)
+    except SettingsError as error:
+        what = f"{error}; nobody may act by it, and how long records are to be kept is not known"
+        remedy = (
+            "put the old file back, or let a site keeper put one in force: perdure policy set FILE --as NAME"
+        )
+        yield make_finding("policy", None, str(error), what, remedy)
     key = newest_site_key(database)
     age = (options.now - key.made_at) // _YEAR
     if age >= KEY_YEARS:
@@ -209,7 +218,11 @@ def _of_contents(
     vault: Vault, keys: KeyRing, options: ReviewOptions, read: ReadCertificate, progress: Progress
 ) -> Iterator[Finding]:
     database = vault.database
-    policy = policy_in_force(vault.folder, database)
+    try:
+        policy = policy_in_force(vault.folder, database)
+    except SettingsError:
+        # which is a finding
+        policy = NO_POLICY
     progress.stage("review", database.number("SELECT count(*) FROM content"), "records")
     last = done = 0
     while records := select_records(

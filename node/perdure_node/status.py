@@ -19,6 +19,7 @@ from perdure_node.database import Database
 from perdure_node.known_blocks import KnownBlock, newest_known_block
 from perdure_node.log_gaps import log_gaps
 from perdure_node.operators.confirming import Awaiting, awaiting_records, count_awaiting
+from perdure_node.operators.policy import PolicyState, policy_state
 from perdure_node.past_adoptions import PastAdoption, last_adoption
 from perdure_node.queue_state import read_queue
 from perdure_node.reconciliation import Reconciliation, open_reconciliation
@@ -52,6 +53,7 @@ MOST_AWAITING = 5
 class NextStep(enum.Enum):
     """What the site's owner may do next."""
 
+    POLICY = "put the old policy.toml back, or let a site keeper put one in force: `perdure policy set FILE --as NAME`"
     ADD = "record a document: `perdure add FILE`"
     IMPORT_AGAIN = "go on with the import that was broken off: run the same `perdure import` again"
     COMPARE = "compare the log with the registry: `perdure sync`, or `perdure courier pack` and `receive`"
@@ -138,6 +140,7 @@ class Status:
     records_since_backup: int
     losses: Losses
     nodes: tuple[NodeView, ...]
+    policy: PolicyState
 
     @property
     def total(self) -> int:
@@ -149,6 +152,9 @@ class Status:
 
     @property
     def next_step(self) -> NextStep:
+        if self.policy not in (PolicyState.NONE, PolicyState.IN_FORCE):
+            # without it nobody may act
+            return NextStep.POLICY
         if self.unfinished_imports:
             return NextStep.IMPORT_AGAIN
         if self.reconciliation is not None:
@@ -230,6 +236,7 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         ),
         losses=_losses(database, log_size),
         nodes=_nodes(vault),
+        policy=policy_state(vault.folder, database),
     )
 
 

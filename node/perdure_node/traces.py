@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +12,8 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey
-from perdure_node.errors import VaultDamaged
-from perdure_node.records import EncryptedRecord, ReadingKeys
+from perdure_node.errors import RecoveryKeyError, VaultDamaged
+from perdure_node.records import PAGE, EncryptedRecord, ReadingKeys
 
 # what stands in the trace of an erased record where reasons were given before
 FORGOTTEN: Final = "(erased with the record)"
@@ -77,6 +77,23 @@ def _changes(
         )
         for kind, changed_at, successor, number, encrypted, entry in rows
     ]
+
+
+def unreadable_traces(database: Database, keys: ReadingKeys) -> Iterator[tuple[int, Hash32, str]]:
+    """Entries of any record's trace that do not decrypt: the number of each, the record's leaf hash, and why."""
+    names = "(SELECT group_concat(hex(leaf_hash)) FROM draft WHERE draft.sequence = change.sequence)"
+    query = (
+        f"SELECT number, leaf_hash, {names if database.has_table('draft') else 'NULL'}, data_key, encrypted FROM change "  # noqa: S608  # constants
+        "JOIN record ON record.sequence = change.sequence WHERE number > ? ORDER BY number LIMIT ?"
+    )
+    last = 0
+    while rows := database.rows(query, last, PAGE):
+        for last, name, drafts, key, encrypted in rows:
+            others = [Hash32(bytes.fromhex(each)) for each in (drafts or "").split(",") if each]
+            try:
+                _reason(keys.data_key(key), encrypted, (Hash32(name), *others))
+            except (VaultDamaged, RecoveryKeyError, ValueError) as error:
+                yield last, Hash32(name), str(error)
 
 
 def _reason(key: DataKey, encrypted: bytes, names: Sequence[Hash32]) -> Reason:

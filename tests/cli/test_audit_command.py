@@ -67,6 +67,16 @@ def test_a_damaged_one(run: Run, run_json: RunJson) -> None:
     assert (code, line["ok"], line["report"]["errors"]) == (1, False, 1)
 
 
+def test_findings_are_counted_and_so_are_their_kinds(run: Run) -> None:
+    damage(1)
+    damage(2)
+    _, out, _ = run("audit", "--offline")
+    # without a recovery key, a devnet, and four records that are in no backup
+    assert "2 errors of 1 kind, 5 warnings of 2 kinds, 1 note\n" in out
+    assert out.count("warning: ") == 2
+    assert "content_unreadable (2)" in out
+
+
 def test_the_report_is_verified(run: Run, run_json: RunJson) -> None:
     code, out, err = run("audit", "--offline", "-o", "june.audit.json")
     assert (code, "wrote june.audit.json, signed" in out) == (0, True)

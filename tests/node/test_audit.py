@@ -21,8 +21,9 @@ from perdure_node.intake import Details, add_document
 from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.people import NewOperator, Operator, add_operator
+from perdure_node.operators.operator_keys import OperatorKeyRing, operator_key_file
+from perdure_node.operators.people import NewOperator, Operator, add_operator, change_roles, remove_operator
+from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.records import record_by_index
 from perdure_node.traces import Reason
@@ -162,14 +163,141 @@ def test_a_content_that_is_gone(stocked: Site) -> None:
     assert (kinds(report), examples(report, "content_missing")) == ({"content_missing"}, ("leaf 1",))
 
 
+@pytest.mark.parametrize("column", ["document", "words"])
+def test_a_look_up_digest_that_was_changed(stocked: Site, column: str) -> None:
+    damage(stocked.vault.database, "record", column, "sequence = 3", at=5)
+    report = audited(stocked).report
+    assert kinds(report) == {"lookup_damaged"}
+    assert examples(report, "lookup_damaged")[0].startswith("leaf 2: ")
+
+
+def test_a_link_that_was_changed(stocked: Site, tmp_path: Path) -> None:
+    older = record_by_index(stocked.vault.database, 2)
+    assert older is not None
+    add_contract(stocked, "newer", tmp_path, supersedes=older.leaf_hash.hex())
+    assert "link_damaged" not in kinds(audited(stocked).report)
+    damage(stocked.vault.database, "supersession", "superseded", "1")
+    report = audited(stocked).report
+    assert "link_damaged" in kinds(report)
+    assert f"supersedes {older.leaf_hash.hex()}, not " in examples(report, "link_damaged")[0]
+
+
+@pytest.mark.parametrize(("column", "at"), [("hash", 3), ("headers", 200), ("headers", 0)])
+def test_a_known_block_that_was_changed(stocked: Site, column: str, at: int) -> None:
+    named = "id = (SELECT max(after_block) FROM record)"
+    damage(stocked.vault.database, "known_block", column, named, at=at)
+    assert kinds(audited(stocked).report) >= {"block_damaged"}
+
+
+@pytest.mark.parametrize("column", ["hash", "raw"])
+def test_a_transaction_that_was_changed(stocked: Site, column: str) -> None:
+    damage(stocked.vault.database, "relay_transaction", column, "number = 1")
+    assert kinds(audited(stocked).report) == {"transaction_damaged"}
+
+
+def test_a_note_that_was_changed(stocked: Site, tmp_path: Path) -> None:
+    record = record_by_index(stocked.vault.database, 2)
+    assert record is not None
+    reason = Reason("Ada", "a request")
+    erase(stocked.vault, record, reason, stocked.keys, clock=STOPPED, randomness=counted_bytes(b"e"))
+    damage(stocked.vault.database, "change", "encrypted", "number = 1")
+    assert kinds(audited(stocked).report) == {"trace_unreadable", "not_sealed"}
+
+
+def test_a_recipient_that_was_changed(stocked: Site) -> None:
+    damage(stocked.vault.database, "recipient", "public_key", "number = 1")
+    report = audited(stocked).report
+    assert kinds(report) == {"key_missing"}
+    assert "identity.json" in examples(report, "key_missing")[0]
+    assert report.signature is None
+
+
+@pytest.fixture
+def staffed(stocked: Site) -> Site:
+    """Ada keeps the site and was the confirmer, Bob is removed, and there is a policy."""
+    vault = stocked.vault
+    ada, bob = person(vault, "Ada", Role.SITE_KEEPER, Role.RECORDER), person(vault, "Bob", Role.CONFIRMER)
+    change_roles(
+        vault, keys_of(vault), ada, frozenset({Role.SITE_KEEPER}), clock=STOPPED, randomness=os.urandom
+    )
+    remove_operator(vault, bob, clock=STOPPED, randomness=os.urandom)
+    adopt_policy(vault, policy_template(), clock=STOPPED, randomness=os.urandom)
+    return stocked
+
+
+STAFFED = {"not_sealed", "operator_one_factor", "auditor_unnamed"}
+
+
+def test_people_as_the_log_has_them(staffed: Site) -> None:
+    assert kinds(audited(staffed).report) == STAFFED
+
+
+@pytest.mark.parametrize("operator", [2, 3])
+@pytest.mark.parametrize("column", ["public_key", "members"])
+def test_a_credential_that_was_changed(staffed: Site, column: str, operator: int) -> None:
+    database = staffed.vault.database
+    if column == "public_key":
+        damage(database, "credential", column, f"operator = {operator}", at=3)
+    else:
+        database.execute(
+            "UPDATE credential SET members = replace(members, '0x', '0X') WHERE operator = ?", operator
+        )
+    report = audited(staffed).report
+    assert "operator_differs" in kinds(report)
+    assert examples(report, "operator_differs")[0].startswith("Ada" if operator == 2 else "Bob")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE operator SET name = 'Eve' WHERE number = 2",
+        "UPDATE operator_role SET role = 'confirmer'",
+        "UPDATE operator SET removed_at = NULL WHERE number = 3",
+        "UPDATE operator SET own_record = (SELECT min(sequence) FROM record) WHERE number = 2",
+        "UPDATE operator SET own_record = 6 WHERE number = 2",
+        "INSERT INTO operator_role (operator, role) VALUES (2, 'recorder')",
+        "UPDATE operator_role SET role = 'confirmes'",
+        "UPDATE credential SET members = x'80ff'",
+    ],
+)
+def test_an_operator_who_was_changed(staffed: Site, statement: str) -> None:
+    assert "operator_differs" in kinds(found_after(staffed, statement))
+
+
+def test_a_policy_that_was_exchanged(staffed: Site) -> None:
+    damage(staffed.vault.database, "policy", "sha256", "number = 1")
+    assert kinds(audited(staffed).report) == {*STAFFED, "policy_differs", "policy_not_in_force"}
+
+
+def test_a_vaults_own_key_file_that_is_garbage(stocked: Site) -> None:
+    (stocked.vault.folder / "identity.json").write_bytes(b"garbage")
+    done = audited(stocked)
+    assert (kinds(done.report), done.could_not) == ({"key_missing"}, True)
+
+
+@pytest.mark.parametrize("how", ["garbage", "missing", "other", "reading_key"])
+def test_an_operators_key_file_that_was_changed(staffed: Site, how: str) -> None:
+    path = operator_key_file(staffed.vault.folder, 2)
+    if how == "garbage":
+        path.write_bytes(os.urandom(400))
+    elif how == "missing":
+        path.unlink()
+    elif how == "other":
+        path.write_bytes((staffed.vault.folder / "identity.json").read_bytes())
+    else:
+        damage(staffed.vault.database, "operator", "reading_key", "number = 2")
+    assert kinds(audited(staffed).report) == {*STAFFED, "operator_key_damaged"}
+
+
 def test_an_erased_record_is_none_and_its_digests_are_checked(stocked: Site) -> None:
     record = record_by_index(stocked.vault.database, 2)
     assert record is not None
     reason = Reason("Ada", "a request")
     erase(stocked.vault, record, reason, stocked.keys, clock=STOPPED, randomness=counted_bytes(b"e"))
-    assert kinds(audited(stocked).report) == set()
+    # that it was erased is a record too
+    assert kinds(audited(stocked).report) == {"not_sealed"}
     damage(stocked.vault.database, "erased", "slot_digests", "1")
-    assert kinds(audited(stocked).report) == {"content_unreadable"}
+    assert kinds(audited(stocked).report) == {"content_unreadable", "not_sealed"}
 
 
 def test_a_data_key_that_is_gone(stocked: Site) -> None:

@@ -107,6 +107,8 @@ def audit(
     the disk and the site's own numbers. Nothing is changed. A report can be written (-o), which the site's key signs: `perdure verify` checks it. What was done of an
     audit that is broken off need not be done again.
 
+    Where the site's policy was changed or is gone, nobody has to be named by --as: the vault's passphrase is enough, and the report says so.
+
     Exit codes: 0 no error was found, 1 there is one, 2 usage or configuration, 3 something could not be found out.
     """
     if offline and rpc_url is not None:
@@ -114,7 +116,7 @@ def audit(
     if output_file is not None and output_file != STANDARD_OUTPUT:
         check_output(output_file, FILE_SUFFIX, "a report of an audit")
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        actor = None if locked else acting(vault, who, passphrase_file, Action.AUDIT)
+        actor = None if locked else acting(vault, who, passphrase_file, Action.AUDIT, only_reads=True)
         options = AuditOptions(
             documents=list(documents_below(folders)) if folders else None,
             numberings=numberings,

@@ -68,7 +68,7 @@ def list_(
 ) -> int:
     """List what needs a person, each with what to do.
 
-    Records that wait for a second person, that were rejected, superseded, or corrected twice; retention periods that end or ended, by
+    A policy that was changed or is gone; records that wait for a second person, that were rejected, superseded, or corrected twice; retention periods that end or ended, by
     the site's policy; signatures that could not be judged, or rest on algorithms that are too weak; certificates that expired or will;
     late entries without documents; keys that are old. It reads every record, and changes none.
 
@@ -76,7 +76,7 @@ def list_(
     """
     counts: Counter[str] = Counter()
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
-        actor = acting(vault, who, passphrase_file, Action.REVIEW)
+        actor = acting(vault, who, passphrase_file, Action.REVIEW, only_reads=True)
         # an operator's passphrase shows that it is he
         actor.attestor()
         for finding in review_vault(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
+from perdure_node.operators.policy import PolicyState
 from perdure_node.past_adoptions import PastAdoption
 from perdure_node.seal_policy import DEFAULT_POLICY, Due
 from perdure_node.status import Losses, Status, read_status
@@ -21,6 +22,12 @@ from perdure_cli.site_key_texts import concerns, registry_members, rotation_memb
 _NOTES_SHOWN = 3
 _DUE_TEXTS = {
     Due.CLOCK: ", since the clock was put back and nobody knows for how long the records have waited"
+}
+
+_POLICY_TEXTS = {
+    PolicyState.CHANGED: "policy.toml was changed since it was put in force: nobody may act by it",
+    PolicyState.GONE: "policy.toml is gone: nobody may act without it",
+    PolicyState.REFUSED: "policy.toml was put in force, and this Perdure refuses it: `perdure policy show` says why",
 }
 
 _DAYS_WITHOUT_BACKUP = 7
@@ -51,6 +58,8 @@ def _print_status(found: Status) -> None:
     _print_chain(found)
     if not found.has_recovery_key:
         print_row("recovery key", "none: who loses the passphrase loses what the records say")
+    if found.policy in _POLICY_TEXTS:
+        print_row("policy", _POLICY_TEXTS[found.policy])
     print_row("last backup", _backup_text(found))
     _print_clock(found)
     if not found.is_writable:
@@ -234,6 +243,7 @@ def _members(found: Status) -> dict[str, object]:
         "seal_due_at": time_text(found.seal_due_at),
         "unanchored_checkpoints": found.unanchored_checkpoints,
         "unfinished_imports": found.unfinished_imports,
+        "policy": found.policy.value,
         "clock_doubts": [
             {"kind": doubt.kind.value, "expected": time_text(doubt.expected), "said": time_text(doubt.said)}
             for doubt in found.clock_doubts

@@ -9,6 +9,7 @@ from perdure_anchor.verdict_words import KEY_WORDS
 from perdure_anchor.verify_audit_report import AuditVerdict, verify_audit_report
 
 from perdure_cli.output import line, row
+from perdure_cli.record_texts import plural
 from perdure_cli.verifying.as_json import anchor_members
 from perdure_cli.verifying.formats import AUDIT
 from perdure_cli.verifying.other_formats import OtherFormat, OtherOutcome
@@ -37,9 +38,15 @@ def _shown(_: OtherOutcome[AuditVerdict], verdict: AuditVerdict) -> Iterator[str
 
 
 def summary(report: AuditReport) -> str:
-    """How many findings there are, by severity."""
-    counts = [(report.count_of(severity), severity) for severity in ("error", "warning", "note")]
-    return ", ".join(f"{count} {word if count == 1 else word + 's'}" for count, word in counts)
+    """How many findings there are, by severity, and of how many kinds: below, each kind is shown once."""
+    return ", ".join(_counted(report, severity) for severity in ("error", "warning", "note"))
+
+
+def _counted(report: AuditReport, severity: str) -> str:
+    count = report.count_of(severity)
+    kinds = sum(finding.severity == severity for finding in report.findings)
+    text = plural(count, severity)
+    return text if kinds == count else f"{text} of {plural(kinds, 'kind')}"
 
 
 def report_rows(report: AuditReport) -> Iterator[str]:

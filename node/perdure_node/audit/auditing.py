@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from perdure_anchor.audit_report import AuditReport, ReportedCheck, sign_report
-from perdure_anchor.errors import ChainError, ConfigError, PerdureError
+from perdure_anchor.errors import ChainError, ConfigError, EncodingError, PerdureError
 from perdure_anchor.statement import StatedCheckpoint
 from perdure_anchor.timestamp import format_seconds
 
@@ -16,11 +16,25 @@ from perdure_node.audit.documents import OnDisk, look_for_documents, tell_docume
 from perdure_node.audit.findings import Found
 from perdure_node.audit.log_checks import check_anchors, check_checkpoints, check_database, check_log
 from perdure_node.audit.numbering import LAST_DIGITS, Numbering, gaps_and_doubles
+from perdure_node.audit.own_word import (
+    check_blocks,
+    check_key_files,
+    check_people,
+    check_traces,
+    check_transactions,
+)
 from perdure_node.audit.registry import check_registry
 from perdure_node.audit.state import AuditState
 from perdure_node.audit.surroundings import check_site
 from perdure_node.clock import Clock
-from perdure_node.errors import LookupKeyMissing, SettingsError, VaultDamaged, VaultStorageFailed
+from perdure_node.errors import (
+    IdentityUnreadable,
+    LookupKeyMissing,
+    RecoveryKeyError,
+    SettingsError,
+    VaultDamaged,
+    VaultStorageFailed,
+)
 from perdure_node.hops import hop_table
 from perdure_node.keyring import KeyRing
 from perdure_node.operators.errors import NotAllowed
@@ -59,14 +73,16 @@ class _Audit:
     clock: Clock
     progress: Progress
     state: AuditState
-    found: Found = field(default_factory=Found)
+    # why there are no keys, and which state of a check that is
+    locked: tuple[str, str]
+    found: Found
     checks: list[ReportedCheck] = field(default_factory=list)
 
     def check(self, name: str, work: Callable[[], int]) -> None:
         """Run a check; a damaged vault is a finding, and what cannot be reached is said."""
         try:
             self.checks.append(ReportedCheck(name, DONE, work()))
-        except VaultDamaged as error:
+        except (VaultDamaged, EncodingError) as error:
             self.found.add("database_damaged", f"{name}: {error}")
             self.checks.append(ReportedCheck(name, COULD_NOT, 0, str(error)))
         except (ChainError, ConfigError, ConnectionError, TimeoutError, VaultStorageFailed) as error:
@@ -102,18 +118,30 @@ def audit(
     Raises what ``keys`` raise for a wrong passphrase, and nothing for what is wrong with the vault.
     """
     options = replace(options, numberings=(*options.numberings, *_numberings_of_policy(vault)))
-    state = AuditState(vault.database, keys)
+    found, locked = Found(), (LOCKED, NOT_ASKED)
+    try:
+        state = AuditState(vault.database, keys)
+    except IdentityUnreadable as error:
+        # the check of the key files tells of it
+        keys, locked = None, (str(error), COULD_NOT)
+        state = AuditState(vault.database, None)
     if not (options.resume and state.was_broken_off):
         state.begin(int(clock.now()))
-    run = _Audit(vault, keys, options, clock, progress, state)
+    run = _Audit(vault, keys, options, clock, progress, state, locked, found)
+    if keys is not None and options.by is None and _has_operators(vault):
+        found.add("auditor_unnamed")
     run.check("database", lambda: check_database(vault, run.found))
     run.check("log", lambda: check_log(vault, run.found, progress))
     run.check("checkpoints", lambda: check_checkpoints(vault, run.found))
     run.check("anchors", lambda: check_anchors(vault, run.found, progress))
+    run.check("blocks", lambda: check_blocks(vault, run.found))
+    run.check("transactions", lambda: check_transactions(vault, run.found))
+    run.check("key files", lambda: check_key_files(vault, run.found))
     disk = _look_for_documents(run)
     contents = _read_records(run, disk)
     if disk is not None:
         tell_documents(disk, contents.names, run.found)
+    _check_own_word(run, contents)
     _check_numbering(run, contents)
     _ask_registry(run)
     run.check("site", lambda: check_site(vault, clock, run.found))
@@ -123,6 +151,12 @@ def audit(
         report = replace(report, signature=sign_report(report, key))
     state.forget()
     return Audited(report, contents.reused)
+
+
+def _has_operators(vault: Vault) -> bool:
+    return vault.database.has_table("credential") and bool(
+        vault.database.number("SELECT count(*) FROM operator WHERE name IS NOT NULL AND removed_at IS NULL")
+    )
 
 
 def _numberings_of_policy(vault: Vault) -> list[Numbering]:
@@ -138,7 +172,7 @@ def _numberings_of_policy(vault: Vault) -> list[Numbering]:
 def _site_key(run: _Audit) -> bytes | None:
     """The key that signs the report, if it can be opened; the other keys are opened too, to see whether they can be."""
     if run.keys is None:
-        run.leave_out("keys", LOCKED)
+        run.leave_out("keys", *run.locked)
         return None
     keys, opened = run.keys, 0
     site_key: bytes | None = None
@@ -150,7 +184,7 @@ def _site_key(run: _Audit) -> bytes | None:
             # an operator who keeps no site signs by himself
             run.leave_out("keys", str(error))
             return keys.signing_key() if isinstance(keys, OperatorKeyRing) else None
-        except VaultDamaged as error:
+        except (VaultDamaged, RecoveryKeyError) as error:
             run.found.add("key_missing", f"{name} key: {error}")
         else:
             site_key = taken if isinstance(taken, bytes) and name == "site" else site_key
@@ -174,7 +208,7 @@ def _look_for_documents(run: _Audit) -> OnDisk | None:
 
 def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
     if run.keys is None:
-        run.leave_out("contents", LOCKED)
+        run.leave_out("contents", *run.locked)
         return Contents()
     keys, contents = run.keys, Contents()
 
@@ -199,13 +233,27 @@ def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
     return contents
 
 
+def _check_own_word(run: _Audit, contents: Contents) -> None:
+    """Who the operators are, which policy is in force and what was noted of records: only the records themselves show whether it is so."""
+    keys = run.keys
+    if keys is None:
+        run.leave_out("people", *run.locked)
+        run.leave_out("notes", *run.locked)
+        return
+    if any(check.name == "contents" and check.state == DONE for check in run.checks):
+        run.check("people", lambda: check_people(run.vault, contents, run.found))
+    else:
+        run.leave_out("people", "the records could not be read", COULD_NOT)
+    run.check("notes", lambda: check_traces(run.vault, keys, run.found))
+
+
 def _check_numbering(run: _Audit, contents: Contents) -> None:
     numberings = run.options.numberings
     if not numberings:
         run.leave_out("numbering", "no field was named (--numbering)")
         return
     if run.keys is None:
-        run.leave_out("numbering", LOCKED)
+        run.leave_out("numbering", *run.locked)
         return
     for kind, example, count in gaps_and_doubles(numberings, contents.numbered, contents.superseded.keys()):
         run.found.add(kind, example, count)

@@ -1,20 +1,24 @@
 """What records say: each is decrypted, and must give its leaf hash. In several processes, and resumable."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from perdure_anchor.errors import PerdureError
+from perdure_anchor.hashes import Hash32, to_hex
+from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.audit.findings import Found
 from perdure_node.audit.numbering import Numbered, Numbering, Reader
 from perdure_node.audit.state import AuditState, digest_of
 from perdure_node.encryption.contents import DataKey
-from perdure_node.errors import VaultDamaged
+from perdure_node.encryption.lookup import LookupKey
+from perdure_node.errors import LookupKeyMissing, RecoveryKeyError, VaultDamaged
 from perdure_node.keyring import KeyRing
 from perdure_node.parallel import in_order
 from perdure_node.progress import Progress
+from perdure_node.recording import OWN_PREFIX
 from perdure_node.records import FINISHED, EncryptedRecord, erased_digests, open_record, select_records
 from perdure_node.vault import Vault
 
@@ -24,11 +28,19 @@ _NOTED_TOGETHER = 16
 _PASSIVE = (
     f"SELECT sequence FROM record WHERE sequence >= ? AND sequence <= ? AND (words IS NULL OR NOT {FINISHED})"  # noqa: S608  # constants
 )
+# of these slots the look-up digest of a record's words takes no notice; of the signature it once did
+_NOT_SAID = frozenset({"recorded_at", "after", "confirmation", "signature"})
+_STAMPED = frozenset({"recorded_at", "after", "confirmation"})
+# what an answer tells: notes of a Perdure that told less are not taken up
+_ANSWERS = b"perdure audit answers v2"
 
 
 @dataclass(slots=True)
 class Contents:
-    """What all records said together: how many were read, numbers, what supersedes what, and names of documents that are missing."""
+    """What all records said together: how many were read, numbers, what supersedes what, and names of documents that are missing.
+
+    ``own`` are the site's records of itself: by sequence number the document's SHA-256, and what it says of an operator, if of one.
+    """
 
     records: int = 0
     erased: int = 0
@@ -37,6 +49,17 @@ class Contents:
     unmatched: list[str] = field(default_factory=list)
     superseded: dict[str, str] = field(default_factory=dict)
     names: dict[int, str | None] = field(default_factory=dict)
+    own: dict[int, tuple[str, JsonValue]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What the tables say of a record beside its content: look-up digests, the leaf that it corrects, the hash of its block."""
+
+    document: bytes
+    words: bytes | None
+    superseded: bytes | None
+    after: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +73,7 @@ class _Stretch:
     wanted: frozenset[int]
     keys: dict[int, DataKey]
     missing_keys: dict[int, str]
+    beside: dict[int, _Beside]
 
 
 def check_contents(
@@ -68,7 +92,10 @@ def check_contents(
     progress.stage("read the records", total, "records")
     answers: dict[int, dict[str, Any]] = {}
     contents, done = Contents(), 0
-    asked = digest_of(each.text.encode() for each in numberings)
+    lookup_key = _lookup_key(vault)
+    asked = digest_of(
+        (_ANSWERS, b"" if lookup_key is None else b"found", *(each.text.encode() for each in numberings))
+    )
     fresh: list[_Stretch] = []
 
     def to_read() -> Iterator[_Stretch]:
@@ -82,7 +109,7 @@ def check_contents(
                 answers[stretch.first] = known
 
     noted: list[tuple[int, bytes, dict[str, Any]]] = []
-    with closing(in_order(_Work(tuple(numberings)), to_read(), jobs=jobs)) as results:
+    with closing(in_order(_Work(tuple(numberings), lookup_key), to_read(), jobs=jobs)) as results:
         for answer in results:
             stretch = fresh.pop(0)
             answers[stretch.first] = answer
@@ -96,6 +123,14 @@ def check_contents(
     for first in sorted(answers):
         _take(contents, found, answers[first])
     return contents
+
+
+def _lookup_key(vault: Vault) -> LookupKey | None:
+    try:
+        return vault.lookup_key
+    except LookupKeyMissing:
+        # which is a finding of its own
+        return None
 
 
 def _stretches(vault: Vault, keys: KeyRing, asked: bytes, missing: Set[int]) -> Iterator[_Stretch]:
@@ -114,8 +149,25 @@ def _stretches(vault: Vault, keys: KeyRing, asked: bytes, missing: Set[int]) -> 
         )
         wanted = frozenset(record.sequence for record in records if record.sequence in missing)
         opened, lacking = _data_keys(keys, {record.content[0] for record in records if record.content})
-        digest = digest_of(_parts(records, asked, passive, wanted, lacking))
-        yield _Stretch(first, digest, tuple(records), passive, wanted, opened, lacking)
+        beside = _beside(vault, first, last)
+        digest = digest_of(_parts(records, asked, beside, passive, wanted, lacking))
+        yield _Stretch(first, digest, tuple(records), passive, wanted, opened, lacking, beside)
+
+
+def _beside(vault: Vault, first: int, last: int) -> dict[int, _Beside]:
+    links = vault.database.has_table("supersession")
+    superseded, join = (
+        ("superseded", "LEFT JOIN supersession ON supersession.sequence = record.sequence ")
+        if links
+        else ("NULL", "")
+    )
+    rows = vault.database.rows(
+        f"SELECT record.sequence, document, words, {superseded}, known_block.hash FROM record {join}"  # noqa: S608  # constants
+        "LEFT JOIN known_block ON known_block.id = record.after_block WHERE record.sequence BETWEEN ? AND ?",
+        first,
+        last,
+    )
+    return {sequence: _Beside(*others) for sequence, *others in rows}
 
 
 def _data_keys(keys: KeyRing, numbers: Set[int]) -> tuple[dict[int, DataKey], dict[int, str]]:
@@ -123,13 +175,16 @@ def _data_keys(keys: KeyRing, numbers: Set[int]) -> tuple[dict[int, DataKey], di
     for number in numbers:
         try:
             opened[number] = keys.data_key(number)
-        except VaultDamaged as error:
+        except (VaultDamaged, RecoveryKeyError) as error:
             lacking[number] = str(error)
     return opened, lacking
 
 
 def _parts(
-    records: Sequence[EncryptedRecord], asked: bytes, *others: Set[int] | dict[int, str]
+    records: Sequence[EncryptedRecord],
+    asked: bytes,
+    beside: dict[int, _Beside],
+    *others: Set[int] | dict[int, str],
 ) -> Iterator[bytes]:
     """All that the answer depends on."""
     yield asked
@@ -141,13 +196,15 @@ def _parts(
         yield record.leaf_hash
         yield encrypted
         yield record.slot_digests or b""
+        yield repr(beside.get(record.sequence)).encode()
 
 
 class _Work:
     """Reads a stretch, in whatever process."""
 
-    def __init__(self, numberings: tuple[Numbering, ...]) -> None:
+    def __init__(self, numberings: tuple[Numbering, ...], lookup_key: LookupKey | None) -> None:
         self._reader = Reader(numberings)
+        self._lookup_key = lookup_key
 
     def __call__(self, stretch: _Stretch) -> dict[str, Any]:
         answer: dict[str, Any] = {
@@ -158,6 +215,7 @@ class _Work:
             "unmatched": [],
             "supersedes": [],
             "names": [],
+            "own": [],
         }
         lacking: dict[int, int] = {}
         for record in stretch.records:
@@ -180,6 +238,11 @@ class _Work:
         except PerdureError as error:
             answer["found"].append(("content_unreadable", f"{where}: {error}"))
             return
+        answer["found"] += self._differing(where, values, stretch.beside[record.sequence])
+        if str(values["document_type"] or "").startswith(OWN_PREFIX):
+            extra = values["extra"]
+            operator = extra.get("operator") if isinstance(extra, dict) else None
+            answer["own"].append((record.sequence, values["document_sha256"], operator))
         if record.sequence in stretch.wanted:
             answer["names"].append((record.sequence, values["document_name"]))
         if record.sequence in stretch.passive:
@@ -193,12 +256,36 @@ class _Work:
             else:
                 answer["numbers"].append((which, *number, name))
 
+    def _differing(
+        self, where: str, values: Mapping[str, JsonValue], beside: _Beside
+    ) -> Iterator[tuple[str, str]]:
+        """What the tables say of a record, and it does not."""
+        lookup = self._lookup_key
+        if lookup is not None:
+            if beside.document != lookup.of_document(Hash32(bytes.fromhex(str(values["document_sha256"])))):
+                yield "lookup_damaged", f"{where}: its document is not found"
+            if beside.words is not None and beside.words not in _digests_of_words(lookup, values):
+                yield "lookup_damaged", f"{where}: its words are not found"
+        if beside.superseded is not None and beside.superseded.hex() != values["supersedes"]:
+            yield (
+                "link_damaged",
+                f"{where} supersedes {values['supersedes'] or 'nothing'}, not {beside.superseded.hex()}",
+            )
+        after = None if beside.after is None else to_hex(beside.after)
+        if after != values["after"]:
+            yield "link_damaged", f"{where} names the block {values['after']} as known, not {after}"
+
     def _read_erased(self, record: EncryptedRecord, where: str, answer: dict[str, Any]) -> None:
         if record.slot_digests is None:
             answer["found"].append(("content_missing", where))
             return
         erased_digests(record)
         answer["erased"] += 1
+
+
+def _digests_of_words(lookup: LookupKey, values: Mapping[str, JsonValue]) -> Iterator[bytes]:
+    for left_out in (_NOT_SAID, _STAMPED):
+        yield lookup.of_words({slot: value for slot, value in values.items() if slot not in left_out})
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +307,4 @@ def _take(contents: Contents, found: Found, answer: dict[str, Any]) -> None:
     for where, name in answer["supersedes"]:
         contents.superseded.setdefault(name, where)
     contents.names.update(dict(answer["names"]))
+    contents.own.update((sequence, (digest, operator)) for sequence, digest, operator in answer["own"])

@@ -26,6 +26,7 @@ _DAY = 86_400
 def check_site(vault: Vault, clock: Clock, found: Found) -> int:
     """Everything that `perdure status` would warn of, and more; how many things were looked at."""
     _check_keys(vault, found)
+    _check_policy(vault, found)
     _check_people(vault, clock, found)
     _check_clock(vault, clock, found)
     _check_what_waits(vault, found)
@@ -33,18 +34,21 @@ def check_site(vault: Vault, clock: Clock, found: Found) -> int:
     _check_backup(vault, found)
     if vault.trust.devnet:
         found.add("devnet", vault.trust.name)
-    return 7
+    return 8
 
 
-def _check_people(vault: Vault, clock: Clock, found: Found) -> None:
-    """The operators, the policy, and who waits for whom."""
-    for operator in operators(vault.database):
-        if not has_second_factor(operator):
-            found.add("operator_one_factor", operator.name)
+def _check_policy(vault: Vault, found: Found) -> None:
     try:
         policy_in_force(vault.folder, vault.database)
     except SettingsError as error:
         found.add("policy_not_in_force", str(error))
+
+
+def _check_people(vault: Vault, clock: Clock, found: Found) -> None:
+    """The operators, and who waits for whom."""
+    for operator in operators(vault.database):
+        if not has_second_factor(operator):
+            found.add("operator_one_factor", operator.name)
     shown = awaiting_records(vault.database, _MOST_NOTES)
     for each in shown:
         days = max(0, int(clock.now()) - each.since) // _DAY

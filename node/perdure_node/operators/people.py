@@ -14,6 +14,7 @@ from perdure_anchor.confirmation import (
     encode_credential,
     parse_credential,
 )
+from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.operator_key import MAX_CREDENTIALS, OPERATOR_FORMAT, OPERATOR_TYPE
 from perdure_anchor.secp256k1 import address_from_private_key
@@ -25,6 +26,7 @@ from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey, new_private_key, public_key_of
 from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
+from perdure_node.errors import VaultDamaged
 from perdure_node.files import write_whole
 from perdure_node.keyring import KeyRing
 from perdure_node.operators.errors import (
@@ -361,7 +363,20 @@ def _store_roles(database: Database, number: int, roles: frozenset[Role]) -> Non
 
 def _roles(database: Database, number: int) -> frozenset[Role]:
     rows = database.rows("SELECT role FROM operator_role WHERE operator = ?", number)
-    return frozenset(Role(role) for (role,) in rows)
+    try:
+        return frozenset(Role(role) for (role,) in rows)
+    except ValueError as error:
+        raise VaultDamaged(f"operator {number}: {error}", hint="restore the vault from a backup") from None
+
+
+def _read_credential(number: int, members: object) -> Credential:
+    try:
+        raw = members.encode() if isinstance(members, str) else b""
+        return parse_credential(parse_json(raw, "credential"), "credential")
+    except (PerdureError, ValueError) as error:
+        raise VaultDamaged(
+            f"a credential of operator {number}: {error}", hint="restore the vault from a backup"
+        ) from None
 
 
 def credentials_of(database: Database, number: int) -> tuple[StoredCredential, ...]:
@@ -373,7 +388,7 @@ def credentials_of(database: Database, number: int) -> tuple[StoredCredential, .
     return tuple(
         StoredCredential(
             each,
-            parse_credential(parse_json(members.encode(), "credential"), "credential"),
+            _read_credential(number, members),
             label,
             added,
             None if identifier is None else bytes(identifier),

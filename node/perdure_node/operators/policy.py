@@ -5,6 +5,7 @@ asks it, and so does one that is gone.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from hashlib import sha256
@@ -37,8 +38,26 @@ _HEADER: Final = (
 )
 
 
+class PolicyState(StrEnum):
+    """How a vault's policy stands; refused: it was put in force, and this Perdure does not take it."""
+
+    NONE = "none"
+    IN_FORCE = "in force"
+    CHANGED = "changed"
+    GONE = "gone"
+    REFUSED = "refused"
+
+
 class PolicyNotInForce(SettingsError):
-    """policy.toml is not the policy that was put in force last."""
+    """policy.toml is not the policy that was put in force last: it is in another ``state``."""
+
+    state = PolicyState.CHANGED
+
+
+class PolicyGone(PolicyNotInForce):
+    """There is no policy.toml any more."""
+
+    state = PolicyState.GONE
 
 
 def _roles(value: object) -> tuple[str, ...]:
@@ -202,12 +221,25 @@ def policy_in_force(folder: Path, database: Database) -> Policy:
     try:
         raw = path.read_bytes()
     except OSError:
-        raise PolicyNotInForce(f"{path}: the site's policy is gone", hint=_ADOPT) from None
+        raise PolicyGone(f"{path}: the site's policy is gone", hint=_ADOPT) from None
     if sha256(raw).digest() != adopted:
         raise PolicyNotInForce(
             f"{path}: changed since it was put in force", hint=f"put the old one back, or: {_ADOPT}"
         )
     return _parsed(raw, str(path))
+
+
+def policy_state(folder: Path, database: Database) -> PolicyState:
+    """Whether there is a policy, and whether it is the one that was put in force."""
+    if adopted_digest(database) is None:
+        return PolicyState.NONE
+    try:
+        policy_in_force(folder, database)
+    except PolicyNotInForce as error:
+        return error.state
+    except SettingsError:
+        return PolicyState.REFUSED
+    return PolicyState.IN_FORCE
 
 
 # a process that records thousands reads the file each time, and parses it once

@@ -165,3 +165,48 @@ def test_codes_are_wanted_beside_the_passphrase_and_reset_by_a_keeper(
     code, (reset,) = run_json("operator", "totp", "Ada", "--reset", "--as", "Kim")
     assert code == 0
     assert not reset["second_factor"]
+
+
+def test_an_operator_changes_his_own_passphrase_and_nothing_else_of_him(
+    site: None, run: Run, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (before,) = (each for each in run_json("operator", "list")[1] if each["name"] == "Ada")
+    monkeypatch.setenv("PERDURE_NEW_PASSPHRASE", "another battery staple")
+    # who does not know the old one changes nothing
+    monkeypatch.setenv("PERDURE_PASSPHRASE", "wrong horse battery")
+    code, _, told = run("operator", "passphrase", "Ada")
+    assert code == 2
+    assert "does not open this operator's key" in told
+    monkeypatch.setenv("PERDURE_PASSPHRASE", WORDS)
+    code, (changed,) = run_json("operator", "passphrase", "Ada")
+    assert code == 0
+    assert changed == {"ok": True, **before}
+    code, _, told = run("add", "contract.pdf", "--type", "note", "--as", "Ada")
+    assert code == 2
+    assert "does not open this operator's key" in told
+    # from a file, too short to be one, then good
+    Path("new").write_text("short\n")
+    code, _, told = run("operator", "passphrase", "Ada", "--new-passphrase-file", "new")
+    assert code == 2
+    monkeypatch.setenv("PERDURE_PASSPHRASE", "another battery staple")
+    code, _, told = run("operator", "passphrase", "Ada", "--new-passphrase-file", "new")
+    assert code == 2
+    assert "want 10 at least" in told
+    Path("new").write_text("a third battery staple\n")
+    code, out, told = run("operator", "passphrase", "Ada", "--new-passphrase-file", "new")
+    assert (code, out) == (0, "the passphrase of Ada is changed\n"), told
+    monkeypatch.setenv("PERDURE_PASSPHRASE", "a third battery staple")
+    assert run("add", "contract.pdf", "--type", "note", "--as", "Ada")[0] == 0
+    # the others' stay as they were
+    monkeypatch.setenv("PERDURE_PASSPHRASE", WORDS)
+    assert run("operator", "roles", "Ada", "--role", "recorder", "--as", "Kim")[0] == 0
+
+
+def test_who_has_only_a_passkey_has_no_passphrase_to_change(
+    site: None, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browse(monkeypatch, SoftwareAuthenticator())
+    assert run("operator", "add", "Eve", "--role", "confirmer", "--passkey", "--as", "Kim")[0] == 0
+    code, _, told = run("operator", "passphrase", "Eve")
+    assert code == 2
+    assert "no passphrase of his own" in told

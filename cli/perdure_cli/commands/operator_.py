@@ -23,6 +23,7 @@ from perdure_cli.commands.operator_credential import (
     passkey_option,
     security_key_option,
 )
+from perdure_cli.commands.operator_passphrase import passphrase
 from perdure_cli.commands.operator_totp import totp
 from perdure_cli.confirming import confirm
 from perdure_cli.operator_texts import operator_members, print_operator
@@ -48,6 +49,7 @@ def operator() -> None:
 
 
 operator.add_command(credential)
+operator.add_command(passphrase)
 operator.add_command(totp)
 
 
@@ -84,9 +86,9 @@ def add(
     """
     with open_site(vault_folder) as vault:
         actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "add an operator")
-        passphrase, passkeys = None, []
+        chosen, passkeys = None, []
         if through is None:
-            passphrase = new_passphrase(
+            chosen = new_passphrase(
                 operator_passphrase_file,
                 os.environ,
                 "--operator-passphrase-file",
@@ -95,7 +97,7 @@ def add(
             )
         else:
             passkeys = [enrol(name, through, None)]
-        new = NewOperator(name, _roles(roles), passphrase)
+        new = NewOperator(name, _roles(roles), chosen)
         added = add_operator(
             vault, actor.keys, new, clock=system_clock(), randomness=os.urandom, passkeys=passkeys
         )

@@ -16,8 +16,14 @@ from perdure_cli.exit_codes import ANSWER_IS_NO, FileUnreadable, batch_exit_code
 from perdure_cli.files import os_reason
 from perdure_cli.output import line, row
 from perdure_cli.trust_store import TrustSource
-from perdure_cli.verifying.as_json import anchor_members, error_members, time_members, trust_members
-from perdure_cli.verifying.as_text import trust_text, word_rows
+from perdure_cli.verifying.as_json import (
+    anchor_members,
+    error_members,
+    report_members,
+    time_members,
+    trust_members,
+)
+from perdure_cli.verifying.as_text import report_rows, trust_text, word_rows
 from perdure_cli.verifying.outcome import Question
 from perdure_cli.verifying.sorting import RivalsFile
 
@@ -32,6 +38,7 @@ class RivalsOutcome:
     trust: TrustSource | None = None
     errors: tuple[PerdureError, ...] = ()
     clock_allowance: int = 0
+    report: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -49,12 +56,12 @@ def rivals_outcome(file: RivalsFile, question: Question) -> RivalsOutcome:
         source = question.trust.choose(rivals.domain)
     except OSError as error:
         fault = FileUnreadable(f"{file.name}: {os_reason(error)}")
-        return RivalsOutcome(file.name, question.require, errors=(fault,))
+        return RivalsOutcome(file.name, question.require, errors=(fault,), report=file.report)
     except PerdureError as error:
-        return RivalsOutcome(file.name, question.require, errors=(error,))
+        return RivalsOutcome(file.name, question.require, errors=(error,), report=file.report)
     allowance = question.clock_allowance
     verdict = verify_rivals(rivals, source.trust, require=question.require, clock_allowance=allowance)
-    return RivalsOutcome(file.name, question.require, verdict, source, verdict.errors, allowance)
+    return RivalsOutcome(file.name, question.require, verdict, source, verdict.errors, allowance, file.report)
 
 
 # --- for people
@@ -67,12 +74,13 @@ def rivals_text(outcome: RivalsOutcome) -> str:
 
 def rivals_line(outcome: RivalsOutcome) -> str:
     """The answer in a line, and why where it is no yes."""
-    return "".join((_answer(outcome), *_reasons(outcome)))
+    return "".join((_answer(outcome), *_reasons(outcome), *report_rows(outcome.report)))
 
 
 def _all(outcome: RivalsOutcome) -> Iterator[str]:
     yield _answer(outcome)
     yield from _reasons(outcome)
+    yield from report_rows(outcome.report)
     if outcome.verdict is not None:
         yield from _shown(outcome.verdict)
     if outcome.trust is not None:
@@ -115,6 +123,7 @@ def rivals_members(outcome: RivalsOutcome) -> dict[str, object]:
     return {
         "ok": outcome.ok,
         "file": outcome.file,
+        "report": report_members(outcome.report),
         "required": outcome.required.text,
         "two_histories": None if verdict is None else verdict.two_histories,
         "site": None if verdict is None else verdict.origin.text,

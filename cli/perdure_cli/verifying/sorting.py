@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
@@ -62,7 +62,7 @@ class EvidenceFile:
     """A file of evidence: its name as given, its bytes if it can be read only once, and which document it says it is about.
 
     ``hides_document``: it is well-formed, but does not say; what cannot be read says nothing either. ``supporting``: which documents
-    it says support a late entry.
+    it says support a late entry. ``report``: the report in which it was attached, None for a file of its own.
     """
 
     name: str
@@ -70,6 +70,7 @@ class EvidenceFile:
     document_sha256: Hash32 | None = None
     hides_document: bool = False
     supporting: tuple[Hash32, ...] = ()
+    report: str | None = None
 
     def read(self) -> bytes:
         """Its bytes, and one more than evidence may have where it is too large; raises `OSError`."""
@@ -78,15 +79,21 @@ class EvidenceFile:
     def about(self, evidence: Evidence) -> "EvidenceFile":
         """The same file, of which is known now what it says that it is about; raises what a disclosure does."""
         document = _disclosed_document(evidence)
-        return EvidenceFile(self.name, self.raw, document, document is None, _supporting_documents(evidence))
+        return replace(
+            self,
+            document_sha256=document,
+            hides_document=document is None,
+            supporting=_supporting_documents(evidence),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RivalsFile:
-    """A proof of two histories: its name as given, and its bytes if it can be read only once."""
+    """A proof of two histories: its name as given, its bytes if it can be read only once, and the report in which it was attached."""
 
     name: str
     raw: bytes | None = None
+    report: str | None = None
 
     def read(self) -> bytes:
         """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
@@ -233,12 +240,14 @@ def _open_report(found: SortedFiles, path: Path) -> None:
     before = len(found.evidence) + len(found.rivals)
     for file in attached:
         name, kind = f"{path}/{file.name}", _kind_of_attached(file.name, file.raw)
-        if kind == TRUST_FORMAT:
+        if file.on_page:
+            found.left_out.append(name)
+        elif kind == TRUST_FORMAT:
             found.attached_trust.append((str(path), file.raw))
         elif kind == _EVIDENCE_FAMILY:
-            found.evidence.append(EvidenceFile(name, file.raw))
+            found.evidence.append(EvidenceFile(name, file.raw, report=str(path)))
         elif kind == _RIVALS_FAMILY:
-            found.rivals.append(RivalsFile(name, file.raw))
+            found.rivals.append(RivalsFile(name, file.raw, report=str(path)))
         else:
             found.left_out.append(name)
     if len(found.evidence) + len(found.rivals) == before:

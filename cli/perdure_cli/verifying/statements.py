@@ -87,11 +87,17 @@ def _answer(outcome: StatementOutcome) -> str:
             if verdict.end == verdict.begin + 1
             else f"leaves {verdict.begin} to {verdict.end - 1}"
         )
-        told = f"yes, {leaves} of {verdict.origin.text} are all there are in this stretch of its log of {verdict.size}{devnet}"
+        told = f"yes, {leaves} of {verdict.origin.text} are all there are in this stretch of its log of {verdict.size}{devnet}{_unshown(verdict)}"
         return line(f"{outcome.file}: {told}", style="green")
     if outcome.exit_code == ANSWER_IS_NO:
         return line(f"{outcome.file}: no, it does not show that these leaves are all there are", style="red")
     return line(f"{outcome.file}: could not find out", style="yellow")
+
+
+def _unshown(verdict: StatementVerdict) -> str:
+    """Complete is not shown: what a leaf that discloses nothing says, or supersedes, nobody can see."""
+    count = len(verdict.unshown)
+    return f"; {count} of them hidden or erased" if count else ""
 
 
 def _reasons(outcome: StatementOutcome) -> Iterator[str]:

@@ -15,25 +15,22 @@ from perdure_anchor.checkpoint import Origin, RegistryDomain, parse_origin
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.evidence import (
     MAX_EVIDENCE_SIZE,
-    MAX_HEADERS_SIZE,
-    MAX_HOPS,
     MAX_SIGNS,
     AnchorProof,
     Hops,
-    check_together,
     encode_anchor_proof,
     encode_octets,
     parse_anchor_proof,
     parse_domain,
-    parse_run,
+    parse_hops,
 )
 from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256
+from perdure_anchor.json_file import check_bounds, parse_members
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 from perdure_anchor.statement import StatedCheckpoint, encode_stated_checkpoint, parse_stated_checkpoint
 from perdure_anchor.strict_json import (
     JsonValue,
     encode_pretty,
-    parse_json,
     take_integer,
     take_list,
     take_object,
@@ -153,17 +150,10 @@ def recover_report_signer(report: AuditReport) -> Address:
 
 def parse_report(raw: bytes) -> AuditReport:
     """The report from the bytes of a file; raises `AuditReportError`, `JsonError` or another `EncodingError`."""
-    if len(raw) > MAX_REPORT_SIZE:
-        raise AuditReportTooLarge(f"audit report: got {len(raw)} bytes, want at most {MAX_REPORT_SIZE}")
-    signs = sum(map(raw.count, (b",", b"[", b"{")))
-    if signs > MAX_SIGNS:
-        raise AuditReportTooLarge(
-            f"audit report: got {signs} commas and opening brackets, want at most {MAX_SIGNS}"
-        )
-    value = parse_json(raw, "audit report")
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise NotAuditReport(f"audit report: does not say that its format is {FORMAT}")
-    return _parse_members(take_object(value, "audit report", KEYS))
+    check_bounds(
+        raw, "audit report", max_size=MAX_REPORT_SIZE, max_signs=MAX_SIGNS, too_large=AuditReportTooLarge
+    )
+    return _parse_members(parse_members(raw, "audit report", FORMAT, KEYS, other=NotAuditReport))
 
 
 def _parse_members(top: dict[str, JsonValue]) -> AuditReport:
@@ -171,9 +161,7 @@ def _parse_members(top: dict[str, JsonValue]) -> AuditReport:
     anchor = None if top["anchor"] is None else parse_anchor_proof(top["anchor"])
     if anchor is not None and checkpoint is None:
         raise AuditReportError("audit report: an anchor without the checkpoint that it anchors")
-    hops = tuple([parse_run(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
-    runs = (*(() if anchor is None else (anchor.headers,)), *hops)
-    check_together("headers", [header for run in runs for header in run], MAX_HEADERS_SIZE)
+    hops = parse_hops(top["hops"], () if anchor is None else (anchor.headers,))
     made_at = take_text(top["made_at"], "made_at", MAX_TEXT)
     check_timestamp(made_at, "made_at")
     signature = top["signature"]

@@ -18,6 +18,7 @@ from perdure_anchor.checkpoint import MAX_TREE_SIZE, Origin, RegistryDomain, par
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex
 from perdure_anchor.header import MAX_HEADER_SIZE
+from perdure_anchor.json_file import check_bounds
 from perdure_anchor.record import MAX_DISCLOSURES_SIZE, SLOTS, disclosure_digest
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 from perdure_anchor.strict_json import (
@@ -131,11 +132,7 @@ AnchorPart: TypeAlias = tuple[AnchorProof | None, Headers | None, Hops, Headers 
 
 def parse_evidence(raw: bytes) -> Evidence:
     """Evidence from the bytes of a file; raises `EvidenceError`, `JsonError` or another `EncodingError`."""
-    if len(raw) > MAX_EVIDENCE_SIZE:
-        raise EvidenceTooLarge(f"evidence: got {len(raw)} bytes, want at most {MAX_EVIDENCE_SIZE}")
-    signs = sum(map(raw.count, (b",", b"[", b"{")))
-    if signs > MAX_SIGNS:
-        raise EvidenceTooLarge(f"evidence: got {signs} commas and opening brackets, want at most {MAX_SIGNS}")
+    check_bounds(raw, "evidence", max_size=MAX_EVIDENCE_SIZE, max_signs=MAX_SIGNS, too_large=EvidenceTooLarge)
     value = parse_json(raw, "evidence")
     top = take_object(value, "evidence", RECORD_KEYS + _anchor_keys(value))
     return parse_record_part(top, lambda: parse_anchor_part(top))
@@ -170,13 +167,19 @@ def parse_anchor_part(top: dict[str, JsonValue]) -> AnchorPart:
     confirmed = None
     if "confirmed_not_before" in top:
         confirmed = parse_run(top["confirmed_not_before"], "confirmed_not_before")
-    hops = tuple([parse_run(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
-    lists = (() if anchor is None else anchor.headers, not_before or (), confirmed or (), *hops)
-    check_together("headers", [header for headers in lists for header in headers], MAX_HEADERS_SIZE)
+    beside = (() if anchor is None else anchor.headers, not_before or (), confirmed or ())
+    hops = parse_hops(top["hops"], beside)
     return anchor, not_before, hops, confirmed
 
 
-def check_together(what: str, parts: Sequence[bytes], at_most: int) -> None:
+def parse_hops(value: JsonValue, beside: Iterable[Headers]) -> Hops:
+    """The member ``hops``, whose headers are bounded together with the other runs of the file; raises `EncodingError`."""
+    hops = tuple([parse_run(hop, "hop") for hop in take_list(value, "hops", MAX_HOPS)])
+    _check_together("headers", [header for run in (*beside, *hops) for header in run], MAX_HEADERS_SIZE)
+    return hops
+
+
+def _check_together(what: str, parts: Sequence[bytes], at_most: int) -> None:
     """Raise `EvidenceTooLarge` if the parts have more than ``at_most`` bytes together."""
     size = sum(map(len, parts))
     if size > at_most:
@@ -232,7 +235,7 @@ def parse_anchor_proof(value: JsonValue) -> AnchorProof:
     members = take_object(value, "anchor", ("receipt_index", "receipt_nodes", "log_position", "headers"))
     items = take_list(members["receipt_nodes"], "receipt_nodes", MAX_PROOF_NODES)
     nodes = tuple([parse_base64(node, "receipt node", at_most=MAX_NODE_SIZE) for node in items])
-    check_together("receipt_nodes", nodes, MAX_NODES_SIZE)
+    _check_together("receipt_nodes", nodes, MAX_NODES_SIZE)
     return AnchorProof(
         receipt_index=take_integer(members["receipt_index"], "receipt_index", MAX_RECEIPT_INDEX),
         receipt_nodes=nodes,

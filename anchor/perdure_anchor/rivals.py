@@ -14,26 +14,23 @@ from perdure_anchor.checkpoint import MAX_TREE_SIZE, Origin, RegistryDomain, par
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.evidence import (
     MAX_EVIDENCE_SIZE,
-    MAX_HEADERS_SIZE,
-    MAX_HOPS,
     MAX_SIGNS,
     AnchorProof,
     Hops,
-    check_together,
     encode_anchor_proof,
     encode_octets,
     parse_anchor_proof,
     parse_domain,
-    parse_run,
+    parse_hops,
 )
 from perdure_anchor.hashes import Address, Hash32, checksum_address, parse_hex
+from perdure_anchor.json_file import check_bounds, parse_members
 from perdure_anchor.key_rotation import MAX_GRACE_PERIOD, KeyRotation, SignedRotation
 from perdure_anchor.log import NodeAt, append_proof
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 from perdure_anchor.strict_json import (
     JsonValue,
     encode_pretty,
-    parse_json,
     take_integer,
     take_list,
     take_object,
@@ -118,15 +115,8 @@ def _place(checkpoint: RivalCheckpoint) -> tuple[int, bytes]:
 
 def parse_rivals(raw: bytes) -> Rivals:
     """The proof from the bytes of a file; raises `RivalsError`, `JsonError` or another `EncodingError`."""
-    if len(raw) > MAX_RIVALS_SIZE:
-        raise RivalsTooLarge(f"rivals: got {len(raw)} bytes, want at most {MAX_RIVALS_SIZE}")
-    signs = sum(map(raw.count, (b",", b"[", b"{")))
-    if signs > MAX_SIGNS:
-        raise RivalsTooLarge(f"rivals: got {signs} commas and opening brackets, want at most {MAX_SIGNS}")
-    value = parse_json(raw, "rivals")
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise NotRivals(f"rivals: does not say that its format is {FORMAT}")
-    return _parse_members(take_object(value, "rivals", KEYS))
+    check_bounds(raw, "rivals", max_size=MAX_RIVALS_SIZE, max_signs=MAX_SIGNS, too_large=RivalsTooLarge)
+    return _parse_members(parse_members(raw, "rivals", FORMAT, KEYS, other=NotRivals))
 
 
 def _parse_members(top: dict[str, JsonValue]) -> Rivals:
@@ -136,9 +126,8 @@ def _parse_members(top: dict[str, JsonValue]) -> Rivals:
     rotations = tuple(
         [parse_rotation(item, origin) for item in take_list(top["rotations"], "rotations", MAX_ROTATIONS)]
     )
-    hops = tuple([parse_run(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
     runs = [each.anchor.headers for each in (shorter, longer) if each.anchor is not None]
-    check_together("headers", [header for run in (*runs, *hops) for header in run], MAX_HEADERS_SIZE)
+    hops = parse_hops(top["hops"], runs)
     return Rivals(domain, origin, shorter, longer, nodes, rotations, hops)
 
 

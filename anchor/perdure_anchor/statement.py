@@ -13,21 +13,19 @@ from perdure_anchor.base64_text import encode_base64, parse_base64, parse_hash32
 from perdure_anchor.checkpoint import MAX_TREE_SIZE, Origin, RegistryDomain, parse_origin
 from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.evidence import (
-    MAX_HEADERS_SIZE,
-    MAX_HOPS,
     MAX_PATH,
     AnchorProof,
     Hops,
     Slot,
-    check_together,
     encode_anchor_proof,
     encode_octets,
     parse_anchor_proof,
     parse_domain,
-    parse_run,
+    parse_hops,
     parse_slots,
 )
 from perdure_anchor.hashes import Hash32, checksum_address
+from perdure_anchor.json_file import check_bounds, parse_members
 from perdure_anchor.log import CompactRange, NodeAt, decomposition
 from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE
@@ -35,7 +33,6 @@ from perdure_anchor.strict_json import (
     JsonValue,
     encode_compact,
     encode_pretty,
-    parse_json,
     take_integer,
     take_list,
     take_object,
@@ -132,17 +129,10 @@ def root_around(statement: Statement, leaf_hashes: Sequence[Hash32]) -> Hash32:
 
 def parse_statement(raw: bytes) -> Statement:
     """The statement from the bytes of a file; raises `StatementError`, `JsonError` or another `EncodingError`."""
-    if len(raw) > MAX_STATEMENT_SIZE:
-        raise StatementTooLarge(f"statement: got {len(raw)} bytes, want at most {MAX_STATEMENT_SIZE}")
-    signs = sum(map(raw.count, (b",", b"[", b"{")))
-    if signs > MAX_SIGNS:
-        raise StatementTooLarge(
-            f"statement: got {signs} commas and opening brackets, want at most {MAX_SIGNS}"
-        )
-    value = parse_json(raw, "statement")
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise NotStatement(f"statement: does not say that its format is {FORMAT}")
-    return _parse_members(take_object(value, "statement", KEYS))
+    check_bounds(
+        raw, "statement", max_size=MAX_STATEMENT_SIZE, max_signs=MAX_SIGNS, too_large=StatementTooLarge
+    )
+    return _parse_members(parse_members(raw, "statement", FORMAT, KEYS, other=NotStatement))
 
 
 def _parse_members(top: dict[str, JsonValue]) -> Statement:
@@ -153,9 +143,7 @@ def _parse_members(top: dict[str, JsonValue]) -> Statement:
     if len(leaves) != end - begin:
         raise StatementError(f"leaves: got {len(leaves)}, want {end - begin} from begin to end")
     anchor = None if top["anchor"] is None else parse_anchor_proof(top["anchor"])
-    hops = tuple([parse_run(hop, "hop") for hop in take_list(top["hops"], "hops", MAX_HOPS)])
-    runs = (*(() if anchor is None else (anchor.headers,)), *hops)
-    check_together("headers", [header for run in runs for header in run], MAX_HEADERS_SIZE)
+    hops = parse_hops(top["hops"], () if anchor is None else (anchor.headers,))
     return Statement(
         domain,
         origin,

@@ -4,7 +4,6 @@ An operator with a key gives his own passphrase where else the vault's is asked 
 prompt. One with a passkey only reads with the vault's, and signs with the passkey. Without ``--as`` the vault's own passphrase opens everything, as long as the site has no operators.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final, TypeVar
 
 import click
 from perdure_anchor.webauthn import PasskeyCredential
+from perdure_node.data_keys import OWNER
 from perdure_node.keyring import KeyRing
 from perdure_node.operators.acting import attestor, key_attestor, passkey_of, require
 from perdure_node.operators.attesting import Attestor
@@ -19,11 +19,13 @@ from perdure_node.operators.errors import NoSuchCredential, OperatorRefused
 from perdure_node.operators.operator_keys import OperatorKeyRing
 from perdure_node.operators.people import Operator, StoredCredential, operator_named
 from perdure_node.operators.roles import Action
+from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 from perdure_cli.credential_texts import credential_text
+from perdure_cli.opening_as import opening_keys
 from perdure_cli.passkey_asking import PasskeySigner
-from perdure_cli.site import ask_passphrase, key_ring, site_passphrase
+from perdure_cli.site import ask_passphrase, key_ring
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -72,6 +74,15 @@ class Actor:
     @property
     def number(self) -> int | None:
         return None if self.operator is None else self.operator.number
+
+    @property
+    def key_holder(self) -> int:
+        """As in `perdure_node.data_keys`: the operator's number, or `OWNER`."""
+        return self.number or OWNER
+
+    def reason(self, by: str | None, why: str) -> Reason:
+        """Why it is done, and by whom: as he says, else as he is called, else whoever records for the site."""
+        return Reason(by or self.name or self.vault.config.recorded_by, why)
 
     def attestor(self) -> Attestor | None:
         """What signs for him; asks for his passphrase, a passkey only once it is to sign. None where nobody is named."""
@@ -148,16 +159,7 @@ def acting(
     if operator is None:
         return Actor(vault, None, key_ring(vault, passphrase_file))
     label = click.get_current_context().meta.get(_CREDENTIAL)
-    if not operator.reads:
-        return Actor(vault, operator, key_ring(vault, passphrase_file), label)
-    question = f"Passphrase of {operator.name}"
-    keys = OperatorKeyRing(
-        vault,
-        operator.number,
-        lambda: site_passphrase(passphrase_file, os.environ, question),
-        lambda: one_time_code(operator.name, os.environ),
-    )
-    return Actor(vault, operator, keys, label)
+    return Actor(vault, operator, opening_keys(vault, name, passphrase_file), label)
 
 
 def one_time_code(name: str, environ: Mapping[str, str]) -> str:

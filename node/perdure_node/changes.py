@@ -21,6 +21,7 @@ from perdure_node.errors import AlreadySealed, NoSuchRecord
 from perdure_node.holds import check_not_held
 from perdure_node.intake import check_superseded, insert_signed, prepare_signed, record_slots
 from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.confirming import roles_to_confirm
 from perdure_node.records import (
     Added,
     EncryptedRecord,
@@ -88,7 +89,11 @@ def amend(
     slots = {slot: value for slot, value in old.items() if slot not in (*_STAMPED, *_FOUND)} | dict(changes)
     found = {slot: old[slot] for slot in _FOUND if old[slot] is not None}
     key = vault.current_data_key.take(clock, randomness)
-    signed = prepare_signed(vault, slots, key, who, clock=clock, randomness=randomness, found=found)
+    # saying something else of it lets nobody off who had to confirm
+    roles = roles_to_confirm(vault, record, old)
+    signed = prepare_signed(
+        vault, slots, key, who, clock=clock, randomness=randomness, confirmed_by=roles, found=found
+    )
     with vault.database.transaction():
         _leave_queue(vault, record, "amended")
         # beside the old record there may be others of the same document, which this one leaves as they are
@@ -96,7 +101,15 @@ def amend(
             added = insert_signed(vault, signed, key, again=True, randomness=randomness)
         else:
             added = record_slots(
-                vault, slots, key, clock=clock, randomness=randomness, again=True, who=who, found=found
+                vault,
+                slots,
+                key,
+                clock=clock,
+                randomness=randomness,
+                again=True,
+                who=who,
+                confirmed_by=roles,
+                found=found,
             )
         copy_material(vault.database, record.sequence, added.sequence)
         leave_trace(

@@ -187,17 +187,21 @@ def record_slots(
     saw_document: bool = False,
     own: bool = False,
     check: DocumentCheck | None = None,
+    confirmed_by: tuple[str, ...] = (),
     found: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Added:
     """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`.
 
-    ``found`` are slots that the site found out, such as what an earlier ``check`` gave.
+    ``found`` are slots that the site found out, such as what an earlier ``check`` gave; ``confirmed_by`` are roles of which one has
+    to confirm whatever the policy says.
     """
     stamp = stamp_of(vault, clock)
     if check is not None:
         found = {"signature": signature_slot(check)}
     recorder = recorder_of(vault, stamp, key, who, own=own)
-    prepared = recorder.prepare(slots, randomness, saw_document=saw_document, found=found)
+    prepared = recorder.prepare(
+        slots, randomness, saw_document=saw_document, confirmed_by=confirmed_by, found=found
+    )
     added = insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
     if check is not None and not added.was_there:
         store_material(vault.database, vault.lookup_key, key, added.sequence, check.material, randomness)
@@ -225,6 +229,7 @@ def prepare_signed(
     randomness: Randomness,
     saw_document: bool = False,
     check: DocumentCheck | None = None,
+    confirmed_by: tuple[str, ...] = (),
     found: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Signed | None:
     """Let somebody sign who has to be asked, outside of any transaction; None for all others. Raises as `add_document`."""
@@ -234,7 +239,9 @@ def prepare_signed(
     recorder = recorder_of(vault, _stamp(vault, clock, after), key, who)
     if check is not None:
         found = {"signature": signature_slot(check)}
-    prepared = recorder.prepare(slots, randomness, saw_document=saw_document, found=found)
+    prepared = recorder.prepare(
+        slots, randomness, saw_document=saw_document, confirmed_by=confirmed_by, found=found
+    )
     return Signed(prepared, who, recorder.policy, after, check)
 
 

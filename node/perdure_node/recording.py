@@ -92,11 +92,12 @@ class Recorder:
         randomness: Randomness,
         *,
         saw_document: bool = False,
+        confirmed_by: tuple[str, ...] = (),
         found: Mapping[str, JsonValue] = MappingProxyType({}),
     ) -> Prepared:
         """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold, or that come too late.
 
-        ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
+        ``confirmed_by`` are roles of which one has to confirm whatever the policy says. ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
         """
         given: dict[str, JsonValue] = {"recorded_by": self._recorded_by}
         given |= {slot: value for slot, value in slots.items() if value is not None}
@@ -121,7 +122,7 @@ class Recorder:
             encrypt_content(self.data_key, encode_record(record), seed, name, randomness),
             _leaf_of(given.get("supersedes")),
             None if self.who is None else self.who.number,
-            self._awaits(given.get("document_type")),
+            self._awaits(given.get("document_type"), confirmed_by),
         )
 
     @property
@@ -135,10 +136,11 @@ class Recorder:
         attested = who.attest(RECORDED, content, record.values, at=at, after=after, saw_document=saw_document)
         return encode_confirmation(Confirmation(attested, None))
 
-    def _awaits(self, document_type: JsonValue) -> Awaits | None:
-        if self.own or not self.policy.documents:
+    def _awaits(self, document_type: JsonValue, at_least: tuple[str, ...]) -> Awaits | None:
+        if self.own or not (self.policy.documents or at_least):
             return None
-        roles = self.policy.rule_for(document_type if isinstance(document_type, str) else None).confirmed_by
+        rule = self.policy.rule_for(document_type if isinstance(document_type, str) else None)
+        roles = rule.confirmed_by or at_least
         if not roles:
             return None
         number = None if self.who is None else self.who.number

@@ -91,13 +91,13 @@ def test_that_no_pages_were_looked_at_is_said_without_a_trust_file_too(run: Run)
 def test_programs_are_told_that_no_pages_were_looked_at(report: Path, run: Run, run_json: RunJson) -> None:
     code, lines = run_json("verify", "report.pdf", *TRUSTING)
     assert code == 0
-    assert [line["report"] for line in lines] == [{"file": "report.pdf", "pages_checked": False}] * 2
+    assert [line["attached_to"] for line in lines] == [{"file": "report.pdf", "pages_checked": False}] * 2
     # each of several in a line of its own
     assert run("verify", "report.pdf", *TRUSTING)[1].count("whose pages were not looked at") == 2
     evidence = [file for file in PdfReader(report).attachment_list if file.name == CONTRACT_EVIDENCE]
     Path("alone.evidence.json").write_bytes(evidence[0].content)
     code, (line,) = run_json("verify", "alone.evidence.json", *TRUSTING)
-    assert (code, line["report"]) == (0, None)
+    assert (code, line["attached_to"]) == (0, None)
 
 
 def test_what_hangs_on_a_page_is_told_as_left_out(run: Run) -> None:

@@ -8,6 +8,7 @@ import pytest
 from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_node.changes import amend
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.errors import IdentityUnreadable, SettingsError, WrongPassphrase
 from perdure_node.intake import Details, add_document
@@ -397,3 +398,29 @@ def test_who_has_lost_his_passphrase_or_key_is_told_who_helps(
         # the vault's recovery key opens nobody's own key
         assert "recovery-key" not in str(raised.value.hint)
         assert "perdure operator remove" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_who_amends_a_record_lets_nobody_off(
+    vault: Vault, people: tuple[Operator, Operator], is_confirmed: bool
+) -> None:
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    if is_confirmed:
+        confirmed(vault, added, ben)
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    # a note needs nobody by the policy, a contract that becomes one does
+    amended = amend(
+        vault,
+        stored,
+        {"document_type": "note"},
+        Reason("Ada", "a slip"),
+        ring(vault, ada),
+        clock=STOPPED,
+        randomness=os.urandom,
+        who=signing(vault, ada),
+    )
+    seal(vault, keys_of(vault), STOPPED)
+    assert [each.record.sequence for each in awaiting_records(vault.database)] == [amended.sequence]
+    assert confirmed(vault, amended, ben)

@@ -10,7 +10,6 @@ from perdure_node.clock import system_clock
 from perdure_node.intake import detail_slots
 from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
-from perdure_node.traces import Reason
 
 from perdure_cli.acting import acting, as_option
 from perdure_cli.commands.detail_options import detail_options, details_of
@@ -75,7 +74,7 @@ def amend(
     with open_site(vault_folder) as vault:
         record = the_waiting_record(vault, parse_selector(selector))
         actor = acting(vault, who, passphrase_file, Action.CHANGE)
-        reason = Reason(by or actor.name or vault.config.recorded_by, why)
+        reason = actor.reason(by, why)
         added = amend_record(
             vault,
             record,

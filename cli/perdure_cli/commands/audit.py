@@ -15,12 +15,12 @@ from perdure_node.operators.roles import Action
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import acting, as_option
-from perdure_cli.commands.prove import OutputTaken
 from perdure_cli.documents import documents_below
 from perdure_cli.exit_codes import ANSWER_IS_NO, COULD_NOT_FIND_OUT, DONE
 from perdure_cli.files import write_whole
 from perdure_cli.options import jobs_option, json_option, passphrase_option, vault_option
 from perdure_cli.output import line, print_json, print_line, print_lines, print_raw, tell, tell_next
+from perdure_cli.outputs import STANDARD_OUTPUT, check_output, output_option
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
 from perdure_cli.site import open_site
@@ -29,7 +29,6 @@ from perdure_cli.verifying.audits import report_members, report_rows, summary
 if TYPE_CHECKING:
     from perdure_node.anchor_chain import AnchorChain
 
-_STANDARD_OUTPUT = Path("-")
 # seconds for which a node that is silent is waited for
 _WAIT = 10.0
 
@@ -65,14 +64,7 @@ class _NumberingType(click.ParamType[Numbering]):
     metavar="FIELD=REGEX",
     help="Look for gaps and doubles among numbers in this slot, or in extra.KEY: the expression's group is the number. Repeatable.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "output_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the signed report here; - is standard output.",
-)
+@output_option("Write the signed report here; - is standard output.")
 @click.option(
     "--resume/--fresh",
     "resume",
@@ -119,8 +111,8 @@ def audit(
     """
     if offline and rpc_url is not None:
         raise click.UsageError("want --offline or --rpc URL, not both")
-    if output_file is not None:
-        _check_output(output_file)
+    if output_file is not None and output_file != STANDARD_OUTPUT:
+        check_output(output_file, FILE_SUFFIX, "a report of an audit")
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         actor = None if locked else acting(vault, who, passphrase_file, Action.AUDIT)
         options = AuditOptions(
@@ -152,18 +144,10 @@ def _software() -> str:
     return f"perdure {version('perdure')}"
 
 
-def _check_output(file: Path) -> None:
-    if file != _STANDARD_OUTPUT and file.exists() and not file.name.endswith(FILE_SUFFIX):
-        raise OutputTaken(
-            f"{file}: is there already, and not by its name a report of an audit",
-            hint=f"choose a name that ends in {FILE_SUFFIX}",
-        )
-
-
 def _print(audited: Audited, file: Path | None, as_json: bool) -> int:
     report = audited.report
     raw = encode_report(report)
-    if file == _STANDARD_OUTPUT:
+    if file == STANDARD_OUTPUT:
         print_raw(raw)
     else:
         if file is not None:

@@ -8,7 +8,6 @@ import click
 from perdure_node.changes import Erased
 from perdure_node.changes import erase as erase_record
 from perdure_node.clock import system_clock
-from perdure_node.data_keys import OWNER
 from perdure_node.erasures import Category
 from perdure_node.holds import check_not_held
 from perdure_node.keyring import KeyRing
@@ -16,7 +15,6 @@ from perdure_node.listing import show_record
 from perdure_node.operators.roles import Action
 from perdure_node.records import EncryptedRecord
 from perdure_node.selectors import Selector, parse_selector
-from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import acting, as_option
@@ -78,7 +76,7 @@ def erase(
         if not yes:
             _confirm(vault, actor.keys, records)
         actor.show_presence("erase a record")
-        reason = Reason(by or actor.name or vault.config.recorded_by, why)
+        reason = actor.reason(by, why)
         for record in records:
             erased = erase_record(
                 vault,
@@ -86,7 +84,7 @@ def erase(
                 reason,
                 actor.keys,
                 Category(category),
-                actor.number or OWNER,
+                actor.key_holder,
                 clock=system_clock(),
                 randomness=os.urandom,
             )

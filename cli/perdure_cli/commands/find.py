@@ -29,11 +29,12 @@ from perdure_node.vault import Vault
 
 from perdure_cli.csv_text import csv_line
 from perdure_cli.exit_codes import ANSWER_IS_NO, DONE
+from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import READABLE_FILE, jobs_option, json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_lines, tell, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural, summary_line, summary_members
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 from perdure_cli.status_line import fit
 
 # a table's lines, unless more are asked for
@@ -190,6 +191,7 @@ class _Wanted:
 @click.option("--count", "only_count", is_flag=True, help="Say only how many there are.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @jobs_option
+@opening_as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -210,6 +212,7 @@ def find(
     only_count: bool,
     as_csv: bool,
     jobs: int,
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -229,7 +232,7 @@ def find(
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: want one of them")
     with open_site(vault_folder) as vault:
-        keys = key_ring(vault, passphrase_file)
+        keys = opening_keys(vault, who, passphrase_file)
         segments = Segments(vault, keys, clock=system_clock(), randomness=os.urandom)
         if criteria.columns or digits or wanted.sort:
             with TerminalProgress() as progress:

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
-from perdure_node.data_keys import OWNER
 from perdure_node.holds import hold as hold_records
 from perdure_node.holds import release as release_records
 from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
-from perdure_node.traces import Reason
 
 from perdure_cli.acting import acting, as_option
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
@@ -56,8 +54,8 @@ def hold(
         numbers = hold_records(
             vault,
             records,
-            Reason(by or actor.name or vault.config.recorded_by, why),
-            actor.number or OWNER,
+            actor.reason(by, why),
+            actor.key_holder,
             clock=system_clock(),
             randomness=os.urandom,
         )
@@ -109,8 +107,8 @@ def release(
         gone = release_records(
             vault,
             records,
-            Reason(by or actor.name or vault.config.recorded_by, why),
-            actor.number or OWNER,
+            actor.reason(by, why),
+            actor.key_holder,
             number,
             clock=system_clock(),
             randomness=os.urandom,

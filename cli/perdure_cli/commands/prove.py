@@ -4,7 +4,6 @@ import shlex
 from pathlib import Path
 
 import click
-from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import FILE_SUFFIX, encode_evidence
 from perdure_anchor.record import SLOTS
 from perdure_anchor.verdict import Grade
@@ -17,17 +16,13 @@ from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.export import Export, ExportPlan, evidence_name
 from perdure_cli.files import write_whole
 from perdure_cli.material import WrittenMaterial, material_members, print_material, write_material
+from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import jobs_option, json_option, passphrase_option, require_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next, tell_warning
+from perdure_cli.outputs import STANDARD_OUTPUT, check_output, output_option
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
-from perdure_cli.site import key_ring, open_site
-
-_STANDARD_OUTPUT = Path("-")
-
-
-class OutputTaken(ConfigError):
-    """The evidence would take the place of a file that is no evidence."""
+from perdure_cli.site import open_site
 
 
 @click.command(short_help="Write evidence.")
@@ -45,14 +40,7 @@ class OutputTaken(ConfigError):
     metavar="DIR",
     help="Write evidence of every anchored record into DIR, with an index.csv that says no more than it.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "output_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Where to write; - is standard output. By default beside the document.",
-)
+@output_option("Where to write; - is standard output. By default beside the document.")
 @click.option(
     "--disclose",
     multiple=True,
@@ -74,6 +62,7 @@ class OutputTaken(ConfigError):
 )
 @require_option("Write evidence only if it shows this much.")
 @jobs_option
+@opening_as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -87,6 +76,7 @@ def prove(
     material: bool,
     require: str,
     jobs: int,
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -101,7 +91,7 @@ def prove(
     _check_material(material, all_folder, output_file, hide)
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         shown, hidden = chosen_slots(vault, (*disclose, "signature") if material else disclose, hide)
-        keys = key_ring(vault, passphrase_file)
+        keys = opening_keys(vault, who, passphrase_file)
         if all_folder is not None:
             export = Export(vault, keys, all_folder, disclose=shown, hide=hidden)
             plan = export.plan()
@@ -126,7 +116,7 @@ def _check_material(
 ) -> None:
     if not material:
         return
-    if all_folder is not None or output_file == _STANDARD_OUTPUT:
+    if all_folder is not None or output_file == STANDARD_OUTPUT:
         raise click.UsageError("--material is written beside the evidence of one record, in a file")
     if "signature" in hide:
         raise click.UsageError("--material is of no use to who cannot see the slot signature")
@@ -151,14 +141,10 @@ def _write(
 ) -> None:
     """``key_is_pinned`` tells whether the trust file vouches for the site's key, so that `perdure verify` does before an anchor."""
     raw = encode_evidence(proof.evidence)
-    if file == _STANDARD_OUTPUT:
+    if file == STANDARD_OUTPUT:
         print_raw(raw)
         return
-    if file.exists() and not file.name.endswith(FILE_SUFFIX):
-        raise OutputTaken(
-            f"{file}: is there already, and not by its name evidence",
-            hint=f"choose a name that ends in {FILE_SUFFIX}",
-        )
+    check_output(file, FILE_SUFFIX, "evidence")
     write_whole(file, raw)
     if as_json:
         print_json(

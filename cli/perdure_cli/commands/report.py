@@ -1,15 +1,19 @@
 """`perdure report`: a PDF for a court, from what the verifier says."""
 
-import os
 import time
 from pathlib import Path
 
 import click
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
 from perdure_anchor.hashes import sha256
-from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
+from perdure_cli.commands.question_options import (
+    believed_vault_option,
+    clock_allowance_option,
+    trust_choice,
+    trust_file_option,
+)
 from perdure_cli.exit_codes import ANSWER_IS_NO, batch_exit_code
 from perdure_cli.files import standard_input
 from perdure_cli.new_files import check_new_file, write_new
@@ -17,11 +21,9 @@ from perdure_cli.options import Moment, jobs_option, json_option, require_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.reporting.contents import Report
-from perdure_cli.trust_store import read_trust_file, user_store
 from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.outcome import Question
 from perdure_cli.verifying.sorting import sort_files
-from perdure_cli.verifying.trust_choice import TrustChoice, trust_file_around, vault_trust
 from perdure_cli.verifying.workers import Workers
 
 
@@ -35,13 +37,7 @@ from perdure_cli.verifying.workers import Workers
     metavar="FILE",
     help="The PDF to write; nothing is written over.",
 )
-@click.option(
-    "--trust",
-    "trust_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The trust file to believe.",
-)
+@trust_file_option
 @click.option(
     "--document",
     "documents",
@@ -51,22 +47,8 @@ from perdure_cli.verifying.workers import Workers
     help="A document to hold against the evidence; also several times.",
 )
 @require_option("The least grade that is a yes.")
-@click.option(
-    "--clock-allowance",
-    type=click.IntRange(0, 3600),
-    default=DEFAULT_CLOCK_ALLOWANCE,
-    show_default=True,
-    metavar="SECONDS",
-    help="How far honest validators' clocks may be off.",
-)
-@click.option(
-    "--vault",
-    "vault_folder",
-    type=click.Path(path_type=Path),
-    envvar="PERDURE_VAULT",
-    metavar="DIR",
-    help="Your own vault, to believe its trust file where none is pinned; by default PERDURE_VAULT.",
-)
+@clock_allowance_option
+@believed_vault_option
 @click.option(
     "--language", type=click.Choice(["en"]), default="en", show_default=True, help="The report's language."
 )
@@ -109,9 +91,7 @@ def report(
     from perdure_cli.reporting.making import made_report
 
     check_new_file(output)
-    store = user_store(os.environ)
-    named = None if trust_file is None else read_trust_file(trust_file, store)
-    trust = TrustChoice(store, named, vault_trust(vault_folder, store), trust_file_around)
+    trust = trust_choice(trust_file, vault_folder)
     question = Question(trust, Grade[require.upper()], clock_allowance)
     with Workers(jobs) as workers, TerminalProgress() as progress:
         found = sort_files((*files, *documents), _read_standard_input, workers, progress)

@@ -9,13 +9,11 @@ import click
 from perdure_anchor.hashes import Hash32
 from perdure_node.certificate_ends import certificate_ends
 from perdure_node.clock import system_clock
-from perdure_node.data_keys import OWNER
 from perdure_node.operators.roles import Action
 from perdure_node.review_findings import Finding, ReviewOptions
 from perdure_node.reviewing import mark_reviewed
 from perdure_node.reviewing import review as review_vault
 from perdure_node.selectors import parse_selector
-from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import acting, as_option
@@ -139,8 +137,8 @@ def done(
         count = mark_reviewed(
             vault,
             found,
-            Reason(by or actor.name or vault.config.recorded_by, note),
-            actor.number or OWNER,
+            actor.reason(by, note),
+            actor.key_holder,
             clock=system_clock(),
             randomness=os.urandom,
         )

@@ -11,11 +11,12 @@ from perdure_node.sealing import seal as seal_waiting
 from perdure_node.vault import Vault
 
 from perdure_cli.clock_doubt import warn_of_clock
+from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_next
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural, sealed_line, sealed_members, time_text
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 
 
 @click.command(short_help="Seal what waits, with no network.")
@@ -24,10 +25,17 @@ from perdure_cli.site import key_ring, open_site
     is_flag=True,
     help="Seal only if the setting seal says that it is time: fit for cron. No passphrase is needed if it is not.",
 )
+@opening_as_option
 @passphrase_option
 @vault_option
 @json_option
-def seal(if_due: bool, passphrase_file: Path | None, vault_folder: Path | None, as_json: bool) -> None:
+def seal(
+    if_due: bool,
+    who: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> None:
     """Close the waiting records into the log and sign a checkpoint over it: offline, with the site's key.
 
     What is sealed keeps its place for ever: it cannot be amended or withdrawn any more, only superseded. Seal as often as you like: on
@@ -36,7 +44,7 @@ def seal(if_due: bool, passphrase_file: Path | None, vault_folder: Path | None, 
     clock = system_clock()
     with open_site(vault_folder) as vault:
         warn_of_clock(vault, clock)
-        keys = key_ring(vault, passphrase_file)
+        keys = opening_keys(vault, who, passphrase_file)
         due: Due | None = None
         with TerminalProgress() as progress:
             if not if_due:

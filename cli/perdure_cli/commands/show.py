@@ -14,25 +14,33 @@ from perdure_node.traces import Change
 from perdure_node.versions import Version, Versions
 
 from perdure_cli.changed_documents import changed_document_told
+from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell_next
 from perdure_cli.record_texts import slot_text, summary_members, time_text
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 
 
 @click.command(short_help="Show one record.")
 @click.argument("selector")
+@opening_as_option
 @passphrase_option
 @vault_option
 @json_option
-def show(selector: str, passphrase_file: Path | None, vault_folder: Path | None, as_json: bool) -> None:
+def show(
+    selector: str,
+    who: str | None,
+    passphrase_file: Path | None,
+    vault_folder: Path | None,
+    as_json: bool,
+) -> None:
     """Show one record, its life and its versions: SELECTOR is a document's file, its SHA-256, a leaf hash, or an index in the log.
 
     The life says what the record claims, what the vault noted and what its evidence shows, in the order of their times, which are of
     different clocks. The versions are all records that took each other's place.
     """
     with open_site(vault_folder) as vault:
-        keys, meant = key_ring(vault, passphrase_file), parse_selector(selector)
+        keys, meant = opening_keys(vault, who, passphrase_file), parse_selector(selector)
         with changed_document_told(vault, keys, meant):
             details = show_record(vault, keys, meant)
     if as_json:

@@ -10,15 +10,16 @@ from perdure_anchor.statement import FILE_SUFFIX, MAX_STATEMENT_SIZE, Statement,
 from perdure_node.proving import ALL_SLOTS
 from perdure_node.stating import ALWAYS_SHOWN, RangeTooLong, Stated, make_statement
 
-from perdure_cli.commands.prove import OutputTaken, chosen_slots
+from perdure_cli.commands.prove import chosen_slots
 from perdure_cli.files import write_whole
+from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next
+from perdure_cli.outputs import STANDARD_OUTPUT, check_output, output_option
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 
-_STANDARD_OUTPUT = Path("-")
 _RANGE = re.compile(r"(\d{1,15})-(\d{1,15})", re.ASCII)
 
 
@@ -45,14 +46,7 @@ class _Range(click.ParamType[tuple[int, int]]):
     metavar="A-B",
     help="The first and the last leaf's index in the log, both included.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "output_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help=f"Where to write; - is standard output. By default leaves-A-B{FILE_SUFFIX} here.",
-)
+@output_option(f"Where to write; - is standard output. By default leaves-A-B{FILE_SUFFIX} here.")
 @click.option(
     "--disclose",
     multiple=True,
@@ -67,6 +61,7 @@ class _Range(click.ParamType[tuple[int, int]]):
     metavar="SLOT",
     help="Do not show this slot. Repeatable; what a record supersedes is always shown.",
 )
+@opening_as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -75,6 +70,7 @@ def statement(
     output_file: Path | None,
     disclose: tuple[str, ...],
     hide: tuple[str, ...],
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -88,7 +84,7 @@ def statement(
     begin, end = leaves
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         shown, hidden = chosen_slots(vault, disclose, hide)
-        keys = key_ring(vault, passphrase_file)
+        keys = opening_keys(vault, who, passphrase_file)
         stated = make_statement(vault, keys, begin, end, progress, disclose=shown, hide=hidden)
     raw = encode_statement(stated.statement)
     if len(raw) > MAX_STATEMENT_SIZE:
@@ -100,14 +96,10 @@ def statement(
 
 
 def _write(stated: Stated, raw: bytes, file: Path, as_json: bool) -> None:
-    if file == _STANDARD_OUTPUT:
+    if file == STANDARD_OUTPUT:
         print_raw(raw)
         return
-    if file.exists() and not file.name.endswith(FILE_SUFFIX):
-        raise OutputTaken(
-            f"{file}: is there already, and not by its name a statement",
-            hint=f"choose a name that ends in {FILE_SUFFIX}",
-        )
+    check_output(file, FILE_SUFFIX, "a statement")
     write_whole(file, raw)
     made = stated.statement
     if as_json:

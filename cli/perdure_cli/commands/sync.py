@@ -11,11 +11,12 @@ from perdure_node.sync_plan import plan_sync
 
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.nodes.syncing import print_news, print_node_plan, sync_with_nodes
+from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural, sealed_line, sealed_members, time_text
-from perdure_cli.site import key_ring, open_site
+from perdure_cli.site import open_site
 from perdure_cli.site_key_texts import concerns, registry_members
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     metavar="URL",
     help="Hand it to this Perdure node, not to what the vault's config.toml names; repeatable.",
 )
+@opening_as_option
 @passphrase_option
 @vault_option
 @json_option
@@ -64,6 +66,7 @@ def sync(
     sealing: bool | None,
     rpc_url: str | None,
     node_urls: tuple[str, ...],
+    who: str | None,
     passphrase_file: Path | None,
     vault_folder: Path | None,
     as_json: bool,
@@ -88,7 +91,7 @@ def sync(
             return
         told = warn_of_clock(vault, clock)
         patience = vault.config.wait if wait is None else wait
-        keys = key_ring(vault, passphrase_file)
+        keys = opening_keys(vault, who, passphrase_file)
         by = None
         if by_node:
             by = sync_with_nodes(vault, keys, node_urls, clock=clock, wait=patience, sealing=sealing)

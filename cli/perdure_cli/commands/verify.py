@@ -8,22 +8,25 @@ from typing import NoReturn
 
 import click
 from perdure_anchor.statement import MAX_STATEMENT_SIZE
-from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.verdict import Grade
 
+from perdure_cli.commands.question_options import (
+    believed_vault_option,
+    clock_allowance_option,
+    trust_choice,
+    trust_file_option,
+)
 from perdure_cli.exit_codes import batch_exit_code
 from perdure_cli.files import standard_input
 from perdure_cli.options import jobs_option, json_option, require_option
 from perdure_cli.output import is_verbose, print_lines, tell, tell_next, write_lines
 from perdure_cli.progress import TerminalProgress
-from perdure_cli.trust_store import read_trust_file, user_store
 from perdure_cli.verifying.answering import Form, Tally, Unseen, answers
 from perdure_cli.verifying.attached_trust import attached_trust_text, opened_text
 from perdure_cli.verifying.finding import STANDARD_INPUT
 from perdure_cli.verifying.matching import Case
 from perdure_cli.verifying.outcome import Outcome, Question
 from perdure_cli.verifying.sorting import sort_files
-from perdure_cli.verifying.trust_choice import TrustChoice, trust_file_around, vault_trust
 from perdure_cli.verifying.workers import Workers
 
 
@@ -44,30 +47,10 @@ def _check_single(ctx: click.Context, parameter: click.Parameter, files: tuple[s
     callback=_check_single,
     metavar="FILE...",
 )
-@click.option(
-    "--trust",
-    "trust_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The trust file to believe.",
-)
+@trust_file_option
 @require_option("The least grade that is a yes.")
-@click.option(
-    "--clock-allowance",
-    type=click.IntRange(0, 3600),
-    default=DEFAULT_CLOCK_ALLOWANCE,
-    show_default=True,
-    metavar="SECONDS",
-    help="How far honest validators' clocks may be off.",
-)
-@click.option(
-    "--vault",
-    "vault_folder",
-    type=click.Path(path_type=Path),
-    envvar="PERDURE_VAULT",
-    metavar="DIR",
-    help="Your own vault, to believe its trust file where none is pinned; by default PERDURE_VAULT.",
-)
+@clock_allowance_option
+@believed_vault_option
 @click.option(
     "--signatures",
     is_flag=True,
@@ -117,9 +100,7 @@ def verify(
 
     Exit codes: 0 all hold, 1 one does not, 2 no trust file or a wrong one, 3 a file could not be read.
     """
-    store = user_store(os.environ)
-    named = None if trust_file is None else read_trust_file(trust_file, store)
-    trust = TrustChoice(store, named, vault_trust(vault_folder, store), trust_file_around)
+    trust = trust_choice(trust_file, vault_folder)
     beyond = _beyond(signatures, material_file, trust_folder)
     question = Question(trust, Grade[require.upper()], clock_allowance, beyond)
     with Workers(jobs) as workers, TerminalProgress() as progress:
@@ -138,7 +119,7 @@ def verify(
         print_lines("".join(given.believing))
     if given.count > 1:
         tell(given.summary)
-    if named is not None and not named.pinned and not as_json:
+    if trust.named is not None and not trust.named.pinned and not as_json:
         tell_next(f"perdure trust pin {trust_file}, once you have compared its fingerprint")
     return batch_exit_code(given.codes) if given.count else _nothing_found()
 

@@ -8,7 +8,6 @@ from perdure_node.changes import withdraw as withdraw_record
 from perdure_node.clock import system_clock
 from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
-from perdure_node.traces import Reason
 
 from perdure_cli.acting import acting, as_option
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
@@ -44,7 +43,7 @@ def withdraw(
         actor = acting(vault, who, passphrase_file, Action.CHANGE)
         # an operator's passphrase shows that it is he
         actor.show_presence("withdraw a record")
-        reason = Reason(by or actor.name or vault.config.recorded_by, why)
+        reason = actor.reason(by, why)
         withdraw_record(vault, record, reason, clock=system_clock(), randomness=os.urandom)
     if as_json:
         print_json({"ok": True, "leaf_hash": record.leaf_hash.hex()})

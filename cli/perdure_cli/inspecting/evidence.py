@@ -4,7 +4,6 @@ from functools import partial
 
 from perdure_anchor.checkpoint import Origin, RegistryDomain, parse_origin
 from perdure_anchor.confirmation import Confirmation
-from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import (
     ANCHOR_KEYS,
     ANCHOR_KEYS_2,
@@ -24,46 +23,36 @@ from perdure_cli.inspecting.checkpoint import CheckpointRead, explain_checkpoint
 from perdure_cli.inspecting.confirmation import explain_confirmation
 from perdure_cli.inspecting.header_engines import SealBudget
 from perdure_cli.inspecting.headers import HeaderList, explain_headers, header_of, listed_text
-from perdure_cli.inspecting.json_reading import Reading, drop_cut_text
-from perdure_cli.inspecting.parts import Break, Explanation, Part, take_members, value_text
+from perdure_cli.inspecting.json_file import explain_format, explain_members, read_strictly
+from perdure_cli.inspecting.json_reading import Reading
+from perdure_cli.inspecting.parts import Explanation, Part, take_members
 from perdure_cli.inspecting.receipt import explain_receipt
 from perdure_cli.inspecting.record import explain_slots
 
+_VERSIONS = {
+    FORMAT: "evidence of one record, version 1",
+    FORMAT_2: "evidence of one record, version 2, which has headers for its confirmation",
+}
 # of a header that is cut off, its first fields can be told; of a disclosure, its text
 _READ_IN_PART = ("disclosure", "headers", "not_before", "confirmed_not_before", "hops")
 
 
 def explain_evidence(raw: bytes, reading: Reading) -> Explanation:
     """Evidence from its bytes, and from what could be read of their JSON."""
-    explanation = Explanation("evidence", "JSON", len(raw))
-    value = reading.value
-    drop_cut_text(value, _READ_IN_PART)
-    members = value if isinstance(value, dict) else {}
-    explanation.parts = _parts(members, is_whole=reading.fault is None)
-    if reading.fault is not None:
-        explanation.breaks.append(Break("JSON", reading.fault))
-    # what is too large is refused unread
-    if reading.fault is None or len(raw) > MAX_EVIDENCE_SIZE:
-        _add_fault(explanation, raw)
+    explanation, members = explain_members("evidence", raw, reading, _READ_IN_PART, _parts)
+    read_strictly(
+        explanation, raw, reading, parse_evidence, max_size=MAX_EVIDENCE_SIZE, too_large=EvidenceTooLarge
+    )
     anchor_keys = ANCHOR_KEYS_2 if members.get("format") == FORMAT_2 else ANCHOR_KEYS
     explanation.unread = tuple(key for key in RECORD_KEYS + anchor_keys if key not in members)
     return explanation
 
 
-def _add_fault(explanation: Explanation, raw: bytes) -> None:
-    """What the strict reader says, unless a part breaks there already."""
-    try:
-        parse_evidence(raw)
-    except PerdureError as error:
-        is_told = any(list(part.all_breaks()) for part in explanation.parts)
-        if not is_told or isinstance(error, EvidenceTooLarge):
-            explanation.breaks.append(Break("evidence", error))
-
-
 def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
     parts: list[Part] = []
     if "format" in members:
-        parts.append(_explain_format(members["format"]))
+        refusal = NotEvidence(f"evidence: does not say that its format is {FORMAT} or {FORMAT_2}")
+        parts.append(explain_format(members["format"], _VERSIONS, refusal))
     domain, origin = explain_names(parts, members, is_whole=is_whole)
     leaf: Hash32 | None = None
     confirmation: Confirmation | None = None
@@ -94,22 +83,6 @@ def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
             _explain_confirmed(members["confirmed_not_before"], confirmation, budget, is_whole=is_whole)
         )
     return parts
-
-
-def _explain_format(value: JsonValue) -> Part:
-    part = Part("format", "what the file says that it is")
-    if value == FORMAT:
-        part.say("format", f"{FORMAT}: evidence of one record, version 1")
-    elif value == FORMAT_2:
-        part.say(
-            "format", f"{FORMAT_2}: evidence of one record, version 2, which has headers for its confirmation"
-        )
-    else:
-        part.say("format", value_text(value))
-        part.refuse(
-            "format", NotEvidence(f"evidence: does not say that its format is {FORMAT} or {FORMAT_2}")
-        )
-    return part
 
 
 def explain_names(

@@ -15,6 +15,7 @@ from perdure_anchor.rivals import (
     MAX_NODES,
     MAX_RIVALS_SIZE,
     NotRivals,
+    Rivals,
     RivalsTooLarge,
     parse_rivals,
     parse_rotation,
@@ -25,44 +26,34 @@ from perdure_anchor.verify_rivals import check_two_histories
 from perdure_cli.inspecting.checkpoint import CheckpointRead, say_checkpoint
 from perdure_cli.inspecting.evidence import explain_anchor, explain_hops, explain_names
 from perdure_cli.inspecting.header_engines import SealBudget
-from perdure_cli.inspecting.json_reading import Reading, drop_cut_text
+from perdure_cli.inspecting.json_file import explain_format, explain_members, read_strictly
+from perdure_cli.inspecting.json_reading import Reading
 from perdure_cli.inspecting.parts import (
-    Break,
     Explanation,
     Part,
     counted,
     take_members,
-    value_text,
 )
 
 _CHECKPOINT_KEYS = ("size", "root", "sealed_at", "signature", "anchor")
+_VERSIONS = {FORMAT: "a proof that a site signed two histories, version 1"}
 _READ_IN_PART = ("headers", "hops")
 
 
 def explain_rivals(raw: bytes, reading: Reading) -> Explanation:
     """A proof from its bytes, and from what could be read of their JSON."""
-    explanation = Explanation("rivals", "JSON", len(raw))
-    value = reading.value
-    drop_cut_text(value, _READ_IN_PART)
-    members = value if isinstance(value, dict) else {}
-    explanation.parts = _parts(members, is_whole=reading.fault is None)
-    if reading.fault is not None:
-        explanation.breaks.append(Break("JSON", reading.fault))
-    if reading.fault is None or len(raw) > MAX_RIVALS_SIZE:
-        _add_fault(explanation, raw)
+    explanation, members = explain_members("rivals", raw, reading, _READ_IN_PART, _parts)
+    rivals = read_strictly(
+        explanation, raw, reading, parse_rivals, max_size=MAX_RIVALS_SIZE, too_large=RivalsTooLarge
+    )
+    if rivals is not None:
+        _say_whether_two(explanation, rivals)
     explanation.unread = tuple(key for key in KEYS if key not in members)
     return explanation
 
 
-def _add_fault(explanation: Explanation, raw: bytes) -> None:
-    """What the strict reader says, unless a part breaks there already; and what arithmetic says of the two histories."""
-    try:
-        rivals = parse_rivals(raw)
-    except PerdureError as error:
-        is_told = any(list(part.all_breaks()) for part in explanation.parts)
-        if not is_told or isinstance(error, RivalsTooLarge):
-            explanation.breaks.append(Break("rivals", error))
-        return
+def _say_whether_two(explanation: Explanation, rivals: Rivals) -> None:
+    """What arithmetic says of the two histories."""
     nodes = next(part for part in explanation.parts if part.name == "nodes")
     try:
         check_two_histories(rivals)
@@ -74,7 +65,8 @@ def _add_fault(explanation: Explanation, raw: bytes) -> None:
 def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
     parts: list[Part] = []
     if "format" in members:
-        parts.append(_explain_format(members["format"]))
+        refusal = NotRivals(f"rivals: does not say that its format is {FORMAT}")
+        parts.append(explain_format(members["format"], _VERSIONS, refusal))
     domain, origin = explain_names(parts, members, is_whole=is_whole)
     for part in parts:
         part.steps = (1,) if part.name == "registry" else ()
@@ -90,16 +82,6 @@ def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
         hops.steps = (4,) if hops.steps else ()
         parts.append(hops)
     return parts
-
-
-def _explain_format(value: JsonValue) -> Part:
-    part = Part("format", "what the file says that it is")
-    if value == FORMAT:
-        part.say("format", f"{FORMAT}: a proof that a site signed two histories, version 1")
-    else:
-        part.say("format", value_text(value))
-        part.refuse("format", NotRivals(f"rivals: does not say that its format is {FORMAT}"))
-    return part
 
 
 def _explain_checkpoints(

@@ -24,11 +24,13 @@ from perdure_anchor.strict_json import JsonValue, take_integer, take_list
 from perdure_cli.inspecting.checkpoint import CheckpointRead, say_checkpoint
 from perdure_cli.inspecting.evidence import explain_anchor, explain_hops, explain_names
 from perdure_cli.inspecting.header_engines import SealBudget
-from perdure_cli.inspecting.json_reading import Reading, drop_cut_text
-from perdure_cli.inspecting.parts import Break, Explanation, Part, take_members, value_text
+from perdure_cli.inspecting.json_file import explain_format, explain_members, read_strictly
+from perdure_cli.inspecting.json_reading import Reading
+from perdure_cli.inspecting.parts import Explanation, Part, take_members
 from perdure_cli.inspecting.record import explain_slots
 
 _CHECKPOINT_KEYS = ("size", "root", "sealed_at", "signature")
+_VERSIONS = {FORMAT: "a statement that a stretch of a log is complete, version 1"}
 _READ_IN_PART = ("headers", "hops")
 # of each leaf, where it is one of many
 _BRIEF = ("document_sha256", "supersedes", "leaf hash")
@@ -36,28 +38,18 @@ _BRIEF = ("document_sha256", "supersedes", "leaf hash")
 
 def explain_statement(raw: bytes, reading: Reading) -> Explanation:
     """A statement from its bytes, and from what could be read of their JSON."""
-    explanation = Explanation("statement", "JSON", len(raw))
-    value = reading.value
-    drop_cut_text(value, _READ_IN_PART)
-    members = value if isinstance(value, dict) else {}
-    explanation.parts = _parts(members, is_whole=reading.fault is None)
-    if reading.fault is not None:
-        explanation.breaks.append(Break("JSON", reading.fault))
-    if reading.fault is None or len(raw) > MAX_STATEMENT_SIZE:
-        _add_fault(explanation, raw)
+    explanation, members = explain_members("statement", raw, reading, _READ_IN_PART, _parts)
+    statement = read_strictly(
+        explanation, raw, reading, parse_statement, max_size=MAX_STATEMENT_SIZE, too_large=StatementTooLarge
+    )
+    if statement is not None:
+        _say_where_it_leads(explanation, statement)
     explanation.unread = tuple(key for key in KEYS if key not in members)
     return explanation
 
 
-def _add_fault(explanation: Explanation, raw: bytes) -> None:
-    """What the strict reader says, unless a part breaks there already; and what arithmetic says of the range."""
-    try:
-        statement = parse_statement(raw)
-    except PerdureError as error:
-        is_told = any(list(part.all_breaks()) for part in explanation.parts)
-        if not is_told or isinstance(error, StatementTooLarge):
-            explanation.breaks.append(Break("statement", error))
-        return
+def _say_where_it_leads(explanation: Explanation, statement: Statement) -> None:
+    """What arithmetic says of the range."""
     around = next(part for part in explanation.parts if part.name == "behind")
     around.say("leads to", _folded(statement))
 
@@ -74,7 +66,8 @@ def _folded(statement: Statement) -> str:
 def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
     parts: list[Part] = []
     if "format" in members:
-        parts.append(_explain_format(members["format"]))
+        refusal = NotStatement(f"statement: does not say that its format is {FORMAT}")
+        parts.append(explain_format(members["format"], _VERSIONS, refusal))
     domain, origin = explain_names(parts, members, is_whole=is_whole)
     parts.append(_explain_range(members))
     if "leaves" in members:
@@ -88,16 +81,6 @@ def _parts(members: dict[str, JsonValue], *, is_whole: bool) -> list[Part]:
     if "hops" in members:
         parts.append(explain_hops(members["hops"], budget, is_whole=is_whole))
     return parts
-
-
-def _explain_format(value: JsonValue) -> Part:
-    part = Part("format", "what the file says that it is")
-    if value == FORMAT:
-        part.say("format", f"{FORMAT}: a statement that a stretch of a log is complete, version 1")
-    else:
-        part.say("format", value_text(value))
-        part.refuse("format", NotStatement(f"statement: does not say that its format is {FORMAT}"))
-    return part
 
 
 def _explain_range(members: dict[str, JsonValue]) -> Part:

@@ -10,6 +10,7 @@ from perdure_anchor.operator_key import OperatorRecord, operator_record
 
 from perdure_cli.progress import Progress
 from perdure_cli.reporting.contents import MAX_PIECES, Piece, Report, ReportTooLarge
+from perdure_cli.verifying.formats import RIVALS
 from perdure_cli.verifying.matching import Case, match, no_evidence
 from perdure_cli.verifying.outcome import Operators, Outcome, Question
 from perdure_cli.verifying.sorting import EvidenceFile, SortedFiles, know_document
@@ -28,9 +29,10 @@ def made_report(
             f"{len(found.evidence)} pieces of evidence: a report holds up to {MAX_PIECES}",
             hint="make several reports",
         )
-    if found.rivals:
+    rivals = found.of(RIVALS)
+    if rivals:
         raise NotReported(
-            f"{found.rivals[0].name}: a report is made of evidence, and this is a proof of two histories",
+            f"{rivals[0].name}: a report is made of evidence, and this is a proof of two histories",
             hint="leave it out, and show what perdure verify says of it",
         )
     found.evidence = [know_document(file) for file in found.evidence]

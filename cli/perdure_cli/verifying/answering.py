@@ -8,7 +8,7 @@ verified. What is kept of a file is its name and a digest, and of an operator's 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from perdure_anchor.checkpoint import RegistryDomain
 from perdure_anchor.errors import PerdureError
@@ -23,29 +23,21 @@ from perdure_cli.progress import Progress
 from perdure_cli.trust_store import TrustSource
 from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.as_text import outcome_line, outcome_text, trust_text
-from perdure_cli.verifying.audits import AuditOutcome, audit_line, audit_members, audit_outcome, audit_text
+from perdure_cli.verifying.audits import AUDIT_FORMAT
 from perdure_cli.verifying.matching import Case, Documents, match, no_evidence
+from perdure_cli.verifying.other_formats import OtherFormat, OtherOutcome, OtherVerdict
 from perdure_cli.verifying.outcome import Operators, Outcome, Question
-from perdure_cli.verifying.rivals import (
-    RivalsOutcome,
-    rivals_line,
-    rivals_members,
-    rivals_outcome,
-    rivals_text,
-)
+from perdure_cli.verifying.rivals import RIVALS_FORMAT
 from perdure_cli.verifying.sorting import DocumentFile, EvidenceFile, SortedFiles
-from perdure_cli.verifying.statements import (
-    StatementOutcome,
-    statement_line,
-    statement_members,
-    statement_outcome,
-    statement_text,
-)
+from perdure_cli.verifying.statements import STATEMENT_FORMAT
 from perdure_cli.verifying.workers import Workers
 
 T = TypeVar("T")
+V = TypeVar("V", bound=OtherVerdict)
 _CONFIRMATION: Final = SLOTS.index("confirmation")
 _TYPE: Final = SLOTS.index("document_type")
+# in the order in which files of them are answered
+_OTHERS: Final[tuple[OtherFormat[Any, Any], ...]] = (RIVALS_FORMAT, STATEMENT_FORMAT, AUDIT_FORMAT)
 
 
 class Answer(NamedTuple):
@@ -105,32 +97,24 @@ class Form:
 
     def answer(self, outcome: Outcome, question: Question, *, alone: bool) -> Answer:
         if self.as_json:
-            lines = json_line(outcome_members(outcome, question.require))
-            return Answer(outcome.ok, outcome.exit_code, lines)
+            return self._whole(outcome, json_line(outcome_members(outcome, question.require)))
         if alone or self.verbose:
-            return Answer(outcome.ok, outcome.exit_code, outcome_text(outcome))
-        return Answer(outcome.ok, outcome.exit_code, outcome_line(outcome), self._believing(outcome.trust))
+            return self._whole(outcome, outcome_text(outcome))
+        return self._short(outcome, outcome_line(outcome))
 
-    def answer_rivals(self, outcome: RivalsOutcome, *, alone: bool) -> Answer:
+    def answer_other(self, kind: OtherFormat[Any, V], outcome: OtherOutcome[V], *, alone: bool) -> Answer:
+        """As `answer`, for a file that is not evidence."""
         if self.as_json:
-            return Answer(outcome.ok, outcome.exit_code, json_line(rivals_members(outcome)))
+            return self._whole(outcome, json_line(kind.outcome_members(outcome)))
         if alone or self.verbose:
-            return Answer(outcome.ok, outcome.exit_code, rivals_text(outcome))
-        return Answer(outcome.ok, outcome.exit_code, rivals_line(outcome), self._believing(outcome.trust))
+            return self._whole(outcome, kind.outcome_text(outcome))
+        return self._short(outcome, kind.outcome_line(outcome))
 
-    def answer_statement(self, outcome: StatementOutcome, *, alone: bool) -> Answer:
-        if self.as_json:
-            return Answer(outcome.ok, outcome.exit_code, json_line(statement_members(outcome)))
-        if alone or self.verbose:
-            return Answer(outcome.ok, outcome.exit_code, statement_text(outcome))
-        return Answer(outcome.ok, outcome.exit_code, statement_line(outcome), self._believing(outcome.trust))
+    def _whole(self, outcome: Outcome | OtherOutcome[Any], lines: str) -> Answer:
+        return Answer(outcome.ok, outcome.exit_code, lines)
 
-    def answer_audit(self, outcome: AuditOutcome, *, alone: bool) -> Answer:
-        if self.as_json:
-            return Answer(outcome.ok, outcome.exit_code, json_line(audit_members(outcome)))
-        if alone or self.verbose:
-            return Answer(outcome.ok, outcome.exit_code, audit_text(outcome))
-        return Answer(outcome.ok, outcome.exit_code, audit_line(outcome), self._believing(outcome.trust))
+    def _short(self, outcome: Outcome | OtherOutcome[Any], lines: str) -> Answer:
+        return Answer(outcome.ok, outcome.exit_code, lines, self._believing(outcome.trust))
 
     def _believing(self, source: TrustSource | None) -> str:
         if source is None:
@@ -175,14 +159,10 @@ def answers(
     left = workers.map(_answerer(question, form, operators, alone=len(cases) == 1), cases[answered:])
     for _, answer in _told(left, len(cases) - answered, progress):
         yield answer
-    others = len(found.rivals) + len(found.statements) + len(found.audits)
-    alone = len(cases) + others == 1
-    for file in found.rivals:
-        yield form.answer_rivals(rivals_outcome(file, question), alone=alone)
-    for statement in found.statements:
-        yield form.answer_statement(statement_outcome(statement, question), alone=alone)
-    for report in found.audits:
-        yield form.answer_audit(audit_outcome(report, question), alone=alone)
+    alone = len(cases) + len(found.others) == 1
+    for kind in _OTHERS:
+        for file in found.of(kind.format):
+            yield form.answer_other(kind, kind.outcome(file, question), alone=alone)
     for outcome in _without_evidence(found, lonely):
         yield form.answer(outcome, question, alone=True)
 

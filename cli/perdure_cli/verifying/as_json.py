@@ -1,5 +1,7 @@
 """An outcome as one JSON object: stable names for programs, all of them present in each line, null where nothing is known."""
 
+from collections.abc import Iterable
+
 from perdure_anchor.coalitions import text_of
 from perdure_anchor.confirmation import CONFIRMED, RECORDED, Attestation, encode_credential
 from perdure_anchor.errors import PerdureError
@@ -7,7 +9,7 @@ from perdure_anchor.hashes import checksum_address, to_hex
 from perdure_anchor.late import disclosed_late
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import format_seconds
-from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Grade, Verdict
+from perdure_anchor.verdict import AnchorFacts, DocumentMatch, Fault, Grade, Verdict
 from perdure_anchor.verdict_words import lateness_of
 from perdure_anchor.webauthn import Assertion
 
@@ -17,22 +19,23 @@ from perdure_cli.verifying.outcome import Outcome
 
 def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
     """The members of an outcome's line; ``required`` is the grade that was asked for."""
+    faults = () if outcome.verdict is None else outcome.verdict.faults
     return {
         "ok": outcome.ok,
         "file": outcome.file,
-        "report": report_members(outcome.report),
+        "attached_to": attached_members(outcome.report),
         "documents": list(outcome.documents),
         "supporting": list(outcome.supporting),
         "required": required.text,
         **(_no_verdict() if outcome.verdict is None else _verdict_members(outcome.verdict)),
         "clock_allowance": outcome.clock_allowance,
-        "errors": [_fault_members(outcome, error) for error in outcome.errors],
+        "errors": [fault_members(error, faults) for error in outcome.errors],
         "trust": None if outcome.trust is None else trust_members(outcome.trust),
         "signatures": None if outcome.signatures is None else outcome.signatures.members,
     }
 
 
-def report_members(report: str | None) -> dict[str, object] | None:
+def attached_members(report: str | None) -> dict[str, object] | None:
     """The report in which something was attached: nothing is said of its pages, which nobody looked at."""
     return None if report is None else {"file": report, "pages_checked": False}
 
@@ -42,9 +45,8 @@ def error_members(error: PerdureError) -> dict[str, object]:
     return {"error": type(error).__name__, "message": str(error), "hint": error.hint}
 
 
-def _fault_members(outcome: Outcome, error: PerdureError) -> dict[str, object]:
+def fault_members(error: PerdureError, faults: Iterable[Fault]) -> dict[str, object]:
     """The same, with the step of SPEC.md, section 9.2, at which it was found; null where it came to no verdict."""
-    faults = () if outcome.verdict is None else outcome.verdict.faults
     step = next((fault.step for fault in faults if fault.error is error), None)
     return {**error_members(error), "step": step}
 

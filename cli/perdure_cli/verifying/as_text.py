@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from perdure_anchor.errors import PerdureError
 from perdure_anchor.timestamp import format_seconds
 from perdure_anchor.verdict import Verdict
 from perdure_anchor.verdict_words import Words, claimed_words, grade_words, shown_words
@@ -22,7 +23,7 @@ def outcome_line(outcome: Outcome) -> str:
     return "".join(
         (
             _answer(outcome, f", {_in_short(outcome)}" if outcome.ok else ""),
-            *_reasons(outcome),
+            *reason_rows(outcome.errors),
             *report_rows(outcome.report),
         )
     )
@@ -35,7 +36,7 @@ def trust_text(source: TrustSource) -> str:
 
 def _all(outcome: Outcome) -> Iterator[str]:
     yield _answer(outcome, f", {_grade(outcome)}" if outcome.ok else "")
-    yield from _reasons(outcome)
+    yield from reason_rows(outcome.errors)
     yield from report_rows(outcome.report)
     if outcome.verdict is not None and outcome.verdict.grade is not None:
         yield from _shown(outcome, outcome.verdict)
@@ -54,11 +55,17 @@ def _answer(outcome: Outcome, grade: str) -> str:
         return line(f"{outcome.file}: yes{grade}", style="green")
     if outcome.exit_code == ANSWER_IS_NO:
         return line(f"{outcome.file}: no", style="red")
-    return line(f"{outcome.file}: could not find out", style="yellow")
+    return could_not_find_out(outcome.file)
 
 
-def _reasons(outcome: Outcome) -> Iterator[str]:
-    for error in outcome.errors:
+def could_not_find_out(file: str) -> str:
+    """The answer that is neither yes nor no."""
+    return line(f"{file}: could not find out", style="yellow")
+
+
+def reason_rows(errors: Iterable[PerdureError]) -> Iterator[str]:
+    """Why the answer is no yes, and the remedies."""
+    for error in errors:
         yield row("because", str(error))
         if error.hint:
             yield row("", error.hint)

@@ -14,18 +14,12 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
-from perdure_anchor.audit_report import FILE_SUFFIX as AUDIT_SUFFIX
-from perdure_anchor.audit_report import MAX_REPORT_SIZE
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, parse_evidence
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.late import disclosed_late
 from perdure_anchor.plain_disclosures import read_disclosure
 from perdure_anchor.record import SLOTS
-from perdure_anchor.rivals import FILE_SUFFIX as RIVALS_SUFFIX
-from perdure_anchor.rivals import MAX_RIVALS_SIZE
-from perdure_anchor.statement import FILE_SUFFIX as STATEMENT_SUFFIX
-from perdure_anchor.statement import MAX_STATEMENT_SIZE
 from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 
 from perdure_cli.exit_codes import FileUnreadable, NotAFile
@@ -33,6 +27,7 @@ from perdure_cli.files import digest_file, open_regular, read_bounded
 from perdure_cli.progress import Progress
 from perdure_cli.reporting.recognising import is_report
 from perdure_cli.verifying.finding import STANDARD_INPUT, FoundFile, find_files, unreadable
+from perdure_cli.verifying.formats import EVIDENCE, FORMATS, OTHERS, RIVALS, Format, format_by_name
 from perdure_cli.verifying.workers import Workers
 
 # written by `perdure prove --all` beside the evidence
@@ -40,18 +35,13 @@ INDEX_NAME = "index.csv"
 # written by `perdure prove --material` beside the evidence; named here, since nothing of signatures is imported to verify
 MATERIAL_SUFFIX: Final = ".material.zip"
 
-_EVIDENCE_FAMILY, _RIVALS_FAMILY = "perdure-evidence/", "perdure-rivals/"
-_STATEMENT_FAMILY, _AUDIT_FAMILY = "perdure-statement/", "perdure-audit/"
-_SUFFIXES: Final = {
-    FILE_SUFFIX: _EVIDENCE_FAMILY,
-    RIVALS_SUFFIX: _RIVALS_FAMILY,
-    STATEMENT_SUFFIX: _STATEMENT_FAMILY,
-    AUDIT_SUFFIX: _AUDIT_FAMILY,
-}
+# what each family but evidence is
+_OTHERS: Final = {each.family: each for each in OTHERS}
 # the most that is read of a file to see of which kind it is
-_MAX_SIZE: Final = max(MAX_EVIDENCE_SIZE, MAX_RIVALS_SIZE, MAX_STATEMENT_SIZE, MAX_REPORT_SIZE)
+_MAX_SIZE: Final = max(each.max_size for each in FORMATS)
 _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-_SAYS_FORMAT = re.compile(rb'"format"\s*:\s*"(perdure-(?:evidence|rivals|statement|audit)/)')
+_FAMILIES = "|".join(re.escape(each.family) for each in FORMATS)
+_SAYS_FORMAT = re.compile(rf'"format"\s*:\s*"({_FAMILIES})'.encode())
 _REPORT: Final = "a report"
 _DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
 _LATE_SLOT: Final = SLOTS.index("late")
@@ -88,40 +78,20 @@ class EvidenceFile:
 
 
 @dataclass(frozen=True, slots=True)
-class RivalsFile:
-    """A proof of two histories: its name as given, its bytes if it can be read only once, and the report in which it was attached."""
+class OtherFile:
+    """A file of a format that is not evidence: its name as given, and its bytes if it can be read only once.
 
+    ``report``: the report in which it was attached, None for a file of its own.
+    """
+
+    format: Format
     name: str
     raw: bytes | None = None
     report: str | None = None
 
     def read(self) -> bytes:
         """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
-        return read_bounded(self.name, MAX_RIVALS_SIZE) if self.raw is None else self.raw
-
-
-@dataclass(frozen=True, slots=True)
-class StatementFile:
-    """A statement that a stretch of a log is complete: its name as given, and its bytes if it can be read only once."""
-
-    name: str
-    raw: bytes | None = None
-
-    def read(self) -> bytes:
-        """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
-        return read_bounded(self.name, MAX_STATEMENT_SIZE) if self.raw is None else self.raw
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFile:
-    """A report of an audit: its name as given, and its bytes if it can be read only once."""
-
-    name: str
-    raw: bytes | None = None
-
-    def read(self) -> bytes:
-        """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
-        return read_bounded(self.name, MAX_REPORT_SIZE) if self.raw is None else self.raw
+        return read_bounded(self.name, self.format.max_size) if self.raw is None else self.raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +128,7 @@ class Unreadable:
     error: FileUnreadable | NotAFile
 
 
-# what each family but evidence is sorted as
-_OTHERS: Final[dict[str, type[RivalsFile | StatementFile | AuditFile]]] = {
-    _RIVALS_FAMILY: RivalsFile,
-    _STATEMENT_FAMILY: StatementFile,
-    _AUDIT_FAMILY: AuditFile,
-}
-
-Sorted = EvidenceFile | RivalsFile | StatementFile | AuditFile | DocumentFile | LeftOut | Unreadable
+Sorted = EvidenceFile | OtherFile | DocumentFile | LeftOut | Unreadable
 
 
 @dataclass(slots=True)
@@ -173,9 +136,7 @@ class SortedFiles:
     """What was found; ``left_out`` are files of folders that were not looked at."""
 
     evidence: list[EvidenceFile] = field(default_factory=list)
-    rivals: list[RivalsFile] = field(default_factory=list)
-    statements: list[StatementFile] = field(default_factory=list)
-    audits: list[AuditFile] = field(default_factory=list)
+    others: list[OtherFile] = field(default_factory=list)
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, PerdureError]] = field(default_factory=list)
@@ -183,16 +144,16 @@ class SortedFiles:
     opened: list[str] = field(default_factory=list)
     attached_trust: list[tuple[str, bytes]] = field(default_factory=list)
 
+    def of(self, kind: Format) -> list[OtherFile]:
+        """The files of a format that is not evidence."""
+        return [file for file in self.others if file.format == kind]
+
     def take(self, item: Sorted) -> None:
         match item:
             case EvidenceFile():
                 self.evidence.append(item)
-            case RivalsFile():
-                self.rivals.append(item)
-            case StatementFile():
-                self.statements.append(item)
-            case AuditFile():
-                self.audits.append(item)
+            case OtherFile():
+                self.others.append(item)
             case DocumentFile():
                 self.documents.append(item)
             case LeftOut():
@@ -211,7 +172,7 @@ def sort_files(
         sorted_files.take(item)
     if STANDARD_INPUT in arguments:
         raw = read_standard_input()
-        sorted_files.take(_OTHERS.get(_kind_of_json(raw) or "", EvidenceFile)(STANDARD_INPUT, raw))
+        sorted_files.take(_verifiable(_kind_of_json(raw), STANDARD_INPUT, raw))
     _open_reports(sorted_files)
     return sorted_files
 
@@ -219,7 +180,7 @@ def sort_files(
 def _open_reports(found: SortedFiles) -> None:
     """Take what is inside of reports, where they are not the documents of evidence: none may pass for one that it brings itself."""
     reports = [document for document in found.documents if document.is_report]
-    if not reports or found.evidence or found.rivals:
+    if not reports or found.evidence or found.of(RIVALS):
         return
     for report in reports:
         if not os.path.isfile(report.beside):  # noqa: PTH113  # a name that is too long is not there, where `Path.is_file` raises
@@ -237,28 +198,30 @@ def _open_report(found: SortedFiles, path: Path) -> None:
         found.unreadable.append((str(path), fault))
         return
     found.opened.append(str(path))
-    before = len(found.evidence) + len(found.rivals)
+    before = len(found.evidence) + len(found.others)
     for file in attached:
         name, kind = f"{path}/{file.name}", _kind_of_attached(file.name, file.raw)
         if file.on_page:
             found.left_out.append(name)
         elif kind == TRUST_FORMAT:
             found.attached_trust.append((str(path), file.raw))
-        elif kind == _EVIDENCE_FAMILY:
+        elif kind == EVIDENCE.family:
             found.evidence.append(EvidenceFile(name, file.raw, report=str(path)))
-        elif kind == _RIVALS_FAMILY:
-            found.rivals.append(RivalsFile(name, file.raw, report=str(path)))
+        elif kind == RIVALS.family:
+            found.others.append(OtherFile(RIVALS, name, file.raw, report=str(path)))
         else:
             found.left_out.append(name)
-    if len(found.evidence) + len(found.rivals) == before:
+    if len(found.evidence) + len(found.others) == before:
         nothing = ReportUnreadable(f"{path}: says that it is a report, and has no evidence inside")
         found.unreadable.append((str(path), nothing))
 
 
 def _kind_of_attached(name: str, raw: bytes) -> str | None:
     """As `_kind`."""
-    named = next((family for suffix, family in _SUFFIXES.items() if name.endswith(suffix)), None)
-    return named or (_kind_of_json(raw) if _OPENS_OBJECT.match(raw) else None)
+    named = format_by_name(name)
+    if named is not None:
+        return named.family
+    return _kind_of_json(raw) if _OPENS_OBJECT.match(raw) else None
 
 
 def _sorted(files: Sequence[FoundFile], workers: Workers, progress: Progress) -> Iterator[Sorted]:
@@ -290,16 +253,20 @@ def sort_file(file: FoundFile) -> Sorted:
         kind = _kind(path)
         if kind == _REPORT:
             return DocumentFile(file.name, *digest_file(path), is_report=True)
-        if kind == _EVIDENCE_FAMILY:
-            return EvidenceFile(file.name)
-        if kind in _OTHERS:
-            return _OTHERS[kind](file.name)
+        if kind == EVIDENCE.family or kind in _OTHERS:
+            return _verifiable(kind, file.name)
         left_out = kind == TRUST_FORMAT or path.name == INDEX_NAME or path.name.endswith(MATERIAL_SUFFIX)
         if file.is_argument or not left_out:
             return DocumentFile(file.name, *digest_file(path))
         return LeftOut(file.name)
     except OSError as error:
         return Unreadable(file.name, unreadable(file.name, error))
+
+
+def _verifiable(kind: str | None, name: str, raw: bytes | None = None) -> EvidenceFile | OtherFile:
+    """A file of the family; evidence where it is of none."""
+    other = _OTHERS.get(kind or "")
+    return EvidenceFile(name, raw) if other is None else OtherFile(other, name, raw)
 
 
 def read_evidence_file(path: Path) -> EvidenceFile:
@@ -329,9 +296,9 @@ def _supporting_documents(evidence: Evidence) -> tuple[Hash32, ...]:
 
 def _kind(path: Path) -> str | None:
     """The format's family for evidence and proofs of two histories, the trust file's format for one, or a report; None for anything else."""
-    for suffix, family in _SUFFIXES.items():
-        if path.name.endswith(suffix):
-            return family
+    named = format_by_name(path.name)
+    if named is not None:
+        return named.family
     with open_regular(path) as stream:
         head = stream.read(1024)
         if is_report(head):
@@ -350,4 +317,4 @@ def _kind_of_json(raw: bytes) -> str | None:
     kind = value.get("format") if isinstance(value, dict) else None
     if not isinstance(kind, str):
         return None
-    return next((family for family in _SUFFIXES.values() if kind.startswith(family)), kind)
+    return next((each.family for each in FORMATS if kind.startswith(each.family)), kind)

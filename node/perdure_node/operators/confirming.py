@@ -41,6 +41,8 @@ from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import NotAllowed, NotAwaiting, OwnRecord
 from perdure_node.operators.in_force import check_in_force
 from perdure_node.operators.people import operators
+from perdure_node.operators.policy import policy_in_force
+from perdure_node.operators.roles import Role
 from perdure_node.records import (
     FINISHED,
     EncryptedRecord,
@@ -129,6 +131,22 @@ def confirm(
     """
     signed = sign_confirmation(vault, record, keys, who, saw_document=saw_document, clock=clock)
     return store_confirmed(vault, [signed], who, clock=clock, randomness=randomness)[0]
+
+
+def roles_to_confirm(
+    vault: Vault, record: EncryptedRecord, values: Mapping[str, JsonValue]
+) -> tuple[str, ...]:
+    """Of which roles somebody has to confirm a record, or had to; ``values`` is what it says. Raises as `policy_in_force`."""
+    database = vault.database
+    row = database.row("SELECT roles FROM awaiting WHERE sequence = ?", record.sequence)
+    if row is not None:
+        return tuple(json.loads(row[0]))
+    confirmation = values.get("confirmation")
+    if not isinstance(confirmation, dict) or confirmation.get("confirmed") is None:
+        return ()
+    kind = values.get("document_type")
+    rule = policy_in_force(vault.folder, database).rule_for(kind if isinstance(kind, str) else None)
+    return rule.confirmed_by or (Role.CONFIRMER.value,)
 
 
 def sign_confirmation(

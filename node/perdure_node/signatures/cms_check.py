@@ -18,6 +18,7 @@ from pyhanko.sign.validation import errors as pyhanko_errors
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 
+from perdure_node.signatures.certificate_names import names_of
 from perdure_node.signatures.errors import TooMuch
 from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, text_of
 from perdure_node.signatures.pyhanko_runs import run, silence
@@ -376,7 +377,7 @@ def checked(
     """An outcome as the result of its signature."""
     certificate = found.certificate
     indication = Indication.INVALID if found.failed else Indication.INDETERMINATE
-    names = {} if certificate is None else _names(certificate)
+    names = {} if certificate is None else names_of(certificate)
     return SignatureCheck(
         signer=names.get("common_name") or names.get("organization_name"),
         certificate_sha256=None if certificate is None else sha256(certificate.dump()),
@@ -390,12 +391,3 @@ def checked(
         signer_id=names.get("serial_number") or names.get("email_address"),
         organization=names.get("organization_name"),
     )
-
-
-def _names(certificate: Any) -> dict[str, str]:
-    """The subject's names, bounded: they are a stranger's text."""
-    try:
-        native = certificate.subject.native
-    except (ValueError, TypeError):
-        return {}
-    return {name: value[:256] for name, value in native.items() if isinstance(value, str)}

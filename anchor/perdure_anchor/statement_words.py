@@ -5,13 +5,17 @@ Values of slots are untrusted text: whoever shows a line escapes it.
 
 from collections.abc import Iterator
 
+from perdure_anchor.confirmation import CONFIRMED, RECORDED, parse_confirmation
+from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.statement_verdict import StatedLeaf, StatementVerdict
+from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verdict_words import KEY_WORDS, Words, claim_text, grade_words, time_lines
 
 # shown in lines of their own, or nothing that a reader of a list looks for
 _SHOWN_ELSEWHERE = ("document_sha256", "supersedes", "after")
+_TOLD = {RECORDED: "recorded by", CONFIRMED: "confirmed by"}
 
 
 def statement_words(verdict: StatementVerdict, *, devnet: bool, clock_allowance: int) -> Iterator[Words]:
@@ -55,7 +59,7 @@ def _leaf(leaf: StatedLeaf, places: dict[Hash32, int]) -> Iterator[str]:
         document = leaf.disclosed.get("document_sha256")
         yield "its document is hidden" if document is None else f"document {document}"
         claims = [
-            f"{name} {claim_text(value)}"
+            _claim(name, value)
             for name, value in leaf.disclosed.items()
             if value is not None and name not in _SHOWN_ELSEWHERE
         ]
@@ -71,3 +75,14 @@ def _leaf(leaf: StatedLeaf, places: dict[Hash32, int]) -> Iterator[str]:
         )
     if leaf.superseded_by:
         yield f"superseded by leaf {', '.join(map(str, leaf.superseded_by))}"
+
+
+def _claim(name: str, value: JsonValue) -> str:
+    """A slot with its value; of a confirmation who recorded and who confirmed, where it is of a version that is known here."""
+    try:
+        confirmation = parse_confirmation(value) if name == "confirmation" else None
+    except EncodingError:
+        confirmation = None
+    if confirmation is None:
+        return f"{name} {claim_text(value)}"
+    return ", ".join(f"{_TOLD[part]} {each.statement.name}" for part, each in confirmation.parts)

@@ -15,6 +15,7 @@ _JSON: Final = "json"
 TOPICS: Final = (
     "getting-started",
     "passphrases",
+    "operators",
     "import",
     "sealing",
     "evidence",

@@ -19,7 +19,7 @@ from perdure_node.encryption.lookup import DIGEST_SIZE
 from perdure_node.erasures import Category, erasure_members, record_erasure
 from perdure_node.errors import AlreadySealed, NoSuchRecord
 from perdure_node.holds import check_not_held
-from perdure_node.intake import insert_signed, prepare_signed, record_slots
+from perdure_node.intake import check_superseded, insert_signed, prepare_signed, record_slots
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import roles_to_confirm
 from perdure_node.records import (
@@ -83,6 +83,8 @@ def amend(
 
     The old one is withdrawn and stays readable. Raises `AlreadySealed`, `NoSuchRecord`, `IntakeError` or `AlreadyRecorded`.
     """
+    given = changes.get("supersedes")
+    check_superseded(vault, None if given is None else Hash32(bytes.fromhex(str(given))))
     old = open_record(record, keys).record.values
     slots = {slot: value for slot, value in old.items() if slot not in (*_STAMPED, *_FOUND)} | dict(changes)
     found = {slot: old[slot] for slot in _FOUND if old[slot] is not None}

@@ -27,7 +27,7 @@ from perdure_node.operators.errors import NobodyNamed, NotAllowed
 from perdure_node.operators.in_force import check_in_force
 from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
 from perdure_node.recording import Prepared, Recorder, Stamp
-from perdure_node.records import Added, EncryptedRecord, insert_record, record_by_leaf, recorded
+from perdure_node.records import Added, EncryptedRecord, insert_record, knows_leaf, record_by_leaf, recorded
 from perdure_node.signatures.material_store import store_material
 from perdure_node.signatures.verdicts import DocumentCheck, signature_slot
 from perdure_node.traces import Reason, leave_trace
@@ -35,6 +35,7 @@ from perdure_node.vault import Vault
 
 # the field of `extra` that says why an earlier record is corrected
 CORRECTION: Final = "correction"
+_HASH_SIZE: Final = 32
 
 # encrypts what is looked up and thrown away
 _UNUSED_KEY = DataKey(0, bytes(DATA_KEY_SIZE))
@@ -70,9 +71,10 @@ def add_document(
 
     ``who`` records it, and signs that he did. ``check`` is what is known of the document's signatures: it goes into the slot
     `signature`, and what it rests on is kept. The same document in the same words is recorded once. Raises `AlreadyRecorded` if it is there in other words, unless
-    ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold.
+    ``again`` is set or it is superseded, and `IntakeError` for values that a record cannot hold, or a leaf to supersede that nobody knows.
     """
     slots = document_slots(document) | detail_slots(details)
+    check_superseded(vault, details.supersedes)
     key = vault.current_data_key.take(clock, randomness)
     if who is not None and who.asks:
         there = find_recorded(vault, document, details, again=again, recorder=who.name)
@@ -99,6 +101,17 @@ def add_document(
         if not added.was_there:
             _note_correction(vault, key, details, added, who, clock=clock, randomness=randomness)
     return added
+
+
+def check_superseded(vault: Vault, name: Hash32 | None) -> None:
+    """Raise `IntakeError` unless the vault knows what is to be corrected: a slip would point at nothing, for ever."""
+    # what is no hash at all is told by the record
+    if name is None or len(name) != _HASH_SIZE or knows_leaf(vault.database, name):
+        return
+    raise IntakeError(
+        f"supersedes: neither this vault nor its log knows a leaf hash {name.hex()}",
+        hint="`perdure show FILE` prints the leaf hash of a document's record; a document's SHA-256 is another number",
+    )
 
 
 def _note_correction(
@@ -153,6 +166,7 @@ def find_recorded(
     ``recorder`` is the name of who would record it, None where nobody is named.
     """
     slots = document_slots(document) | detail_slots(details)
+    check_superseded(vault, details.supersedes)
     prepared = Recorder(
         Stamp("2000-01-01T00:00:00Z", recorder or vault.config.recorded_by, None),
         vault.lookup_key,

@@ -240,6 +240,17 @@ def record_by_leaf(database: Database, name: Hash32) -> EncryptedRecord | None:
     return found
 
 
+def knows_leaf(database: Database, name: Hash32) -> bool:
+    """Whether the vault has a record of this leaf hash, or its log at least the hash: a recovered log has leaves without records."""
+    if record_by_leaf(database, name) is not None:
+        return True
+    found = database.row(
+        "SELECT 1 FROM tile WHERE level = 0 AND instr(octets, ?) % 32 = 1 LIMIT 1",
+        bytes(name),
+    )
+    return found is not None
+
+
 def record_by_index(database: Database, index: int) -> EncryptedRecord | None:
     """The record at this index of the log."""
     return _first(database, "WHERE entry.log_index = ?", index)

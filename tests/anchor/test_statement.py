@@ -28,11 +28,13 @@ from perdure_anchor.statement import (
 )
 from perdure_anchor.statement_verdict import StatementVerdict
 from perdure_anchor.statement_words import leaf_words, statement_words
+from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import encode_trust_file
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify_statement import verify_statement
 from simulated_chain import DOMAIN, ORIGIN, Story, tell
+from tools.confirmed_story import confirmed_story
 from tools.statements import PINNED, TRUST, log_of, stated
 
 
@@ -279,6 +281,24 @@ def test_confirmations_are_said_to_be_claims() -> None:
     verdict = verify_statement(replace(statement, leaves=(tuple(slots),)), TRUST)
     assert (steps(verdict), verdict.complete) == ([3], False)
     assert any("who confirmed a record is the site's claim here" in note for note in verdict.notes)
+
+
+def test_who_recorded_and_confirmed_is_told_by_name() -> None:
+    text = confirmed_story().evidence.slots[SLOTS.index("confirmation")].disclosure
+    assert text is not None
+    value = json.loads(text)[2]
+    verdict = judged(stated(1, 2, anchor=True))
+
+    def told(confirmation: JsonValue) -> str:
+        leaf = replace(verdict.leaves[0], disclosed={"confirmation": confirmation})
+        (words,) = leaf_words(replace(verdict, leaves=(leaf,)))
+        return words.lines[1]
+
+    assert told(value) == "claimed: recorded by Ada Example, confirmed by Bert <b>Example</b>"
+    assert told({**value, "recorded": None}) == "claimed: confirmed by Bert <b>Example</b>"
+    # a version of a later day, and what is none, are shown as they are
+    assert told({"v": 9}) == 'claimed: confirmation {"v": 9}'
+    assert told({"v": 1}) == 'claimed: confirmation {"v": 1}'
 
 
 # --- the file

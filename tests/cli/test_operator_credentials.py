@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from perdure_cli.commands import confirm as confirm_command
 from perdure_cli.commands import operator_totp
 from pyotp import parse_uri
 from tools.commands import Run, RunJson
@@ -165,3 +166,107 @@ def test_codes_are_wanted_beside_the_passphrase_and_reset_by_a_keeper(
     code, (reset,) = run_json("operator", "totp", "Ada", "--reset", "--as", "Kim")
     assert code == 0
     assert not reset["second_factor"]
+
+
+def test_an_operator_changes_his_own_passphrase_and_nothing_else_of_him(
+    site: None, run: Run, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (before,) = (each for each in run_json("operator", "list")[1] if each["name"] == "Ada")
+    monkeypatch.setenv("PERDURE_NEW_PASSPHRASE", "another battery staple")
+    # who does not know the old one changes nothing
+    monkeypatch.setenv("PERDURE_PASSPHRASE", "wrong horse battery")
+    code, _, told = run("operator", "passphrase", "Ada")
+    assert code == 2
+    assert "does not open this operator's key" in told
+    monkeypatch.setenv("PERDURE_PASSPHRASE", WORDS)
+    code, (changed,) = run_json("operator", "passphrase", "Ada")
+    assert code == 0
+    assert changed == {"ok": True, **before}
+    code, _, told = run("add", "contract.pdf", "--type", "note", "--as", "Ada")
+    assert code == 2
+    assert "does not open this operator's key" in told
+    # from a file, too short to be one, then good
+    Path("new").write_text("short\n")
+    code, _, told = run("operator", "passphrase", "Ada", "--new-passphrase-file", "new")
+    assert code == 2
+    monkeypatch.setenv("PERDURE_PASSPHRASE", "another battery staple")
+    code, _, told = run("operator", "passphrase", "Ada", "--new-passphrase-file", "new")
+    assert code == 2
+    assert "want 10 at least" in told
+    Path("new").write_text("a third battery staple\n")
+    code, out, told = run("operator", "passphrase", "Ada", "--new-passphrase-file", "new")
+    assert (code, out) == (0, "the passphrase of Ada is changed\n"), told
+    monkeypatch.setenv("PERDURE_PASSPHRASE", "a third battery staple")
+    assert run("add", "contract.pdf", "--type", "note", "--as", "Ada")[0] == 0
+    # the others' stay as they were
+    monkeypatch.setenv("PERDURE_PASSPHRASE", WORDS)
+    assert run("operator", "roles", "Ada", "--role", "recorder", "--as", "Kim")[0] == 0
+
+
+def test_who_has_only_a_passkey_has_no_passphrase_to_change(
+    site: None, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browse(monkeypatch, SoftwareAuthenticator())
+    assert run("operator", "add", "Eve", "--role", "confirmer", "--passkey", "--as", "Kim")[0] == 0
+    code, _, told = run("operator", "passphrase", "Eve")
+    assert code == 2
+    assert "no passphrase of his own" in told
+
+
+def test_of_two_who_confirm_all_at_once_each_confirms_what_is_left(
+    site: None, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Ben", "Eve"):
+        assert run("operator", "add", name, "--role", "confirmer", "--as", "Kim")[0] == 0
+    for number in range(3):
+        Path(f"{number}.pdf").write_bytes(b"%d" % number)
+    assert run("add", "0.pdf", "1.pdf", "2.pdf", "--type", "contract", "--as", "Ada")[0] == 0
+    # the other one is quicker with the second of them, once when it is shown and once after it was signed
+    stored, shown = confirm_command.store_confirmed, confirm_command._show
+
+    def taken_before_it_is_stored(*given: object, **named: object) -> object:
+        monkeypatch.setattr(confirm_command, "store_confirmed", stored)
+        assert run("confirm", "1.pdf", "--yes", "--as", "Ben")[0] == 0
+        return stored(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(confirm_command, "store_confirmed", taken_before_it_is_stored)
+    code, out, told = run("confirm", "--all", "--yes", "--as", "Eve")
+    assert code == 0, told
+    assert out.count("confirmed by Eve") == 2
+    assert told.count("skipped, somebody else took it meanwhile") == 1
+
+    def taken_before_it_is_signed(*given: object) -> None:
+        monkeypatch.setattr(confirm_command, "_show", shown)
+        assert run("confirm", "contract.pdf", "--yes", "--as", "Ben")[0] == 0
+        shown(*given)  # type: ignore[arg-type]
+
+    # also where it is the only one
+    assert run("add", "contract.pdf", "--type", "contract", "--as", "Ada")[0] == 0
+    monkeypatch.setattr(confirm_command, "_show", taken_before_it_is_signed)
+    code, out, told = run("confirm", "--all", "--yes", "--as", "Eve")
+    assert (code, out) == (0, "")
+    assert "skipped" in told
+    code, _, told = run("confirm", "contract.pdf", "--yes", "--as", "Eve")
+    assert code == 1
+    assert "does not wait" in told
+
+
+def test_the_last_site_keeper_is_told_what_follows(site: None, run: Run) -> None:
+    assert run("operator", "add", "Kay", "--role", "site-keeper", "--as", "Kim")[0] == 0
+    code, _, told = run("operator", "remove", "Kay", "--yes", "--as", "Kim")
+    assert code == 0
+    assert "warning" not in told
+    code, _, told = run("policy", "set", "policy.toml", "--as", "Kim")
+    assert "warning: a type that no rule fits needs nobody" in told
+    assert code == 0
+    code, out, told = run("policy", "check", "policy.toml")
+    assert code == 0
+    assert "other types      nobody confirms" in out
+    assert "warning: a type that no rule fits needs nobody" in told
+    code, _, told = run("operator", "roles", "Kim", "--role", "auditor", "--as", "Kim")
+    assert code == 0
+    assert "warning: this site has no site keeper then" in told
+    assert run("operator", "roles", "Kim", "--role", "site-keeper")[0] == 0
+    code, _, told = run("operator", "remove", "Kim", "--yes", "--as", "Kim")
+    assert code == 0
+    assert "warning: this site has no site keeper then" in told

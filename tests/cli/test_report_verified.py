@@ -11,7 +11,7 @@ import pytest
 from perdure_cli.reporting.recognising import MARK
 from perdure_cli.trust_store import user_store
 from pypdf import PdfReader, PdfWriter
-from pypdf.generic import DecodedStreamObject, NameObject
+from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, NameObject, TextStringObject
 from tools.commands import Run, RunJson
 from tools.story import CONTRACT, CONTRACT_EVIDENCE, RECEIPT, RECEIPT_EVIDENCE, STORY, TRUST, copy_story
 
@@ -82,6 +82,43 @@ def test_that_no_pages_were_looked_at_is_said_without_a_trust_file_too(run: Run)
     assert code == 0
     assert out.startswith(f"lease.pdf/{CONTRACT_EVIDENCE}: yes")
     assert "what its pages say was not looked at: no answer is about the PDF itself" in err
+    # whoever reads the answer alone is told too
+    code, out, err = run("--quiet", "verify", "lease.pdf", *TRUSTING)
+    assert (code, err) == (0, "")
+    assert "lease.pdf, whose pages were not looked at" in out
+
+
+def test_programs_are_told_that_no_pages_were_looked_at(report: Path, run: Run, run_json: RunJson) -> None:
+    code, lines = run_json("verify", "report.pdf", *TRUSTING)
+    assert code == 0
+    assert [line["attached_to"] for line in lines] == [{"file": "report.pdf", "pages_checked": False}] * 2
+    # each of several in a line of its own
+    assert run("verify", "report.pdf", *TRUSTING)[1].count("whose pages were not looked at") == 2
+    evidence = [file for file in PdfReader(report).attachment_list if file.name == CONTRACT_EVIDENCE]
+    Path("alone.evidence.json").write_bytes(evidence[0].content)
+    code, (line,) = run_json("verify", "alone.evidence.json", *TRUSTING)
+    assert (code, line["attached_to"]) == (0, None)
+
+
+def test_what_hangs_on_a_page_is_told_as_left_out(run: Run) -> None:
+    evidence = Path(CONTRACT_EVIDENCE).read_bytes()
+    Path(CONTRACT_EVIDENCE).unlink()
+    writer = PdfWriter()
+    page = writer.add_blank_page(100, 100)
+    writer.add_attachment(CONTRACT_EVIDENCE, evidence)
+    for said in (DictionaryObject({NameObject("/F"): TextStringObject("on a page.json")}), None):
+        note = DictionaryObject({NameObject("/Subtype"): NameObject("/FileAttachment")})
+        if said is not None:
+            note[NameObject("/FS")] = said
+        page.setdefault(NameObject("/Annots"), ArrayObject()).append(writer._add_object(note))
+    with Path("lease.pdf").open("wb") as stream:
+        writer.write(stream)
+    head, rest = Path("lease.pdf").read_bytes().split(b"\n", 1)
+    Path("lease.pdf").write_bytes(head + b"\n%" + MARK + b"\n" + rest)
+    code, _, err = run("verify", "lease.pdf", *TRUSTING)
+    assert code == 0
+    assert "left out: lease.pdf/on a page.json" in err
+    assert "left out: lease.pdf/a file without a name" in err
 
 
 def test_changed_evidence_is_found(report: Path, run_json: RunJson) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from perdure_node.vault import open_vault
 from tools.commands import Run, RunJson
 from tools.site_desk import Site
 from tools.site_network import PASSPHRASE, copied, found_network, new_vault, open_network
-from tools.statements import TRUST, stated
+from tools.statements import TRUST, log_of, stated
 
 TRUSTING = ("--trust", "consortium.json")
 
@@ -96,6 +97,18 @@ def test_one_of_another_site_is_verified_in_full(run: Run) -> None:
     assert "superseded by leaf 4" in out
     assert "false only by" in out
     assert "the log has leaves behind these, up to 6" in out
+
+
+def test_the_first_line_says_how_many_leaves_show_nothing(run: Run) -> None:
+    statement = stated(1, 6, anchor=True)
+    bare = (log_of(7).slots(4, frozenset()), log_of(7).slots(5, frozenset()))
+    Path("bare.statement.json").write_bytes(
+        encode_statement(replace(statement, leaves=statement.leaves[:3] + bare))
+    )
+    code, out, _ = run("verify", "bare.statement.json", *TRUSTING)
+    assert code == 0
+    assert out.split("\n")[0].endswith("; 2 of them hidden or erased")
+    assert "hidden or erased" not in run("verify", "acme.statement.json", *TRUSTING)[1].split("\n")[0]
 
 
 def test_as_json(run_json: RunJson) -> None:

@@ -16,6 +16,7 @@ from perdure_node.operators.acting import key_attestor, require
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import awaiting_records, confirm, reject
+from perdure_node.operators.consequences import leaves_no_keeper, people_doubts, policy_doubts
 from perdure_node.operators.errors import (
     CredentialInUse,
     NobodyNamed,
@@ -357,6 +358,30 @@ def test_a_site_keeper_can_always_put_a_policy_in_force(
             require(vault, None, Action.MANAGE, sets_policy=True)
     adopt_policy(vault, policy_template(), clock=STOPPED, randomness=os.urandom)
     require(vault, kim, Action.MANAGE)
+
+
+def test_what_follows_from_a_policy_is_told(vault: Vault, people: tuple[Operator, Operator]) -> None:
+    ada, ben = people
+    kim = person(vault, "Kim", Role.SITE_KEEPER)
+    assert leaves_no_keeper(operators(vault.database), kim)
+    assert not leaves_no_keeper(operators(vault.database), ada)
+    whole = parse_policy(policy_template())
+    assert policy_doubts(whole) == []
+    assert people_doubts(whole, [ada, ben, kim]) == []
+    (doubt,) = policy_doubts(
+        parse_policy(b'[[documents]]\ntype = "contract*"\nconfirmed_by = ["confirmer"]\n')
+    )
+    assert "end with a rule for *" in doubt
+    # the right to manage, for a role of which no site keeper is
+    other = parse_policy(b'[allowed]\nsite_keeper = []\nauditor = ["manage"]\n[[documents]]\ntype = "**"\n')
+    assert policy_doubts(other) == []
+    assert len(people_doubts(other, [ada, kim])) == 1
+    # without a site keeper the vault's passphrase manages
+    assert people_doubts(other, [ada]) == []
+    nobody = parse_policy(b'[allowed]\nsite_keeper = []\n[[documents]]\ntype = "*"\n')
+    (doubt,) = policy_doubts(nobody)
+    assert "nobody may manage" in doubt
+    assert people_doubts(nobody, [kim]) == []
 
 
 def test_who_has_lost_his_passphrase_or_key_is_told_who_helps(

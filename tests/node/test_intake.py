@@ -14,7 +14,7 @@ from perdure_node.clock import Clock
 from perdure_node.details import Signer, parse_signer, parse_time
 from perdure_node.documents import DocumentFacts, hash_document, media_type_of
 from perdure_node.errors import AlreadyRecorded, DocumentUnreadable, IntakeError
-from perdure_node.intake import Details, add_document
+from perdure_node.intake import Details, add_document, find_recorded
 from perdure_node.known_blocks import known_block
 from perdure_node.records import Added, open_record, record_by_leaf
 from perdure_node.vault import Vault
@@ -231,6 +231,26 @@ def test_what_a_record_cannot_hold_is_refused(offline_vault: Vault, details: dic
 def test_supersedes_is_a_leaf_hash(offline_vault: Vault) -> None:
     with pytest.raises(IntakeError):
         add(offline_vault, STOPPED, supersedes=Hash32(b"short"))
+
+
+def test_what_is_superseded_is_in_the_vault_or_at_least_in_its_log(offline_vault: Vault) -> None:
+    first = add(offline_vault, STOPPED)
+    with pytest.raises(IntakeError, match="knows a leaf hash 5a5a"):
+        add(offline_vault, STOPPED, supersedes=Hash32(b"\x5a" * 32))
+    # the document's digest is taken for a leaf hash easily
+    with pytest.raises(IntakeError, match="knows a leaf hash"):
+        find_recorded(offline_vault, DOCUMENT, Details(supersedes=DOCUMENT.sha256))
+    assert offline_vault.database.row("SELECT count(*) FROM record") == (1,)
+    # a log that was recovered from the chain has leaves of which no record is left
+    with offline_vault.database.transaction():
+        offline_vault.database.execute(
+            "INSERT INTO tile (level, tile_index, octets) VALUES (0, 0, ?)", b"\x01" * 32 + b"\x5a" * 32
+        )
+    with pytest.raises(IntakeError, match="knows a leaf hash"):
+        # not across two hashes
+        add(offline_vault, STOPPED, supersedes=Hash32(b"\x01" * 16 + b"\x5a" * 16))
+    assert not add(offline_vault, STOPPED, supersedes=Hash32(b"\x5a" * 32)).was_there
+    assert not add(offline_vault, STOPPED, supersedes=first.leaf_hash).was_there
 
 
 @pytest.mark.parametrize("kind", ["perdure/operator", "Perdure/policy", "perdure/"])

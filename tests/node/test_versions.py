@@ -51,6 +51,8 @@ def test_a_correction_says_why_to_both(offline_vault: Vault) -> None:
 
 def test_what_is_not_here_is_said_to_be_elsewhere(offline_vault: Vault) -> None:
     lost = Hash32(b"\x07" * 32)
+    # of a log that was recovered from the chain, and of which no records are left
+    offline_vault.database.execute("INSERT INTO tile (level, tile_index, octets) VALUES (0, 0, ?)", lost)
     found = versions_of(offline_vault.database, stored(offline_vault, add(offline_vault, 1, lost, "why")))
     assert [each.state for each in found.versions] == [None, State.WAITING]
 

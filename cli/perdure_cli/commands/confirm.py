@@ -85,6 +85,8 @@ def confirm(
                     confirmed.take(each, saw_document)
                 else:
                     tell("not confirmed: it still waits; `perdure reject` says no, with a reason")
+            except NotAwaiting as error:
+                confirmed.gone.append(error)
             except PerdureError as error:
                 if len(wanted) == 1:
                     raise
@@ -92,19 +94,33 @@ def confirm(
                 codes.append(exit_code(error))
         confirmed.end()
         codes += [DONE] * confirmed.count
+        codes += _gone_meanwhile(confirmed.gone, one=len(wanted) == 1, everything=everything)
     if confirmed.count and not as_json:
         tell_next("perdure sync, when there is a network")
     return batch_exit_code(codes) if codes else DONE
 
 
+def _gone_meanwhile(gone: list[NotAwaiting], *, one: bool, everything: bool) -> list[int]:
+    """Tell what somebody else took while this one made up his mind; of ``everything`` that waits it is no longer a part."""
+    if one and gone and not everything:
+        raise gone[0]
+    for error in gone:
+        if everything:
+            tell(f"skipped, somebody else took it meanwhile: {error}")
+        else:
+            tell_error(str(error), error.hint)
+    return [] if everything else [exit_code(error) for error in gone]
+
+
 class _Confirmed:
-    """What somebody signs, stored some at a time: each is durable when its line is printed."""
+    """What somebody signs, stored some at a time: each is durable when its line is printed. ``gone``: what waits no more."""
 
     def __init__(self, vault: Vault, actor: Actor, as_json: bool) -> None:
         signer = actor.attestor()
         assert signer is not None, "somebody is named"
         self._vault, self._actor, self._signer, self._as_json = vault, actor, signer, as_json
         self._signed: list[Signed] = []
+        self.gone: list[NotAwaiting] = []
         self.count = 0
 
     def take(self, waits: Awaiting, saw_document: bool) -> None:
@@ -124,14 +140,24 @@ class _Confirmed:
             self.end()
 
     def end(self) -> None:
-        """Store what was signed."""
-        names = store_confirmed(
-            self._vault, self._signed, self._signer, clock=system_clock(), randomness=os.urandom
-        )
-        for signed, name in zip(self._signed, names, strict=True):
-            _print_confirmed(signed.record.leaf_hash, name, self._signer.name, self._as_json)
-        self.count += len(names)
+        """Store what was signed, all together, or each by itself where one of them was taken meanwhile."""
+        try:
+            self._store(self._signed)
+        except NotAwaiting:
+            for each in self._signed:
+                try:
+                    self._store([each])
+                except NotAwaiting as error:
+                    self.gone.append(error)
         self._signed = []
+
+    def _store(self, signed: list[Signed]) -> None:
+        names = store_confirmed(
+            self._vault, signed, self._signer, clock=system_clock(), randomness=os.urandom
+        )
+        for each, name in zip(signed, names, strict=True):
+            _print_confirmed(each.record.leaf_hash, name, self._signer.name, self._as_json)
+        self.count += len(names)
 
 
 def _all_for(vault: Vault, operator: Operator) -> list[Awaiting]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
+from perdure_node.operators.consequences import NO_KEEPER, leaves_no_keeper
 from perdure_node.operators.people import (
     NewOperator,
     add_operator,
@@ -23,6 +24,7 @@ from perdure_cli.commands.operator_credential import (
     passkey_option,
     security_key_option,
 )
+from perdure_cli.commands.operator_passphrase import passphrase
 from perdure_cli.commands.operator_totp import totp
 from perdure_cli.confirming import confirm
 from perdure_cli.operator_texts import operator_members, print_operator
@@ -48,6 +50,7 @@ def operator() -> None:
 
 
 operator.add_command(credential)
+operator.add_command(passphrase)
 operator.add_command(totp)
 
 
@@ -84,9 +87,9 @@ def add(
     """
     with open_site(vault_folder) as vault:
         actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "add an operator")
-        passphrase, passkeys = None, []
+        chosen, passkeys = None, []
         if through is None:
-            passphrase = new_passphrase(
+            chosen = new_passphrase(
                 operator_passphrase_file,
                 os.environ,
                 "--operator-passphrase-file",
@@ -95,7 +98,7 @@ def add(
             )
         else:
             passkeys = [enrol(name, through, None)]
-        new = NewOperator(name, _roles(roles), passphrase)
+        new = NewOperator(name, _roles(roles), chosen)
         added = add_operator(
             vault, actor.keys, new, clock=system_clock(), randomness=os.urandom, passkeys=passkeys
         )
@@ -144,14 +147,18 @@ def roles(
     """Give somebody these roles in place of the ones that he has. What he confirmed stays confirmed."""
     with open_site(vault_folder) as vault:
         actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "change somebody's roles")
+        before = operator_named(vault.database, name)
+        last = leaves_no_keeper(operators(vault.database), before)
         changed = change_roles(
             vault,
             actor.keys,
-            operator_named(vault.database, name),
+            before,
             _roles(roles),
             clock=system_clock(),
             randomness=os.urandom,
         )
+    if last and Role.SITE_KEEPER not in changed.roles:
+        tell(f"warning: {NO_KEEPER}")
     if as_json:
         print_json({"ok": True, **operator_members(changed)})
         return
@@ -180,6 +187,8 @@ def remove(
     with open_site(vault_folder) as vault:
         may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "remove an operator")
         gone = operator_named(vault.database, name)
+        if leaves_no_keeper(operators(vault.database), gone):
+            tell(f"warning: {NO_KEEPER}")
         if not yes:
             confirm(
                 [f"{gone.name} will act no more at this site, and read nothing that is recorded from now on"],

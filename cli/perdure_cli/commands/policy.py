@@ -8,6 +8,8 @@ import click
 from perdure_anchor.errors import ConfigError
 from perdure_node.clock import system_clock
 from perdure_node.operators.adopting import adopt_policy
+from perdure_node.operators.consequences import fits_every_type, people_doubts, policy_doubts
+from perdure_node.operators.people import operators
 from perdure_node.operators.policy import (
     MAX_POLICY_SIZE,
     NO_POLICY,
@@ -51,6 +53,7 @@ def check(file: Path, as_json: bool) -> None:
     """Check a policy file, and say what it means; nothing is changed."""
     found = parse_policy(_read(file), str(file))
     _print(found, as_json, file=str(file))
+    _warn(policy_doubts(found))
     if not as_json:
         tell_next(f"perdure policy set {file}")
 
@@ -69,12 +72,15 @@ def set_(
     What waits for somebody already goes on waiting for him.
     """
     raw = _read(file)
+    found = parse_policy(raw, str(file))
     with open_site(vault_folder) as vault:
         actor = acting(vault, who, passphrase_file, Action.MANAGE, sets_policy=True)
         # who can open the vault keeps the site
         actor.keys.private_key()
         actor.show_presence("put a policy in force")
         added = adopt_policy(vault, raw, clock=system_clock(), randomness=os.urandom)
+        everybody = operators(vault.database)
+    _warn(policy_doubts(found) + people_doubts(found, everybody))
     digest = sha256(raw).hexdigest()
     if as_json:
         print_json({"ok": True, "sha256": digest, "leaf_hash": added.leaf_hash.hex()})
@@ -105,6 +111,11 @@ def _read(file: Path) -> bytes:
     return raw
 
 
+def _warn(doubts: list[str]) -> None:
+    for doubt in doubts:
+        tell(f"warning: {doubt}")
+
+
 def _print(found: Policy, as_json: bool, **also: object) -> None:
     if as_json:
         print_json({"ok": True, **also, **_members(found)})
@@ -116,6 +127,8 @@ def _print(found: Policy, as_json: bool, **also: object) -> None:
     for rule in found.documents:
         roles = " or ".join(rule.confirmed_by)
         print_row(f"type {rule.type}", f"confirmed by a {roles}" if roles else "nobody confirms")
+    if not fits_every_type(found):
+        print_row("other types" if found.documents else "all types", "nobody confirms")
 
 
 def _members(found: Policy) -> dict[str, object]:

@@ -7,15 +7,19 @@ import logging
 import os
 import resource
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from perdure_anchor.errors import EncodingError, PerdureError
 
 from perdure_cli.exit_codes import FileUnreadable
 from perdure_cli.files import open_regular
 from perdure_cli.reporting.contents import MAX_ATTACHED, MAX_PIECES
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 MAX_REPORT: Final = 2 * MAX_ATTACHED
 _MAX_FILES: Final = MAX_PIECES + 100
@@ -30,10 +34,14 @@ class ReportUnreadable(EncodingError):
 
 @dataclass(frozen=True, slots=True)
 class AttachedFile:
-    """A file that was inside; its name is whatever the PDF says."""
+    """A file that was inside; its name is whatever the PDF says.
+
+    ``on_page``: it hangs on a page, as no file of a report does. It is named only, and not read.
+    """
 
     name: str
     raw: bytes
+    on_page: bool = False
 
 
 def attached_files(path: Path) -> list[AttachedFile]:
@@ -89,7 +97,25 @@ def _attached(path: Path, stream: object) -> list[AttachedFile]:
         if len(files) == _MAX_FILES or total > MAX_ATTACHED:
             raise ReportUnreadable(f"{path}: has more inside than any report")
         files.append(AttachedFile(str(attached.name), bytes(raw)))
+    for name in _on_pages(reader):
+        if len(files) == _MAX_FILES:
+            raise ReportUnreadable(f"{path}: has more inside than any report")
+        files.append(AttachedFile(name, b"", on_page=True))
     return files
+
+
+def _on_pages(reader: "PdfReader") -> Iterator[str]:
+    """The names of the files that hang on pages (ISO 32000-1, section 12.5.6.15)."""
+    for page in reader.pages:
+        for each in page.annotations or ():
+            note = each.get_object()
+            if note.get("/Subtype") != "/FileAttachment":
+                continue
+            said = note.get("/FS")
+            said = None if said is None else said.get_object()
+            if isinstance(said, dict):
+                said = said.get("/UF") or said.get("/F")
+            yield str(said or "a file without a name")
 
 
 def _bound() -> None:

@@ -23,6 +23,7 @@ def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
     return {
         "ok": outcome.ok,
         "file": outcome.file,
+        "attached_to": attached_members(outcome.report),
         "documents": list(outcome.documents),
         "supporting": list(outcome.supporting),
         "required": required.text,
@@ -32,6 +33,11 @@ def outcome_members(outcome: Outcome, required: Grade) -> dict[str, object]:
         "trust": None if outcome.trust is None else trust_members(outcome.trust),
         "signatures": None if outcome.signatures is None else outcome.signatures.members,
     }
+
+
+def attached_members(report: str | None) -> dict[str, object] | None:
+    """The report in which something was attached: nothing is said of its pages, which nobody looked at."""
+    return None if report is None else {"file": report, "pages_checked": False}
 
 
 def error_members(error: PerdureError) -> dict[str, object]:

@@ -21,7 +21,11 @@ def outcome_text(outcome: Outcome) -> str:
 def outcome_line(outcome: Outcome) -> str:
     """The answer in a line, and why where it is no yes: for one outcome of many, whose trust file is told once for all."""
     return "".join(
-        (_answer(outcome, f", {_in_short(outcome)}" if outcome.ok else ""), *reason_rows(outcome.errors))
+        (
+            _answer(outcome, f", {_in_short(outcome)}" if outcome.ok else ""),
+            *reason_rows(outcome.errors),
+            *report_rows(outcome.report),
+        )
     )
 
 
@@ -33,6 +37,7 @@ def trust_text(source: TrustSource) -> str:
 def _all(outcome: Outcome) -> Iterator[str]:
     yield _answer(outcome, f", {_grade(outcome)}" if outcome.ok else "")
     yield from reason_rows(outcome.errors)
+    yield from report_rows(outcome.report)
     if outcome.verdict is not None and outcome.verdict.grade is not None:
         yield from _shown(outcome, outcome.verdict)
         yield from _claimed(outcome.verdict)
@@ -64,6 +69,14 @@ def reason_rows(errors: Iterable[PerdureError]) -> Iterator[str]:
         yield row("because", str(error))
         if error.hint:
             yield row("", error.hint)
+
+
+def report_rows(report: str | None) -> Iterator[str]:
+    """Of what was attached in a report: any PDF can attach evidence of something else than its pages say."""
+    if report is not None:
+        yield row(
+            "attached to", f"{report}, whose pages were not looked at: this is no answer about the PDF itself"
+        )
 
 
 def _grade(outcome: Outcome) -> str:

@@ -12,8 +12,8 @@ from perdure_anchor.verdict import Fault, Grade
 from perdure_cli.exit_codes import ANSWER_IS_NO, batch_exit_code, exit_code
 from perdure_cli.output import line, row
 from perdure_cli.trust_store import TrustSource
-from perdure_cli.verifying.as_json import fault_members, trust_members
-from perdure_cli.verifying.as_text import could_not_find_out, reason_rows, trust_text
+from perdure_cli.verifying.as_json import attached_members, fault_members, trust_members
+from perdure_cli.verifying.as_text import could_not_find_out, reason_rows, report_rows, trust_text
 from perdure_cli.verifying.finding import unreadable
 from perdure_cli.verifying.formats import Format
 from perdure_cli.verifying.outcome import Question
@@ -64,6 +64,8 @@ class OtherOutcome(Generic[V]):
     trust: TrustSource | None = None
     errors: tuple[PerdureError, ...] = ()
     clock_allowance: int = 0
+    # the report in which it was attached
+    report: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -101,12 +103,15 @@ class OtherFormat(Generic[P, V]):
             parsed = self.parse(file.read())
             source = question.trust.choose(parsed.domain)
         except OSError as error:
-            return OtherOutcome(file.name, question.require, errors=(unreadable(file.name, error),))
+            fault = unreadable(file.name, error)
+            return OtherOutcome(file.name, question.require, errors=(fault,), report=file.report)
         except PerdureError as error:
-            return OtherOutcome(file.name, question.require, errors=(error,))
+            return OtherOutcome(file.name, question.require, errors=(error,), report=file.report)
         allowance = question.clock_allowance
         verdict = self.verify(parsed, source.trust, require=question.require, clock_allowance=allowance)
-        return OtherOutcome(file.name, question.require, verdict, source, verdict.errors, allowance)
+        return OtherOutcome(
+            file.name, question.require, verdict, source, verdict.errors, allowance, file.report
+        )
 
     def outcome_text(self, outcome: OtherOutcome[V]) -> str:
         """Everything that is known of it."""
@@ -114,7 +119,7 @@ class OtherFormat(Generic[P, V]):
 
     def outcome_line(self, outcome: OtherOutcome[V]) -> str:
         """The answer in a line, and why where it is no yes."""
-        return "".join((self._answer(outcome), *reason_rows(outcome.errors)))
+        return "".join((self._answer(outcome), *reason_rows(outcome.errors), *report_rows(outcome.report)))
 
     def outcome_members(self, outcome: OtherOutcome[V]) -> dict[str, object]:
         """The members of its line: all of them in each, null where nothing is known."""
@@ -123,6 +128,7 @@ class OtherFormat(Generic[P, V]):
         return {
             "ok": outcome.ok,
             "file": outcome.file,
+            "attached_to": attached_members(outcome.report),
             "required": outcome.required.text,
             **self.members(verdict),
             "notes": [] if verdict is None else list(verdict.notes),
@@ -134,6 +140,7 @@ class OtherFormat(Generic[P, V]):
     def _all(self, outcome: OtherOutcome[V]) -> Iterator[str]:
         yield self._answer(outcome)
         yield from reason_rows(outcome.errors)
+        yield from report_rows(outcome.report)
         verdict = outcome.verdict
         if verdict is not None:
             yield line(" shown" if verdict.ok else " in the file")

@@ -40,7 +40,7 @@ class Outcome:
 
     ``clock_allowance`` are the seconds by which the verdict's times were widened for the clocks of honest validators.
     ``signatures`` is None unless they were to be checked again, and the verdict was a yes.
-    ``supporting`` are files that the evidence says support its late entry.
+    ``supporting`` are files that the evidence says support its late entry. ``report`` is the report in which it was attached.
     """
 
     file: str
@@ -51,6 +51,7 @@ class Outcome:
     clock_allowance: int = 0
     signatures: CheckedAgain | None = None
     supporting: tuple[str, ...] = ()
+    report: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -110,6 +111,7 @@ class Question:
             verdict.errors,
             self.clock_allowance,
             supporting=supporting,
+            report=case.evidence.report,
         )
         return outcome if self.beyond is None or not outcome.ok else self.beyond(outcome, case)
 
@@ -120,7 +122,7 @@ class Question:
             if isinstance(error, OSError)
             else error
         )
-        return Outcome(case.evidence.name, case.document_names, errors=(fault,))
+        return Outcome(case.evidence.name, case.document_names, errors=(fault,), report=case.evidence.report)
 
     def _verifier(self, source: TrustSource) -> Verifier:
         verifier = self._verifiers.get(source.raw)

@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
@@ -52,7 +52,7 @@ class EvidenceFile:
     """A file of evidence: its name as given, its bytes if it can be read only once, and which document it says it is about.
 
     ``hides_document``: it is well-formed, but does not say; what cannot be read says nothing either. ``supporting``: which documents
-    it says support a late entry.
+    it says support a late entry. ``report``: the report in which it was attached, None for a file of its own.
     """
 
     name: str
@@ -60,6 +60,7 @@ class EvidenceFile:
     document_sha256: Hash32 | None = None
     hides_document: bool = False
     supporting: tuple[Hash32, ...] = ()
+    report: str | None = None
 
     def read(self) -> bytes:
         """Its bytes, and one more than evidence may have where it is too large; raises `OSError`."""
@@ -68,16 +69,25 @@ class EvidenceFile:
     def about(self, evidence: Evidence) -> "EvidenceFile":
         """The same file, of which is known now what it says that it is about; raises what a disclosure does."""
         document = _disclosed_document(evidence)
-        return EvidenceFile(self.name, self.raw, document, document is None, _supporting_documents(evidence))
+        return replace(
+            self,
+            document_sha256=document,
+            hides_document=document is None,
+            supporting=_supporting_documents(evidence),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class OtherFile:
-    """A file of a format that is not evidence: its name as given, and its bytes if it can be read only once."""
+    """A file of a format that is not evidence: its name as given, and its bytes if it can be read only once.
+
+    ``report``: the report in which it was attached, None for a file of its own.
+    """
 
     format: Format
     name: str
     raw: bytes | None = None
+    report: str | None = None
 
     def read(self) -> bytes:
         """Its bytes, and one more than it may have where it is too large; raises `OSError`."""
@@ -191,12 +201,14 @@ def _open_report(found: SortedFiles, path: Path) -> None:
     before = len(found.evidence) + len(found.others)
     for file in attached:
         name, kind = f"{path}/{file.name}", _kind_of_attached(file.name, file.raw)
-        if kind == TRUST_FORMAT:
+        if file.on_page:
+            found.left_out.append(name)
+        elif kind == TRUST_FORMAT:
             found.attached_trust.append((str(path), file.raw))
         elif kind == EVIDENCE.family:
-            found.evidence.append(EvidenceFile(name, file.raw))
+            found.evidence.append(EvidenceFile(name, file.raw, report=str(path)))
         elif kind == RIVALS.family:
-            found.others.append(OtherFile(RIVALS, name, file.raw))
+            found.others.append(OtherFile(RIVALS, name, file.raw, report=str(path)))
         else:
             found.left_out.append(name)
     if len(found.evidence) + len(found.others) == before:

@@ -20,7 +20,10 @@ def _yes(outcome: OtherOutcome[StatementVerdict], verdict: StatementVerdict) -> 
     last = verdict.end - 1
     leaves = f"leaf {last}" if verdict.begin == last else f"leaves {verdict.begin} to {last}"
     where = f"in this stretch of its log of {verdict.size}{', on a devnet' if outcome.on_devnet else ''}"
-    return f"{leaves} of {verdict.origin.text} are all there are {where}"
+    # complete is not shown: what a leaf that discloses nothing says, or supersedes, nobody can see
+    count = len(verdict.unshown)
+    bare = f"; {count} of them hidden or erased" if count else ""
+    return f"{leaves} of {verdict.origin.text} are all there are {where}{bare}"
 
 
 def _shown(outcome: OtherOutcome[StatementVerdict], verdict: StatementVerdict) -> Iterator[str]:

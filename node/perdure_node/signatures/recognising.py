@@ -14,7 +14,11 @@ _CHUNK: Final = 1 << 20
 _PDF_START: Final = 1024
 # how much of a PDF is looked through for a signature; further on it would have to be found by the parser
 _MAX_SCANNED: Final = 1 << 32
-_BYTE_RANGE: Final = b"/ByteRange"
+# any character of a name may be spelled as # and two hexadecimal digits (ISO 32000-1, section 7.3.5)
+_BYTE_RANGE: Final = re.compile(
+    rb"/(?:B|#42)(?:y|#79)(?:t|#74)(?:e|#65)(?:R|#52)(?:a|#61)(?:n|#6[eE])(?:g|#67)(?:e|#65)"
+)
+_LONGEST_BYTE_RANGE: Final = len("/") + 3 * len("ByteRange")
 # a PDF may hide its signature dictionary's field in a compressed stream, but never the dictionary itself
 _PEM: Final = re.compile(rb"-----BEGIN (?:PKCS7|CMS|PKCS #7 SIGNED DATA)-----")
 _SIGNED_DATA_OID: Final = bytes.fromhex("06092a864886f70d010702")
@@ -75,10 +79,10 @@ def _is_smime(head: bytes) -> bool:
 
 
 def _has_byte_range(head: bytes, stream: BinaryIO) -> bool:
-    if _BYTE_RANGE in head:
+    if _BYTE_RANGE.search(head):
         return True
     # one buffer, whose beginning is the end of what was looked through: new memory for each piece would take longer than to look
-    kept = len(_BYTE_RANGE) - 1
+    kept = _LONGEST_BYTE_RANGE - 1
     window = bytearray(kept + _CHUNK)
     window[:kept] = head[-kept:].rjust(kept)
     room, done = memoryview(window)[kept:], len(head)
@@ -86,7 +90,7 @@ def _has_byte_range(head: bytes, stream: BinaryIO) -> bool:
         size = stream.readinto(room)  # type: ignore[attr-defined]  # what is opened to be read in bytes has it
         if not size:
             return False
-        if window.find(_BYTE_RANGE, 0, kept + size) >= 0:
+        if _BYTE_RANGE.search(window, 0, kept + size):
             return True
         window[:kept] = window[size : size + kept]
         done += size

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perdure_cli import export
+from perdure_cli.csv_text import harmless
 from perdure_cli.documents import documents_below
-from perdure_cli.export import first_gap, harmless
+from perdure_cli.export import first_gap
 from perdure_cli.export_state import STATE_NAME, ExportState, OtherExport, load_state, store_state
 from perdure_cli.main import main
 from tools.commands import RunJson

@@ -257,5 +257,5 @@ def test_who_answers_for_the_record(run: Run) -> None:
     for name, _ in PEOPLE:
         assert says(text, f"{name} with key 0x")
     assert says(text, "that this key is his is the site's word")
-    assert says(text, "Confirmation: who answers for the record signed it")
+    assert says(text, "who recorded and who confirmed signed it")
     assert says(text, "confirmed not before")

@@ -52,7 +52,17 @@ def test_a_correction(site: Desk) -> None:
     """The record that corrects another names its leaf hash; evidence of both stays good."""
     (first,) = site.run("add", "contract.txt", "--type", "letter", "--json").lines
     site.run("add", "contract.txt", "--type", "contract", expected=1)
-    site.run("add", "contract.txt", "--type", "contract", "--supersedes", first["leaf_hash"], "--again")
+    site.run(
+        "add",
+        "contract.txt",
+        "--type",
+        "contract",
+        "--supersedes",
+        first["leaf_hash"],
+        "--reason",
+        "signed anew",
+        "--again",
+    )
     site.run("sync")
     site.run("prove", "contract.txt")
     (line,) = site.run("verify", "contract.txt", "--json").lines

@@ -724,12 +724,27 @@ def test_an_older_vault_that_cannot_be_written_to_is_still_read(
 
 
 def before_hops(folder: Path) -> None:
-    """The vault as version 2 left it."""
-    with closing(sqlite3.connect(folder / "vault.sqlite")) as connection:
-        newer = [name for name in tables(connection) if name not in tables(vault_of_version(2))]
-        for name in newer:
-            connection.execute(f"DROP TABLE {name}")
-        connection.execute("PRAGMA user_version = 2")
+    """The vault as version 2 left it: its tables, with what they can hold of the vault's."""
+    path, older = folder / "vault.sqlite", vault_of_version(2)
+    with closing(sqlite3.connect(path)) as connection:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        connection.execute("PRAGMA journal_mode = DELETE")
+        for name in tables(older):
+            kept = [row[1] for row in older.execute(f"PRAGMA table_info({name})")]
+            there = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
+            columns = [each for each in kept if each in there]
+            rows = (
+                connection.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchall() if columns else []
+            )
+            marks = ", ".join("?" * len(columns))
+            older.execute(f"DELETE FROM {name}")
+            older.executemany(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", rows)
+    older.execute(f"PRAGMA application_id = {application}")
+    older.execute("PRAGMA user_version = 2")
+    older.commit()
+    path.unlink()
+    with closing(sqlite3.connect(path)) as target:
+        older.backup(target)
 
 
 def vault_of_version(number: int) -> sqlite3.Connection:

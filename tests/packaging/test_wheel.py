@@ -15,7 +15,7 @@ from tools.story import CONTRACT, CONTRACT_EVIDENCE, STORY, TRUST
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("perdure_anchor", "perdure_contracts", "perdure_node", "perdure_devnet", "perdure_cli")
-BASE = ("click", "coincurve", "safe-pysha3")
+BASE = ("click", "coincurve", "cryptography", "safe-pysha3")
 
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:

@@ -52,8 +52,8 @@ def tutorial(
     if context.invoked_subcommand is not None:
         return
     # whoever lacks them is told before anything is made
-    import perdure_devnet.serve  # noqa: F401
-    import perdure_node.vault  # noqa: F401
+    import perdure_devnet.serve  # noqa: F401  # whether it is there
+    import perdure_node.vault  # noqa: F401  # whether it is there
 
     from perdure_cli.tutorial.lessons import LESSONS
 

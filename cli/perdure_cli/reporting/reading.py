@@ -47,7 +47,7 @@ class AttachedFile:
 def attached_files(path: Path) -> list[AttachedFile]:
     """The files in a report; raises `ReportUnreadable`, `FileUnreadable` or `OSError`."""
     # a missing package is told from here, and imported once
-    import pypdf  # noqa: F401
+    import pypdf  # noqa: F401  # whether it is there
     from perdure_node.errors import WorkerDied
     from perdure_node.parallel import in_order
 

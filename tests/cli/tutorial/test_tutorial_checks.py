@@ -1,11 +1,13 @@
 """Each lesson's check: it takes what the lesson's own solution leaves, and nothing that a learner would take for it."""
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from perdure_cli.tutorial.auditor_lessons import _forged_trust
 from perdure_cli.tutorial.lesson import Lesson
 from perdure_cli.tutorial.lessons import LESSONS
 from perdure_cli.tutorial.looking import looking
@@ -17,6 +19,9 @@ from perdure_cli.tutorial.watching import watched
 BY_KEY = {lesson.key: lesson for lesson in LESSONS}
 ADD = "perdure add contract.txt"
 ADA = '--signer "Ada Example <ada@acme.example>"'
+# stands for the leaf hash of the newest record
+NEWEST = "NEWEST"
+
 # lesson, what is typed in place of the right thing, and a part of what the learner is told
 WRONG = [
     ("record", [], "not recorded yet"),
@@ -53,7 +58,15 @@ WRONG = [
         "hides even",
     ),
     ("supersede", ["perdure add contract-2.txt --type contract"], "does not say that it supersedes"),
-    ("supersede", [f"perdure add contract-2.txt --supersedes {'ab' * 32} --reason x"], "another record"),
+    ("supersede", [f"perdure add contract-2.txt --supersedes {'ab' * 32} --reason x"], "is not recorded yet"),
+    (
+        "supersede",
+        [
+            "perdure add contract.txt.evidence.json",
+            f"perdure add contract-2.txt --type contract --supersedes {NEWEST} --reason x",
+        ],
+        "another record",
+    ),
     ("people", ["perdure operator add ada --role recorder"], "no operator bela"),
     (
         "people",
@@ -121,6 +134,9 @@ def do(sandbox: Sandbox, lesson: Lesson, lines: list[str]) -> str | None:
     """Do lines as the tutorial does; what is missing then."""
     answer = None
     for line in lines:
+        if NEWEST in line:
+            with looking(sandbox) as look:
+                line = line.replace(NEWEST, look.all_records()[-1].leaf_hash.hex())
         words = split_line(line)
         if words[0] == "answer":
             answer = " ".join(words[1:])
@@ -186,3 +202,10 @@ def test_what_is_done_in_another_terminal_is_seen(stages: Path, tmp_path: Path) 
         ]
         assert sandbox.ask("amend", "contract.txt", *words)[0] == 0
         assert seen.wait(60)
+
+
+def test_the_forged_trust_file_can_be_read_whatever_the_validators() -> None:
+    validators = ["0x" + "36" * 20, "0xB6" + "9c" * 19, "0xba" + "2c" * 19, "0xbb" + "8b" * 19]
+    genuine = {"epochs": [{"validators": validators}]}
+    forged = json.loads(_forged_trust(json.dumps(genuine).encode()))["epochs"][0]["validators"]
+    assert forged == ["0x" + "11" * 20, *validators[1:]]

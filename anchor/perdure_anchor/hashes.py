@@ -7,6 +7,7 @@ thing taken from that package.
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NewType
 
 import sha3
@@ -53,6 +54,8 @@ def parse_hex(text: object, size: int | None, what: str) -> bytes:
     return octets
 
 
+# a file or a batch names the same few again and again
+@lru_cache(maxsize=256)
 def checksum_address(address: Address) -> str:
     """The address with the mixed-case checksum of EIP-55."""
     digits = address.hex()

@@ -8,6 +8,7 @@ leaf and show each reader another. The leaf is the concatenation of all digests,
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256, shake_256
 from types import MappingProxyType
 from typing import NoReturn, cast
@@ -44,6 +45,8 @@ _EMPTY: Mapping[str, JsonValue] = dict.fromkeys(SLOTS)
 _PARTS = [part for slot in SLOTS for part in (']\n["', "", f'","{slot}",', "null")] + ["]"]
 _PARTS[0] = '["'
 _PLACES = {slot: 4 * number + 3 for number, slot in enumerate(SLOTS)}
+# the bytes of an empty record's disclosures, without what parts the lines
+_EMPTY_SIZE = sum(map(len, _PARTS)) + len(SLOTS) * 2 * SALT_SIZE - len(SLOTS) + 1
 
 
 class RecordError(EncodingError):
@@ -54,7 +57,7 @@ class DisclosureError(EncodingError):
     """Text is not a disclosure of the slot in whose place it stands."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """A value for each slot, in the order of `SLOTS`; None where the slot is empty."""
 
@@ -62,6 +65,20 @@ class Record:
 
     def value(self, slot: str) -> JsonValue:
         return self.values[slot]
+
+    def filled(self, slot: str, value: JsonValue) -> "Record":
+        """The same with a value, not None, in one slot; raises as `make_record`, which has looked at the others."""
+        record = _record({**self.values, slot: value})
+        check_slot_value(slot, value)
+        # the others are not encoded again
+        vars(record)["texts"] = {**self.texts, slot: _json(value)}
+        _check_size(record)
+        return record
+
+    @cached_property
+    def texts(self) -> Mapping[str, str]:
+        """The JSON text of each filled slot's value: encoded once, whatever is made of it."""
+        return {slot: _json(value) for slot, value in self.values.items() if value is not None}
 
 
 def make_record(slots: Mapping[str, JsonValue]) -> Record:
@@ -85,7 +102,8 @@ def _record(slots: Mapping[str, JsonValue]) -> Record:
 
 
 def _check_size(record: Record) -> None:
-    size = len(_opened(record, bytes(SEED_SIZE)).encode()) - len(SLOTS) + 1
+    filled = "".join(record.texts.values())
+    size = _EMPTY_SIZE + len(filled.encode()) - len(record.texts) * len("null")
     if size > MAX_DISCLOSURES_SIZE:
         raise RecordError(
             f"the record's slots take {size} bytes, want at most {MAX_DISCLOSURES_SIZE}",
@@ -95,7 +113,7 @@ def _check_size(record: Record) -> None:
 
 def encode_record(record: Record) -> str:
     """The filled slots as one JSON object, for a vault; `reread_record` takes it back."""
-    members = [f'"{slot}":{_json(value)}' for slot, value in record.values.items() if value is not None]
+    members = [f'"{slot}":{text}' for slot, text in record.texts.items()]
     return f"{{{','.join(members)}}}"
 
 
@@ -150,9 +168,8 @@ def _opened(record: Record, seed: bytes) -> str:
     """
     parts = _PARTS.copy()
     parts[1::4] = _salts(seed)
-    for slot, value in record.values.items():
-        if value is not None:
-            parts[_PLACES[slot]] = _json(value)
+    for slot, text in record.texts.items():
+        parts[_PLACES[slot]] = text
     return "".join(parts)
 
 

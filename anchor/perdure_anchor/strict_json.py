@@ -175,7 +175,11 @@ def check_value(value: Any, what: str, *, max_depth: int) -> None:
         for key, member in value.items():
             if not isinstance(key, str):
                 raise WrongType(f"{what}: a key that is not text")
-            _check_text(key, what)
+            if not key.isascii():
+                _check_text(key, what)
+            # most members, at a glance
+            if max_depth and type(member) is str and member.isascii():
+                continue
             check_value(member, what, max_depth=max_depth - 1)
     else:
         _check_scalar(value, what)

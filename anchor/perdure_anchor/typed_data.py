@@ -5,10 +5,12 @@ hand, in few lines, because the general encoders weigh more than all the rest of
 eth-account's. Only fields of one word each: that is all that Perdure's messages have.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from perdure_anchor.hashes import Address, Hash32, keccak256
-from perdure_anchor.secp256k1 import SIGNATURE_SIZE, SignatureError, recover_address, sign
+from perdure_anchor.secp256k1 import SIGNATURE_SIZE, SignatureError, recover_address, signer
 
 _DOMAIN_TYPE = keccak256(
     b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -33,6 +35,7 @@ def typed_data_digest(domain: RegistryDomain, type_hash: Hash32, *words: bytes) 
     return keccak256(b"\x19\x01" + domain_separator(domain) + message)
 
 
+@lru_cache(maxsize=8)
 def domain_separator(domain: RegistryDomain) -> Hash32:
     """What binds a digest to one registry on one chain."""
     return keccak256(
@@ -52,8 +55,18 @@ def address_word(address: Address) -> bytes:
 
 def sign_digest(digest: Hash32, private_key: bytes) -> bytes:
     """``r || s || v`` with v 27 or 28, as the registry takes it."""
-    signature = sign(digest, private_key)
-    return signature[:64] + bytes((signature[64] + _ETHEREUM_V,))
+    return digest_signer(private_key)(digest)
+
+
+def digest_signer(private_key: bytes) -> Callable[[Hash32], bytes]:
+    """`sign_digest` for many digests with one key, which is read once. Raises `PrivateKeyMalformed`."""
+    sign = signer(private_key)
+
+    def sign_next(digest: Hash32) -> bytes:
+        signature = sign(digest)
+        return signature[:64] + bytes((signature[64] + _ETHEREUM_V,))
+
+    return sign_next
 
 
 def recover_digest_signer(digest: Hash32, signature: bytes, what: str) -> Address:

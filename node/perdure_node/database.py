@@ -7,7 +7,7 @@ import contextlib
 import mmap
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,22 @@ _Parameters = tuple[Any, ...]
 _STORAGE_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 
 
+class _Faults:
+    """Turns what SQLite raises inside of it into what the vault raises; no generator, since each statement is in one."""
+
+    def __init__(self, translated: Callable[[Exception], Exception | None]) -> None:
+        self._translated = translated
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Exception):
+            translated = self._translated(error)
+            if translated is not None:
+                raise translated from error
+
+
 class Database:
     """One connection, used from one thread. Where the folder cannot be written to, it can be read all the same.
 
@@ -52,7 +68,9 @@ class Database:
         self._one_thread = not outlives_thread
         self._schema = schema
         self.is_writable = create or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-        with self._faults():
+        self._faults = _Faults(self._translated)
+        self._tables: set[str] = set()
+        with self._faults:
             self._connection = self._connect("rwc" if create else "rw")
             try:
                 self._set_up(create)
@@ -69,12 +87,12 @@ class Database:
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows of a query, all at once: an open cursor would hold back the log's folding. Ask for large ones in pages."""
-        with self._faults():
+        with self._faults:
             return self._connection.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, *parameters: Any) -> tuple[Any, ...] | None:
         """The first row of a query, None if there is none."""
-        with self._faults():
+        with self._faults:
             found: tuple[Any, ...] | None = self._connection.execute(sql, parameters).fetchone()
             return found
 
@@ -93,21 +111,23 @@ class Database:
 
     def has_table(self, name: str) -> bool:
         """Whether there is such a table: a vault of an older version that cannot be written to lacks the newer ones."""
-        return self.row("SELECT 1 FROM sqlite_master WHERE name = ?", name) is not None
+        if name not in self._tables and self.row("SELECT 1 FROM sqlite_master WHERE name = ?", name):
+            self._tables.add(name)
+        return name in self._tables
 
     def execute(self, sql: str, *parameters: Any) -> int:
         """Run a statement that changes something, inside a `transaction`; returns how many rows it changed."""
-        with self._faults():
+        with self._faults:
             return self._connection.execute(sql, parameters).rowcount
 
     def insert(self, sql: str, *parameters: Any) -> int:
         """Run a statement that adds a row, inside a `transaction`; returns the row's number."""
-        with self._faults():
+        with self._faults:
             return self._connection.execute(sql, parameters).lastrowid or 0
 
     def execute_each(self, sql: str, parameters: Iterable[_Parameters]) -> None:
         """Run a statement for each set of parameters, inside a `transaction`."""
-        with self._faults():
+        with self._faults:
             self._connection.executemany(sql, parameters)
 
     @contextlib.contextmanager
@@ -221,23 +241,20 @@ class Database:
             migrate(self._connection, self._schema)
 
     def _set(self, **pragmas: str | int) -> None:
-        with self._faults():
+        with self._faults:
             for name, value in pragmas.items():
                 self._connection.execute(f"PRAGMA {name}={value}").fetchall()
 
-    @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise self._translated(error) from error
-        except UnicodeDecodeError as error:
+    def _translated(self, error: Exception) -> Exception | None:
+        """What is raised in the place of a fault of SQLite's; None for a fault of somebody else's."""
+        if isinstance(error, UnicodeDecodeError):
             # SQLite tells of a damaged schema in the schema's own bytes
-            raise VaultDamaged(
+            return VaultDamaged(
                 f"{self._path}: its tables' definitions are no text", hint=self._schema.remedy
-            ) from error
+            )
+        return self._of_sqlite(error) if isinstance(error, sqlite3.DatabaseError) else None
 
-    def _translated(
+    def _of_sqlite(
         self, error: sqlite3.DatabaseError
     ) -> VaultBusy | NotWritable | VaultStorageFailed | VaultDamaged:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF

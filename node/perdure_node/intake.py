@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from perdure_anchor.hashes import Hash32, parse_hex, to_hex
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.late import LateEntry
 from perdure_anchor.strict_json import JsonValue
-from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.data_keys import OWNER
@@ -168,7 +167,7 @@ def find_recorded(
     slots = document_slots(document) | detail_slots(details)
     check_superseded(vault, details.supersedes)
     prepared = Recorder(
-        Stamp("2000-01-01T00:00:00Z", recorder or vault.config.recorded_by, None),
+        Stamp(0, recorder or vault.config.recorded_by, None),
         vault.lookup_key,
         _UNUSED_KEY,
     ).prepare(slots, bytes)
@@ -302,14 +301,12 @@ def stamp_of(vault: Vault, clock: Clock) -> Stamp:
 
 def _stamp(vault: Vault, clock: Clock, known: KnownBlock | None) -> Stamp:
     return Stamp(
-        recorded_at=format_seconds(int(clock.now())),
+        at=int(clock.now()),
         recorded_by=vault.config.recorded_by,
-        after=None if known is None else to_hex(known.hash),
+        after=None if known is None else known.hash,
     )
 
 
 def stamped_block(vault: Vault, stamp: Stamp) -> int | None:
     """The known block that a stamp names, as the vault's tables name it."""
-    return known_block_id(
-        vault.database, None if stamp.after is None else Hash32(parse_hex(stamp.after, 32, "after"))
-    )
+    return known_block_id(vault.database, stamp.after)

@@ -1,7 +1,7 @@
 """Late entries: what the site's policy asks for where something is recorded long after it was signed."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.late import DAY, MAX_NAME, LateEntry, SupportingDocument, disclosed_late, parse_late
@@ -37,10 +37,10 @@ def late_value(entry: LateEntry) -> JsonValue:
         raise IntakeError(str(error), hint=error.hint) from error
 
 
-def check_late(policy: Policy, slots: Mapping[str, JsonValue], recorded_at: str) -> None:
+def check_late(policy: Policy, slots: Mapping[str, JsonValue], recorded_at: int) -> None:
     """Raise `LateReasonMissing` where the policy asks for more than these slots say, `IntakeError` for a late entry in another form.
 
-    ``recorded_at`` is RFC 3339 text.
+    ``recorded_at`` is in seconds since 1970.
     """
     _check_form(slots.get("late"))
     kind, signed_at = slots.get("document_type"), slots.get("signed_at")
@@ -74,10 +74,10 @@ def _check_form(value: JsonValue) -> None:
         raise IntakeError(str(error), hint=error.hint) from error
 
 
-def _days_between(signed_at: str, recorded_at: str) -> int | None:
+def _days_between(signed_at: str, recorded_at: int) -> int | None:
     """Whole days from one to the other; None where the first is no time, which is refused elsewhere."""
     try:
-        seconds = datetime.fromisoformat(recorded_at) - datetime.fromisoformat(signed_at)
+        seconds = datetime.fromtimestamp(recorded_at, UTC) - datetime.fromisoformat(signed_at)
     except (ValueError, TypeError):
         return None
     return int(seconds.total_seconds() // DAY)

@@ -3,14 +3,15 @@
 Pure but for the randomness passed in, and it can be sent to other processes: this is where an import spends its time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from perdure_anchor.confirmation import RECORDED, Confirmation, content_digest, encode_confirmation
 from perdure_anchor.errors import EncodingError
-from perdure_anchor.hashes import Hash32, parse_hex
+from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import (
     SEED_SIZE,
@@ -22,7 +23,7 @@ from perdure_anchor.record import (
     make_record,
 )
 from perdure_anchor.strict_json import JsonValue
-from perdure_anchor.timestamp import parse_seconds
+from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Randomness
 from perdure_node.encryption.contents import DataKey, encrypt_content
@@ -36,13 +37,21 @@ from perdure_node.operators.policy import NO_POLICY, Policy
 OWN_PREFIX: Final = "perdure/"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stamp:
-    """What the site adds to a record: see `perdure_node.intake`. ``after`` is a block hash in hexadecimal."""
+    """What the site adds to a record: see `perdure_node.intake`. ``at`` in seconds since 1970; ``after`` is a block's hash."""
 
-    recorded_at: str
+    at: int
     recorded_by: str | None
-    after: str | None
+    after: Hash32 | None
+
+    @cached_property
+    def slots(self) -> Mapping[str, JsonValue]:
+        """The slots that say it, but for the recorder's, which the owner's words may fill."""
+        return {
+            "recorded_at": format_seconds(self.at),
+            "after": None if self.after is None else to_hex(self.after),
+        }
 
 
 class Awaits(NamedTuple):
@@ -103,16 +112,13 @@ class Recorder:
         given |= {slot: value for slot, value in slots.items() if value is not None}
         given.pop("confirmation", None)
         if not self.own:
-            check_late(self.policy, given, self.stamp.recorded_at)
+            check_late(self.policy, given, self.stamp.at)
             _check_type(given.get("document_type"))
-        stamp = {"recorded_at": self.stamp.recorded_at, "after": self.stamp.after}
-        values = {**given, **found, **stamp}
         seed = randomness(SEED_SIZE)
-        record = _checked(values)
+        record = _checked({**given, **found, **self.stamp.slots})
         if self.who is not None:
-            record = _checked(
-                {**values, "confirmation": self._attested(self.who, record, seed, saw_document)}
-            )
+            attested = self._attested(self.who, record, seed, saw_document)
+            record = _made(partial(record.filled, "confirmation", attested))
         name = leaf_hash(leaf(record, seed))
         return Prepared(
             self.lookup_key.of_document(Hash32(bytes.fromhex(str(given["document_sha256"])))),
@@ -131,9 +137,14 @@ class Recorder:
 
     def _attested(self, who: Attestor, record: Record, seed: bytes, saw_document: bool) -> JsonValue:
         content = content_digest(disclosure_digests(disclosures(record, seed)))
-        after = None if self.stamp.after is None else Hash32(parse_hex(self.stamp.after, 32, "after"))
-        at = parse_seconds(self.stamp.recorded_at, "recorded_at")
-        attested = who.attest(RECORDED, content, record.values, at=at, after=after, saw_document=saw_document)
+        attested = who.attest(
+            RECORDED,
+            content,
+            record.values,
+            at=self.stamp.at,
+            after=self.stamp.after,
+            saw_document=saw_document,
+        )
         return encode_confirmation(Confirmation(attested, None))
 
     def _awaits(self, document_type: JsonValue, at_least: tuple[str, ...]) -> Awaits | None:
@@ -144,7 +155,7 @@ class Recorder:
         if not roles:
             return None
         number = None if self.who is None else self.who.number
-        return Awaits(number, parse_seconds(self.stamp.recorded_at, "recorded_at"), roles)
+        return Awaits(number, self.stamp.at, roles)
 
 
 def _leaf_of(value: JsonValue) -> Hash32 | None:
@@ -164,7 +175,12 @@ def _check_type(document_type: JsonValue) -> None:
 def _checked(slots: Mapping[str, JsonValue]) -> Record:
     if slots.get("document_sha256") is None:
         raise IntakeError("document_sha256: a record is about a document, and none is given")
+    return _made(partial(make_record, slots))
+
+
+def _made(make: Callable[[], Record]) -> Record:
+    """The record that ``make`` makes; raises `IntakeError` for what it cannot hold."""
     try:
-        return make_record(slots)
+        return make()
     except EncodingError as error:
         raise IntakeError(str(error), hint=error.hint) from error

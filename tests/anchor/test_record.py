@@ -152,6 +152,31 @@ def test_another_seed_gives_other_salts_and_another_leaf(one: bytes, other: byte
         assert leaf(make_record({}), one) != leaf(make_record({}), other)
 
 
+@given(records, st.sampled_from(SLOTS), seeds)
+def test_filling_a_slot_later_makes_the_same_record(slots: dict[str, Any], slot: str, seed: bytes) -> None:
+    value = slots.pop(slot, None)
+    draft = make_record(slots)
+    before = leaf(draft, seed)
+    if value is None:
+        return
+    filled = draft.filled(slot, value)
+    assert filled == make_record({**slots, slot: value})
+    assert leaf(filled, seed) == leaf(make_record({**slots, slot: value}), seed)
+    assert reread_record(encode_record(filled)) == filled
+    assert leaf(draft, seed) == before, "the draft stays as it was"
+
+
+def test_what_is_filled_in_later_is_checked_like_the_rest() -> None:
+    draft = make_record({"extra": {"a": "x" * 20_000}})
+    with pytest.raises(SlotValueError):
+        draft.filled("document_sha256", "00")
+    with pytest.raises(RecordError, match="unknown slot"):
+        draft.filled("another", "x")
+    draft.filled("confirmation", {"v": 1, "text": "x" * 10_000})
+    with pytest.raises(RecordError, match="want at most"):
+        draft.filled("confirmation", {"v": 1, "text": "x" * 12_768})
+
+
 def test_an_empty_slot_has_a_digest_like_any_other() -> None:
     texts = disclosures(make_record({}), SEED)
     assert all(text.endswith(",null]") for text in texts)

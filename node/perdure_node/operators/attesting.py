@@ -7,7 +7,7 @@ from typing import Protocol
 from perdure_anchor.confirmation import Attestation, Credential, Signature, Statement, statement_digest
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
-from perdure_anchor.typed_data import RegistryDomain, sign_digest
+from perdure_anchor.typed_data import RegistryDomain, digest_signer
 
 
 class Signer(Protocol):
@@ -16,14 +16,18 @@ class Signer(Protocol):
     def __call__(self, digest: Hash32, part: int, slots: Mapping[str, JsonValue], /) -> Signature: ...
 
 
-@dataclass(frozen=True, slots=True)
 class KeySigner:
-    """Signs with a key that a passphrase has opened; it can be sent to other processes."""
+    """Signs with a key that a passphrase has opened; it can be sent to other processes. Raises `PrivateKeyMalformed`."""
 
-    private_key: bytes = field(repr=False)
+    def __init__(self, private_key: bytes) -> None:
+        self._private_key = private_key
+        self._sign = digest_signer(private_key)
 
     def __call__(self, digest: Hash32, _part: int, _slots: Mapping[str, JsonValue], /) -> bytes:
-        return sign_digest(digest, self.private_key)
+        return self._sign(digest)
+
+    def __reduce__(self) -> tuple[type["KeySigner"], tuple[bytes]]:
+        return KeySigner, (self._private_key,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from perdure_anchor.record import (
     disclosures,
     encode_record,
     leaf,
-    make_record,
     reread_record,
 )
 from perdure_anchor.strict_json import JsonValue
@@ -159,12 +158,12 @@ def sign_confirmation(
     clock: Clock,
 ) -> Signed:
     """Sign what was recorded; nothing is stored. Raises as `confirm`."""
-    _check_allowed(vault.database, record, who)
-    slots, seed = _reread(record, keys)
+    _check_meant(vault.database, record, who, _roles_in_force(vault.database, who))
+    draft, seed = _reread(record, keys)
     known = newest_known_block(vault.database)
     after = None if known is None else known.hash
-    confirmation = _confirmed(slots, seed, who, int(clock.now()), after, saw_document)
-    complete = make_record({**slots, "confirmation": encode_confirmation(confirmation)})
+    confirmation = _confirmed(draft, seed, who, int(clock.now()), after, saw_document)
+    complete = draft.filled("confirmation", encode_confirmation(confirmation))
     return Signed(record, complete, seed, known)
 
 
@@ -174,17 +173,25 @@ def store_confirmed(
     """Put what somebody signed into the queue, all of it or nothing; returns the leaf hashes from now on. Raises as `confirm`."""
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        names = [_store(vault.database, each, who, key, randomness) for each in signed]
+        his = _roles_in_force(vault.database, who)
+        names = [_store(vault.database, each, who, his, key, randomness) for each in signed]
         # they come into the middle of the queue, which a seal that is under way has to notice
         note_queue_change(vault.database)
     return names
 
 
-def _store(database: Database, signed: Signed, who: Attestor, key: DataKey, randomness: Randomness) -> Hash32:
+def _store(
+    database: Database,
+    signed: Signed,
+    who: Attestor,
+    his: frozenset[str],
+    key: DataKey,
+    randomness: Randomness,
+) -> Hash32:
     record = signed.record
     # its draft's name stands for all that it says: what was amended meanwhile waits under another one
-    _check_allowed(database, record, who)
-    _take_out(database, record)
+    _check_meant(database, record, who, his)
+    database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
     name = leaf_hash(leaf(signed.complete, signed.seed))
     content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
     database.execute(
@@ -222,7 +229,8 @@ def reject(
     """Keep what was recorded out of the log, with the reason; it stays readable. Raises `NotAwaiting`."""
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        _take_out(vault.database, record)
+        _waits(vault.database, record)
+        vault.database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
         vault.database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
         leave_trace(
             vault.database,
@@ -236,17 +244,23 @@ def reject(
         )
 
 
-def _check_allowed(database: Database, record: EncryptedRecord, who: Attestor) -> None:
-    """Raise unless the record waits, and for him: he may have been removed, or have got another key, while he made up his mind."""
+def _roles_in_force(database: Database, who: Attestor) -> frozenset[str]:
+    """His roles; raises `NotAllowed` if he was removed, or got another key, while he made up his mind."""
+    check_in_force(database, who)
+    return frozenset(
+        role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", who.number)
+    )
+
+
+def _check_meant(database: Database, record: EncryptedRecord, who: Attestor, his: frozenset[str]) -> None:
+    """Raise unless the record waits, and for somebody of ``his`` roles who is not its recorder."""
     recorder, roles = _waits(database, record)
     if recorder == who.number:
         raise OwnRecord(
             f"record {record.leaf_hash.hex()}: {who.name} recorded it, and cannot confirm it himself",
             hint="let another confirmer do it: `perdure status` names who can",
         )
-    check_in_force(database, who)
-    his = {role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", who.number)}
-    if not his & set(roles):
+    if his.isdisjoint(roles):
         raise NotAllowed(
             f"record {record.leaf_hash.hex()} wants to be confirmed by a {' or '.join(roles)}, and {who.name} is none",
             hint="`perdure status` names who can",
@@ -268,22 +282,16 @@ def _waits(database: Database, record: EncryptedRecord) -> tuple[int | None, tup
     return row[0], tuple(json.loads(row[1]))
 
 
-def _take_out(database: Database, record: EncryptedRecord) -> None:
-    """Let it wait no more."""
-    _waits(database, record)
-    database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
-
-
-def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[dict[str, JsonValue], bytes]:
+def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[Record, bytes]:
     if record.content is None:
         raise RecordErased(f"record {record.leaf_hash.hex()} was erased: there is nothing to confirm")
     number, encrypted = record.content
     text, seed = decrypt_content(keys.data_key(number), encrypted, record.leaf_hash)
-    return dict(reread_record(text).values), seed
+    return reread_record(text), seed
 
 
 def _confirmed(
-    slots: Mapping[str, JsonValue],
+    draft: Record,
     seed: bytes,
     who: Attestor,
     now: int,
@@ -291,9 +299,9 @@ def _confirmed(
     saw_document: bool,
 ) -> Confirmation:
     """The confirmation, checked as a verifier will check it before it is stored."""
-    digests = disclosure_digests(disclosures(make_record(slots), seed))
+    digests = disclosure_digests(disclosures(draft, seed))
     content = content_digest(digests)
-    earlier = parse_confirmation(slots.get("confirmation"))
+    earlier = parse_confirmation(draft.value("confirmation"))
     first = None if earlier is None else earlier.recorded
     recorded = (
         None
@@ -301,7 +309,7 @@ def _confirmed(
         else statement_digest(who.domain, who.site, content, RECORDED, first.statement, first.credential)
     )
     second = who.attest(
-        CONFIRMED, content, slots, at=now, after=after, saw_document=saw_document, recorded=recorded
+        CONFIRMED, content, draft.values, at=now, after=after, saw_document=saw_document, recorded=recorded
     )
     confirmation = Confirmation(first, second)
     try:

@@ -42,6 +42,7 @@ _TIME_STAMP_USAGE: Final = KeyUsageConstraints(
     extd_key_usage={"time_stamping"}, explicit_extd_key_usage_required=True
 )
 _MAX_TIME_STAMPS: Final = 8
+_NOT_INTACT: Final = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE", "FORMAT_FAILURE"})
 # beyond what any chain needs
 _MAX_CERTIFICATES: Final = 512
 # of all that a check rests on: what `perdure prove --material` can carry, and a vault should keep
@@ -120,7 +121,8 @@ class Examiner:
         claimed = subject.claimed_at or generic_cms.extract_self_reported_ts(signer_info)
         found = self._signed_at(subject, at)
         found = _with_claim(found, claimed, at)
-        if found.sub is None and subject.objection is not None:
+        # integrity comes first: who cannot judge a chain still sees that the document is another one
+        if subject.objection is not None and found.sub not in _NOT_INTACT:
             sub, reason = subject.objection
             found = Outcome(sub, failed=True, certificate=found.certificate, reason=reason)
         return checked(found, claimed, stamped, subject)

@@ -60,10 +60,14 @@ class Holder:
 
 @dataclass
 class SigningAuthority:
-    """A root, an intermediate under it, and what the intermediate issues; ``now`` is the authority's clock."""
+    """A root, an intermediate under it, and what the intermediate issues; ``now`` is the authority's clock.
+
+    ``lists_signers``: the intermediate says where it can be asked whether it was revoked.
+    """
 
     now: datetime
     url: str = "http://authority.test"
+    lists_signers: bool = False
     revoked: dict[int, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,7 +79,13 @@ class SigningAuthority:
         key = key_of("intermediate")
         self.intermediate = Holder(
             self._certificate(
-                "Test Signers", key, "Test Root", self.root.key, 10 * YEAR, ca=True, urls=False
+                "Test Signers",
+                key,
+                "Test Root",
+                self.root.key,
+                10 * YEAR,
+                ca=True,
+                urls=self.lists_signers,
             ),
             key,
         )
@@ -126,12 +136,14 @@ class SigningAuthority:
     def revoke(self, holder: Holder, at: datetime) -> None:
         self.revoked[holder.certificate.serial_number] = at
 
-    def crl(self, *, at: datetime | None = None, lasts: timedelta = 7 * DAY) -> bytes:
-        """The intermediate's CRL in DER."""
-        made_at = at or self.now
+    def crl(
+        self, *, at: datetime | None = None, lasts: timedelta = 7 * DAY, by: Holder | None = None
+    ) -> bytes:
+        """A CRL in DER: the intermediate's, or that of whose key it is signed with."""
+        made_at, by = at or self.now, by or self.intermediate
         builder = (
             x509.CertificateRevocationListBuilder()
-            .issuer_name(self.intermediate.certificate.subject)
+            .issuer_name(by.certificate.subject)
             .last_update(made_at)
             .next_update(made_at + lasts)
         )
@@ -144,7 +156,7 @@ class SigningAuthority:
                     .add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
                     .build()
                 )
-        signed = builder.sign(self.intermediate.key, hashes.SHA256())
+        signed = builder.sign(by.key, hashes.SHA256())
         return signed.public_bytes(serialization.Encoding.DER)
 
     def responder(

@@ -4,7 +4,7 @@ The steps are those of ETSI EN 319 102-1: its time stamps (5.4), what they prove
 time (5.3). Cryptography and paths are pyHanko's; which time counts and what it means is here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +22,7 @@ from perdure_node.signatures.certificate_names import names_of
 from perdure_node.signatures.errors import TooMuch
 from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, text_of
 from perdure_node.signatures.pyhanko_runs import run, silence
+from perdure_node.signatures.reasons import REASONS
 from perdure_node.signatures.verdicts import Indication, Material, MaterialKind, SignatureCheck
 
 _SIGNER_USAGE: Final = KeyUsageConstraints(
@@ -41,31 +42,11 @@ _TIME_STAMP_USAGE: Final = KeyUsageConstraints(
     extd_key_usage={"time_stamping"}, explicit_extd_key_usage_required=True
 )
 _MAX_TIME_STAMPS: Final = 8
+_NOT_INTACT: Final = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE", "FORMAT_FAILURE"})
 # beyond what any chain needs
 _MAX_CERTIFICATES: Final = 512
 # of all that a check rests on: what `perdure prove --material` can carry, and a vault should keep
 _MAX_EVIDENCE: Final = 64 << 20
-
-_REASONS: Final = {
-    "HASH_FAILURE": "the document is not the one that was signed",
-    "SIG_CRYPTO_FAILURE": "the signature is not one by the certificate's key",
-    "FORMAT_FAILURE": "the signature is malformed",
-    "REVOKED": "the certificate had been revoked before the signer says that he signed",
-    "REVOKED_NO_POE": "the certificate is revoked, and nothing proves that the signature is older",
-    "REVOKED_CA_NO_POE": "a certificate authority is revoked, and nothing proves that the signature is older",
-    "EXPIRED": "the certificate had expired before the signer says that he signed",
-    "NOT_YET_VALID": "the certificate was not valid yet",
-    "OUT_OF_BOUNDS_NO_POE": "the certificate was not valid at the moment for which it was checked, and nothing proves that the signature is older",
-    "NO_CERTIFICATE_CHAIN_FOUND": "no chain of certificates leads to a trust anchor",
-    "NO_SIGNING_CERTIFICATE_FOUND": "the signer's certificate is not there",
-    "CERTIFICATE_CHAIN_GENERAL_FAILURE": "the chain of certificates does not hold",
-    "CHAIN_CONSTRAINTS_FAILURE": "the certificate is not for signing documents",
-    "CRYPTO_CONSTRAINTS_FAILURE": "an algorithm or key is too weak at any time",
-    "CRYPTO_CONSTRAINTS_FAILURE_NO_POE": "an algorithm or key is too weak today, and nothing proves that the signature is older",
-    "TRY_LATER": "nothing recent enough is known about revocation",
-    "SIG_CONSTRAINTS_FAILURE": "the signature does not keep what it says itself",
-    "NO_POE": "nothing proves when the signature existed",
-}
 
 
 @dataclass(slots=True)
@@ -140,7 +121,8 @@ class Examiner:
         claimed = subject.claimed_at or generic_cms.extract_self_reported_ts(signer_info)
         found = self._signed_at(subject, at)
         found = _with_claim(found, claimed, at)
-        if found.sub is None and subject.objection is not None:
+        # integrity comes first: who cannot judge a chain still sees that the document is another one
+        if subject.objection is not None and found.sub not in _NOT_INTACT:
             sub, reason = subject.objection
             found = Outcome(sub, failed=True, certificate=found.certificate, reason=reason)
         return checked(found, claimed, stamped, subject)
@@ -227,9 +209,11 @@ class Examiner:
 
     def certificate(self, certificate: Any, at: datetime) -> Outcome:
         """A certificate whose key made a signature that is no CMS; that it did was seen before."""
-        return self._judged(
-            self._asked(certificate, lambda asking: run(self._path(certificate, at, asking))), certificate, at
-        )
+
+        def ask(asking: Asking, above: Sequence[Any] | None = None) -> dict[str, Any]:
+            return run(self._path(certificate, at, asking, above))
+
+        return self._judged(self._asked(certificate, ask), certificate, at)
 
     def _judged(self, status: dict[str, Any], certificate: Any, at: datetime) -> Outcome:
         """What is known of a certificate whose signature is intact."""
@@ -255,17 +239,19 @@ class Examiner:
         at: datetime,
         usage: KeyUsageConstraints,
     ) -> dict[str, Any]:
-        def ask(asking: Asking) -> dict[str, Any]:
-            context = self.knowledge.context(certificate, at, asking)
+        def ask(asking: Asking, above: Sequence[Any] | None = None) -> dict[str, Any]:
+            context = self.knowledge.context(certificate, at, asking, above)
             return run(
                 generic_cms.cms_basic_validation(signed_data, digest, context, key_usage_settings=usage)
             )
 
         return self._asked(certificate, ask)
 
-    async def _path(self, certificate: Any, at: datetime, asking: Asking) -> dict[str, Any]:
+    async def _path(
+        self, certificate: Any, at: datetime, asking: Asking, above: Sequence[Any] | None
+    ) -> dict[str, Any]:
         """A certificate's path, in the form in which pyHanko tells of a signature's."""
-        context = self.knowledge.context(certificate, at, asking)
+        context = self.knowledge.context(certificate, at, asking, above)
         paths = context.path_builder.async_build_paths_lazy(certificate)
         result = await generic_cms.validate_cert_usage(
             certificate, context, key_usage_settings=_SIGNER_USAGE, paths=paths
@@ -276,10 +262,14 @@ class Examiner:
             "revocation_details": result.revo_details,
         }
 
-    def _asked(self, certificate: Any, ask: Callable[[Asking], dict[str, Any]]) -> dict[str, Any]:
+    def _asked(self, certificate: Any, ask: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         status = ask(Asking.FRESH)
         if status["trust_problem_indic"] is None:
-            listed = map(ask, self.knowledge.may_be_listed(certificate))
+            above = list(status["validation_path"].iter_certs(include_root=False))[:-1]
+            if self.knowledge.has_to_ask(certificate, above):
+                status = ask(Asking.FRESH, above)
+        if status["trust_problem_indic"] is None:
+            listed = map(ask, self.knowledge.may_be_listed(certificate, above))
             return next((each for each in listed if each["trust_problem_indic"] in _REVOKED), status)
         if status["trust_problem_indic"] not in _MAY_BE_REVOKED:
             return status
@@ -383,7 +373,7 @@ def checked(
         certificate_sha256=None if certificate is None else sha256(certificate.dump()),
         indication=Indication.VALID if found.sub is None else indication,
         subindication=found.sub,
-        reason=None if found.sub is None else found.reason or _REASONS.get(found.sub),
+        reason=None if found.sub is None else found.reason or REASONS.get(found.sub),
         claimed_at=text_of(claimed),
         time_stamped_at=text_of(stamped),
         level=subject.level,

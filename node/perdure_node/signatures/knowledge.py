@@ -6,7 +6,7 @@ that a CA publishes none is not held against its certificates, but a CRL at hand
 
 import enum
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -85,13 +85,15 @@ class Knowledge:
     def is_anchor(self, certificate: Any) -> bool:
         return certificate.dump() in self._roots
 
-    def context(self, leaf: Any, moment: datetime, asking: Asking = Asking.FRESH) -> ValidationContext:
-        """How pyHanko asks about ``leaf`` at ``moment``."""
+    def context(
+        self, leaf: Any, moment: datetime, asking: Asking = Asking.FRESH, above: Sequence[Any] | None = None
+    ) -> ValidationContext:
+        """How pyHanko asks about ``leaf`` at ``moment``; ``above`` are the CAs above it where a path was found, else those of their names."""
         rules = {
             Asking.NOTHING: (_NO_CHECK, _NO_CHECK),
             Asking.LISTED: (_CRL, _NO_CHECK),
             Asking.CA_LISTED: (_NO_CHECK, _CRL),
-        }.get(asking) or self._rules(leaf)
+        }.get(asking) or (_rule([leaf]), _rule(self._issuers(leaf) if above is None else above))
         stale_counts = asking is not Asking.FRESH
         policy = CertRevTrustPolicy(
             RevocationCheckingPolicy(*rules),
@@ -126,10 +128,17 @@ class Knowledge:
             if made_at := _answer_time(response, certificate):
                 yield "ocsp", octets, made_at
 
-    def may_be_listed(self, leaf: Any) -> list[Asking]:
-        """What has to be asked besides, for the CRLs that are at hand."""
+    def has_to_ask(self, leaf: Any, above: Sequence[Any]) -> bool:
+        """Whether the CAs of a path have to be asked about, and those that were looked up by their names had not.
+
+        Anybody can bring along a CA of the same name that says of itself nothing of revocation.
+        """
+        return _rule(above) is not _NO_CHECK and _rule(self._issuers(leaf)) is _NO_CHECK
+
+    def may_be_listed(self, leaf: Any, above: Sequence[Any]) -> list[Asking]:
+        """What has to be asked besides of a path, for the CRLs that are at hand."""
         listed = [Asking.LISTED] if self._is_listed(leaf) else []
-        return [*listed, *([Asking.CA_LISTED] if any(map(self._is_listed, self._issuers(leaf))) else [])]
+        return [*listed, *([Asking.CA_LISTED] if any(map(self._is_listed, above)) else [])]
 
     def _is_listed(self, certificate: Any) -> bool:
         """Whether a CRL at hand that bears the issuer's name lists it; who signed it is seen when it is asked about."""
@@ -146,9 +155,6 @@ class Knowledge:
     def _ocsps_newest_first(self, leaf: Any) -> list[Any]:
         never = datetime.min.replace(tzinfo=UTC)
         return sorted(self._ocsps.values(), key=lambda each: _answer_time(each, leaf) or never, reverse=True)
-
-    def _rules(self, leaf: Any) -> tuple[RevocationCheckingRule, RevocationCheckingRule]:
-        return _rule([leaf]), _rule(self._issuers(leaf))
 
     def _issuers(self, leaf: Any) -> Iterator[Any]:
         """The CAs above a certificate by their names, without an anchor."""

@@ -19,6 +19,7 @@ from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
+from perdure_node.signatures.byte_ranges import leaves_out_itself
 from perdure_node.signatures.cms_check import Examiner, Subject
 from perdure_node.signatures.errors import (
     AmbiguousDocument,
@@ -95,7 +96,7 @@ def _proven(embedded: list[EmbeddedPdfSignature], examiner: Examiner) -> list[da
         if each.sig_object_type != _TIME_STAMP:
             continue
         each.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call]
-        if each.coverage is None or each.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
+        if not _covers_a_version(each):
             continue
         outcome = examiner.time_stamp(each.signed_data, each.compute_digest, bound)
         if outcome.time is not None:
@@ -119,11 +120,11 @@ def _subject(each: EmbeddedPdfSignature, *, has_store: bool, stamped_after: bool
 
 def _covered(each: EmbeddedPdfSignature) -> tuple[str, tuple[str, str] | None]:
     """What the signature covers in words, and an objection if what came after it is not allowed."""
-    if each.coverage == SignatureCoverageLevel.ENTIRE_FILE:
-        return "the whole file", None
-    if each.coverage is None or each.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
+    if not _covers_a_version(each):
         covers = "a part of the file that is not what a reader shows"
         return covers, ("FORMAT_FAILURE", "the signature does not cover a whole version of the document")
+    if each.coverage == SignatureCoverageLevel.ENTIRE_FILE:
+        return "the whole file", None
     result = each.diff_result
     covers = "an earlier version of the document"
     if not isinstance(result, DiffResult):
@@ -137,6 +138,13 @@ def _covered(each: EmbeddedPdfSignature) -> tuple[str, tuple[str, str] | None]:
     if each.summarise_integrity_info()["docmdp_ok"] is False:
         return covers, ("HASH_FAILURE", f"the signer did not allow this: {changed}")
     return covers, None
+
+
+def _covers_a_version(each: EmbeddedPdfSignature) -> bool:
+    """Whether what was signed is the file from its first byte to the end of a version; wants its integrity to be computed."""
+    if each.coverage is None or each.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
+        return False
+    return leaves_out_itself(each.reader.stream, each.byte_range, each.pkcs7_content)
 
 
 def _told(text: str) -> str:

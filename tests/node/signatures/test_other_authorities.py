@@ -226,3 +226,26 @@ class TestClocks:
         assert verdict(check) == VALID
         tokens = [each for each in check.material if each.kind is MaterialKind.TIME_STAMP]
         assert len(tokens) == (2 if ahead == MINUTE else 1)
+
+
+class TestNamesakes:
+    """Whoever signs may bring along a CA of the same name that says of itself nothing of revocation."""
+
+    @pytest.mark.parametrize("known", ["revoked", "nothing"])
+    @pytest.mark.parametrize("is_brought", [False, True])
+    def test_the_one_above_is_asked_about(
+        self, pdf: bytes, now: datetime, known: str, is_brought: bool
+    ) -> None:
+        authority = SigningAuthority(now, lists_signers=True)
+        authority.revoke(authority.intermediate, authority.now - DAY)
+        signed = sign_pdf(pdf, authority, authority.signer(urls=False))
+        if is_brought:
+            signed = add_store(signed, [authority.stranger("Test Signers").der], [], [])
+        crls = (authority.crl(by=authority.root),) if known == "revoked" else ()
+
+        trust = TrustAnchors((authority.root.der,), (authority.intermediate.der,), crls)
+
+        check = checked(signed, trust, authority.now + MINUTE)
+
+        sub = "REVOKED_CA_NO_POE" if known == "revoked" else "TRY_LATER"
+        assert verdict(check) == (Indication.INDETERMINATE, sub)

@@ -294,6 +294,17 @@ class TestAltered:
         assert verdict(check) == (Indication.INVALID, "HASH_FAILURE")
         assert "changed after it" in (only(check).covers or "")
 
+    @pytest.mark.parametrize("trusted", ["nobody", "without an answer"])
+    def test_a_page_changed_afterwards_is_seen_by_who_cannot_judge_the_chain(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder, trusted: str
+    ) -> None:
+        trust = TrustAnchors() if trusted == "nobody" else TrustAnchors((authority.root.der,))
+        signed = sign_pdf(pdf, authority, anna)
+        moment = authority.now + MINUTE
+
+        assert only(checked(signed, trust, moment)).indication is Indication.INDETERMINATE
+        assert verdict(checked(change_page(signed), trust, moment)) == (Indication.INVALID, "HASH_FAILURE")
+
     def test_flipped_bytes(
         self, pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
     ) -> None:

@@ -1,0 +1,66 @@
+"""PDFs forged by people who have no key: nothing that a reader shows may pass as signed unless it was."""
+
+import io
+from dataclasses import replace
+from datetime import timedelta
+
+from perdure_node.signatures.byte_ranges import leaves_out_itself
+from perdure_node.signatures.checking import CheckRequest, check_here
+from perdure_node.signatures.trust import TrustAnchors
+from perdure_node.signatures.verdicts import Indication
+from pypdf import PdfReader
+from tools.forged_pdfs import show_other_page, stretch_signature
+from tools.signed_documents import sign_pdf, stamp_pdf
+from tools.signing_authority import DAY, Holder, SigningAuthority
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_a_signature_written_anew_behind_what_it_signed(
+    pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+) -> None:
+    """Its lengths make up the whole file, and the page is another one."""
+    forged = show_other_page(sign_pdf(pdf, authority, anna))
+    assert "We owe a million" in PdfReader(io.BytesIO(forged)).pages[0].extract_text()
+
+    (found,) = check_here(CheckRequest(forged, moment=authority.now + MINUTE), trust).signatures
+
+    assert (found.indication, found.subindication) == (Indication.INVALID, "FORMAT_FAILURE")
+    assert "the whole file" not in (found.covers or "")
+
+
+def test_a_time_stamp_written_anew_proves_nothing(
+    pdf: bytes, authority: SigningAuthority, trust: TrustAnchors
+) -> None:
+    """An old document time stamp, stretched over a signature that came later, does not make that one older."""
+    old = SigningAuthority(authority.now - 30 * DAY)
+    late = authority.signer("Late", begins=-40 * DAY, lasts=20 * DAY)
+    signed = sign_pdf(
+        stamp_pdf(pdf, old, old.time_stamper(), old.now), authority, late, at=authority.now - 31 * DAY
+    )
+    forged = stretch_signature(signed, 0)
+
+    for file in (signed, forged):
+        known = replace(trust, anchors=(*trust.anchors, old.root.der))
+        (found,) = check_here(CheckRequest(file, moment=authority.now + MINUTE), known).signatures
+        assert (found.indication, found.subindication) == (Indication.INDETERMINATE, "OUT_OF_BOUNDS_NO_POE")
+
+
+def test_what_is_left_out_is_the_value_alone() -> None:
+    value = b"\x30\x03abc"
+    inside = b"<" + value.hex().encode() + b">"
+    file = b"%PDF-before" + inside + b"after"
+
+    def holds(octets: bytes = file, begin: int = 0, length: int = 11, after: int = 11 + len(inside)) -> bool:
+        return leaves_out_itself(io.BytesIO(octets), [begin, length, after, 5], value)
+
+    assert holds()
+    assert not holds(begin=1, length=10)
+    assert not holds(length=10)
+    assert not holds(after=12 + len(inside))
+    assert not holds(file.replace(b"6162", b"6163"))
+    assert not holds(file.replace(b"<", b"("))
+    assert not holds(file.replace(b"6162", b"\xff162"))
+    assert not holds(file[:20])
+    assert not leaves_out_itself(io.BytesIO(file), [0, 11, 11 + len(inside)], value)
+    assert not leaves_out_itself(io.BytesIO(file), [0, 11, 11 + len(inside), -5], value)

@@ -1,10 +1,19 @@
 """Records that wait for a second person, in words and as JSON: nothing of what they say, which takes a passphrase."""
 
-from perdure_node.operators.confirming import Awaiting
+from perdure_node.database import Database
+from perdure_node.operators.confirming import Awaiting, awaits
+from perdure_node.status import NextStep
 
 from perdure_cli.record_texts import time_text
 
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def step_after_recording(database: Database, newest: int) -> str:
+    """What comes next once this record was added (its sequence number): a second person, or the network."""
+    if awaits(database, newest):
+        return NextStep.CONFIRM.value
+    return "perdure sync, when there is a network"
 
 
 def awaiting_text(waits: Awaiting, now: float) -> str:

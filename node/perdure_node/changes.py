@@ -11,6 +11,7 @@ from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
+from perdure_node.audit.stored import take_audit_notes
 from perdure_node.clock import Clock, Randomness
 from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
@@ -152,10 +153,7 @@ def erase(
         state = record.state(anchored_size(database)).value
         if record.index is None and not record.is_withdrawn:
             _leave_queue(vault, record, "erased")
-        # the segment that a search looks through goes with it
-        database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
-        remains += forget_material(database, record.sequence)
-        remains += take_former_nonces(database, record.sequence)
+        remains += _take_content(database, record)
         database.execute(
             "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests
         )
@@ -221,6 +219,15 @@ def _remains(database: Database, record: EncryptedRecord) -> list[bytes]:
     drafts = database.rows("SELECT nonce FROM draft WHERE sequence = ?", record.sequence)
     everything = (*(found or ()), *(nonce for (nonce,) in drafts))
     return [bytes(octets) for octets in everything if octets is not None]
+
+
+def _take_content(database: Database, record: EncryptedRecord) -> list[bytes]:
+    """Take what repeats what it says; returns nonces, which must be in no file any more."""
+    # the segment that a search looks through goes with it
+    database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
+    gone = forget_material(database, record.sequence)
+    take_audit_notes(database, record.sequence)
+    return gone + take_former_nonces(database, record.sequence)
 
 
 def _check_not_own(database: Database, record: EncryptedRecord, doing: str) -> None:

@@ -26,6 +26,8 @@ from perdure_node.migrations import VAULT, Schema, check_version, migrate
 _CHECKPOINT_PAGES = 1000
 # while a long list is imported: the same pages change again and again, and are better folded seldom
 _BULK_CHECKPOINT_PAGES = 131_072
+# that many byte strings are looked for in the file; where there are more, making it anew takes less
+_WORTH_LOOKING = 100
 _CACHE_KIB = 8 * 1024
 _BULK_CACHE_KIB = 64 * 1024
 
@@ -199,10 +201,10 @@ class Database:
         """
         if not self.fold():
             return False
-        if self._holds(remains):
+        if len(remains) > _WORTH_LOOKING or self._holds(remains):
             with self.writing():
                 self.execute("VACUUM")
-            return self.fold() and not self._holds(remains)
+            return self.fold() and not self._holds(remains[:_WORTH_LOOKING])
         return True
 
     def _holds(self, remains: tuple[bytes, ...]) -> bool:

@@ -42,7 +42,7 @@ def check_late(policy: Policy, slots: Mapping[str, JsonValue], recorded_at: int)
 
     ``recorded_at`` is in seconds since 1970.
     """
-    _check_form(slots.get("late"))
+    _check_form(slots)
     kind, signed_at = slots.get("document_type"), slots.get("signed_at")
     kind = kind if isinstance(kind, str) else None
     allowed = policy.late_after_days(kind)
@@ -64,14 +64,24 @@ def check_late(policy: Policy, slots: Mapping[str, JsonValue], recorded_at: int)
     )
 
 
-def _check_form(value: JsonValue) -> None:
-    """Raise `IntakeError` unless this is a late entry, or one of a version that is not known here."""
+def _check_form(slots: Mapping[str, JsonValue]) -> None:
+    """Raise `IntakeError` unless this is a late entry with other documents than its own, or of a version that is not known here."""
+    value = slots.get("late")
     if value is None:
         return
     try:
-        parse_late(value)
+        entry = parse_late(value)
     except EncodingError as error:
         raise IntakeError(str(error), hint=error.hint) from error
+    seen = {slots.get("document_sha256")}
+    for each in () if entry is None else entry.documents:
+        digest = each.sha256.hex()
+        if digest in seen:
+            raise IntakeError(
+                f"late: the supporting document with SHA-256 {digest} is the document itself, or there twice",
+                hint="want other documents, each once",
+            )
+        seen.add(digest)
 
 
 def _days_between(signed_at: str, recorded_at: int) -> int | None:

@@ -42,6 +42,10 @@ def out(tmp_path: Path) -> Path:
         ("\r=1+1", "'\\r=1+1"),
         ("\ufeff=1", "\\ufeff=1"),
         ("a=1", "a=1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("Ada; =cmd|x", "Ada; '=cmd|x"),
+        ('Ada;"-1";@x', "Ada;\"'-1\";'@x"),
+        ("Ada;'=1; b", "Ada;'=1; b"),
     ],
 )
 def test_harmless(cell: str, text: str) -> None:

@@ -74,6 +74,12 @@ def test_what_comes_late_is_refused_without_what_the_policy_wants(
         add(strict, kind, days_ago(days), *supporting, reason=reason)
 
 
+@pytest.mark.parametrize("supporting", [(1, 7), (7, 7)], ids=["itself", "twice"])
+def test_a_document_supports_neither_itself_nor_twice(strict: Vault, supporting: tuple[int, ...]) -> None:
+    with pytest.raises(IntakeError, match="is the document itself, or there twice"):
+        add(strict, "deed", days_ago(9), *supporting, reason="in a drawer")
+
+
 def test_reason_and_documents_are_in_the_record(strict: Vault) -> None:
     added = add(strict, "deed", days_ago(9), 7, 8, reason="in a drawer")
     stored = record_by_sequence(strict.database, added.sequence)

@@ -19,6 +19,7 @@ from perdure_node.vault import Vault
 
 from perdure_cli.acting import as_option, recording_as
 from perdure_cli.asking import ask_for_rest, can_ask
+from perdure_cli.awaiting_texts import step_after_recording
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.commands.signature_options import signature_options, take_asked
@@ -89,7 +90,7 @@ def add(
     asked = take_asked(said, several=several or files[0] == STANDARD_INPUT)
     details = details_of(**said, reason=reason)  # type: ignore[arg-type]  # click gives what detail_options ask for
     _check_usage(files, name, details, reason)
-    codes, new = [], 0
+    codes, newest = [], None
     with (
         open_site(vault_folder) as vault,
         TerminalProgress() as progress,
@@ -103,19 +104,20 @@ def add(
         taking = _Taking(looker, details, name, clock, record, asks, dry_run, as_json, progress)
         for file in documents_below(files, signatures=asked.skip):
             try:
-                new += taking.take(file)
+                newest = taking.take(file) or newest
                 codes.append(DONE)
             except PerdureError as error:
                 if not several:
                     raise
                 _print_refused(file, error, as_json)
                 codes.append(exit_code(error))
+        step = None if newest is None else step_after_recording(vault.database, newest)
     if not codes:
         raise NoDocuments(
             "there is no document in what was given",
             hint="hidden files, evidence and vaults are left out of folders; name such a file itself",
         )
-    _tell_end(codes, new, dry_run=dry_run)
+    _tell_end(codes, step, dry_run=dry_run)
     return batch_exit_code(codes)
 
 
@@ -142,8 +144,8 @@ class _Taking:
     as_json: bool
     progress: TerminalProgress
 
-    def take(self, file: Path) -> bool:
-        """Record a document, and say so; whether it is new."""
+    def take(self, file: Path) -> int | None:
+        """Record a document, and say so; the sequence number of what is new."""
         document = _hashed(file, self.name, self.progress)
         self.progress.close()
         now = int(self.clock.now())
@@ -155,7 +157,7 @@ class _Taking:
         _print_added(file, filled, look, added, self.as_json, dry_run=self.dry_run)
         if not self.dry_run:
             self.looker.note(look)
-        return added is not None and not added.was_there
+        return None if added is None or added.was_there else added.sequence
 
 
 def _recorder(vault: Vault, clock: Clock, who: Attestor | None, *, again: bool, dry_run: bool) -> Record:
@@ -227,14 +229,15 @@ def _shown(file: Path) -> str:
     return "standard input" if file == STANDARD_INPUT else str(file)
 
 
-def _tell_end(codes: list[int], new: int, *, dry_run: bool) -> None:
+def _tell_end(codes: list[int], step: str | None, *, dry_run: bool) -> None:
+    """``step`` is what comes next; None: nothing is new."""
     refused = sum(code != DONE for code in codes)
     if refused:
         tell(f"{plural(refused, 'document')} of {len(codes)} refused")
     if dry_run:
         tell("nothing was recorded: leave out --dry-run to record")
-    elif not new:
+    elif step is None:
         tell_next("perdure status")
     else:
         tell("Perdure keeps no copy of your document: keep it as it is, down to the last byte")
-        tell_next("perdure sync, when there is a network")
+        tell_next(step)

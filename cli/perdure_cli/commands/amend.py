@@ -12,6 +12,7 @@ from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
 
 from perdure_cli.acting import acting, as_option
+from perdure_cli.awaiting_texts import step_after_recording
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell_next
@@ -85,6 +86,7 @@ def amend(
             randomness=os.urandom,
             who=actor.attestor(),
         )
+        step = step_after_recording(vault.database, added.sequence)
     if as_json:
         print_json(
             {
@@ -96,4 +98,4 @@ def amend(
         )
         return
     print_line(f"amended: leaf hash {added.leaf_hash.hex()}, in place of {record.leaf_hash.hex()}")
-    tell_next("perdure sync, when there is a network")
+    tell_next(step)

@@ -9,6 +9,7 @@ from perdure_node.holds import Hold
 from perdure_node.listing import RecordDetails, RecordSummary, show_record
 from perdure_node.records import State
 from perdure_node.selectors import parse_selector
+from perdure_node.status import NextStep
 from perdure_node.timeline import Moment, Word
 from perdure_node.traces import Change
 from perdure_node.versions import Version, Versions
@@ -55,6 +56,8 @@ def _next_step(state: State, selector: str) -> str | None:
     match state:
         case State.WITHDRAWN:
             return None
+        case State.AWAITING:
+            return NextStep.CONFIRM.value
         case State.ANCHORED:
             return f"perdure prove {shlex.quote(selector)}"
         case _:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from perdure_node.audit.stored import note_former
 from perdure_node.backup.keys import derived
 from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey
@@ -45,6 +46,7 @@ class AuditState:
         """The audit is over."""
         if self.was_broken_off:
             with self._database.transaction():
+                note_former(self._database)
                 for table in ("audit_run", "audit_stretch", "audit_file"):
                     self._database.execute(f"DELETE FROM {table}")  # noqa: S608  # constants
 
@@ -74,6 +76,7 @@ class AuditState:
             for first, digest, found in stretches
         ]
         with self._database.transaction():
+            note_former(self._database, {first for first, _, _ in rows})
             self._database.execute_each(
                 "INSERT OR REPLACE INTO audit_stretch (first, digest, encrypted) VALUES (?, ?, ?)", rows
             )

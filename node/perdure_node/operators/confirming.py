@@ -92,6 +92,13 @@ def awaiting_records(database: Database, limit: int = -1) -> list[Awaiting]:
     return found
 
 
+def awaits(database: Database, sequence: int) -> bool:
+    """Whether a record waits for a second person. Needs no passphrase."""
+    return database.has_table("awaiting") and bool(
+        database.number("SELECT count(*) FROM awaiting WHERE sequence = ?", sequence)
+    )
+
+
 def count_awaiting(database: Database) -> int:
     """How many wait for a second person."""
     if not database.has_table("awaiting"):

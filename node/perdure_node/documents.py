@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import mimetypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,10 +12,10 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.errors import DocumentUnreadable
-from perdure_node.files import open_regular
+from perdure_node.files import open_regular, pieces_of
 from perdure_node.progress import NO_PROGRESS, Progress
 
-_CHUNK = 1 << 20
+Taker = Callable[[bytes | bytearray], object]
 # longer than any that is registered; what is kept of names stays small
 _MAX_SUFFIX = 24
 
@@ -29,26 +30,32 @@ class DocumentFacts:
     media_type: str | None
 
 
-def hash_document(path: Path, progress: Progress = NO_PROGRESS) -> DocumentFacts:
-    """SHA-256, size, name and media type of a file, read in pieces; raises `DocumentUnreadable`."""
+def hash_document(path: Path, progress: Progress = NO_PROGRESS, taker: Taker | None = None) -> DocumentFacts:
+    """SHA-256, size, name and media type of a file, read in pieces, which ``taker`` is given too; raises `DocumentUnreadable`."""
     # a name that is no UTF-8 on the disk is recorded as far as it can be read
     name = path.name.encode(errors="surrogateescape").decode(errors="replace")
     try:
         with open_regular(path) as file:
-            return hash_stream(file, name, path.stat().st_size, progress)
+            return hash_stream(file, name, path.stat().st_size, progress, taker)
     except OSError as error:
         raise DocumentUnreadable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
 
 
 def hash_stream(
-    stream: BinaryIO, name: str | None, size: int | None = None, progress: Progress = NO_PROGRESS
+    stream: BinaryIO,
+    name: str | None,
+    size: int | None = None,
+    progress: Progress = NO_PROGRESS,
+    taker: Taker | None = None,
 ) -> DocumentFacts:
     """The same of a stream, to its end; ``size`` is how much is expected. Raises `OSError`."""
     digest, done = hashlib.sha256(), 0
     progress.stage("hash", size, "bytes")
-    while chunk := stream.read(_CHUNK):
-        digest.update(chunk)
-        done += len(chunk)
+    for piece in pieces_of(stream):
+        digest.update(piece)
+        if taker is not None:
+            taker(piece)
+        done += len(piece)
         progress.advance(done)
     media_type = None if name is None else media_type_of(name)
     return DocumentFacts(Hash32(digest.digest()), done, name, media_type)

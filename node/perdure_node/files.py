@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
+from typing import BinaryIO, Final
 
 from perdure_node.errors import VaultExists, VaultStorageFailed
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+# in bytes: what stays near the processor while it is hashed and looked through
+_PIECE: Final = 1 << 18
 
 
 def write_whole(path: Path, octets: bytes, mode: int = PRIVATE_FILE) -> None:
@@ -64,6 +67,13 @@ def open_regular(path: Path) -> BufferedReader:
         stream.close()
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return stream
+
+
+def pieces_of(stream: BinaryIO) -> Iterator[bytearray]:
+    """A stream's bytes to its end, in a buffer that is used again: new memory for each piece would take as long as to read it."""
+    room = bytearray(_PIECE)
+    while size := stream.readinto(room):  # type: ignore[attr-defined]  # what is opened to be read in bytes has it
+        yield room if size == _PIECE else room[:size]
 
 
 def _without_waiting(path: str, flags: int) -> int:

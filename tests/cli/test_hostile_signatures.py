@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from perdure_node import documents
 from perdure_node.signatures import looking
 from perdure_node.signatures.looking import Asked, Looker
 from tools.commands import Run, RunJson
@@ -165,14 +166,14 @@ def test_one_that_changes_while_it_is_checked(
     """What was hashed is what is checked, or nothing is."""
     signed = sign_pdf(plain_pdf(), authority, authority.signer("Anna Signer"))
     file = desk / "contract.pdf"
-    file.write_bytes(plain_pdf("another one"))
+    file.write_bytes(signed)
 
-    def hash_then_change(path: Path) -> object:
-        facts = hash_document(path)
-        path.write_bytes(signed)
+    def hash_then_change(path: Path, *, taker: documents.Taker | None) -> object:
+        facts = hash_document(path, taker=taker)
+        path.write_bytes(signed + b"\n")
         return facts
 
-    hash_document = looking.hash_document
+    hash_document = documents.hash_document
     monkeypatch.setattr(looking, "hash_document", hash_then_change)
     with Looker(desk / ".perdure" / "signatures", Asked()) as looker:
         (found,) = looker.each([file], int(authority.now.timestamp()) + 60)

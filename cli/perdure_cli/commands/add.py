@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_node.clock import Clock, system_clock
-from perdure_node.documents import DocumentFacts, hash_document, hash_stream
+from perdure_node.documents import DocumentFacts, Taker, hash_document, hash_stream
 from perdure_node.intake import Details, add_document, find_recorded
 from perdure_node.operators.attesting import Attestor
 from perdure_node.places import is_vault
 from perdure_node.records import Added
 from perdure_node.signatures.filling import Filled, filled_in
 from perdure_node.signatures.looking import UNSIGNED, Look, Looker, site_looker
+from perdure_node.signatures.recognising import Recogniser
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import as_option, recording_as
@@ -146,10 +147,11 @@ class _Taking:
 
     def take(self, file: Path) -> int | None:
         """Record a document, and say so; the sequence number of what is new."""
-        document = _hashed(file, self.name, self.progress)
+        seen = Recogniser()
+        document = _hashed(file, self.name, self.progress, seen.take if self.looker.seeks else None)
         self.progress.close()
         now = int(self.clock.now())
-        look = UNSIGNED if file == STANDARD_INPUT else self.looker.look(file, document, now)
+        look = UNSIGNED if file == STANDARD_INPUT else self.looker.look(file, document, seen.form(), now)
         filled = filled_in(document, self.details, look)
         if self.asks:
             filled = ask_for_rest(file, filled)
@@ -183,10 +185,10 @@ def _recorder(vault: Vault, clock: Clock, who: Attestor | None, *, again: bool, 
     return record
 
 
-def _hashed(file: Path, name: str | None, progress: TerminalProgress) -> DocumentFacts:
+def _hashed(file: Path, name: str | None, progress: TerminalProgress, taker: Taker | None) -> DocumentFacts:
     if file == STANDARD_INPUT:
         return hash_stream(standard_input(), name, None, progress)
-    return hash_document(file, progress)
+    return hash_document(file, progress, taker)
 
 
 def _print_added(

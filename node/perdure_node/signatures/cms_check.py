@@ -218,13 +218,13 @@ class Examiner:
     def _judged(self, status: dict[str, Any], certificate: Any, at: datetime) -> Outcome:
         """What is known of a certificate whose signature is intact."""
         self._note_chain(status["validation_path"], certificate)
-        is_own = certificate.issuer.hashable == certificate.subject.hashable
         sub = status["trust_problem_indic"]
-        if sub is not None and is_own and not self.knowledge.is_anchor(certificate):
-            reason = "the certificate is signed by itself, and is no trust anchor"
-            return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=reason)
         if sub is None:
             return Outcome(None, failed=False, certificate=certificate)
+        is_own = certificate.issuer.hashable == certificate.subject.hashable
+        if is_own and not self.knowledge.is_anchor(certificate):
+            reason = "the certificate is signed by itself, and is no trust anchor"
+            return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=reason)
         details = status["revocation_details"]
         revoked_at = None if details is None else details.revocation_date
         return replace(
@@ -284,12 +284,14 @@ class Examiner:
 
     def _note_chain(self, path: Any, certificate: Any) -> None:
         chain = [certificate] if path is None else list(path.iter_certs(include_root=True))
-        for each in chain:
-            is_anchor = self.knowledge.is_anchor(each)
-            self.evidence.add(MaterialKind.ANCHOR if is_anchor else MaterialKind.CERTIFICATE, each.dump())
+        issued = []
         for each in chain:
             if self.knowledge.is_anchor(each):
-                continue
+                self.evidence.add(MaterialKind.ANCHOR, each.dump())
+            else:
+                issued.append(each)
+                self.evidence.add(MaterialKind.CERTIFICATE, each.dump())
+        for each in issued:
             newest = None
             for kind, octets, made_at in self.knowledge.answers(each):
                 self.evidence.add(MaterialKind.CRL if kind == "crl" else MaterialKind.OCSP, octets)

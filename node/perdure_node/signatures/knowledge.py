@@ -38,6 +38,10 @@ _MAX_CHAIN: Final = 16
 _MAX_BROUGHT: Final = 512
 _MAX_NAMES: Final = 1024
 _NAME_KEYS: Final[dict[bytes, str]] = {}
+# the same signers come again and again
+_MAX_SEEN: Final = 256
+_MAX_SEEN_SIZE: Final = 16 << 10
+_SEEN: Final[dict[bytes, Any]] = {}
 
 
 class Asking(enum.Enum):
@@ -68,8 +72,10 @@ class Knowledge:
         """Take in what a document brings along: certificates parsed, the others in DER."""
         for certificate in certificates:
             octets = certificate.dump()
-            if octets not in self.certificates and self._has_room() and _is_sound(certificate):
-                self.certificates[octets] = certificate
+            if octets in self.certificates or not self._has_room():
+                continue
+            if sound := _sound(octets, certificate):
+                self.certificates[octets] = sound
         for kind, files, known in (
             (asn1_crl.CertificateList, crls, self._crls),
             (asn1_ocsp.OCSPResponse, ocsps, self._ocsps),
@@ -202,6 +208,18 @@ def _parsed(kind: Any, files: Iterable[bytes]) -> dict[bytes, Any]:
             continue
         if kind is not x509.Certificate or _is_sound(value):
             found[octets] = value
+    return found
+
+
+def _sound(octets: bytes, certificate: Any) -> Any:
+    """The certificate, as it was parsed before if it was seen before; None if it is not sound."""
+    found = _SEEN.get(octets)
+    if found is None and _is_sound(certificate):
+        found = certificate
+        if len(octets) <= _MAX_SEEN_SIZE:
+            if len(_SEEN) >= _MAX_SEEN:
+                _SEEN.clear()
+            _SEEN[octets] = found
     return found
 
 

@@ -26,10 +26,10 @@ from perdure_node.signatures.besides import Kind, SignatureFile, find_beside, na
 from perdure_node.signatures.errors import NotSigned
 from perdure_node.signatures.faults import SignatureFileUnusable, SignatureRefused
 from perdure_node.signatures.packages import can_check
-from perdure_node.signatures.recognising import recognise
+from perdure_node.signatures.recognising import Recogniser
 from perdure_node.signatures.signed_file import SignedFile
 from perdure_node.signatures.trust import SIGNATURES_FOLDER, TrustAnchors, read_trust_folder
-from perdure_node.signatures.verdicts import DocumentCheck, Indication, MaterialKind
+from perdure_node.signatures.verdicts import DocumentCheck, Format, Indication, MaterialKind
 from perdure_node.signatures.wet_ink import check_wet_ink
 from perdure_node.vault import Vault
 
@@ -105,15 +105,23 @@ class Looker:
         """Who is believed, and what is known beside; raises `TrustFolderUnreadable`."""
         return TrustAnchors() if self._folder is None else site_trust(self._folder)
 
-    def look(self, path: Path, facts: DocumentFacts, now: int) -> Look:
+    @property
+    def seeks(self) -> bool:
+        """Whether it matters what is signed within a document, so that it should be looked through while it is hashed."""
+        asked = self._asked
+        return not asked.skip and asked.wet_ink_by is None and asked.signature is None
+
+    def look(self, path: Path, facts: DocumentFacts, form: Format | None, now: int) -> Look:
         """Find and check a document's signatures; ``now`` is in seconds since 1970.
+
+        ``form`` is what a `Recogniser` found in the bytes that were hashed; it may have been given none where nothing is sought.
 
         Raises `DocumentUnreadable`, `SignatureFileUnusable`, or `SignatureRefused` if the policy takes no bad ones.
         """
         if self._asked.skip:
             return UNSIGNED
         try:
-            look = self._carried_out(self._planned(SignedFile(path, facts.sha256, facts.size), now))
+            look = self._carried_out(self._planned(SignedFile(path, facts.sha256, facts.size), form, now))
         except OSError as error:
             raise _unreadable(path, error) from error
         if self._asked.refuse_bad:
@@ -156,8 +164,9 @@ class Looker:
 
     def _planned_or_error(self, path: Path, now: int) -> "_Plan | PerdureError":
         try:
-            facts = hash_document(path)
-            return self._planned(SignedFile(path, facts.sha256, facts.size), now)
+            seen = Recogniser()
+            facts = hash_document(path, taker=seen.take if self.seeks else None)
+            return self._planned(SignedFile(path, facts.sha256, facts.size), seen.form(), now)
         except PerdureError as error:
             return error
         except OSError as error:
@@ -171,7 +180,7 @@ class Looker:
         except OSError as error:
             return _unreadable(plan.document.path, error)
 
-    def _planned(self, document: SignedFile, now: int) -> "_Plan":
+    def _planned(self, document: SignedFile, form: Format | None, now: int) -> "_Plan":
         """Where a document's signatures are, and what is asked about them."""
         asked = self._asked
         if asked.wet_ink_by is not None:
@@ -179,7 +188,7 @@ class Looker:
         if asked.signature is not None:
             return _of_detached(document, now, named_signature(asked.signature, asked.certificate))
         beside = find_beside(document.path, asked.certificate)
-        if recognise(document.path) is not None:
+        if form is not None:
             return _asking(_Plan(document, now, beside=beside))
         own = _typed_data(document, now)
         if own is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.details import Signer
-from perdure_node.documents import DocumentFacts, document_slots, hash_stream
+from perdure_node.documents import DocumentFacts, Taker, document_slots, hash_stream
 from perdure_node.errors import DetailsRefused, DocumentUnreadable, FileUnsettled, ImportRefused
 from perdure_node.files import open_regular
 from perdure_node.intake import Details, detail_slots
@@ -23,8 +23,10 @@ from perdure_node.watch.listing import FileState
 from perdure_node.watch.writers import is_being_written
 
 
-def read_document(path: Path, state: FileState, progress: Progress) -> DocumentFacts:
-    """Hash a file that has settled in this ``state``.
+def read_document(
+    path: Path, state: FileState, progress: Progress, taker: Taker | None = None
+) -> DocumentFacts:
+    """Hash a file that has settled in this ``state``; ``taker`` is given its pieces too.
 
     Raises `FileUnsettled` if it was written to, is open to be written to, or is gone, and `DocumentUnreadable`.
     """
@@ -33,7 +35,7 @@ def read_document(path: Path, state: FileState, progress: Progress) -> DocumentF
     try:
         with open_regular(path) as file:
             _check_settled(path, file.fileno(), state)
-            document = hash_stream(file, name, state.size, progress)
+            document = hash_stream(file, name, state.size, progress, taker)
             _check_settled(path, file.fileno(), state)
     except FileNotFoundError:
         raise FileUnsettled(f"{path}: is gone") from None

@@ -28,6 +28,7 @@ from perdure_node.records import Added, is_decided_on
 from perdure_node.signatures.faults import SignatureRefused
 from perdure_node.signatures.filling import filled_in
 from perdure_node.signatures.looking import UNSIGNED, Asked, Look, site_looker
+from perdure_node.signatures.recognising import Recogniser
 from perdure_node.vault import Vault
 from perdure_node.watch.done_files import DoneFiles
 from perdure_node.watch.intake import read_details, read_document, slots_of, with_beside
@@ -139,8 +140,10 @@ class Watcher:
         """Record a file that has settled; None if it has not, as it turns out."""
         path = self._folder / place
         try:
-            document = read_document(path, found.document, self._progress)
-            recorded = self._record(place, found, document)
+            seen = Recogniser()
+            taker = seen.take if self._looker.seeks else None
+            document = read_document(path, found.document, self._progress, taker)
+            recorded = self._record(place, found, document, seen)
         except FileUnsettled:
             self._settling.begin_again(place)
             return None
@@ -156,7 +159,7 @@ class Watcher:
         self._done.remember(place, found)
         return self._put_away(place, recorded)
 
-    def _record(self, place: str, found: Found, document: DocumentFacts) -> Recorded:
+    def _record(self, place: str, found: Found, document: DocumentFacts, seen: Recogniser) -> Recorded:
         """Have the document recorded once, and the file done with it."""
         vault, path = self._vault, self._folder / place
         if self._is_known(document.sha256):
@@ -166,7 +169,7 @@ class Watcher:
         beside = None
         if found.details_name is not None and found.details is not None:
             beside = read_details(path.with_name(found.details_name), found.details)
-        look = self._looker.look(path, document, int(self._clock.now()))
+        look = self._looker.look(path, document, seen.form(), int(self._clock.now()))
         filled = filled_in(document, with_beside(self._options.details, beside), look)
         slots = slots_of(filled.document, filled.details, beside)
         key = vault.current_data_key.take(self._clock, self._randomness)

@@ -5,13 +5,14 @@ What records say is looked for in segments; how far they have come, which is not
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.database import Database
 from perdure_node.import_runs import unfinished_runs
 from perdure_node.records import FINISHED, anchored_size, records_of_document
-from perdure_node.searching.columns import SUPERSEDES, TIMES, Column, flagged, superseding_rows
+from perdure_node.searching.columns import NAME, SUPERSEDES, Names, Times, flagged, superseding_rows
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.segments import Segments
 from perdure_node.searching.stored import SEGMENT
@@ -70,7 +71,7 @@ def search(
         found: list[int] | None = None
         if criteria.columns:
             pieces = list(segments.columns(number, criteria.columns))
-            found = [row + each.begin for each in pieces for row in flagged(criteria.flags(each))]
+            found = [*chain.from_iterable(flagged(criteria.flags(each), each.begin) for each in pieces)]
         if only is not None:
             found = sorted(only if found is None else only.intersection(found))
         if found is None or found:
@@ -83,8 +84,8 @@ def with_values(segments: Segments, pages: Iterable[list[int]], name: str) -> It
     for page in pages:
         meant = frozenset(page)
         for columns in segments.columns(page[0] // SEGMENT, (name,)) if page else ():
-            column = Column(columns.raw[name])
-            values: Sequence[int | str] = column.times() if name in TIMES else column.texts()
+            raw = columns.raw[name]
+            values: Sequence[int | str] = Names(raw).texts() if name == NAME else Times(raw).times()
             for sequence, value in enumerate(values, columns.begin):
                 if sequence in meant:
                     yield value, sequence

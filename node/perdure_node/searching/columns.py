@@ -1,22 +1,22 @@
 """Rows turned into columns, as bytes: each kind of search reads those that it needs, and scans before it takes rows apart. Pure.
 
-A text's column has stripes: one for the folder of a name and one for the rest, or one for each part of what has parts. A stripe holds
-each different text once, and for each row which of them it has; where all differ, text n is row n's. So what recurs (types, people,
-folders, days) takes little room, and is compared once. Which rows are meant is told by flags: a byte for each row, 1 or 0, which are
-combined as large numbers.
+A column of texts has stripes: of names one for the folders and one for the rest, of fields one for each name, of signers one for each
+place. A stripe holds each different text once, and for each row which of them it has; where all differ, text n is row n's. So what recurs
+(types, people, folders) takes little room, and is compared once.
 """
 
 import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from functools import cached_property
-from itertools import chain, compress
+from itertools import chain
 from typing import Final
 
-from perdure_node.searching.rows import NO_DIGEST, Row
+from perdure_node.searching.flags import Flags, both, either
+from perdure_node.searching.rows import NAMED, NO_DIGEST, Row
 from perdure_node.searching.stripes import (
-    Flags,
     Stripe,
     code_rows,
     flags_of_rows,
@@ -27,9 +27,8 @@ from perdure_node.searching.stripes import (
 )
 
 NAME: Final = "name"
-# texts of one part, and of several
+# texts of one part
 _SINGLE: Final = ("type", "by")
-_PARTED: Final = ("signers", "extra", "more")
 # those that take little to scan come first
 TEXTS: Final = (*_SINGLE, "more", "signers", "extra", NAME)
 TIMES: Final = ("signed", "recorded")
@@ -37,7 +36,7 @@ DOCUMENT: Final = "document"
 SUPERSEDES: Final = "supersedes"
 NAMES: Final = (*TEXTS, *TIMES, DOCUMENT, SUPERSEDES)
 
-# stripes for parts at most; the last has all further parts of its row
+# stripes for parts at most, beside that of all further parts
 _STRIPES: Final = 8
 # around each part where several stand in one text: in no folded text
 _PART: Final = "\x1f"
@@ -68,9 +67,10 @@ class Texts:
 
     def equal_to(self, text: bytes) -> Flags | None:
         """Flags of the rows that have this text; None where there is none."""
-        part = _PART.encode()
-        among_more = self.stripes[-1].holding(part + text + part) if len(self.stripes) == _STRIPES else None
-        return either(chain((stripe.equal_to(text) for stripe in self.stripes), (among_more,)))
+        among_more = _PART.encode() + text + _PART.encode()
+        return either(
+            chain.from_iterable((each.equal_to(text), each.holding(among_more)) for each in self.stripes)
+        )
 
 
 class Names(Texts):
@@ -121,9 +121,10 @@ def text_column(name: str, raw: bytes) -> Texts:
 
 def encode_columns(rows: Sequence[Row]) -> dict[str, bytes]:
     """All columns of these rows, by their names."""
-    columns = {name: _text_column([(getattr(row, name),) for row in rows]) for name in _SINGLE}
-    columns |= {name: _text_column([_few(getattr(row, name)) for row in rows]) for name in _PARTED}
-    columns[NAME] = _text_column([_split(row.name) for row in rows])
+    columns = {name: _text_column([[getattr(row, name) for row in rows]]) for name in _SINGLE}
+    columns |= {name: _by_place([getattr(row, name) for row in rows]) for name in ("signers", "more")}
+    columns["extra"] = _by_name([row.extra for row in rows])
+    columns[NAME] = _text_column([*zip(*(_split(row.name) for row in rows), strict=True)])
     columns |= {name: _time_column([getattr(row, name) for row in rows]) for name in TIMES}
     columns[DOCUMENT] = b"".join([row.document for row in rows])
     superseding = [(number, row.supersedes) for number, row in enumerate(rows) if row.supersedes != NO_DIGEST]
@@ -149,52 +150,37 @@ def digests_beginning(raw: bytes, digits: str) -> Flags | None:
     return bytes(found) if 1 in found else None
 
 
-def either(flags: Iterable[Flags | None]) -> Flags | None:
-    """Flags of the rows that one of them flags; those that come after all rows are flagged are not asked for."""
-    united: Flags | None = None
-    for each in flags:
-        if united is None:
-            united = each
-        elif each is not None:
-            united = _large(int.from_bytes(united, "little") | int.from_bytes(each, "little"), len(each))
-        if united is not None and 0 not in united:
-            break
-    return united
-
-
-def both(one: Flags, other: Flags) -> Flags | None:
-    """Flags of the rows that both flag; None where there is none."""
-    common = int.from_bytes(one, "little") & int.from_bytes(other, "little")
-    return _large(common, len(one)) if common else None
-
-
-def flagged(flags: Flags | None, begin: int) -> list[int]:
-    """The rows, in order, where the first is called ``begin``."""
-    return [] if flags is None else [*compress(range(begin, begin + len(flags)), flags)]
-
-
-def _large(number: int, size: int) -> Flags:
-    return number.to_bytes(size, "little")
-
-
 def _split(name: str) -> tuple[str, str]:
     folder, slash, rest = name.rpartition(_SLASH)
     return folder + slash, rest
 
 
-def _few(parts: tuple[str, ...]) -> tuple[str, ...]:
-    if len(parts) <= _STRIPES:
-        return parts
-    more = _PART.join(("", *parts[_STRIPES - 1 :], ""))
-    return (*parts[: _STRIPES - 1], more)
+def _by_place(rows: Sequence[tuple[str, ...]]) -> bytes:
+    return _parted_column([[*enumerate(parts)] for parts in rows])
 
 
-def _text_column(rows: Sequence[tuple[str, ...]]) -> bytes:
-    """One stripe at least."""
-    count = max(1, *map(len, rows))
-    return b"".join(
-        stored_stripe([row[number] if number < len(row) else "" for row in rows]) for number in range(count)
-    )
+def _by_name(rows: Sequence[tuple[str, ...]]) -> bytes:
+    return _parted_column([[(part.partition(NAMED)[0], part) for part in parts] for parts in rows])
+
+
+def _parted_column(rows: Sequence[Sequence[tuple[Hashable, str]]]) -> bytes:
+    """A stripe for each of the keys that occur most, and one for all other parts, if there are any."""
+    count = Counter(key for parts in rows for key, _ in parts)
+    stripe_of = {key: number for number, (key, _) in enumerate(count.most_common(_STRIPES))}
+    stripes = [[""] * len(rows) for _ in range(max(1, len(stripe_of)))]
+    more = [""] * len(rows)
+    for row, parts in enumerate(rows):
+        for key, part in parts:
+            number = stripe_of.get(key)
+            if number is None or stripes[number][row]:
+                more[row] = f"{more[row] or _PART}{part}{_PART}"
+            else:
+                stripes[number][row] = part
+    return _text_column([*stripes, more] if any(more) else stripes)
+
+
+def _text_column(stripes: Sequence[Sequence[str]]) -> bytes:
+    return b"".join(map(stored_stripe, stripes))
 
 
 def _time_column(times: Sequence[int]) -> bytes:

@@ -8,15 +8,13 @@ from perdure_node.searching.columns import (
     DOCUMENT,
     TEXTS,
     Times,
-    both,
     digests_beginning,
-    either,
     text_column,
 )
+from perdure_node.searching.flags import Flags, both, either
 from perdure_node.searching.folding import fold
 from perdure_node.searching.rows import NO_TIME, named
 from perdure_node.searching.segments import Columns
-from perdure_node.searching.stripes import Flags
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from perdure_anchor.hashes import Hash32
 from perdure_node.database import Database
 from perdure_node.import_runs import unfinished_runs
 from perdure_node.records import FINISHED, anchored_size, records_of_document
-from perdure_node.searching.columns import NAME, SUPERSEDES, Names, Times, flagged, superseding_rows
+from perdure_node.searching.columns import NAME, SUPERSEDES, Names, Times, superseding_rows
 from perdure_node.searching.criteria import Criteria
+from perdure_node.searching.flags import flagged
 from perdure_node.searching.segments import Segments
 from perdure_node.searching.stored import SEGMENT
 from perdure_node.vault import Vault

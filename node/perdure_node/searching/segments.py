@@ -132,15 +132,15 @@ class Segments:
     def _is_worth_storing(self, number: int) -> bool:
         """Whether more than a few of a segment's records are not in it, or it is complete now."""
         begin, end = self._bounds(number)
-        lacking = end - begin - self._covered(number)
+        lacking = end - begin - self._covered.get(number, 0)
         return lacking >= WORTH_STORING or (lacking > 0 and end == begin + SEGMENT)
 
-    def _covered(self, number: int) -> int:
+    @cached_property
+    def _covered(self) -> dict[int, int]:
+        """How many records each stored segment has, when it was first asked for or last stored."""
         if not self._has_tables:
-            return 0
-        return self._database.number(
-            "SELECT covered FROM search_segment WHERE number = ? AND kind = ?", number, KIND
-        )
+            return {}
+        return dict(self._database.rows("SELECT number, covered FROM search_segment WHERE kind = ?", KIND))
 
     def _stored(self, number: int, names: Collection[str]) -> Columns | None:
         """What is stored, None if that is nothing, or nothing that can be used."""
@@ -176,6 +176,7 @@ class Segments:
                 end = columns.begin + columns.count
                 if self._database.rows(_NONCES, columns.begin, end) == nonces:
                     self._put(number, columns, key)
+                    self._covered[number] = columns.count
         except (NotWritable, VaultBusy, VaultStorageFailed):
             self._can_store = False
 

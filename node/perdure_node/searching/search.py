@@ -11,7 +11,7 @@ from perdure_anchor.hashes import Hash32
 
 from perdure_node.database import Database
 from perdure_node.import_runs import unfinished_runs
-from perdure_node.records import FINISHED, anchored_size, records_of_document
+from perdure_node.records import FINISHED, REJECTED, anchored_size, records_of_document
 from perdure_node.searching.columns import NAME, SUPERSEDES, Names, Times, superseding_rows
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.flags import flagged
@@ -28,10 +28,15 @@ class Standing(enum.Enum):
     SEALED = "sealed"
     ANCHORED = "anchored"
     WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
     ERASED = "erased"
     SUPERSEDED = "superseded"
 
 
+_OUT = (
+    "SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND words IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence) AND sequence "
+)
 # among the sequence numbers :begin to :end - 1; an erased record that waited is withdrawn too
 _STANDING = {
     None: f"SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND {FINISHED}",  # noqa: S608  # constants
@@ -39,8 +44,8 @@ _STANDING = {
     Standing.AWAITING: "SELECT sequence FROM awaiting WHERE sequence >= ?1 AND sequence < ?2",
     Standing.SEALED: "SELECT sequence FROM entry WHERE sequence >= ?1 AND sequence < ?2 AND log_index >= ?3",
     Standing.ANCHORED: "SELECT sequence FROM entry WHERE sequence >= ?1 AND sequence < ?2 AND log_index < ?3",
-    Standing.WITHDRAWN: "SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND words IS NULL "
-    "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence)",
+    Standing.WITHDRAWN: f"{_OUT} NOT IN {REJECTED}",
+    Standing.REJECTED: f"{_OUT} IN {REJECTED}",
     Standing.ERASED: "SELECT sequence FROM erased WHERE sequence >= ?1 AND sequence < ?2",
 }
 # what a record corrects that is in the log, or waits to be

@@ -49,7 +49,7 @@ from perdure_node.proving import prove
 from perdure_node.records import Added, State, open_record, record_by_leaf, record_by_sequence
 from perdure_node.sealing import seal
 from perdure_node.searching.criteria import Criteria
-from perdure_node.searching.search import Standing, search
+from perdure_node.searching.search import Standing, of_leaf_hash, search
 from perdure_node.searching.segments import Segments
 from perdure_node.selectors import parse_selector
 from perdure_node.status import read_status
@@ -202,6 +202,29 @@ def test_of_two_who_confirm_at_once_one_is_told(vault: Vault, people: tuple[Oper
         )
 
 
+def test_a_confirmed_record_is_found_by_either_leaf_hash(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    confirm(
+        vault,
+        stored,
+        ring(vault, ben),
+        signing(vault, ben),
+        saw_document=True,
+        clock=STOPPED,
+        randomness=os.urandom,
+    )
+    now = record_by_sequence(vault.database, added.sequence)
+    assert now is not None
+    assert now.leaf_hash != added.leaf_hash
+    for name in (added.leaf_hash, now.leaf_hash):
+        assert of_leaf_hash(vault.database, name.hex()[:9]) == {added.sequence}
+
+
 def test_what_is_rejected_never_comes_into_the_log(vault: Vault, people: tuple[Operator, Operator]) -> None:
     ada, ben = people
     added = record(vault, signing(vault, ada))
@@ -221,7 +244,7 @@ def test_what_is_rejected_never_comes_into_the_log(vault: Vault, people: tuple[O
     with pytest.raises(NoSuchRecord, match="does not wait: it is rejected"):
         withdraw(vault, gone, Reason(None, "why"), clock=STOPPED, randomness=os.urandom)
     segments = Segments(vault, keys_of(vault), clock=STOPPED, randomness=os.urandom)
-    for standing, found in ((Standing.REJECTED, [[gone.sequence]]), (Standing.WITHDRAWN, [[]])):
+    for standing, found in ((Standing.REJECTED, [[gone.sequence]]), (Standing.WITHDRAWN, [])):
         assert list(search(segments, vault.database, Criteria(), standing)) == found
     status = read_status(vault)
     assert (status.withdrawn, status.rejected) == (0, 1)

@@ -64,7 +64,7 @@ class Criteria:
         raw = columns.raw
         if self.types:
             types = text_column("type", raw["type"])
-            yield either(types.equal_to(_needle(text)) for text in self.types)
+            yield either(types.equal_to(needle) for needle in map(_needle, self.types) if needle)
         if self.digest is not None:
             yield digests_beginning(raw[DOCUMENT], self.digest)
         if self._has_times:

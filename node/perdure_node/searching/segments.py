@@ -18,7 +18,6 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content
 from perdure_node.errors import NotWritable, VaultBusy, VaultDamaged, VaultStorageFailed
 from perdure_node.keyring import KeyRing
-from perdure_node.parallel import in_order
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.searching.columns import NAMES, encode_columns
 from perdure_node.searching.folding import UNICODE
@@ -90,6 +89,9 @@ class Segments:
         missing = [number for number in self.numbers if self._is_worth_storing(number)]
         if not missing or not self._can_store:
             return 0
+        # most searches build nothing, and need no other processes
+        from perdure_node.parallel import in_order
+
         progress.stage("prepare the search", len(missing) * SEGMENT, "records")
         read: list[_Contents] = []
 

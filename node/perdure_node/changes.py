@@ -253,8 +253,9 @@ def _leave_queue(vault: Vault, record: EncryptedRecord, doing: str = "withdrawn"
     if not left + database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence):
         now = record_by_sequence(database, record.sequence)
         if now is None or now.index is None:
+            was = "rejected" if now is not None and now.is_rejected else "withdrawn already"
             raise NoSuchRecord(
-                f"record {record.leaf_hash.hex()} does not wait: it is withdrawn already",
+                f"record {record.leaf_hash.hex()} does not wait: it is {was}",
                 hint=f"`perdure show {record.leaf_hash.hex()}` tells what became of it",
             )
         raise AlreadySealed(

@@ -13,6 +13,7 @@ from perdure_node.keyring import KeyRing
 from perdure_node.records import (
     FINISHED,
     PAGE,
+    REJECTED,
     EncryptedRecord,
     OpenedRecord,
     State,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _PAST_ALL = 2**63 - 1
 # sequence numbers in one query
 _AT_ONCE = 500
+_OUT = "WHERE record.words IS NULL AND entry.log_index IS NULL"
 # the table whose order decides, and the condition; each is read by an index, from either end
 _STATES = {
     None: ("record.sequence", f"WHERE {FINISHED}"),
@@ -45,7 +47,8 @@ _STATES = {
     ),
     State.SEALED: ("entry.log_index", "WHERE entry.log_index >= :anchored"),
     State.ANCHORED: ("entry.log_index", "WHERE entry.log_index < :anchored"),
-    State.WITHDRAWN: ("record.sequence", "WHERE record.words IS NULL AND entry.log_index IS NULL"),
+    State.WITHDRAWN: ("record.sequence", f"{_OUT} AND record.sequence NOT IN {REJECTED}"),
+    State.REJECTED: ("record.sequence", f"{_OUT} AND record.sequence IN {REJECTED}"),
 }
 
 

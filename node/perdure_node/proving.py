@@ -114,7 +114,7 @@ def prove(
 
 
 def _is_gone(record: EncryptedRecord, anchored: int) -> bool:
-    return record.state(anchored) is State.WITHDRAWN
+    return record.state(anchored).is_out
 
 
 def _reached(record: EncryptedRecord, anchored: int) -> Grade:
@@ -125,10 +125,15 @@ def _reached(record: EncryptedRecord, anchored: int) -> Grade:
 
 def _not_yet(record: EncryptedRecord, anchored: int, require: Grade) -> NotAnchoredYet:
     state = record.state(anchored)
-    if state is State.WITHDRAWN:
+    if state.is_out:
         return NotAnchoredYet(
-            f"record {record.leaf_hash.hex()} was withdrawn before it was sealed: there is no evidence of it",
+            f"record {record.leaf_hash.hex()} was {state.value} before it was sealed: there is no evidence of it",
             hint="record the document anew: `perdure add FILE`",
+        )
+    if state is State.AWAITING:
+        return NotAnchoredYet(
+            f"record {record.leaf_hash.hex()} waits for a second person to confirm it: there is no evidence of it yet",
+            hint=f"`perdure confirm {record.leaf_hash.hex()}`, or `perdure reject`; `perdure status` names who can",
         )
     waits = "waits to be sealed" if state is State.WAITING else "is sealed, but its anchor is not at home"
     return NotAnchoredYet(

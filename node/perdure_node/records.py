@@ -38,9 +38,12 @@ FINISHED = (
     "(record.import_run IS NULL OR record.import_run IN "
     "(SELECT number FROM import_run WHERE finished_at IS NOT NULL))"
 )
+# those that somebody rejected, wherever they are looked for
+REJECTED = "(SELECT sequence FROM change WHERE kind = 'rejected')"
 _SELECT = (
     "SELECT record.sequence, record.leaf_hash, record.words IS NULL, record.after_block, entry.log_index, content.data_key, content.encrypted, "
-    "erased.slot_digests, queued.sequence IS NOT NULL FROM record "
+    "erased.slot_digests, queued.sequence IS NOT NULL, CASE WHEN record.words IS NULL THEN EXISTS "
+    "(SELECT 1 FROM change WHERE change.sequence = record.sequence AND change.kind = 'rejected') ELSE 0 END FROM record "
     "LEFT JOIN queue AS queued ON queued.sequence = record.sequence "
     "LEFT JOIN entry ON entry.sequence = record.sequence "
     "LEFT JOIN content ON content.sequence = record.sequence "
@@ -49,13 +52,22 @@ _SELECT = (
 
 
 class State(enum.Enum):
-    """How far a record has come; awaiting: a second person has to confirm it before it waits to be sealed."""
+    """How far a record has come; awaiting: a second person has to confirm it before it waits to be sealed.
+
+    Withdrawn: taken out before it was sealed, also for an amended one. Rejected: by whom was to confirm it. Neither is in the log, ever.
+    """
 
     AWAITING = "awaiting"
     WAITING = "waiting"
     SEALED = "sealed"
     ANCHORED = "anchored"
     WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the record was taken out before it was sealed."""
+        return self in (State.WITHDRAWN, State.REJECTED)
 
 
 class ReadingKeys(Protocol):
@@ -77,7 +89,8 @@ class Added:
 class EncryptedRecord:
     """A record as it is stored; ``index`` is None until it is sealed, ``content`` (data key, ciphertext) once it is erased.
 
-    ``after_block`` is the id of the known block that it names; ``is_queued``: it waits to be sealed.
+    ``after_block`` is the id of the known block that it names; ``is_withdrawn``: it was taken out before it was sealed, and if
+    ``is_rejected``, by whom was to confirm it; ``is_queued``: it waits to be sealed.
     """
 
     sequence: int
@@ -88,12 +101,13 @@ class EncryptedRecord:
     content: tuple[int, bytes] | None
     slot_digests: bytes | None
     is_queued: bool = False
+    is_rejected: bool = False
 
     def state(self, anchored: int) -> State:
         """How far it has come, where the log is anchored up to a size."""
         if self.index is None:
             if self.is_withdrawn:
-                return State.WITHDRAWN
+                return State.REJECTED if self.is_rejected else State.WITHDRAWN
             return State.WAITING if self.is_queued else State.AWAITING
         return State.ANCHORED if self.index < anchored else State.SEALED
 
@@ -337,8 +351,8 @@ def _first(database: Database, condition: str, value: Any) -> EncryptedRecord | 
 
 
 def _record(row: tuple[Any, ...]) -> EncryptedRecord:
-    sequence, name, is_withdrawn, after_block, index, data_key, encrypted, digests, is_queued = row
+    sequence, name, is_withdrawn, after_block, index, data_key, encrypted, digests, *rest = row
     content = None if encrypted is None else (data_key, encrypted)
     return EncryptedRecord(
-        sequence, Hash32(name), index, bool(is_withdrawn), after_block, content, digests, bool(is_queued)
+        sequence, Hash32(name), index, bool(is_withdrawn), after_block, content, digests, *map(bool, rest)
     )

@@ -90,7 +90,9 @@ class Losses:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counts are of records; times are seconds since 1970. Each record is awaiting, waiting, sealed, anchored, claimed or withdrawn.
+    """Counts are of records; times are seconds since 1970. ``withdrawn`` has the amended ones, and not those that were ``rejected``.
+
+    A record is awaiting, waiting, sealed, anchored, claimed, withdrawn or rejected.
 
     ``awaiting`` ones wait for a second person's confirmation, ``awaiting_first`` are the oldest of them.
 
@@ -115,6 +117,7 @@ class Status:
     anchored: int
     claimed: int
     withdrawn: int
+    rejected: int
     erased: int
     waiting_since: int | None
     seal_policy: SealPolicy
@@ -201,9 +204,8 @@ def read_status(vault: Vault, clock: Clock = system_clock()) -> Status:  # noqa:
         sealed=log_size - anchored,
         anchored=anchored - claimed,
         claimed=claimed,
-        withdrawn=database.number(
-            "SELECT count(*) FROM change WHERE kind IN ('amended', 'withdrawn', 'rejected')"
-        ),
+        withdrawn=database.number("SELECT count(*) FROM change WHERE kind IN ('amended', 'withdrawn')"),
+        rejected=database.number("SELECT count(*) FROM change WHERE kind = 'rejected'"),
         erased=database.number("SELECT count(*) FROM erased"),
         waiting_since=queue.oldest_since,
         seal_policy=policy,

@@ -8,10 +8,17 @@ import pytest
 from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.secp256k1 import address_from_private_key
-from perdure_node.changes import amend
+from perdure_node.changes import amend, withdraw
 from perdure_node.encryption.identity import KdfCost
-from perdure_node.errors import IdentityUnreadable, SettingsError, WrongPassphrase
+from perdure_node.errors import (
+    IdentityUnreadable,
+    NoSuchRecord,
+    NotAnchoredYet,
+    SettingsError,
+    WrongPassphrase,
+)
 from perdure_node.intake import Details, add_document
+from perdure_node.listing import list_records
 from perdure_node.operators.acting import key_attestor, require
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
@@ -41,7 +48,11 @@ from perdure_node.operators.roles import Action, Role
 from perdure_node.proving import prove
 from perdure_node.records import Added, State, open_record, record_by_leaf, record_by_sequence
 from perdure_node.sealing import seal
+from perdure_node.searching.criteria import Criteria
+from perdure_node.searching.search import Standing, of_leaf_hash, search
+from perdure_node.searching.segments import Segments
 from perdure_node.selectors import parse_selector
+from perdure_node.status import read_status
 from perdure_node.traces import Reason, changes_of
 from perdure_node.vault import Vault, open_vault
 from tools.site_desk import Site, document, keys_of, verdict_on
@@ -191,6 +202,29 @@ def test_of_two_who_confirm_at_once_one_is_told(vault: Vault, people: tuple[Oper
         )
 
 
+def test_a_confirmed_record_is_found_by_either_leaf_hash(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    confirm(
+        vault,
+        stored,
+        ring(vault, ben),
+        signing(vault, ben),
+        saw_document=True,
+        clock=STOPPED,
+        randomness=os.urandom,
+    )
+    now = record_by_sequence(vault.database, added.sequence)
+    assert now is not None
+    assert now.leaf_hash != added.leaf_hash
+    for name in (added.leaf_hash, now.leaf_hash):
+        assert of_leaf_hash(vault.database, name.hex()[:9]) == {added.sequence}
+
+
 def test_what_is_rejected_never_comes_into_the_log(vault: Vault, people: tuple[Operator, Operator]) -> None:
     ada, ben = people
     added = record(vault, signing(vault, ada))
@@ -200,7 +234,20 @@ def test_what_is_rejected_never_comes_into_the_log(vault: Vault, people: tuple[O
     seal(vault, keys_of(vault), STOPPED)
     gone = record_by_sequence(vault.database, added.sequence)
     assert gone is not None
-    assert gone.state(0) is State.WITHDRAWN
+    assert gone.state(0) is State.REJECTED
+    assert [each.sequence for each in list_records(vault, keys_of(vault), state=State.REJECTED)] == [
+        gone.sequence
+    ]
+    assert not list(list_records(vault, keys_of(vault), state=State.WITHDRAWN))
+    with pytest.raises(NotAnchoredYet, match="was rejected before it was sealed"):
+        prove(vault, keys_of(vault), parse_selector(gone.leaf_hash.hex()))
+    with pytest.raises(NoSuchRecord, match="does not wait: it is rejected"):
+        withdraw(vault, gone, Reason(None, "why"), clock=STOPPED, randomness=os.urandom)
+    segments = Segments(vault, keys_of(vault), clock=STOPPED, randomness=os.urandom)
+    for standing, found in ((Standing.REJECTED, [[gone.sequence]]), (Standing.WITHDRAWN, [])):
+        assert list(search(segments, vault.database, Criteria(), standing)) == found
+    status = read_status(vault)
+    assert (status.withdrawn, status.rejected) == (0, 1)
     changes = changes_of(vault.database, gone, keys_of(vault))
     assert [(each.kind, each.reason.why) for each in changes] == [("rejected", "not what I saw")]
     # the document can be recorded anew

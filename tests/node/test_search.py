@@ -204,6 +204,12 @@ def test_new_keys_open_what_was_built_before(offline_vault: Vault) -> None:
     assert offline_vault.database.rows("SELECT encrypted FROM search_column") == before
 
 
+def test_no_type_at_all_is_not_searched_for(offline_vault: Vault) -> None:
+    [kept, _] = add_named(offline_vault, "kept.pdf", "other.pdf")
+    erase_by_sequence(offline_vault, kept)
+    assert found(offline_vault, Criteria(types=("",))) == []
+
+
 def test_what_is_superseded(offline_vault: Vault) -> None:
     old, other = add_named(offline_vault, "old.pdf", "other.pdf")
     record = record_by_sequence(offline_vault.database, old)

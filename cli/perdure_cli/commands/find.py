@@ -66,7 +66,7 @@ class _Text(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not fold(value):
-            self.fail("an empty text is in every record", param, ctx)
+            self.fail("want a text, and not an empty one", param, ctx)
         return str(value)
 
 
@@ -142,7 +142,12 @@ class _Wanted:
     "--signer", "signers", multiple=True, type=_Text(), metavar="TEXT", help="Part of a signer's name or id."
 )
 @click.option(
-    "--type", "types", multiple=True, metavar="TYPE", help="The document's type; repeated, one of them."
+    "--type",
+    "types",
+    multiple=True,
+    type=_Text(),
+    metavar="TYPE",
+    help="The document's type; repeated, one of them.",
 )
 @click.option(
     "--field",
@@ -242,7 +247,7 @@ def find(
         found = _sorted(vault, segments, wanted)
         if as_json or as_csv:
             return _print_all(vault, keys, islice(found, limit), as_csv)
-        return _print_table(vault, keys, found, _LINES if limit is None else limit)
+        return _print_table(vault, keys, found, wanted)
 
 
 def _pages(vault: Vault, segments: Segments, wanted: _Wanted) -> Iterator[list[int]]:
@@ -305,7 +310,8 @@ def _print_all(vault: Vault, keys: KeyRing, found: Iterator[int], as_csv: bool) 
     return DONE if shown else ANSWER_IS_NO
 
 
-def _print_table(vault: Vault, keys: KeyRing, found: Iterator[int], limit: int) -> int:
+def _print_table(vault: Vault, keys: KeyRing, found: Iterator[int], wanted: _Wanted) -> int:
+    limit = _LINES if wanted.limit is None else wanted.limit
     page = list(islice(found, limit + 1))
     columns = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
     newest = None
@@ -315,7 +321,8 @@ def _print_table(vault: Vault, keys: KeyRing, found: Iterator[int], limit: int) 
         print_line(line if columns is None else fit(line, columns))
     if newest is None:
         tell("nothing found")
-        tell_next("perdure list")
+        digits = [text for text in wanted.criteria.texts if _DIGITS.fullmatch(text.lower())]
+        tell_next(f"perdure find --hash {digits[0]}, if that is a hash" if digits else "perdure list")
         return ANSWER_IS_NO
     tell(f"{limit} shown, there are more" if len(page) > limit else f"{plural(len(page), 'record')} found")
     if len(page) > limit:

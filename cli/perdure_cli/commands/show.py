@@ -54,7 +54,7 @@ def show(
 
 def _next_step(state: State, selector: str) -> str | None:
     match state:
-        case State.WITHDRAWN:
+        case State.WITHDRAWN | State.REJECTED:
             return None
         case State.AWAITING:
             return NextStep.CONFIRM.value

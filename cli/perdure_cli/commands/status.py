@@ -85,6 +85,8 @@ def _print_records(found: Status) -> None:
     _print_losses(found.losses)
     if found.withdrawn:
         print_row("withdrawn", f"{plural(found.withdrawn, 'record')}, those that were amended included")
+    if found.rejected:
+        print_row("rejected", f"{plural(found.rejected, 'record')}: `perdure list --state rejected`")
     if found.erased:
         print_row("erased", plural(found.erased, "record"))
     if found.unfinished_imports:
@@ -236,6 +238,7 @@ def _members(found: Status) -> dict[str, object]:
         "total": found.total,
         "size": found.log_size,
         "withdrawn": found.withdrawn,
+        "rejected": found.rejected,
         "erased": found.erased,
         "waiting_since": time_text(found.waiting_since),
         "seal": list(found.seal_policy.texts),

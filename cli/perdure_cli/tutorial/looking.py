@@ -84,7 +84,7 @@ class Look:
 
     def live(self, name: str) -> list[Seen]:
         """Those that were not withdrawn, rejected or amended."""
-        return [each for each in self.records(name) if each.state is not State.WITHDRAWN]
+        return [each for each in self.records(name) if not each.state.is_out]
 
     def all_records(self) -> list[Seen]:
         """All records that the vault ever had, in their order."""

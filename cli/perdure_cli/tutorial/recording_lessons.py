@@ -44,7 +44,7 @@ def _recorded_once(look: Look) -> str | None:
         return record
     if look.answer is None:
         return "How many records does the vault have now? Type: answer NUMBER"
-    count = sum(each.state is not State.WITHDRAWN for each in look.all_records())
+    count = sum(not each.state.is_out for each in look.all_records())
     return None if look.answer == str(count) else f"Not {look.answer}. Count the lines of: perdure list"
 
 

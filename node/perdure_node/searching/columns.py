@@ -1,103 +1,130 @@
 """Rows turned into columns, as bytes: each kind of search reads those that it needs, and scans before it takes rows apart. Pure.
 
-A column holds each different value once, and for each row which of them it has; where all values differ, as names do, value n is
-row n's. So what recurs (types, people, days) takes little room, and is compared once. Which rows are meant is told by flags: a byte for
-each row, 1 or 0, which are combined as large numbers.
+A column of texts has stripes: of names one for the folders and one for the rest, of fields one for each name, of signers one for each
+place. A stripe holds each different text once, and for each row which of them it has; where all differ, text n is row n's. So what recurs
+(types, people, folders) takes little room, and is compared once.
 """
 
 import struct
-import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, compress
-from operator import methodcaller
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from functools import cached_property
+from itertools import chain
 from typing import Final
 
-from perdure_node.searching.rows import NO_DIGEST, Row
+from perdure_node.searching.flags import Flags, both, either
+from perdure_node.searching.rows import NAMED, NO_DIGEST, Row
+from perdure_node.searching.stripes import (
+    Stripe,
+    code_rows,
+    flags_of_rows,
+    numbers_of,
+    raw_numbers,
+    rows_of,
+    stored_stripe,
+)
 
-TEXTS: Final = ("name", "type", "signers", "by", "extra", "more")
+NAME: Final = "name"
+# texts of one part
+_SINGLE: Final = ("type", "by")
+# those that take little to scan come first
+TEXTS: Final = (*_SINGLE, "more", "signers", "extra", NAME)
 TIMES: Final = ("signed", "recorded")
 DOCUMENT: Final = "document"
 SUPERSEDES: Final = "supersedes"
 NAMES: Final = (*TEXTS, *TIMES, DOCUMENT, SUPERSEDES)
 
-# one byte for each row, 0 or 1
-Flags = bytes
+# stripes for parts at most, beside that of all further parts
+_STRIPES: Final = 8
+# around each part where several stand in one text: in no folded text
+_PART: Final = "\x1f"
+_SLASH: Final = "/"
 
 _DIGEST_SIZE = 32
 _SUPERSEDED = struct.Struct(">H32s")
 _HEAD = struct.Struct(">I")
-_SMALL = 256
-# beyond so many hits in a column it is faster to take all lines apart
-_DENSE = 2048
-_LINES = methodcaller("count", b"\n")
 
 
-class Column:
-    """The different values as ``raw[4:end]``; ``codes`` are each row's value by its number, None where row n has value n."""
+class Texts:
+    """A column of texts, of which each row has none, one or several."""
 
     def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.end = _HEAD.size + _HEAD.unpack_from(raw)[0]
-        self._codes: bytes | array[int] | None = None
-        if kind := raw[self.end : self.end + 1]:
-            codes = raw[self.end + 1 :]
-            self._codes = codes if kind == b"B" else _numbers("H", codes)
+        self._raw = raw
 
-    def texts_holding(self, needle: bytes) -> Flags | None:
-        """Flags of the rows whose text holds a needle; None where there is none."""
-        return self._rows(self._lines_with(needle))
+    @cached_property
+    def stripes(self) -> list[Stripe]:
+        found, at = [], 0
+        while at < len(self._raw):
+            found.append(Stripe(self._raw, at))
+            at = found[-1].end
+        return found
 
-    def texts_equal_to(self, text: bytes) -> Flags | None:
-        """Flags of the rows with this text; None where there is none."""
-        lines = self.raw[_HEAD.size : self.end].split(b"\n")
-        return self._rows(bytes(line == text for line in lines) if text in lines else None)
+    def holding(self, needle: bytes) -> Flags | None:
+        """Flags of the rows of which a text holds a needle; None where there is none."""
+        return either(stripe.holding(needle) for stripe in self.stripes)
 
-    def times_between(self, begin: int, end: int) -> Flags | None:
-        """Flags of the rows whose time is begin at least and before the end; None where there is none."""
-        times = _numbers("q", self.raw[_HEAD.size : self.end])
-        first, last = bisect_left(times, begin), bisect_left(times, end)
-        return self._rows(
-            bytes(first) + b"\1" * (last - first) + bytes(len(times) - last) if first < last else None
+    def equal_to(self, text: bytes) -> Flags | None:
+        """Flags of the rows that have this text; None where there is none."""
+        among_more = _PART.encode() + text + _PART.encode()
+        return either(
+            chain.from_iterable((each.equal_to(text), each.holding(among_more)) for each in self.stripes)
         )
 
-    def times(self) -> list[int]:
-        """Each row's time."""
-        times = _numbers("q", self.raw[_HEAD.size : self.end])
-        return list(times) if self._codes is None else [times[code] for code in self._codes]
+
+class Names(Texts):
+    """A column of names: a stripe of what stands before and with their last slash, and one of the rest."""
+
+    def holding(self, needle: bytes) -> Flags | None:
+        folder, slash, rest = needle.rpartition(_SLASH.encode())
+        if not slash:
+            return super().holding(needle)
+        folders, rests = self.stripes
+        whole, ending = folders.holding(needle), folders.ending_with(folder + slash)
+        if not rest or ending is None:
+            return whole
+        beginning = rests.beginning_with(rest)
+        return whole if beginning is None else either((whole, both(ending, beginning)))
 
     def texts(self) -> list[str]:
-        """Each row's text."""
-        lines = self.raw[_HEAD.size : self.end].decode().split("\n")
-        return lines if self._codes is None else [lines[code] for code in self._codes]
+        """Each row's name."""
+        folders, rests = (stripe.texts() for stripe in self.stripes)
+        return [(folder + rest).decode() for folder, rest in zip(folders, rests, strict=True)]
 
-    def _rows(self, values: Flags | None) -> Flags | None:
-        """Flags of rows from flags of values."""
-        if values is None or self._codes is None:
-            return values
-        if isinstance(self._codes, bytes):
-            return self._codes.translate(values.ljust(_SMALL, b"\0"))
-        return bytes(map(values.__getitem__, self._codes))
 
-    def _lines_with(self, needle: bytes) -> Flags | None:
-        raw, end = self.raw, self.end
-        if raw.find(needle, _HEAD.size, end) < 0:
+class Times:
+    """A column of times: the different ones in order, and which of them each row has."""
+
+    def __init__(self, raw: bytes) -> None:
+        end = _HEAD.size + _HEAD.unpack_from(raw)[0]
+        self._times = numbers_of("q", raw[_HEAD.size : end])
+        self._codes = raw[end:]
+
+    def between(self, begin: int, end: int) -> Flags | None:
+        """Flags of the rows whose time is begin at least and before the end; None where there is none."""
+        first, last = bisect_left(self._times, begin), bisect_left(self._times, end)
+        if first >= last:
             return None
-        values = raw[_HEAD.size : end]
-        # a needle holds no line feed: so many lines as end before it does are before the line that holds it
-        before = values.split(needle)[:-1]
-        if len(before) > _DENSE:
-            return bytes([needle in line for line in values.split(b"\n")])
-        flags = bytearray(values.count(b"\n") + 1)
-        for line in accumulate(map(_LINES, before)):
-            flags[line] = 1
-        return bytes(flags)
+        flags = bytes(first) + b"\1" * (last - first) + bytes(len(self._times) - last)
+        return flags_of_rows(flags, self._codes)
+
+    def times(self) -> Sequence[int]:
+        """Each row's time."""
+        return rows_of(self._times, self._codes)
+
+
+def text_column(name: str, raw: bytes) -> Texts:
+    """One of the columns `TEXTS`."""
+    return Names(raw) if name == NAME else Texts(raw)
 
 
 def encode_columns(rows: Sequence[Row]) -> dict[str, bytes]:
     """All columns of these rows, by their names."""
-    columns = {name: _text_column([getattr(row, name) for row in rows]) for name in TEXTS}
+    columns = {name: _text_column([[getattr(row, name) for row in rows]]) for name in _SINGLE}
+    columns |= {name: _by_place([getattr(row, name) for row in rows]) for name in ("signers", "more")}
+    columns["extra"] = _by_name([row.extra for row in rows])
+    columns[NAME] = _text_column([*zip(*(_split(row.name) for row in rows), strict=True)])
     columns |= {name: _time_column([getattr(row, name) for row in rows]) for name in TIMES}
     columns[DOCUMENT] = b"".join([row.document for row in rows])
     superseding = [(number, row.supersedes) for number, row in enumerate(rows) if row.supersedes != NO_DIGEST]
@@ -123,59 +150,41 @@ def digests_beginning(raw: bytes, digits: str) -> Flags | None:
     return bytes(found) if 1 in found else None
 
 
-def either(flags: Iterable[Flags | None]) -> Flags | None:
-    """Flags of the rows that one of them flags."""
-    given = [each for each in flags if each is not None]
-    if len(given) <= 1:
-        return given[0] if given else None
-    united = 0
-    for each in given:
-        united |= int.from_bytes(each, "little")
-    return united.to_bytes(len(given[0]), "little")
+def _split(name: str) -> tuple[str, str]:
+    folder, slash, rest = name.rpartition(_SLASH)
+    return folder + slash, rest
 
 
-def both(one: Flags, other: Flags) -> Flags | None:
-    """Flags of the rows that both flag; None where there is none."""
-    common = int.from_bytes(one, "little") & int.from_bytes(other, "little")
-    return common.to_bytes(len(one), "little") if common else None
+def _by_place(rows: Sequence[tuple[str, ...]]) -> bytes:
+    return _parted_column([[*enumerate(parts)] for parts in rows])
 
 
-def flagged(flags: Flags | None) -> Iterable[int]:
-    """The rows, in order."""
-    return () if flags is None else compress(range(len(flags)), flags)
+def _by_name(rows: Sequence[tuple[str, ...]]) -> bytes:
+    return _parted_column([[(part.partition(NAMED)[0], part) for part in parts] for parts in rows])
 
 
-def _text_column(texts: Sequence[str]) -> bytes:
-    known: dict[str, int] = {}
-    codes = [known.setdefault(text, len(known)) for text in texts]
-    return _column("\n".join(known).encode(), codes, len(known))
+def _parted_column(rows: Sequence[Sequence[tuple[Hashable, str]]]) -> bytes:
+    """A stripe for each of the keys that occur most, and one for all other parts, if there are any."""
+    count = Counter(key for parts in rows for key, _ in parts)
+    stripe_of = {key: number for number, (key, _) in enumerate(count.most_common(_STRIPES))}
+    stripes = [[""] * len(rows) for _ in range(max(1, len(stripe_of)))]
+    more = [""] * len(rows)
+    for row, parts in enumerate(rows):
+        for key, part in parts:
+            number = stripe_of.get(key)
+            if number is None or stripes[number][row]:
+                more[row] = f"{more[row] or _PART}{part}{_PART}"
+            else:
+                stripes[number][row] = part
+    return _text_column([*stripes, more] if any(more) else stripes)
+
+
+def _text_column(stripes: Sequence[Sequence[str]]) -> bytes:
+    return b"".join(map(stored_stripe, stripes))
 
 
 def _time_column(times: Sequence[int]) -> bytes:
     different = sorted(set(times))
     number_of = {time: number for number, time in enumerate(different)}
-    return _column(_raw(array("q", different)), [number_of[time] for time in times], len(different))
-
-
-def _column(values: bytes, codes: list[int], count: int) -> bytes:
-    head = _HEAD.pack(len(values))
-    # sorted times of rows that come in another order need their codes
-    if count == len(codes) and codes == list(range(count)):
-        return head + values
-    if count <= _SMALL:
-        return head + values + b"B" + bytes(codes)
-    return head + values + b"H" + _raw(array("H", codes))
-
-
-def _raw(numbers: "array[int]") -> bytes:
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
-
-
-def _numbers(kind: str, raw: bytes) -> "array[int]":
-    numbers = array(kind)
-    numbers.frombytes(raw)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+    values = raw_numbers(array("q", different))
+    return _HEAD.pack(len(values)) + values + code_rows([number_of[time] for time in times], len(different))

@@ -7,12 +7,11 @@ from functools import cached_property
 from perdure_node.searching.columns import (
     DOCUMENT,
     TEXTS,
-    Column,
-    Flags,
-    both,
+    Times,
     digests_beginning,
-    either,
+    text_column,
 )
+from perdure_node.searching.flags import Flags, both, either
 from perdure_node.searching.folding import fold
 from perdure_node.searching.rows import NO_TIME, named
 from perdure_node.searching.segments import Columns
@@ -64,23 +63,21 @@ class Criteria:
         """What each criterion flags; what costs little comes first."""
         raw = columns.raw
         if self.types:
-            column = Column(raw["type"])
-            yield either(column.texts_equal_to(_needle(text)) for text in self.types)
+            types = text_column("type", raw["type"])
+            yield either(types.equal_to(needle) for needle in map(_needle, self.types) if needle)
         if self.digest is not None:
             yield digests_beginning(raw[DOCUMENT], self.digest)
         if self._has_times:
             begin = NO_TIME + 1 if self.since is None else self.since
-            yield Column(raw[self.by]).times_between(
-                begin, -NO_TIME - 1 if self.until is None else self.until
-            )
+            yield Times(raw[self.by]).between(begin, -NO_TIME - 1 if self.until is None else self.until)
         for name, value in self.fields:
-            yield Column(raw["extra"]).texts_holding(_encoded(named(name, value)))
+            yield text_column("extra", raw["extra"]).equal_to(_encoded(named(name, value)))
         for text in self.signers:
-            yield Column(raw["signers"]).texts_holding(_needle(text))
+            yield text_column("signers", raw["signers"]).holding(_needle(text))
         if self._texts:
-            searched = [Column(raw[name]) for name in TEXTS]
+            searched = [text_column(name, raw[name]) for name in TEXTS]
             for needle in self._texts:
-                yield either(column.texts_holding(needle) for column in searched)
+                yield either(column.holding(needle) for column in searched)
 
     @cached_property
     def _texts(self) -> list[bytes]:

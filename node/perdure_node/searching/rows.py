@@ -1,6 +1,7 @@
 """What a search sees of a record: its texts, folded, its times as numbers, its digests. Pure.
 
-Parts of one text (a record's signers, its extra fields) stand between separators, which no folded text holds.
+What has parts (a record's signers, its extra fields) is a tuple of folded texts; an extra field's name and value stand in one, with a
+separator between them that no folded text holds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,8 +12,7 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.searching.folding import fold
 
-# around each part of a text, and between an extra field's name and its value
-PART: Final = "\x1f"
+# between an extra field's name and its value
 NAMED: Final = "\x1e"
 # microseconds since 1970 of a time that is not there: before all that are
 NO_TIME: Final = -(2**63)
@@ -29,10 +29,10 @@ class Row(NamedTuple):
 
     name: str = ""
     type: str = ""
-    signers: str = ""
+    signers: tuple[str, ...] = ()
     by: str = ""
-    extra: str = ""
-    more: str = ""
+    extra: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
     signed: int = NO_TIME
     recorded: int = NO_TIME
     document: bytes = NO_DIGEST
@@ -65,7 +65,7 @@ def microseconds(moment: datetime) -> int:
 
 def named(name: str, value: str) -> str:
     """How an extra field stands in a row."""
-    return f"{PART}{fold(name)}{NAMED}{fold(value)}{PART}"
+    return f"{fold(name)}{NAMED}{fold(value)}"
 
 
 def _text(value: JsonValue) -> str:
@@ -80,10 +80,9 @@ def _digest(value: JsonValue) -> bytes:
     return bytes.fromhex(value) if isinstance(value, str) else NO_DIGEST
 
 
-def _parts(value: JsonValue) -> str:
+def _parts(value: JsonValue) -> tuple[str, ...]:
     """All texts in a value, but for digests."""
-    found = [fold(text) for text in _texts(value) if not _is_digest(text)]
-    return f"{PART}{PART.join(found)}{PART}" if found else ""
+    return tuple(fold(text) for text in _texts(value) if not _is_digest(text))
 
 
 def _texts(value: JsonValue) -> Iterator[str]:
@@ -100,9 +99,9 @@ def _is_digest(text: str) -> bool:
     return len(digits) == 64 and set(digits) <= _DIGITS
 
 
-def _fields(value: JsonValue) -> str:
-    """Each extra field between separators; what is inside of another is named by both with a dot, and a list's members by the list."""
-    return "".join(named(name, text) for name, text in field_texts(value, ""))
+def _fields(value: JsonValue) -> tuple[str, ...]:
+    """Each extra field; what is inside of another is named by both with a dot, and a list's members by the list."""
+    return tuple(named(name, text) for name, text in field_texts(value, ""))
 
 
 def field_texts(value: JsonValue, name: str) -> Iterator[tuple[str, str]]:

@@ -4,15 +4,18 @@ What records say is looked for in segments; how far they have come, which is not
 """
 
 import enum
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.database import Database
 from perdure_node.import_runs import unfinished_runs
-from perdure_node.records import FINISHED, anchored_size, records_of_document
-from perdure_node.searching.columns import SUPERSEDES, TIMES, Column, flagged, superseding_rows
+from perdure_node.records import FINISHED, REJECTED, anchored_size, records_of_document
+from perdure_node.searching.columns import NAME, SUPERSEDES, Names, Times, superseding_rows
 from perdure_node.searching.criteria import Criteria
+from perdure_node.searching.flags import flagged
 from perdure_node.searching.segments import Segments
 from perdure_node.searching.stored import SEGMENT
 from perdure_node.vault import Vault
@@ -26,10 +29,15 @@ class Standing(enum.Enum):
     SEALED = "sealed"
     ANCHORED = "anchored"
     WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
     ERASED = "erased"
     SUPERSEDED = "superseded"
 
 
+_OUT = (
+    "SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND words IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence) AND sequence "
+)
 # among the sequence numbers :begin to :end - 1; an erased record that waited is withdrawn too
 _STANDING = {
     None: f"SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND {FINISHED}",  # noqa: S608  # constants
@@ -37,10 +45,13 @@ _STANDING = {
     Standing.AWAITING: "SELECT sequence FROM awaiting WHERE sequence >= ?1 AND sequence < ?2",
     Standing.SEALED: "SELECT sequence FROM entry WHERE sequence >= ?1 AND sequence < ?2 AND log_index >= ?3",
     Standing.ANCHORED: "SELECT sequence FROM entry WHERE sequence >= ?1 AND sequence < ?2 AND log_index < ?3",
-    Standing.WITHDRAWN: "SELECT sequence FROM record WHERE sequence >= ?1 AND sequence < ?2 AND words IS NULL "
-    "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence)",
+    Standing.WITHDRAWN: f"{_OUT} NOT IN {REJECTED}",
+    Standing.REJECTED: f"{_OUT} IN {REJECTED}",
     Standing.ERASED: "SELECT sequence FROM erased WHERE sequence >= ?1 AND sequence < ?2",
 }
+# so many of a segment's records are looked up one by one, unless those that stand so are few themselves
+_FEW = 1024
+_SELDOM = (Standing.WITHDRAWN, Standing.REJECTED)
 # what a record corrects that is in the log, or waits to be
 _SUPERSEDED_BY = (
     "SELECT old.sequence FROM record AS old, record WHERE old.leaf_hash = ? AND record.sequence = ? "  # noqa: S608  # constants
@@ -67,10 +78,12 @@ def search(
     for number in reversed(numbers) if newest_first else numbers:
         if only is not None and not any(each // SEGMENT == number for each in only):
             continue
+        if not wanted.has_some(number):
+            continue
         found: list[int] | None = None
         if criteria.columns:
             pieces = list(segments.columns(number, criteria.columns))
-            found = [row + each.begin for each in pieces for row in flagged(criteria.flags(each))]
+            found = [*chain.from_iterable(flagged(criteria.flags(each), each.begin) for each in pieces)]
         if only is not None:
             found = sorted(only if found is None else only.intersection(found))
         if found is None or found:
@@ -83,8 +96,8 @@ def with_values(segments: Segments, pages: Iterable[list[int]], name: str) -> It
     for page in pages:
         meant = frozenset(page)
         for columns in segments.columns(page[0] // SEGMENT, (name,)) if page else ():
-            column = Column(columns.raw[name])
-            values: Sequence[int | str] = column.times() if name in TIMES else column.texts()
+            raw = columns.raw[name]
+            values: Sequence[int | str] = Names(raw).texts() if name == NAME else Times(raw).times()
             for sequence, value in enumerate(values, columns.begin):
                 if sequence in meant:
                     yield value, sequence
@@ -97,9 +110,11 @@ def of_document(vault: Vault, document: Hash32) -> frozenset[int]:
 
 
 def of_leaf_hash(database: Database, digits: str) -> frozenset[int]:
-    """The records whose leaf hash begins with these hexadecimal digits."""
+    """The records whose leaf hash begins with these hexadecimal digits, or did before they were confirmed."""
     first, last = (bytes.fromhex(digits.ljust(64, digit)) for digit in "0f")
     rows = database.rows("SELECT sequence FROM record WHERE leaf_hash BETWEEN ? AND ?", first, last)
+    if database.has_table("draft"):
+        rows += database.rows("SELECT sequence FROM draft WHERE leaf_hash BETWEEN ? AND ?", first, last)
     return frozenset(row[0] for row in rows)
 
 
@@ -114,21 +129,39 @@ class _Wanted:
             superseded(segments, database) if standing is Standing.SUPERSEDED else frozenset[int]()
         )
 
+    def has_some(self, number: int) -> bool:
+        """Whether one of a segment's records stands so at all, which costs little to know."""
+        begin, end = number * SEGMENT, (number + 1) * SEGMENT
+        if self._standing is Standing.SUPERSEDED:
+            return any(begin <= each < end for each in self._superseded)
+        return self._standing is None or self._select("SELECT 1 FROM ({}) LIMIT 1", begin, end) is not None
+
     def among(self, number: int, found: list[int] | None) -> list[int]:
         """Those of a segment's records that stand so, in order; ``found`` None: of all of them."""
         if found is not None and self._standing is None and self._all_recorded:
             return found
-        standing = self._standing_so(number * SEGMENT, (number + 1) * SEGMENT)
-        return sorted(standing) if found is None else [each for each in found if each in standing]
+        standing = self._standing_so(number * SEGMENT, (number + 1) * SEGMENT, found)
+        return standing if found is None else sorted({*standing}.intersection(found))
 
-    def _standing_so(self, begin: int, end: int) -> set[int]:
+    def _standing_so(self, begin: int, end: int, found: list[int] | None) -> list[int]:
+        """All that stand so, or all of those that were found, if these are few."""
         if self._standing is Standing.SUPERSEDED:
-            return {each for each in self._superseded if begin <= each < end}
+            return sorted(each for each in self._superseded if begin <= each < end)
+        # as one text: a million rows would take as long as the rest of a search
+        sql = "SELECT group_concat(sequence) FROM ({})"
+        if found is not None and len(found) <= _FEW and self._standing not in _SELDOM:
+            sql += f" WHERE sequence IN ({', '.join(map(str, found))})"
+        numbers = self._select(sql, begin, end)
+        return sorted(json.loads(f"[{numbers or ''}]"))
+
+    def _select(self, sql: str, begin: int, end: int) -> object:
+        """What a query says of the records that stand so, None if that is nothing."""
         if self._standing is Standing.AWAITING and not self._database.has_table("awaiting"):
-            return set()
-        sql = _STANDING[self._standing]
-        parameters = (begin, end, self._anchored)[: 3 if "?3" in sql else 2]
-        return {row[0] for row in self._database.rows(sql, *parameters)}
+            return None
+        among = _STANDING[self._standing]
+        parameters = (begin, end, self._anchored)[: 3 if "?3" in among else 2]
+        row = self._database.row(sql.format(among), *parameters)
+        return None if row is None else row[0]
 
 
 def superseded(segments: Segments, database: Database) -> frozenset[int]:

@@ -18,7 +18,6 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content
 from perdure_node.errors import NotWritable, VaultBusy, VaultDamaged, VaultStorageFailed
 from perdure_node.keyring import KeyRing
-from perdure_node.parallel import in_order
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.searching.columns import NAMES, encode_columns
 from perdure_node.searching.folding import UNICODE
@@ -27,7 +26,7 @@ from perdure_node.searching.stored import SEGMENT
 from perdure_node.vault import Vault
 
 # of the layout and the folding: what was made otherwise is built anew
-KIND: Final = f"1 {UNICODE}"
+KIND: Final = f"2 {UNICODE}"
 # so many records that are in no segment are read anew by each search; more are stored
 WORTH_STORING: Final = 512
 
@@ -90,6 +89,9 @@ class Segments:
         missing = [number for number in self.numbers if self._is_worth_storing(number)]
         if not missing or not self._can_store:
             return 0
+        # most searches build nothing, and need no other processes
+        from perdure_node.parallel import in_order
+
         progress.stage("prepare the search", len(missing) * SEGMENT, "records")
         read: list[_Contents] = []
 
@@ -132,15 +134,15 @@ class Segments:
     def _is_worth_storing(self, number: int) -> bool:
         """Whether more than a few of a segment's records are not in it, or it is complete now."""
         begin, end = self._bounds(number)
-        lacking = end - begin - self._covered(number)
+        lacking = end - begin - self._covered.get(number, 0)
         return lacking >= WORTH_STORING or (lacking > 0 and end == begin + SEGMENT)
 
-    def _covered(self, number: int) -> int:
+    @cached_property
+    def _covered(self) -> dict[int, int]:
+        """How many records each stored segment has, when it was first asked for or last stored."""
         if not self._has_tables:
-            return 0
-        return self._database.number(
-            "SELECT covered FROM search_segment WHERE number = ? AND kind = ?", number, KIND
-        )
+            return {}
+        return dict(self._database.rows("SELECT number, covered FROM search_segment WHERE kind = ?", KIND))
 
     def _stored(self, number: int, names: Collection[str]) -> Columns | None:
         """What is stored, None if that is nothing, or nothing that can be used."""
@@ -176,6 +178,7 @@ class Segments:
                 end = columns.begin + columns.count
                 if self._database.rows(_NONCES, columns.begin, end) == nonces:
                     self._put(number, columns, key)
+                    self._covered[number] = columns.count
         except (NotWritable, VaultBusy, VaultStorageFailed):
             self._can_store = False
 

@@ -5,7 +5,7 @@ are whole seconds since 1970, UTC, without leap seconds.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from perdure_anchor.errors import EncodingError
 
@@ -16,6 +16,9 @@ _RFC3339 = re.compile(
 )
 # 9999-12-31T23:59:59Z, the last time that the format can write
 MAX_SECONDS = 253402300799
+# 0001-01-01T00:00:00Z: what was signed before 1970 has a date too
+_MIN_TOLD = -62135596800
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # its zone is written by hand
 
 
 class TimestampError(EncodingError):
@@ -53,5 +56,7 @@ def parse_seconds(text: object, what: str) -> int:
 
 
 def told_time(seconds: int) -> str:
-    """Seconds since 1970 by somebody's word: as `format_seconds`, or the number where no date can be written for it."""
-    return format_seconds(seconds) if 0 <= seconds <= MAX_SECONDS else f"second {seconds} since 1970"
+    """Seconds since 1970 by somebody's word, also before: as `format_seconds`, or the number where no date can be written for it."""
+    if not _MIN_TOLD <= seconds <= MAX_SECONDS:
+        return f"second {seconds} since 1970"
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat() + "Z"

@@ -293,7 +293,11 @@ def lower_bounds(
 
 
 def checkpoint_of(vault: Vault, anchor: StoredAnchor) -> StoredCheckpoint:
-    """The checkpoint that an anchor is about."""
+    """The checkpoint that an anchor is about; raises `VaultDamaged` where it is gone."""
     checkpoint = checkpoint_of_size(vault, anchor.size)
-    assert checkpoint is not None, "the schema keeps anchors of known checkpoints only"
+    if checkpoint is None:
+        raise VaultDamaged(
+            f"the checkpoint of {anchor.size}, which is anchored, is gone",
+            hint="restore the vault from a backup",
+        )
     return checkpoint

@@ -94,7 +94,9 @@ def test_refuses_seconds_beyond_the_calendar(seconds: int) -> None:
         (0, "1970-01-01T00:00:00Z"),
         (MAX_SECONDS, "9999-12-31T23:59:59Z"),
         (MAX_SECONDS + 1, "second 253402300800 since 1970"),
-        (-1, "second -1 since 1970"),
+        (-1, "1969-12-31T23:59:59Z"),
+        (-62135596800, "0001-01-01T00:00:00Z"),
+        (-62135596801, "second -62135596801 since 1970"),
     ],
 )
 def test_whatever_somebody_says_of_a_time_can_be_shown(seconds: int, told: str) -> None:

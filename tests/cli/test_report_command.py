@@ -220,6 +220,20 @@ def test_many_have_a_table_first_and_those_that_fail_before_it(run: Run, run_jso
     assert (code, sorted(line["ok"] for line in lines)) == (1, [False, True, True])
 
 
+def test_what_is_no_evidence_is_not_silently_left_out(run: Run) -> None:
+    Path("folder").mkdir()
+    for name in ("x.statement.json", "folder/y.audit.json"):
+        Path(name).write_text("{}")
+    copy = Path("folder", CONTRACT_EVIDENCE)
+    copy.write_bytes(Path(CONTRACT_EVIDENCE).read_bytes())
+    code, _, told = run("report", CONTRACT_EVIDENCE, "x.statement.json", *TRUSTING, "-o", "report.pdf")
+    assert (code, Path("report.pdf").exists()) == (2, False)
+    assert "x.statement.json: a report is made from evidence only" in told
+    code, _, told = run("report", "folder", *TRUSTING, "-o", "report.pdf")
+    assert code == 0
+    assert "left out: folder/y.audit.json" in told
+
+
 def test_each_page_says_which_it_is_and_of_what(run: Run) -> None:
     assert run("report", CONTRACT_EVIDENCE, RECEIPT_EVIDENCE, *TRUSTING, *NOW, "-o", "report.pdf")[0] == 0
     pages = [page.extract_text() for page in PdfReader("report.pdf").pages]

@@ -1,6 +1,7 @@
 """`perdure report`: a PDF for a court, from what the verifier says."""
 
 import time
+from collections.abc import Set
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ from perdure_cli.progress import TerminalProgress
 from perdure_cli.reporting.contents import Report
 from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.outcome import Question
-from perdure_cli.verifying.sorting import sort_files
+from perdure_cli.verifying.sorting import SortedFiles, sort_files
 from perdure_cli.verifying.workers import Workers
 
 
@@ -95,6 +96,7 @@ def report(
     question = Question(trust, Grade[require.upper()], clock_allowance)
     with Workers(jobs) as workers, TerminalProgress() as progress:
         found = sort_files((*files, *documents), _read_standard_input, workers, progress)
+        _leave_others_out(found, {*files, *documents})
         moment = int(time.time()) if made_at is None else made_at
         made = made_report(found, question, moment, version("perdure"), progress)
         code = batch_exit_code(outcome.exit_code for outcome in made.outcomes)
@@ -112,6 +114,16 @@ def report(
         tell(f"left out: {path}")
     _print(made, output, written, code, as_json=as_json)
     return code
+
+
+def _leave_others_out(found: SortedFiles, named: Set[str]) -> None:
+    """Statements, reports of audits and proofs of two histories are not reported on: of a folder they are left out, else refused."""
+    for other in found.others:
+        if other.name in named:
+            raise click.UsageError(
+                f"{other.name}: a report is made from evidence only; `perdure verify` tells of this file"
+            )
+        found.left_out.append(other.name)
 
 
 def _print(made: Report, output: Path, raw: bytes | None, code: int, *, as_json: bool) -> None:

@@ -26,7 +26,9 @@ from perdure_node.vault import Vault
 STRETCH = 1000
 _NOTED_TOGETHER = 16
 _PASSIVE = (
-    f"SELECT sequence FROM record WHERE sequence >= ? AND sequence <= ? AND (words IS NULL OR NOT {FINISHED})"  # noqa: S608  # constants
+    "SELECT sequence FROM record WHERE sequence >= ? AND sequence <= ? "  # noqa: S608  # constants
+    "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence) "
+    f"AND (words IS NULL OR NOT {FINISHED})"
 )
 # of these slots the look-up digest of a record's words takes no notice; of the signature it once did
 _NOT_SAID = frozenset({"recorded_at", "after", "confirmation", "signature"})

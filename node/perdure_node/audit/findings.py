@@ -120,6 +120,24 @@ _ALL = [
         "`perdure verify` of evidence says at which step; a backup may have the anchor whole, or the trust file is the wrong one",
     ),
     Kind(
+        "record_missing",
+        Severity.ERROR,
+        "the log has leaves of which this vault has no record, though it never took over another log: their records were deleted",
+        _BACKUP,
+    ),
+    Kind(
+        "record_dropped",
+        Severity.ERROR,
+        "a record is neither in the log nor waits for its place in it, and nobody withdrew it: it would never be sealed",
+        _BACKUP,
+    ),
+    Kind(
+        "hold_differs",
+        Severity.ERROR,
+        "a record is not held as often as its life says: what nobody may erase is unguarded, or a hold has no reason",
+        "hold it anew (`perdure hold`), and find out who changed the vault; `perdure show` tells who held and released it",
+    ),
+    Kind(
         "record_lost",
         Severity.WARNING,
         "the log has leaves of which this vault has no record: they were lost, or are somebody else's",

@@ -19,6 +19,7 @@ from perdure_node.errors import VaultDamaged
 from perdure_node.log_gaps import log_gaps
 from perdure_node.progress import Progress
 from perdure_node.proving import checkpoint_of
+from perdure_node.records import FINISHED
 from perdure_node.signing_keys import site_keys
 from perdure_node.site_log import StoredCheckpoint, all_checkpoints, nodes_at, read_tile
 from perdure_node.vault import Vault
@@ -28,22 +29,52 @@ from perdure_node.vault_anchors import VaultAnchors
 _PAGE = 256 * TILE_WIDTH
 # of what SQLite says of a damaged file
 _MOST_LINES = 100
+_DROPPED = (
+    "SELECT leaf_hash FROM record WHERE words IS NOT NULL "  # noqa: S608  # constants
+    f"AND {FINISHED} "
+    "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence) "
+    "AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.sequence = record.sequence) "
+    "AND NOT EXISTS (SELECT 1 FROM awaiting WHERE awaiting.sequence = record.sequence)"
+)
+_HOLDS = (
+    "SELECT leaf_hash, (SELECT sum(CASE kind WHEN 'held' THEN 1 WHEN 'released' THEN -1 ELSE 0 END) "
+    "FROM change WHERE change.sequence = record.sequence), (SELECT count(*) FROM hold WHERE hold.sequence = record.sequence) "
+    "FROM record WHERE sequence IN (SELECT sequence FROM change WHERE kind IN ('held', 'released') "
+    "UNION SELECT sequence FROM hold)"
+)
 
 
 def check_database(vault: Vault, found: Found) -> int:
-    """SQLite's own checks: of the file's structure, and of rows that name others. How many of the two were made."""
+    """SQLite's own checks: of the file's structure, and of rows that name others; and `check_standing`. How many of the three were made."""
     for (line,) in vault.database.rows(f"PRAGMA integrity_check({_MOST_LINES})"):
         if line != "ok":
             found.add("database_damaged", str(line))
     for table, row, *_ in vault.database.rows("PRAGMA foreign_key_check")[:_MOST_LINES]:
         found.add("database_damaged", f"row {row} of the table {table} names another that is not there")
-    return 2
+    check_standing(vault, found)
+    return 3
+
+
+def check_standing(vault: Vault, found: Found) -> None:
+    """Each record has its place in the log or waits for it, unless it was withdrawn; and each hold that was noted stands."""
+    database = vault.database
+    for table in ("awaiting", "hold"):
+        if not database.has_table(table):
+            # as an older version left it
+            return
+    for (name,) in database.rows(_DROPPED):
+        found.add("record_dropped", f"record {bytes(name).hex()}")
+    for name, noted, there in database.rows(_HOLDS):
+        if noted != there:
+            found.add("hold_differs", f"record {bytes(name).hex()}: held {there} times, noted {noted or 0}")
 
 
 def check_log(vault: Vault, found: Found, progress: Progress) -> int:
     """Each record's place, each tile, and each checkpoint's root; how many leaves there are."""
     database, size = vault.database, vault.log_size
     gaps = log_gaps(database)
+    # what came with a log that was taken over may never have been here
+    lost_kind = "record_lost" if database.number("SELECT count(*) FROM adoption") else "record_missing"
     progress.stage("check the log", size, "leaves")
     if gaps.width:
         found.add(
@@ -56,7 +87,7 @@ def check_log(vault: Vault, found: Found, progress: Progress) -> int:
     for begin in range(0, size, _PAGE):
         end = min(begin + _PAGE, size)
         hashes = _leaf_hashes(database, begin, end, found, gaps)
-        _check_places(database, begin, end, hashes, found)
+        _check_places(database, begin, end, hashes, found, lost_kind)
         if roots is not None:
             roots.extend(hashes)
         above += _tops(hashes)
@@ -90,7 +121,7 @@ def _leaf_hashes(database: Database, begin: int, end: int, found: Found, gaps: G
 
 
 def _check_places(
-    database: Database, begin: int, end: int, hashes: Sequence[Hash32 | None], found: Found
+    database: Database, begin: int, end: int, hashes: Sequence[Hash32 | None], found: Found, lost_kind: str
 ) -> None:
     """The record at each place has the hash that the log has there."""
     rows = database.rows(
@@ -107,7 +138,7 @@ def _check_places(
     if lost:
         there = {index for index, _ in rows}
         example = next(index for index in range(begin, end) if index not in there)
-        found.add("record_lost", f"{lost} between {begin} and {end - 1}, the first is leaf {example}", lost)
+        found.add(lost_kind, f"{lost} between {begin} and {end - 1}, the first is leaf {example}", lost)
 
 
 class _Roots:

@@ -11,8 +11,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 # how many seconds a soak's faults last, on each of its two chains
 SECONDS ?= 60
 
-# two workers, each with whole files, so that what a file sets up (a chain, an environment) is set up once
-TESTS := -n 2 --dist loadfile
+# two workers, each with whole files, so that what a file sets up (a chain, an environment) is set up once; tests/conftest.py
+# puts the slow files first, or one worker would end with some of them while the other has nothing left to do
+TESTS := -n 2 --dist loadfile --no-loadscope-reorder
 
 # as pip does for what it installs: without it each start pays for compiling where Python may not write bytecode
 COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli contracts/perdure_contracts \

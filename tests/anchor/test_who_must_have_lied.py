@@ -40,6 +40,8 @@ from tools.lying_clocks import KINDS, real_bound, search_lies
 from tools.parted_network import VALUES
 from tools.verdicts import without_anchor, without_checkpoint
 
+pytestmark = pytest.mark.slow
+
 TORTURE = bool(os.environ.get("PERDURE_TORTURE"))
 
 

@@ -30,7 +30,10 @@ from tools.many_records import TRUST, content, many_records, write_folder
 from tools.story import hiding_document, rewrite_evidence
 
 # test runners have threads of their own, which Python warns of; the command has none
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
 
 COUNT = WORTH_SHARING + 60
 COMMAND = [sys.executable, "-m", "perdure_cli", "verify"]

@@ -19,6 +19,8 @@ from perdure_anchor.log import (
 from tools.evm_chain import Refused
 from tools.founded import Checkpoint, Founded, found, make_log
 
+pytestmark = pytest.mark.slow
+
 LARGEST = 40
 LEAVES = [sha256(f"leaf {index}".encode()) for index in range(64)]
 LOG = make_log(64)

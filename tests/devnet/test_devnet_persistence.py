@@ -22,6 +22,8 @@ from perdure_devnet.serve import serve
 from tools.devnets import ADA, BOB, COMMITTEE, RICH, ManualClock, Sender, open_devnet
 from tools.voting_devnet import follow, open_voting_devnet
 
+pytestmark = pytest.mark.slow
+
 
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     path, clock, ada = tmp_path / "chain.sqlite", ManualClock(), Sender("ada")

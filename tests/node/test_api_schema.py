@@ -23,6 +23,8 @@ from schemathesis.specs.openapi.checks import (
 )
 from tools.api_desk import ApiDesk, api_desk, leaf, make_site, place_all
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "openapi.json"
 EXAMPLES = int(os.environ.get("PERDURE_API_EXAMPLES", "12"))

@@ -23,6 +23,8 @@ from tools.light_site import LightSite
 from tools.many_sites import as_partner, registered
 from tools.site_network import SiteNetwork, copied, open_network
 
+pytestmark = pytest.mark.slow
+
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 KEYS = {name: sha256(name.encode()) for name in ("first", "second", "third", "stranger")}
 HEAD, LONGEST = 5, 12

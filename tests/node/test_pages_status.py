@@ -17,6 +17,8 @@ from tools.many_sites import sites_of
 from tools.node_pages import BROWSER, Page, paged
 from tools.site_network import SiteNetwork, unreachable
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>&amp;\"' onload=x \u202edrawkcab \x1b[2J"
 
 

@@ -16,6 +16,8 @@ from perdure_cli.tutorial.sandbox import Sandbox, found_site, running_chain
 from perdure_cli.tutorial.screen import Screen
 from perdure_cli.tutorial.watching import watched
 
+pytestmark = pytest.mark.slow
+
 BY_KEY = {lesson.key: lesson for lesson in LESSONS}
 ADD = "perdure add contract.txt"
 ADA = '--signer "Ada Example <ada@acme.example>"'

@@ -76,8 +76,10 @@ def run_apart(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("form", [(), ("--json",), ("--verbose",)])
-@pytest.mark.parametrize("hiding", [None, 20, 180])
+@pytest.mark.parametrize(
+    ("form", "hiding"),
+    [((), None), ((), 180), (("--json",), None), (("--json",), 20), (("--verbose",), 180)],
+)
 def test_the_same_however_the_work_is_shared(mixed: Path, form: tuple[str, ...], hiding: int | None) -> None:
     if hiding is not None:
         rewrite_evidence(mixed / f"{hiding:05}.txt{FILE_SUFFIX}", hiding_document)

@@ -54,6 +54,7 @@ torture: $(VENV)/.for-developers ## kill, damage and play vaults and gateways, a
 		tests/node/test_backup_faults.py tests/node/test_endpoints_model.py tests/node/test_follower_killed.py \
 		tests/node/test_watch_killed.py tests/node/test_api_schema.py tests/node/test_gateway_planning.py \
 		tests/anchor/test_who_must_have_lied.py tests/anchor/test_fuzzing.py tests/anchor/test_worst_cases.py \
+		tests/anchor/test_shared_checks.py tests/anchor/test_verifiers_agree.py tests/contracts/test_append_proof_onchain.py \
 		tests/contracts/test_forge.py
 
 soak: $(VENV)/.for-developers ## let 30 sites, 3 nodes, geth and the devnet go through every fault: make soak SECONDS=7200

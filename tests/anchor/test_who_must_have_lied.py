@@ -47,10 +47,11 @@ TORTURE = bool(os.environ.get("PERDURE_TORTURE"))
 
 def rounds_of(chain: Chain, n: int) -> int:
     """Two rounds part a network, three let a block come back after its rival, and after four, seals of several rounds could be
-    added up to a quorum for a block that was not agreed on; more of them take longer than they teach.
+    added up to a quorum for a block that was not agreed on; more of them take longer than they teach. Four rounds of four validators
+    are for `make torture`: they take longer than all else here.
     """
     most = {BESU: 4, IBFT2: 2}.get(chain, 3)
-    return min(most, 4 if n < 5 else 2) + TORTURE
+    return min(most, 4 if n < 4 else 3 if n < 5 else 2) + TORTURE
 
 
 BFT = (BESU, IBFT2, GOQUORUM, WEAK_BESU, WEAK_GOQUORUM)

@@ -1,7 +1,7 @@
-"""Commands as processes that need not import anything: forked from a server that has imported all of it already.
+"""Commands, and devnets, as processes that need not import anything: forked from a server that has imported all of it already.
 
-``python -m tools.command_server`` reads a request on each line of standard input and answers with two lines, the process's id and how
-it ended. Each process ends as one does that was started by itself: by its way out of Python, or by a signal.
+The server reads a request on each line of standard input and answers with the process's id and, unless nobody waits for that, how it
+ended. Each process ends as one does that was started by itself: by its way out of Python, or by a signal.
 """
 
 import atexit
@@ -12,12 +12,13 @@ import pkgutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from select import select
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, NoReturn
 
 # what the commands load when they need it, at a second's cost
 _HEAVY = (
@@ -30,6 +31,7 @@ _HEAVY = (
     "perdure_node.sync",
     "pyrage",
 )
+_SECONDS_TO_IMPORT = 120
 
 
 def run_forked(
@@ -37,13 +39,42 @@ def run_forked(
 ) -> tuple[int, str, str]:
     """Run `perdure` in a folder; its exit code as `subprocess` has it, and what it printed. Raises `TimeoutExpired`."""
     with TemporaryFile() as out, TemporaryFile() as err:
-        code = _server().run(arguments, folder, environment, (out, err), limit)
+        # the files have no names: the server opens them as this process has them
+        paths = [Path(f"/proc/{os.getpid()}/fd/{file.fileno()}") for file in (out, err)]
+        code = _server().run(_Request("perdure_cli.entry", arguments, folder, environment, paths), limit)
         return code, _text_of(out), _text_of(err)
+
+
+def start_devnet(arguments: Sequence[str], log: Path) -> int:
+    """Start ``python -m perdure_devnet``; its process's id. It lives until it gets a signal."""
+    log.touch()
+    return _server().start(_Request("perdure_devnet.__main__", arguments, Path.cwd(), os.environ, [log, log]))
 
 
 def _text_of(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode().replace("\r\n", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What ``main`` of a module is to do, and into which files standard output and error go."""
+
+    module: str
+    arguments: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+    files: Sequence[Path]
+
+    def line(self, *, is_awaited: bool) -> bytes:
+        words = (
+            self.module,
+            [*self.arguments],
+            str(self.folder),
+            dict(self.environment),
+            [*map(str, self.files)],
+        )
+        return json.dumps([is_awaited, *words]).encode() + b"\n"
 
 
 @cache
@@ -60,6 +91,7 @@ class _Server:
             [sys.executable, "-c", "from tools.command_server import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))},
         )
         atexit.register(self._end)
@@ -67,22 +99,13 @@ class _Server:
     def _end(self) -> None:
         self._process.communicate()
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        files: tuple[IO[bytes], IO[bytes]],
-        limit: float,
-    ) -> int:
-        assert self._process.stdin is not None
-        # the files have no names: the server opens them as this process has them
-        paths = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in files]
-        request = [*arguments], str(folder), dict(environment), paths
+    def start(self, request: _Request) -> int:
         with self._lock:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-            number = self._answer(limit)
+            return self._ask(request, is_awaited=False)
+
+    def run(self, request: _Request, limit: float) -> int:
+        with self._lock:
+            number = self._ask(request, is_awaited=True)
             try:
                 return os.waitstatus_to_exitcode(self._answer(limit))
             except subprocess.TimeoutExpired:
@@ -90,11 +113,18 @@ class _Server:
                 self._answer(limit)
                 raise
 
+    def _ask(self, request: _Request, *, is_awaited: bool) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(request.line(is_awaited=is_awaited))
+        self._process.stdin.flush()
+        return self._answer(_SECONDS_TO_IMPORT)
+
     def _answer(self, limit: float) -> int:
         assert self._process.stdout is not None
         if not select([self._process.stdout], [], [], limit)[0]:
             raise subprocess.TimeoutExpired("perdure", limit)
-        return int(os.read(self._process.stdout.fileno(), 16).split()[0])
+        # line by line from a pipe without a buffer, so that what `select` says is true
+        return int(self._process.stdout.readline())
 
 
 def serve() -> None:
@@ -105,28 +135,34 @@ def serve() -> None:
         importlib.import_module(module.name)
     for name in _HEAVY:
         importlib.import_module(name)
-    answers = os.dup(1)
+    answers, living = os.dup(1), set[int]()
     # not by sys.stdin, whose buffer the processes would have too
     with os.fdopen(os.dup(0), "rb", buffering=0) as requests:
         for line in requests:
+            is_awaited, module, *how = json.loads(line)
+            main = importlib.import_module(module).main
+            living = {each for each in living if os.waitpid(each, os.WNOHANG) == (0, 0)}
             number = os.fork()
             if number == 0:
                 os.close(answers)
-                become(*json.loads(line))
+                become(main, *how)
             os.write(answers, b"%d\n" % number)
-            _, status = os.waitpid(number, 0)
-            os.write(answers, b"%d\n" % status)
+            if is_awaited:
+                _, status = os.waitpid(number, 0)
+                os.write(answers, b"%d\n" % status)
+            else:
+                living.add(number)
 
 
-def become(arguments: list[str], folder: str, environment: dict[str, str], files: list[str]) -> Any:
+def become(
+    main: Callable[[], int], arguments: list[str], folder: str, environment: dict[str, str], files: list[str]
+) -> NoReturn:
     """Be the command from now on, and end as it does."""
-    from perdure_cli.entry import main
-
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     for file, number in zip([os.devnull, *files], range(3), strict=True):
-        opened = os.open(file, os.O_RDWR)
+        opened = os.open(file, os.O_RDWR | os.O_APPEND)
         os.dup2(opened, number)
         os.close(opened)
     sys.argv = ["perdure", *arguments]

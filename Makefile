@@ -8,11 +8,13 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 	"$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done)
 
-# how many seconds a soak's faults last, on each of its two chains
+# how many seconds a soak's faults last, on each of its two chains: a little longer if each fault was not there by then
 SECONDS ?= 60
 
-# two workers, each with whole files, so that what a file sets up (a chain, an environment) is set up once
-TESTS := -n 2 --dist loadfile
+# three workers, as some wait for a chain's next block, each with whole files, so that what a file sets up (a chain, an
+# environment) is set up once; tests/conftest.py puts the slow files first, or one worker would end with some of them while the
+# others have nothing left to do
+TESTS := -n 3 --dist loadfile --no-loadscope-reorder
 
 # as pip does for what it installs: without it each start pays for compiling where Python may not write bytecode
 COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli contracts/perdure_contracts \
@@ -36,7 +38,8 @@ test: $(VENV)/.for-developers ## run the tests that need nobody else's chain
 # go builds geth once, which takes some minutes; npm brings in anvil. Where one of them is missing, its tests are skipped and say so
 test-chains: $(VENV)/.for-developers ## run the tests against geth and anvil, which it brings in
 	@PYTHONPATH=tests $(BIN)/python -m tools.chain_tools
-	$(BIN)/pytest $(TESTS) -m real_chain tests/real_chains tests/contracts/test_real_chains.py
+	@# most of the time they wait for blocks
+	$(BIN)/pytest $(TESTS) -n 4 -m real_chain tests/real_chains tests/contracts/test_real_chains.py
 
 coverage: $(VENV)/.for-developers ## run the library's tests, and fail unless they take each of its branches
 	$(BIN)/pytest $(TESTS) --cov --cov-report=term --cov-fail-under=100 tests/anchor
@@ -45,9 +48,14 @@ mutants: $(VENV)/.for-developers ## break each check of the decision and the hea
 	cd tests && ../$(BIN)/python -m tools.mutants
 
 torture: $(VENV)/.for-developers ## kill, damage and play vaults and gateways, and change evidence 100,000 times, for hours
-	PERDURE_TORTURE=1000 $(BIN)/pytest $(TESTS) tests/node/test_killed.py tests/node/test_vault_model.py \
-		tests/node/test_courier_model.py tests/node/test_courier_killed.py tests/node/test_gateway_killed.py tests/node/test_vault_faults.py \
-		tests/anchor/test_who_must_have_lied.py tests/anchor/test_fuzzing.py tests/anchor/test_worst_cases.py
+	PERDURE_TORTURE=1000 FOUNDRY_FUZZ_RUNS=10000 FOUNDRY_INVARIANT_RUNS=200 $(BIN)/pytest $(TESTS) -n 2 \
+		tests/node/test_killed.py tests/node/test_vault_model.py tests/node/test_courier_model.py tests/node/test_courier_killed.py \
+		tests/node/test_gateway_killed.py tests/node/test_vault_faults.py tests/node/test_backup_killed.py \
+		tests/node/test_backup_faults.py tests/node/test_endpoints_model.py tests/node/test_follower_killed.py \
+		tests/node/test_watch_killed.py tests/node/test_api_schema.py tests/node/test_gateway_planning.py \
+		tests/anchor/test_who_must_have_lied.py tests/anchor/test_fuzzing.py tests/anchor/test_worst_cases.py \
+		tests/anchor/test_shared_checks.py tests/anchor/test_verifiers_agree.py tests/contracts/test_append_proof_onchain.py \
+		tests/contracts/test_forge.py
 
 soak: $(VENV)/.for-developers ## let 30 sites, 3 nodes, geth and the devnet go through every fault: make soak SECONDS=7200
 	@PYTHONPATH=tests $(BIN)/python -m tools.soak --seconds $(SECONDS)

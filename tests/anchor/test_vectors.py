@@ -29,7 +29,6 @@ from tools.vectors.form import (
     trust_fault,
 )
 from tools.vectors.header_vectors import expected_of as expected_of_header
-from tools.vectors.write import all_files
 
 VECTORS = read_vectors(EVIDENCE)
 TRUSTS = read_vectors(TRUST)
@@ -40,6 +39,9 @@ FAULTS = {
 
 
 def test_the_committed_files_are_those_that_are_made() -> None:
+    # seconds' work, which is not for every worker that lists the tests
+    from tools.vectors.write import all_files
+
     for folder, files in all_files().items():
         assert {path.name for path in folder.iterdir()} == set(files), (
             "run PYTHONPATH=tests python -m tools.vectors.write"

@@ -8,6 +8,7 @@ import base64
 import binascii
 import copy
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from simulated_chain import (
 from tools.accounts import high_s_twin
 from tools.two_verifiers import GRADES, agreed_answer, question
 
+ROUNDS = int(os.environ.get("PERDURE_TORTURE", "10"))
 STORIES = (
     PLAIN,
     Story(pinned=True),
@@ -128,7 +130,7 @@ def _respell(rng: random.Random, holder: dict | list, key: str | int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_changed_files(seed: int):
     rng = random.Random(seed)
-    for _ in range(250):
+    for _ in range(10 * ROUNDS):
         told = tell(rng.choice(STORIES))
         raw, raw_trust, document = question(told.evidence, told.trust)
         if rng.random() < 0.8:
@@ -222,7 +224,7 @@ def change_meaning(rng: random.Random, told: Told) -> tuple[Evidence, TrustFile]
 def test_changed_meaning(seed: int):
     rng = random.Random(seed)
     grades = Counter()
-    for _ in range(150):
+    for _ in range(6 * ROUNDS):
         answer = agreed_answer(question(*change_meaning(rng, tell(rng.choice(STORIES)))), rng.choice(GRADES))
         grades[answer["ok"], answer.get("grade")] += 1
     assert min(grades[True, "final"], grades[True, "anchored"], grades[False, "final"]) > 0

@@ -40,15 +40,18 @@ from tools.lying_clocks import KINDS, real_bound, search_lies
 from tools.parted_network import VALUES
 from tools.verdicts import without_anchor, without_checkpoint
 
+pytestmark = pytest.mark.slow
+
 TORTURE = bool(os.environ.get("PERDURE_TORTURE"))
 
 
 def rounds_of(chain: Chain, n: int) -> int:
     """Two rounds part a network, three let a block come back after its rival, and after four, seals of several rounds could be
-    added up to a quorum for a block that was not agreed on; more of them take longer than they teach.
+    added up to a quorum for a block that was not agreed on; more of them take longer than they teach. Four rounds of four validators
+    are for `make torture`: they take longer than all else here.
     """
     most = {BESU: 4, IBFT2: 2}.get(chain, 3)
-    return min(most, 4 if n < 5 else 2) + TORTURE
+    return min(most, 4 if n < 4 else 3 if n < 5 else 2) + TORTURE
 
 
 BFT = (BESU, IBFT2, GOQUORUM, WEAK_BESU, WEAK_GOQUORUM)

@@ -31,6 +31,8 @@ from tools.json_lines import check
 from tools.partner_desk import PASSPHRASE, PartnerDesk, carry
 from tools.web3signer import running_web3signer
 
+pytestmark = pytest.mark.slow
+
 OLD_KEY, NEW_KEY = keccak256(b"a site's key"), keccak256(b"the site's next key")
 ORIGIN = parse_origin("acme/rotterdam")
 

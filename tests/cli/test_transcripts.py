@@ -7,6 +7,8 @@ from tools.commands import Run
 from tools.story import STORY
 from tools.transcript import parse_transcript, play
 
+pytestmark = pytest.mark.slow
+
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 
 

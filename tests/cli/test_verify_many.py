@@ -25,12 +25,16 @@ from perdure_cli.verifying.sorting import SortedFiles, read_evidence_file, sort_
 from perdure_cli.verifying.trust_choice import TrustChoice
 from perdure_cli.verifying.workers import WORTH_SHARING, Workers
 from perdure_node.errors import WorkerDied
+from tools.command_server import run_forked
 from tools.commands import Run
 from tools.many_records import TRUST, content, many_records, write_folder
 from tools.story import hiding_document, rewrite_evidence
 
 # test runners have threads of their own, which Python warns of; the command has none
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
 
 COUNT = WORTH_SHARING + 60
 COMMAND = [sys.executable, "-m", "perdure_cli", "verify"]
@@ -73,24 +77,26 @@ def run_apart(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("form", [(), ("--json",), ("--verbose",)])
-@pytest.mark.parametrize("hiding", [None, 20, 180])
+@pytest.mark.parametrize(
+    ("form", "hiding"),
+    [((), None), ((), 180), (("--json",), None), (("--json",), 20), (("--verbose",), 180)],
+)
 def test_the_same_however_the_work_is_shared(mixed: Path, form: tuple[str, ...], hiding: int | None) -> None:
     if hiding is not None:
         rewrite_evidence(mixed / f"{hiding:05}.txt{FILE_SUFFIX}", hiding_document)
     ended = [
-        run_apart("mixed", "--trust", TRUST, "--jobs", jobs, *form, folder=mixed.parent)
+        run_forked(
+            ("verify", "mixed", "--trust", TRUST, "--jobs", jobs, *form), mixed.parent, os.environ, 120
+        )
         for jobs in ("1", "2", "3", "64")
     ]
     # how long a stage took is told too, and differs
-    assert (
-        len({(each.returncode, each.stdout, re.sub(r" in [0-9.]+ k?s\b", "", each.stderr)) for each in ended})
-        == 1
-    )
-    assert ended[0].returncode == 1
-    assert "Traceback" not in ended[0].stderr
-    assert "\x1b" not in ended[0].stdout
-    assert ended[0].stdout.count("DocumentHidden" if form == ("--json",) else "does not show which") == (
+    assert len({(code, out, re.sub(r" in [0-9.]+ k?s\b", "", err)) for code, out, err in ended}) == 1
+    code, out, err = ended[0]
+    assert code == 1
+    assert "Traceback" not in err
+    assert "\x1b" not in out
+    assert out.count("DocumentHidden" if form == ("--json",) else "does not show which") == (
         hiding is not None
     )
 

@@ -4,6 +4,7 @@ A root does not bind its tree's size, so nothing here demands that each false si
 other set of hashes is.
 """
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -19,6 +20,9 @@ from perdure_anchor.log import (
 from tools.evm_chain import Refused
 from tools.founded import Checkpoint, Founded, found, make_log
 
+pytestmark = pytest.mark.slow
+
+ROUNDS = int(os.environ.get("PERDURE_TORTURE", "60"))
 LARGEST = 40
 LEAVES = [sha256(f"leaf {index}".encode()) for index in range(64)]
 LOG = make_log(64)
@@ -118,7 +122,7 @@ FOUNDED = found()
 SITE = FOUNDED.register()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=2 * ROUNDS, deadline=None)
 @given(wrong_proofs())
 def test_each_wrong_proof_is_refused_by_the_chain_and_by_the_library(wrong):
     old, new, proof = wrong

@@ -12,6 +12,8 @@ from tools.evm_chain import EvmChain, Reverted
 from tools.founded import STRANGER, found
 from tools.node_tools import CONTRACTS, installed_packages, run_node
 
+pytestmark = pytest.mark.slow
+
 PUSH1, PUSH32 = 0x60, 0x7F
 FORBIDDEN_OPCODES = {
     0x31: "BALANCE",

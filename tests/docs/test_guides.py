@@ -15,6 +15,8 @@ from tools.desk import PASSPHRASE, Desk
 from tools.keystores import encrypt_key
 from tools.running_devnet import running_devnet
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 SITE, AUDITOR, CONSORTIUM, BACKUP, RECOVERY, COURIER = (
     (ROOT / "docs" / f"guide-{name}.md").read_text("utf-8")

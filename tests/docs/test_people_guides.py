@@ -8,6 +8,8 @@ import pytest
 from tools.desk import PASSPHRASE, Desk, Ended
 from tools.running_devnet import running_devnet
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 OPERATOR, KEEPER = (
     (ROOT / "docs" / f"guide-{name}.md").read_text("utf-8") for name in ("operator", "site-keeper")

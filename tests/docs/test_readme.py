@@ -10,6 +10,8 @@ from perdure_cli import exit_codes
 from perdure_cli.main import COMMANDS
 from tools.desk import Desk
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 REGISTER = "document_sha256,document_name\n" + "ab" * 32 + ",letter.txt\n"

@@ -22,6 +22,8 @@ from tools.keystores import encrypt_key
 from tools.running_devnet import running_devnet
 from tools.scripted_node import Exchange, scripted_node
 
+pytestmark = pytest.mark.slow
+
 RELAY_PASSPHRASE = "the relay's own"
 
 

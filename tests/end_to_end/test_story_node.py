@@ -13,6 +13,8 @@ from tools.keystores import encrypt_key
 from tools.served_node import make_node
 from tools.site_network import PASSPHRASE as NODE_PASSPHRASE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def node(chain: Path, tmp_path: Path) -> Iterator[str]:

@@ -8,6 +8,8 @@ import pytest
 from perdure_cli import demo_offline
 from perdure_devnet.info import read_info
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_demo_of_sites_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "demo"

@@ -23,9 +23,11 @@ from schemathesis.specs.openapi.checks import (
 )
 from tools.api_desk import ApiDesk, api_desk, leaf, make_site, place_all
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "openapi.json"
-EXAMPLES = int(os.environ.get("PERDURE_API_EXAMPLES", "12"))
+EXAMPLES = min(200, int(os.environ.get("PERDURE_TORTURE", "6")))
 # what a made-up question cannot get to: nobody runs a chain here, so what asks it is a problem for later
 AWAY = 503
 CHECKS = (

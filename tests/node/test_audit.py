@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,9 +28,9 @@ from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.records import record_by_index
 from perdure_node.traces import Reason
-from perdure_node.vault import Vault
+from perdure_node.vault import Vault, open_vault
 from tools.site_desk import Site, keys_of
-from tools.site_network import STOPPED, counted_bytes
+from tools.site_network import STOPPED, copied, counted_bytes, open_network
 
 QUICK = KdfCost(8, 1, 1)
 WORDS = "a passphrase of his own"
@@ -49,14 +49,24 @@ def signing(vault: Vault, who: Operator) -> Attestor:
 ALWAYS = {"devnet", "no_recovery_key", "not_backed_up"}
 
 
+@pytest.fixture(scope="module")
+def stocked_folder(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network and a vault whose records 1 to 5 are anchored in two checkpoints, to be copied."""
+    folder = copied(registered, tmp_path_factory.mktemp("stocked") / "both")
+    with open_network(folder / "chain") as network, open_vault(folder / "site" / ".perdure") as vault:
+        site = Site(network, vault)
+        for numbers in ((1, 2), (3, 4, 5)):
+            site.add(*numbers)
+            site.sync()
+    return folder
+
+
 @pytest.fixture
-def stocked(site: Site) -> Site:
+def stocked(stocked_folder: Path, tmp_path: Path) -> Iterator[Site]:
     """Records 1 to 5 are anchored in two checkpoints."""
-    site.add(1, 2)
-    site.sync()
-    site.add(3, 4, 5)
-    site.sync()
-    return site
+    folder = copied(stocked_folder, tmp_path / "stocked")
+    with open_network(folder / "chain") as network, open_vault(folder / "site" / ".perdure") as vault:
+        yield Site(network, vault)
 
 
 def audited(site: Site, **options: object) -> Audited:

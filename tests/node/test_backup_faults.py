@@ -53,6 +53,8 @@ from tools.limited import fill, small_disk
 from tools.site_desk import Site, add_numbers, document, keys_of
 from tools.site_network import PASSPHRASE, START, STOPPED, new_vault
 
+pytestmark = pytest.mark.slow
+
 CHANGES = int(os.environ.get("PERDURE_TORTURE", 0)) or 60
 
 

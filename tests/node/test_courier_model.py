@@ -41,6 +41,8 @@ from tools.courier_world import (
     kill_points,
 )
 
+pytestmark = pytest.mark.slow
+
 TORTURE = int(os.environ.get("PERDURE_TORTURE", 0))
 
 FEW = 6

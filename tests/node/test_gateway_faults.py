@@ -38,6 +38,8 @@ from tools.site_network import (
     with_result,
 )
 
+pytestmark = pytest.mark.slow
+
 METHODS = [
     "eth_chainId",
     "eth_getBlockByNumber",

@@ -22,6 +22,8 @@ from tools.many_sites import is_home, sent, sites_of
 from tools.relay_desk import RelayDesk
 from tools.site_network import Message, SiteNetwork
 
+pytestmark = pytest.mark.slow
+
 SECOND_KEY = b"\x22" * 32
 PATIENCE = 20.0
 

@@ -1,5 +1,6 @@
 """What planning would send, the registry takes; what it sets aside, the registry refuses: asked of the contract itself, on the devnet."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,12 @@ from tools.light_site import LightSite
 from tools.many_sites import as_partner, registered
 from tools.site_network import SiteNetwork, copied, open_network
 
+pytestmark = pytest.mark.slow
+
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 KEYS = {name: sha256(name.encode()) for name in ("first", "second", "third", "stranger")}
 HEAD, LONGEST = 5, 12
+EXAMPLES = int(os.environ.get("PERDURE_TORTURE", "50"))
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def candidate(site: LightSite, size: int, key: str, how: str, *, true_root: bool
     return GatewayCheckpoint(1, stored, (), State.WAITING)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_the_registry_takes_what_is_sent_and_refuses_what_is_set_aside(
     world: World, data: st.DataObject

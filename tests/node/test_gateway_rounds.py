@@ -23,6 +23,8 @@ from tools.many_sites import is_home, newest, sent, sites_of
 from tools.relay_desk import RelayDesk, sealed
 from tools.site_network import Message, SiteNetwork, unreachable, with_refusal
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def relay(gateway: GatewayDesk) -> RelayDesk:

@@ -28,8 +28,10 @@ from tools.site_desk import Site, document, keys_of, leaf_hashes, prove_all, ver
 from tools.site_network import PASSPHRASE, Message, copied
 from tools.site_worker import HASTY_CLOCK, LIST_LENGTH, chain_of, work
 
+pytestmark = pytest.mark.slow
+
 TORTURE = int(os.environ.get("PERDURE_TORTURE", 0))
-ROUNDS = TORTURE or 100
+ROUNDS = TORTURE or 40
 # each time all records are read and the log is built anew
 CHECK_EACH = max(1, ROUNDS // 10)
 LONGEST_LIFE = 1.2

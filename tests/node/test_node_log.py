@@ -21,6 +21,8 @@ from perdure_node.service.logging import logging_to
 from tools.quiet_node import RELAY_KEY, quiet_folder
 from tools.site_network import PASSPHRASE
 
+pytestmark = pytest.mark.slow
+
 BREAKING = 'one\n{"level":"forged"}\r\x1b[2J\x85\u2028end'
 SECRETS = (
     "hunter2-hunter2",

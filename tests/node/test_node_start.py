@@ -25,6 +25,8 @@ from tools.running_devnet import running_devnet
 from tools.served_node import make_node, served
 from tools.site_network import PASSPHRASE, counted_bytes
 
+pytestmark = pytest.mark.slow
+
 Break = Callable[[Path], contextlib.AbstractContextManager[None]]
 
 

@@ -22,6 +22,8 @@ from tools.running_devnet import running_devnet
 from tools.served_node import make_node, registered_vault, served
 from tools.site_desk import add_numbers, document, keys_of, verdict_on
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 90.0
 
 

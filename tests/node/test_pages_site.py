@@ -39,7 +39,7 @@ def test_a_site_with_anchors(network: SiteNetwork, gateway: GatewayDesk) -> None
     for count in (3, 1500):
         site.seal(count)
         assert gateway.deliver_bundles(site.bundle()).unfinished == ()
-        network.pass_time(600)
+        network.idle(600)
     text, page = page_of(network, gateway, site.origin.text)
     assert "Records anchored1,503" in page.text
     assert "all 2 anchors" in page.text

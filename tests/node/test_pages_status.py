@@ -17,6 +17,8 @@ from tools.many_sites import sites_of
 from tools.node_pages import BROWSER, Page, paged
 from tools.site_network import SiteNetwork, unreachable
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>&amp;\"' onload=x \u202edrawkcab \x1b[2J"
 
 
@@ -42,7 +44,7 @@ def test_sites_with_their_lag(network: SiteNetwork, gateway: GatewayDesk) -> Non
     for site in (home, waiting):
         site.seal(1234)
     assert gateway.deliver_bundles(home.bundle(), waiting.bundle()).unfinished == ()
-    network.pass_time(7200)
+    network.idle(7200)
     waiting.seal(5)
     network.faults["eth_sendRawTransaction"] = unreachable
     gateway.deliver_bundles(waiting.bundle(), wait=1)

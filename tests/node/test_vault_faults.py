@@ -53,6 +53,8 @@ from tools.limited import as_nobody, beside, fill, small_disk
 from tools.site_desk import add_numbers, document, import_file, keys_of, leaf_hashes, verdict_on
 from tools.site_network import START, STOPPED, copied, counted_bytes
 
+pytestmark = pytest.mark.slow
+
 CORRUPTIONS = int(os.environ.get("PERDURE_TORTURE", 0)) or 90
 
 

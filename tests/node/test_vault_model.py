@@ -53,6 +53,8 @@ from perdure_node.vault import open_vault
 from tools.site_desk import document, import_file, leaf_hashes, verdict_on
 from tools.site_network import CHEAP, PASSPHRASE, STOPPED, counted_bytes, new_vault
 
+pytestmark = pytest.mark.slow
+
 TORTURE = int(os.environ.get("PERDURE_TORTURE", 0))
 CHUNK, TRANSACTION = 2, 4
 

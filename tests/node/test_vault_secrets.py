@@ -35,6 +35,8 @@ from perdure_node.vault import Vault, open_vault
 from tools.site_desk import add_numbers, document, import_file, keys_of
 from tools.site_network import CHEAP, PASSPHRASE, STOPPED, counted_bytes
 
+pytestmark = pytest.mark.slow
+
 # each long enough not to be found by chance
 NAME, TYPE, SIGNER, SIGNER_ID = "canary-name-é.pdf", "canary-type-ж", "Canary Signer", "canary@signer.example"
 CLERK, EXTRA, WHY, WHO = "canary clerk 7", "canary extra text", "canary reason why", "canary who did it"

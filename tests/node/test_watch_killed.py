@@ -20,6 +20,8 @@ from perdure_node.watch.writers import is_being_written
 from tools import watch_worker
 from tools.site_desk import keys_of
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("PERDURE_TORTURE", 0)) or 12
 LONGEST_LIFE = 0.6
 

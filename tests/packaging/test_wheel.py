@@ -13,6 +13,8 @@ from perdure_node.encryption.identity import KdfCost
 from perdure_node.vault import NewVault, create_vault
 from tools.story import CONTRACT, CONTRACT_EVIDENCE, STORY, TRUST
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("perdure_anchor", "perdure_contracts", "perdure_node", "perdure_devnet", "perdure_cli")
 BASE = ("click", "coincurve", "cryptography", "safe-pysha3")

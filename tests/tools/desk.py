@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.command_server import run_forked
 from tools.json_lines import check, command_named
 
 PASSPHRASE = "a passphrase of the tests"
@@ -43,29 +44,28 @@ class Desk:
 
     def run(self, *arguments: str, expected: int = 0) -> Ended:
         """Run a command to its end; another exit code than ``expected`` fails the test."""
-        with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=_LIMIT)
-        assert process.returncode == expected, (
-            f"perdure {' '.join(arguments)}: {process.returncode}\n{out}{err}"
-        )
+        code, out, err = run_forked(arguments, self.folder, self._environment(), _LIMIT)
+        assert code == expected, f"perdure {' '.join(arguments)}: {code}\n{out}{err}"
         assert "Traceback" not in err
-        ended = Ended(process.returncode, out, err)
+        ended = Ended(code, out, err)
         if "--json" in arguments:
             for line in ended.lines:
                 check(command_named(arguments), line)
         return ended
 
+    def _environment(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")} | {
+            "PERDURE_CONFIG_DIR": str(self.folder / ".settings"),
+            "PERDURE_PASSPHRASE": PASSPHRASE,
+            "PERDURE_GATEWAY_PASSPHRASE": PASSPHRASE,
+        }
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command."""
+        """Start a command, with an interpreter of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "perdure_cli", *arguments],
             cwd=self.folder,
-            env={name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
-            | {
-                "PERDURE_CONFIG_DIR": str(self.folder / ".settings"),
-                "PERDURE_PASSPHRASE": PASSPHRASE,
-                "PERDURE_GATEWAY_PASSPHRASE": PASSPHRASE,
-            },
+            env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -3,7 +3,7 @@
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,19 @@ from perdure_cli.tutorial.lesson import Lesson
 from perdure_cli.tutorial.lessons import LESSONS
 from perdure_cli.tutorial.looking import looking
 from perdure_cli.tutorial.prompt import Prompt, split_line
-from perdure_cli.tutorial.sandbox import Sandbox, found_site, running_chain
+from perdure_cli.tutorial.sandbox import DESK, Sandbox, found_site, running_chain
 from perdure_cli.tutorial.screen import Screen
 from perdure_cli.tutorial.watching import watched
+from tools.command_server import run_forked
+
+pytestmark = pytest.mark.slow
 
 BY_KEY = {lesson.key: lesson for lesson in LESSONS}
 ADD = "perdure add contract.txt"
 ADA = '--signer "Ada Example <ada@acme.example>"'
 # stands for the leaf hash of the newest record
 NEWEST = "NEWEST"
+LIMIT = 120
 
 # lesson, what is typed in place of the right thing, and a part of what the learner is told
 WRONG = [
@@ -130,6 +134,20 @@ WRONG = [
 ]
 
 
+class QuickSandbox(Sandbox):
+    """A sandbox whose commands do not import everything anew: there are hundreds of them."""
+
+    def run(
+        self, words: Sequence[str], where: str = DESK, *, typing: bool = False, to_stderr: bool = False
+    ) -> int:
+        assert not typing
+        return run_forked(words, self.folder / where, self._environment(where), LIMIT)[0]
+
+    def ask(self, *words: str, where: str = DESK) -> tuple[int, str]:
+        code, out, err = run_forked(words, self.folder / where, self._environment(where), LIMIT)
+        return code, out + err
+
+
 def do(sandbox: Sandbox, lesson: Lesson, lines: list[str]) -> str | None:
     """Do lines as the tutorial does; what is missing then."""
     answer = None
@@ -150,7 +168,7 @@ def do(sandbox: Sandbox, lesson: Lesson, lines: list[str]) -> str | None:
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the sandbox as it is when each lesson begins, while its chain runs; each lesson was passed before the next."""
     folder = tmp_path_factory.mktemp("tutorial")
-    sandbox, copies = Sandbox(folder / "sandbox"), folder / "stages"
+    sandbox, copies = QuickSandbox(folder / "sandbox"), folder / "stages"
     sandbox.folder.mkdir()
     with running_chain(sandbox, None) as url:
         found_site(sandbox, url)
@@ -171,7 +189,7 @@ def test_what_is_wrong_is_not_taken(
     stages: Path, tmp_path: Path, key: str, lines: list[str], told: str
 ) -> None:
     shutil.copytree(stages / key, tmp_path / "sandbox")
-    missing = do(Sandbox(tmp_path / "sandbox"), BY_KEY[key], lines)
+    missing = do(QuickSandbox(tmp_path / "sandbox"), BY_KEY[key], lines)
     assert missing is not None
     assert told in missing
 
@@ -186,7 +204,7 @@ def test_every_lesson_has_a_wrong_way() -> None:
 
 def test_what_is_done_in_another_terminal_is_seen(stages: Path, tmp_path: Path) -> None:
     shutil.copytree(stages / "record", tmp_path / "sandbox")
-    sandbox, seen = Sandbox(tmp_path / "sandbox"), threading.Event()
+    sandbox, seen = QuickSandbox(tmp_path / "sandbox"), threading.Event()
     with watched(sandbox, BY_KEY["record"], None, seen.set):
         assert sandbox.ask("add", "contract.txt", "--type", "memo")[0] == 0
         assert not seen.wait(2)

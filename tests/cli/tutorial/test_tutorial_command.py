@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from perdure_anchor.evidence import parse_evidence
 from perdure_anchor.trust_file import fingerprint, parse_trust_file
 from perdure_anchor.verify import verify
 from perdure_devnet.lock import holder
 from tools.json_lines import check
+
+pytestmark = pytest.mark.slow
 
 _LIMIT = 600
 ADD = 'perdure add contract.txt --type contract --signer "Ada Example <ada@acme.example>" --signed-at 2026-05-04T10:00Z'

@@ -16,6 +16,8 @@ import pytest
 from perdure_devnet.info import read_info
 from perdure_devnet.lock import holder
 
+pytestmark = pytest.mark.slow
+
 _LIMIT = 300
 FOLDER = "perdure-tutorial"
 

@@ -1,17 +1,23 @@
-"""The faults of a soak, one after the other and at once, by dice: what was done is counted, so that a run that did nothing is seen."""
+"""The faults of a soak, one after the other and at once: each of them first, in any order, and then by dice.
+
+What was done is counted, so that a run that did nothing is seen.
+"""
 
 import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tools.soak.chains import SoakChain
-from tools.soak.faulty_proxy import any_fault
+from tools.soak.faulty_proxy import FAULTS, any_fault
 from tools.soak.nodes import NodeProcess
 
 # seconds between one fault and the next, and how long one lasts
 _BETWEEN, _LASTS = (0.5, 3.0), (2.0, 8.0)
+_LONGER = 60.0
 
 
 class Chaos:
@@ -24,11 +30,19 @@ class Chaos:
         self._start_at: dict[str, float] = {}
         self._mend_at: dict[int, tuple[float, int, int]] = {}
         self._ballast: tuple[float, Path] | None = None
+        self._first: list[Callable[[], None]] = [
+            self._kill_node,
+            self._kill_chain,
+            *([self._fill_disk] if any(each.disk is not None for each in nodes) else []),
+            *(partial(self._break_way, fault) for fault in FAULTS),
+        ]
+        self._dice.shuffle(self._first)
         self.done: Counter[str] = Counter()
 
     def run(self, seconds: float) -> None:
+        """For so many seconds, or until each fault was there, if that takes a little longer."""
         end = time.monotonic() + seconds
-        while (now := time.monotonic()) < end:
+        while (now := time.monotonic()) < end or (self._first and now < end + _LONGER):
             self._mend(now)
             self._supervise()
             self._strike()
@@ -38,10 +52,14 @@ class Chaos:
         self._supervise()
 
     def _strike(self) -> None:
-        harm = self._dice.choices(
-            [self._kill_node, self._kill_chain, self._break_way, self._fill_disk],
-            [3, 1, 6, 1] if any(each.lives() for each in self._nodes[:-1]) else [0, 1, 6, 1],
-        )[0]
+        lives = any(each.lives() for each in self._nodes[:-1])
+        if self._first and (lives or self._first[-1] != self._kill_node):
+            harm = self._first.pop()
+        else:
+            harm = self._dice.choices(
+                [self._kill_node, self._kill_chain, self._break_any_way, self._fill_disk],
+                [3, 1, 6, 1] if lives else [0, 1, 6, 1],
+            )[0]
         harm()
 
     def _is_due(self, node: NodeProcess) -> bool:
@@ -59,10 +77,13 @@ class Chaos:
         time.sleep(self._dice.uniform(0, 3))
         self._chain.process.start()
 
-    def _break_way(self) -> None:
+    def _break_any_way(self) -> None:
+        self._break_way(any_fault(self._dice))
+
+    def _break_way(self, fault: str) -> None:
         node = self._dice.choice(self._nodes)
         way = self._dice.choice(node.ways)
-        way.mode = any_fault(self._dice)
+        way.mode = fault
         self.done[f"way: {way.mode}"] += 1
         until = time.monotonic() + self._dice.uniform(*_LASTS)
         self._mend_at[id(way)] = (until, self._nodes.index(node), node.ways.index(way))

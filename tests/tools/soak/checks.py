@@ -17,7 +17,8 @@ from tools.soak.chains import SoakChain
 from tools.soak.nodes import NodeProcess
 from tools.soak.sites import SoakSite
 
-PATIENCE = 120.0
+# no promise of ours: where other work is done at the same time, the devnet alone takes a minute
+PATIENCE = 300.0
 
 
 def wait_for_rest(chain: SoakChain, sites: list[SoakSite]) -> float:

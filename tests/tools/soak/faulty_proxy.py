@@ -143,5 +143,8 @@ def faulty_proxy(target: str) -> Iterator[FaultyProxy]:
         thread.join()
 
 
+FAULTS = ("slow", "cut", "hanging", *LIES)
+
+
 def any_fault(dice: random.Random) -> str:
-    return dice.choice(["slow", "slow", "cut", "cut", "hanging", *LIES])
+    return dice.choice(["slow", "cut", *FAULTS])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from perdure_anchor.confirmation import KeyCredential
 from perdure_anchor.hashes import Address, Hash32
+from perdure_node.audit.auditing import AuditOptions, audit
 from perdure_node.changes import amend, erase, withdraw
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.holds import RecordHeld, hold, holds_of, release
@@ -36,12 +37,13 @@ from perdure_node.records import Added, EncryptedRecord, State, open_record, rec
 from perdure_node.recovering.merging import Merged, merge_records
 from perdure_node.recovering.people import People, bring_people, settle_people
 from perdure_node.recovering.successor import take_over
+from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.traces import FORGOTTEN, Reason, changes_of
 from perdure_node.vault import Vault, open_vault
 from tools.recovered_sites import bring_back, copy_of, empty_vault, succeed
 from tools.site_desk import Site, add_numbers, document, keys_of, verdict_on
-from tools.site_network import STOPPED, SiteNetwork, new_vault
+from tools.site_network import STOPPED, SiteNetwork, counted_bytes, new_vault
 
 CASE, OVER = Reason("Ada", "the case of 2026/17"), Reason("Ben", "it is settled")
 QUICK = KdfCost(8, 1, 1)
@@ -368,6 +370,44 @@ def test_where_people_differ_it_is_told(two_people: Vault, copies: Copies) -> No
     assert brought(old, two_people).differ == ["Ben", "Kim", "the policy"]
     assert [each.name for each in operators(old.database)] == ["Ada", "Ben"]
     assert brought(two_people, older).differ == []
+
+
+def test_what_was_confirmed_in_both_vaults_is_one_record(two_people: Vault, copies: Copies) -> None:
+    """Each by itself: once is enough, and what is in a log already is what counts."""
+    draft = recorded(two_people).leaf_hash
+    old = copies.of(two_people)
+    here, there = confirmed(old, draft), confirmed(two_people, draft)
+    before = copies.of(old)
+    count = old.database.number("SELECT count(*) FROM record")
+    merged(old, two_people)
+    assert stored(old, draft).leaf_hash == here
+    seal(two_people, keys_of(two_people), STOPPED)
+    merged(before, two_people)
+    assert stored(before, draft).leaf_hash == there
+    assert stored(before, here).leaf_hash == there
+    assert [vault.database.number("SELECT count(*) FROM record") for vault in (old, before)] == [count] * 2
+    keys = [keys_of(vault) for vault in (old, before)]
+    assert open_record(stored(before, draft), keys[1]).record.value("confirmation") is not None
+
+
+def test_an_audit_takes_no_offence_at_what_was_said_in_both_vaults(
+    offline_vault: Vault, copies: Copies
+) -> None:
+    """Two leaves in the same words: neither gets lost, and the first is found by them."""
+    old = copies.of(offline_vault)
+    for vault, salt in ((old, b"a"), (offline_vault, b"b")):
+        add_document(vault, document(1), Details(), clock=STOPPED, randomness=counted_bytes(salt))
+    assert merged(old, offline_vault).added == 1
+
+    def findings() -> list[str]:
+        asked = AuditOptions()
+        report = audit(old, keys_of(old), asked, clock=STOPPED).report
+        return [each.kind for each in report.findings if each.kind == "lookup_damaged"]
+
+    assert findings() == []
+    with old.database.transaction():
+        old.database.execute("UPDATE record SET words = zeroblob(16) WHERE sequence = 2")
+    assert findings() == ["lookup_damaged"]
 
 
 def signed_contract(site: Site, number: int) -> Hash32:

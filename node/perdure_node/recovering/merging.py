@@ -112,7 +112,7 @@ def merge_records(
     condition = f"WHERE {FINISHED} AND record.sequence > ? ORDER BY record.sequence LIMIT ?"
     while found := select_records(other.database, condition, last, _PAGE):
         last = found[-1].sequence
-        lacking = [each for each in found if not _has(vault.database, each.leaf_hash)]
+        lacking = [each for each in found if not _is_here(vault.database, other.database, each)]
         merged.there += len(found) - len(lacking)
         if from_index:
             lacking = [each for each in lacking if _is_wanted(each, from_index)]
@@ -163,10 +163,18 @@ def _is_wanted(record: EncryptedRecord, from_index: int) -> bool:
     return not record.is_withdrawn if record.index is None else record.index >= from_index
 
 
-def _has(database: Database, name: Hash32) -> bool:
-    """Whether there is such a record, or one that had that leaf hash before it was confirmed."""
+def _is_here(database: Database, other: Database, record: EncryptedRecord) -> bool:
+    """Whether there is such a record, by the leaf hash that it has or had before it was confirmed.
+
+    One that was confirmed in both vaults, and has a place in no log there, need not come: once is enough.
+    """
     query = "SELECT 1 FROM record WHERE leaf_hash = ?1 UNION ALL SELECT 1 FROM draft WHERE leaf_hash = ?1"
-    return database.row(query, name) is not None
+    if database.row(query, record.leaf_hash) is not None:
+        return True
+    return record.index is None and any(
+        database.row("SELECT 1 FROM draft WHERE leaf_hash = ?", draft) is not None
+        for draft in _drafts(other, record)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,15 +245,22 @@ class _Copy:
             store_supersession(database, sequence, self.supersedes)
 
     def _is_completed(self, database: Database, confirmed: KnownBlock | None) -> bool:
-        """Whether it waited for a second person here, and was completed by what he signed in the other vault."""
+        """Whether it was there, and what a second person signed in the other vault took its place.
+
+        It waited for him, or had been confirmed here too and was in no log yet, as in the other one it is.
+        """
         if self.content is None or not self.waits:
             return False
         for draft in self.drafts:
             row = database.row(
-                "SELECT sequence FROM record JOIN awaiting USING (sequence) WHERE leaf_hash = ?", draft
+                "SELECT record.sequence, record.leaf_hash FROM record JOIN awaiting USING (sequence) WHERE record.leaf_hash = ?1 "
+                "UNION ALL SELECT record.sequence, record.leaf_hash FROM draft JOIN record USING (sequence) "
+                "JOIN queue USING (sequence) WHERE draft.leaf_hash = ?1 AND sequence NOT IN (SELECT sequence FROM entry)",
+                draft,
             )
             if row is not None:
-                complete(database, row[0], draft, self.leaf_hash, self.content, confirmed)
+                database.execute("DELETE FROM queue WHERE sequence = ?", row[0])
+                complete(database, row[0], Hash32(row[1]), self.leaf_hash, self.content, confirmed)
                 note_queue_change(database)
                 return True
         return False

@@ -5,7 +5,8 @@ digest: a recorded name is somebody else's text, and never becomes a path. The f
 in a folder for each further thousand. The list says no more of a document than the evidence does, since both are handed out
 together; what it says is text that a spreadsheet must not take for a formula.
 
-An export can be broken off and begun again, and grows with the log: `perdure_cli.export_state` remembers how far it is.
+An export can be broken off and begun again, and grows with the log: `perdure_cli.export_state` remembers how far it is. With material,
+what the checks of signatures rested on lies beside the evidence (`perdure_cli.export_material`).
 """
 
 import errno
@@ -19,6 +20,7 @@ from pathlib import Path
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import FILE_SUFFIX, Evidence, encode_evidence
 from perdure_anchor.record import SLOTS, parse_disclosure
+from perdure_anchor.strict_json import JsonValue
 from perdure_node.anchors import StoredAnchor
 from perdure_node.errors import NotAnchoredYet
 from perdure_node.keyring import KeyRing
@@ -29,9 +31,11 @@ from perdure_node.records import records_in_range
 from perdure_node.vault import Vault
 
 from perdure_cli.csv_text import csv_line
+from perdure_cli.export_material import MaterialExport
 from perdure_cli.export_state import ExportState, load_state, store_state
 from perdure_cli.files import write_whole
 from perdure_cli.progress import Progress
+from perdure_cli.verifying.sorting import MATERIAL_SUFFIX
 
 COLUMNS = ("file", "index", "document_sha256", "leaf_hash", "block_number", "document_name")
 _NAME_DIGITS = 16
@@ -76,22 +80,46 @@ class _Sent:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A file of evidence that is there now: its name in the folder, its row of the list, and the slot `signature` if it is shown."""
+
+    name: str
+    row: str
+    signature: JsonValue
+
+
 class Export:
-    """One export of a vault into a folder; `plan` says what it will do, `run` does it."""
+    """One export of a vault into a folder; `plan` says what it will do, `run` does it. ``material`` None: without any."""
 
     def __init__(
-        self, vault: Vault, keys: KeyRing, folder: Path, *, disclose: Set[str], hide: Set[str]
+        self,
+        vault: Vault,
+        keys: KeyRing,
+        folder: Path,
+        *,
+        disclose: Set[str],
+        hide: Set[str],
+        with_material: bool = False,
     ) -> None:
         self._vault, self._keys, self._folder = vault, keys, folder
         self._shown = disclosed_slots(disclose, hide)
-        self._state = load_state(folder, vault.origin.text, self._shown)
+        self._state = load_state(folder, vault.origin.text, self._shown, with_material=with_material)
+        self.material = MaterialExport(vault, keys, folder) if with_material else None
         self._ranges = ranges(vault)
-        self._parts = list(
-            _parts(
-                vault, self._ranges, self._state, first_gap(folder, self._state.listed, _in_folders(vault))
-            )
-        )
+        self._parts = list(_parts(vault, self._ranges, self._state, self._first_gap()))
         self._prover = Prover(vault, self._shown)
+
+    def _first_gap(self) -> int:
+        """Before which index nothing is missing that was written."""
+        listed = self._state.listed
+        gap = first_gap(self._folder, listed, _in_folders(self._vault, listed))
+        if self.material is None:
+            return gap
+        lacking = first_gap(
+            self._folder, listed, self.material.in_folders(listed, _SHARD), suffix=MATERIAL_SUFFIX
+        )
+        return min(gap, lacking)
 
     def plan(self) -> ExportPlan:
         """How much is to be written; raises `NotAnchoredYet`, or `NoSpace` if the disk has not so much."""
@@ -102,6 +130,8 @@ class Export:
             )
         records = sum(part.wanted.records for part in self._parts)
         size = records * self._sample_size()
+        if self.material is not None:
+            size += sum(self.material.size(part.wanted.begin, part.wanted.end) for part in self._parts)
         existing = next(each for each in (self._folder, *self._folder.absolute().parents) if each.is_dir())
         free = shutil.disk_usage(existing).free
         if size > free:
@@ -124,10 +154,13 @@ class Export:
         progress.stage("prove", records, "files")
         done = unsynced = 0
         write = _Writer(self._prover, self._folder)
-        for part, chunk, rows in self._written(write, jobs if records >= _WORTH_PROCESSES else 1):
-            self._state.list(rows, chunk.indices, chunk.end)
+        for part, chunk, written in self._written(write, jobs if records >= _WORTH_PROCESSES else 1):
+            if self.material is not None:
+                for each in written:
+                    self.material.write(each.name, each.signature)
+            self._state.list([each.row for each in written], chunk.indices, chunk.end)
             self._state.note(part.size, part.headers, chunk.end)
-            done, unsynced = done + len(rows), unsynced + len(rows)
+            done, unsynced = done + len(written), unsynced + len(written)
             progress.advance(done)
             if unsynced >= _SYNC_EVERY:
                 self._remember()
@@ -137,8 +170,8 @@ class Export:
         self._remember()
         return done
 
-    def _written(self, write: "_Writer", jobs: int) -> Iterator[tuple[_Part, "_Sent", list[str]]]:
-        """Each chunk's rows of the list, once its files are written."""
+    def _written(self, write: "_Writer", jobs: int) -> Iterator[tuple[_Part, "_Sent", list[_Written]]]:
+        """What was written of each chunk."""
         sent: list[tuple[_Part, _Sent]] = []
 
         def work() -> Iterator[Chunk]:
@@ -148,8 +181,8 @@ class Export:
                     yield chunk
 
         with closing(in_order(write, work(), jobs=jobs)) as written:
-            for number, rows in enumerate(written):
-                yield *sent[number], rows
+            for number, files in enumerate(written):
+                yield *sent[number], files
 
     def _remember(self) -> None:
         """One synchronisation for all that was written, and then the state that says so."""
@@ -165,16 +198,16 @@ class Export:
 
 
 class _Writer:
-    """Writes the evidence of a chunk, in whatever process, and gives the rows of the list."""
+    """Writes the evidence of a chunk, in whatever process, and tells what it wrote."""
 
     def __init__(self, prover: Prover, folder: Path) -> None:
         self._prover, self._folder = prover, str(folder)
         self._made: set[str] = set()
 
-    def __call__(self, chunk: Chunk) -> list[str]:
+    def __call__(self, chunk: Chunk) -> list[_Written]:
         return [self._written(proof) for proof in self._prover.proofs(chunk)]
 
-    def _written(self, proof: Proof) -> str:
+    def _written(self, proof: Proof) -> _Written:
         shown = shown_slots(proof.evidence)
         name = sharded_name(proof, shown)
         shard = name.rpartition("/")[0]
@@ -182,7 +215,7 @@ class _Writer:
             Path(self._folder, shard).mkdir(exist_ok=True)
             self._made.add(shard)
         _write_new(f"{self._folder}/{name}", encode_evidence(proof.evidence))
-        return csv_line(_row(name, proof, shown))
+        return _Written(name, csv_line(_row(name, proof, shown)), _shown_value(proof.evidence, "signature"))
 
 
 def _write_new(path: str, raw: bytes) -> None:
@@ -216,25 +249,27 @@ def _parts(
             )
 
 
-def _in_folders(vault: Vault) -> Mapping[int, int]:
-    """How many records have their evidence in each folder of a thousand, by its first index, if all can be proven."""
+def _in_folders(vault: Vault, listed: int) -> Mapping[int, int]:
+    """How many records before an index have their evidence in each folder of a thousand, by its first index, if all can be proven."""
     rows = vault.database.rows(
-        "SELECT log_index / ?1 * ?1 AS shard, count(*) FROM entry GROUP BY shard ORDER BY shard", _SHARD
+        "SELECT log_index / ?1 * ?1 AS shard, count(*) FROM entry WHERE log_index < ?2 GROUP BY shard ORDER BY shard",
+        _SHARD,
+        listed,
     )
     return dict(rows)
 
 
-def first_gap(folder: Path, listed: int, wanted: Mapping[int, int]) -> int:
+def first_gap(folder: Path, listed: int, wanted: Mapping[int, int], suffix: str = FILE_SUFFIX) -> int:
     """Before which index no file is missing, by their number in each folder of a thousand; of those ``listed``, if none is.
 
-    ``wanted`` files are in a whole folder.
+    ``wanted`` files of this suffix are in a folder.
     """
     for shard, count in wanted.items():
         if shard >= listed:
             break
         inner = folder / f"{shard:07d}" if shard else folder
         names = [path.name for path in inner.iterdir()] if inner.is_dir() else []
-        if sum(name.endswith(FILE_SUFFIX) for name in names) < min(count, listed - shard):
+        if sum(name.endswith(suffix) for name in names) < min(count, listed - shard):
             return shard
     return listed
 
@@ -268,11 +303,11 @@ def _row(name: str, proof: Proof, shown: frozenset[str]) -> tuple[object, ...]:
         "" if document is None else document.hex(),
         proof.leaf_hash.hex(),
         proof.block_number,
-        _shown_name(proof.evidence) if "document_name" in shown else "",
+        _shown_value(proof.evidence, "document_name") or "",
     )
 
 
-def _shown_name(evidence: Evidence) -> str:
-    disclosure = evidence.slots[SLOTS.index("document_name")].disclosure
-    value = None if disclosure is None else parse_disclosure(disclosure, "document_name")
-    return value if isinstance(value, str) else ""
+def _shown_value(evidence: Evidence, slot: str) -> JsonValue:
+    """What the evidence shows in a slot; None if nothing."""
+    disclosure = evidence.slots[SLOTS.index(slot)].disclosure
+    return None if disclosure is None else parse_disclosure(disclosure, slot)

@@ -25,6 +25,7 @@ class ExportState:
     """``anchors``: from an anchor's size to its headers and the index before which its evidence is written.
 
     Records before the index ``listed`` are in the list of the folder, which was so many bytes long; ``rows`` are to be added.
+    ``with_material``: what the checks of signatures rested on lies beside all of it.
     """
 
     origin: str
@@ -33,6 +34,7 @@ class ExportState:
     listed: int = 0
     index_size: int = 0
     rows: list[str] = field(default_factory=list)
+    with_material: bool = False
 
     def done(self, size: int, headers: int) -> int:
         """Before which index the evidence of an anchor is as it should be."""
@@ -49,8 +51,13 @@ class ExportState:
         self.listed = max(self.listed, end)
 
 
-def load_state(folder: Path, origin: str, shown: frozenset[str]) -> ExportState:
-    """What an earlier export left, or a new state; raises `OtherExport`."""
+def load_state(
+    folder: Path, origin: str, shown: frozenset[str], *, with_material: bool = False
+) -> ExportState:
+    """What an earlier export left, or a new state; raises `OtherExport`.
+
+    Where material is wanted, and that export wrote none, all is written again.
+    """
     try:
         members = json.loads((folder / STATE_NAME).read_text("utf-8"))
         anchors = {
@@ -62,12 +69,13 @@ def load_state(folder: Path, origin: str, shown: frozenset[str]) -> ExportState:
             anchors,
             int(members["listed"]),
             int(members["index_size"]),
+            with_material=bool(members.get("material")),
         )
     except FileNotFoundError:
         _check_free(folder)
-        return ExportState(origin, tuple(sorted(shown)))
+        return ExportState(origin, tuple(sorted(shown)), with_material=with_material)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return ExportState(origin, tuple(sorted(shown)))
+        return ExportState(origin, tuple(sorted(shown)), with_material=with_material)
     if state.origin != origin:
         raise OtherExport(f"{folder}: holds evidence of {state.origin}", hint="choose another folder")
     if set(state.shown) != shown:
@@ -77,7 +85,12 @@ def load_state(folder: Path, origin: str, shown: frozenset[str]) -> ExportState:
             hint="choose another folder: evidence that shows more must not stay beside evidence that shall hide it",
         )
     # without its list, whole, an export begins anew
-    return state if _size(folder / INDEX_NAME) >= state.index_size else ExportState(origin, state.shown)
+    if _size(folder / INDEX_NAME) < state.index_size:
+        return ExportState(origin, state.shown, with_material=with_material)
+    if with_material and not state.with_material:
+        state.anchors.clear()
+    state.with_material = with_material
+    return state
 
 
 def _check_free(folder: Path) -> None:
@@ -109,5 +122,6 @@ def store_state(folder: Path, state: ExportState, head: str) -> None:
         "anchors": {str(size): anchor for size, anchor in state.anchors.items()},
         "listed": state.listed,
         "index_size": state.index_size,
+        "material": state.with_material,
     }
     write_whole(folder / STATE_NAME, json.dumps(members, indent=1).encode())

@@ -9,6 +9,7 @@ from perdure_node.proving import Proof
 from perdure_node.records import open_record, record_by_leaf
 from perdure_node.vault import Vault
 
+from perdure_cli.export_material import MaterialExport
 from perdure_cli.files import write_whole
 from perdure_cli.output import print_line, tell_warning
 from perdure_cli.record_texts import plural
@@ -61,4 +62,26 @@ def material_members(material: WrittenMaterial) -> dict[str, object]:
         "file": None if material.file is None else str(material.file),
         "files": material.files,
         "missing": list(material.missing),
+    }
+
+
+def print_exported_material(material: MaterialExport) -> None:
+    """The same of what was written beside all evidence of a folder."""
+    if material.records:
+        print_line(
+            f"wrote material of {plural(material.records, 'record')}, {plural(material.sets, 'set')} of different files"
+        )
+    if material.missing:
+        tell_warning(f"the vault does not have {plural(material.missing, 'file')} that records name")
+    if material.too_large:
+        tell_warning(f"of {plural(material.too_large, 'record')} the material is too large, and was left out")
+
+
+def exported_material_members(material: MaterialExport) -> dict[str, object]:
+    """The same as JSON."""
+    return {
+        "records": material.records,
+        "sets": material.sets,
+        "missing_files": material.missing,
+        "too_large": material.too_large,
     }

@@ -149,14 +149,10 @@ def erase(
     with database.transaction():
         check_not_held(database, record, keys)
         _check_not_own(database, record, "erased")
-        remains = _remains(database, record)
         state = record.state(anchored_size(database)).value
+        remains = _destroy(database, record, digests, randomness)
         if record.index is None and not record.is_withdrawn:
             _leave_queue(vault, record, "erased")
-        remains += _take_content(database, record)
-        database.execute(
-            "INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests
-        )
         remains += forget_reasons(database, key, record, keys, randomness=randomness)
         members = erasure_members(record.leaf_hash, state, int(clock.now()), reason.by, category)
         added = record_erasure(vault, key, members, clock=clock, randomness=randomness)
@@ -171,18 +167,35 @@ def erase(
             clock=clock,
             randomness=randomness,
         )
-        # what finds it by its document would tell whose document it was
-        database.execute(
-            "UPDATE record SET document = ?, words = NULL WHERE sequence = ?",
-            randomness(DIGEST_SIZE),
-            record.sequence,
-        )
-        database.execute("UPDATE draft SET nonce = NULL WHERE sequence = ?", record.sequence)
         database.execute(
             "INSERT INTO unclean (only, since) VALUES (1, ?) ON CONFLICT DO NOTHING", int(clock.now())
         )
     # what was overwritten is so far in the log only; now also in the database, and the log ends
     return Erased(added.leaf_hash, _forget(database, remains) if was_clean else finish_erasing(database))
+
+
+def _destroy(
+    database: Database, record: EncryptedRecord, digests: bytes, randomness: Randomness
+) -> list[bytes]:
+    """Put the digests of its slots in the place of what a record says, inside a transaction of the caller's.
+
+    Returns what must be in no file any more.
+    """
+    remains = _remains(database, record)
+    # the segment that a search looks through goes with it
+    database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
+    remains += forget_material(database, record.sequence)
+    take_audit_notes(database, record.sequence)
+    remains += take_former_nonces(database, record.sequence)
+    database.execute("INSERT INTO erased (sequence, slot_digests) VALUES (?, ?)", record.sequence, digests)
+    # what finds it by its document would tell whose document it was
+    database.execute(
+        "UPDATE record SET document = ?, words = NULL WHERE sequence = ?",
+        randomness(DIGEST_SIZE),
+        record.sequence,
+    )
+    database.execute("UPDATE draft SET nonce = NULL WHERE sequence = ?", record.sequence)
+    return remains
 
 
 def finish_erasing(database: Database) -> bool:
@@ -219,15 +232,6 @@ def _remains(database: Database, record: EncryptedRecord) -> list[bytes]:
     drafts = database.rows("SELECT nonce FROM draft WHERE sequence = ?", record.sequence)
     everything = (*(found or ()), *(nonce for (nonce,) in drafts))
     return [bytes(octets) for octets in everything if octets is not None]
-
-
-def _take_content(database: Database, record: EncryptedRecord) -> list[bytes]:
-    """Take what repeats what it says; returns nonces, which must be in no file any more."""
-    # the segment that a search looks through goes with it
-    database.execute("DELETE FROM content WHERE sequence = ?", record.sequence)
-    gone = forget_material(database, record.sequence)
-    take_audit_notes(database, record.sequence)
-    return gone + take_former_nonces(database, record.sequence)
 
 
 def _check_not_own(database: Database, record: EncryptedRecord, doing: str) -> None:

@@ -76,15 +76,28 @@ def hold(
             change = leave_trace(
                 database, key, record, "held", reason, operator=operator, clock=clock, randomness=randomness
             )
-            numbers.append(
-                database.insert(
-                    "INSERT INTO hold (sequence, since, change) VALUES (?, ?, ?)",
-                    record.sequence,
-                    int(clock.now()),
-                    change,
-                )
-            )
+            numbers.append(keep_hold(database, record, int(clock.now()), change))
     return numbers
+
+
+def keep_hold(database: Database, record: EncryptedRecord, since: int, change: int) -> int:
+    """Let a hold stand, of which an entry of the record's trace tells; inside a transaction of the caller's. Returns its number."""
+    return database.insert(
+        "INSERT INTO hold (sequence, since, change) VALUES (?, ?, ?)", record.sequence, since, change
+    )
+
+
+def standing_changes(database: Database, record: EncryptedRecord) -> frozenset[int]:
+    """The entries of a record's trace whose holds stand, by their numbers."""
+    if not database.has_table("hold"):
+        return frozenset()
+    rows = database.rows("SELECT change FROM hold WHERE sequence = ?", record.sequence)
+    return frozenset(number for (number,) in rows)
+
+
+def let_go(database: Database, change: int) -> bool:
+    """Let the hold go of which an entry of a trace tells, if it stands; inside a transaction of the caller's."""
+    return database.execute("DELETE FROM hold WHERE change = ?", change) > 0
 
 
 def release(

@@ -31,7 +31,8 @@ class Reason:
 class Change:
     """One entry of a record's trace: ``kind`` is amended, withdrawn, rejected, erased, ...
 
-    ``successor`` is the leaf hash of the record that took its place, or that says that it was erased. ``number`` counts the vault's.
+    ``successor`` is the leaf hash of the record that took its place, or that says that it was erased. ``number`` counts the vault's;
+    ``operator`` is the number of who did it.
     """
 
     kind: str
@@ -39,10 +40,11 @@ class Change:
     reason: Reason
     successor: Hash32 | None
     number: int = 0
+    operator: int = OWNER
 
 
 def changes_of(database: Database, record: EncryptedRecord, keys: ReadingKeys) -> list[Change]:
-    """A record's trace, oldest first."""
+    """A record's trace, in the order in which the vault learned of it."""
     return _changes(database, record, keys, "change.sequence = ? ORDER BY number", record.sequence)
 
 
@@ -63,7 +65,7 @@ def _changes(
         drafts = database.rows("SELECT leaf_hash FROM draft WHERE sequence = ?", record.sequence)
     names = (record.leaf_hash, *(Hash32(name) for (name,) in drafts))
     query = (
-        "SELECT kind, changed_at, leaf_hash, data_key, encrypted, number FROM change "
+        "SELECT kind, changed_at, leaf_hash, data_key, encrypted, number, change.operator FROM change "
         "LEFT JOIN record ON record.sequence = change.successor WHERE "
     )
     rows = database.rows(query + condition, value)
@@ -74,9 +76,23 @@ def _changes(
             _reason(keys.data_key(number), encrypted, names),
             None if successor is None else Hash32(successor),
             entry,
+            operator,
         )
-        for kind, changed_at, successor, number, encrypted, entry in rows
+        for kind, changed_at, successor, number, encrypted, entry, operator in rows
     ]
+
+
+def notes_of(database: Database, record: EncryptedRecord) -> dict[tuple[str, int, Hash32 | None], list[int]]:
+    """The numbers of a record's entries, by what is known of them without a passphrase: kind, time and successor."""
+    rows = database.rows(
+        "SELECT kind, changed_at, leaf_hash, number FROM change LEFT JOIN record ON record.sequence = change.successor "
+        "WHERE change.sequence = ? ORDER BY number",
+        record.sequence,
+    )
+    found: dict[tuple[str, int, Hash32 | None], list[int]] = {}
+    for kind, at, successor, number in rows:
+        found.setdefault((kind, at, None if successor is None else Hash32(successor)), []).append(number)
+    return found
 
 
 def unreadable_traces(database: Database, keys: ReadingKeys) -> Iterator[tuple[int, Hash32, str]]:
@@ -148,13 +164,39 @@ def leave_trace(
     operator: int = OWNER,
 ) -> int:
     """Note what is done to a record; inside a transaction of the caller's. ``successor`` is a sequence number. Returns the entry's."""
+    return keep_trace(
+        database,
+        key,
+        record,
+        kind,
+        reason,
+        at=int(clock.now()),
+        randomness=randomness,
+        successor=successor,
+        operator=operator,
+    )
+
+
+def keep_trace(
+    database: Database,
+    key: DataKey,
+    record: EncryptedRecord,
+    kind: str,
+    reason: Reason,
+    *,
+    at: int,
+    randomness: Randomness,
+    successor: int | None = None,
+    operator: int = OWNER,
+) -> int:
+    """As `leave_trace`, of what was done at another time."""
     text = json.dumps({"by": reason.by, "why": reason.why}).encode()
     return database.insert(
         "INSERT INTO change (sequence, kind, operator, changed_at, successor, data_key, encrypted) VALUES (?, ?, ?, ?, ?, ?, ?)",
         record.sequence,
         kind,
         operator,
-        int(clock.now()),
+        at,
         successor,
         key.number,
         key.encrypt(text, record.leaf_hash, randomness),

@@ -144,6 +144,7 @@ def test_more_than_a_thousand(
                 "were_there": 0,
                 "unproven": 0,
                 "without_record": 0,
+                "material": None,
             }
         ],
     )

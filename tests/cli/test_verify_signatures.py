@@ -1,6 +1,7 @@
 """The long road of a signed document: added, anchored, proven with what its check rested on, checked again in a clean folder; and tampered."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -282,6 +283,77 @@ def test_a_folder_with_material_in_it_is_verified(clean: Path, run: Run) -> None
     assert code == 0
     assert "left out: charter.pdf.material.zip" in err
     assert "0 no, 0 could not be found out" in err
+
+
+@pytest.fixture
+def exported(site: Path, clean: Path, monkeypatch: pytest.MonkeyPatch, run_json: RunJson) -> dict[str, Any]:
+    """All evidence with material, in the folder `all` of the clean one; what the command said of it."""
+    monkeypatch.setenv("PERDURE_PASSPHRASE", PASSPHRASE)
+    code, [said] = run_json(
+        "prove", "--all", str(clean / "all"), "--material", "--vault", str(site / ".perdure")
+    )
+    assert code == 0, said
+    return dict(said)
+
+
+def evidence_of(folder: Path, name: str) -> Path:
+    """Where an export has the evidence of a document, by its digest."""
+    digest = sha256((folder / name).read_bytes()).hex()
+    (found,) = (folder / "all").glob(f"*-{digest[:16]}.evidence.json")
+    return found
+
+
+def material_of(folder: Path, name: str) -> Path:
+    """Where it is, if there is any."""
+    return Path(str(evidence_of(folder, name)).replace(".evidence.json", ".material.zip"))
+
+
+def test_all_evidence_has_its_material_beside_it(
+    clean: Path, exported: dict[str, Any], run: Run, run_json: RunJson
+) -> None:
+    """The same bytes as of one record; two that rest on the same file share it; checked again in a folder of its own."""
+    assert exported["material"] == {"records": 6, "sets": 5, "missing_files": 0, "too_large": 0}
+    same = [material_of(clean, name) for name in ("note.txt", "bad.txt")]
+    assert same[0].samefile(same[1])
+    for name in ("charter.pdf", "letter.txt", "note.txt", "bad.txt", *ARCHIVED):
+        assert material_of(clean, name).read_bytes() == (clean / f"{name}.material.zip").read_bytes()
+    assert not material_of(clean, "scan.png").exists()
+    documents = ("charter.pdf", "letter.txt", "note.txt", "bad.txt", "scan.png", *ARCHIVED)
+    code, _, err = run("verify", "all", *documents, "--signatures")
+    assert code == 0, err
+
+
+@pytest.mark.usefixtures("exported")
+def test_material_that_was_removed_is_written_again_also_where_the_disk_knows_no_links(
+    site: Path, clean: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("prove", "--all", "all", "--material", "--vault", str(site / ".perdure"))
+    nothing = {"records": 0, "sets": 0, "missing_files": 0, "too_large": 0}
+    code, [said] = run_json(*words)
+    assert (code, said["records"], said["material"]) == (0, 0, nothing)
+    same = [material_of(clean, name) for name in ("note.txt", "bad.txt")]
+    there = same[0].read_bytes()
+    same[1].unlink()
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    code, [said] = run_json(*words)
+    assert (code, said["records"], said["material"]["records"]) == (0, 7, 6)
+    assert [path.read_bytes() for path in same] == [there, there]
+    assert not same[0].samefile(same[1])
+
+
+@pytest.mark.usefixtures("exported")
+def test_evidence_that_was_there_without_material_gets_it(site: Path, clean: Path, run_json: RunJson) -> None:
+    before = (clean / "all" / "index.csv").read_bytes()
+    words = ("prove", "--all", "shown", "--disclose", "signature", "--vault", str(site / ".perdure"))
+    assert run_json(*words)[1][0]["material"] is None
+    assert not list((clean / "shown").glob("*.material.zip"))
+    code, [said] = run_json(*words, "--material")
+    assert (code, said["records"], said["material"]["records"]) == (0, 7, 6)
+    assert (clean / "shown" / "index.csv").read_bytes() == before
 
 
 def test_without_the_flag_nothing_of_it_is_imported(clean: Path) -> None:

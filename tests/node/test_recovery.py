@@ -1,7 +1,6 @@
 """A site's log and records, brought back from what is left: each way, and several together."""
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +33,6 @@ from perdure_node.gateway.sites import site_of
 from perdure_node.log_gaps import log_gaps
 from perdure_node.reconciliation import open_reconciliation
 from perdure_node.records import record_by_leaf
-from perdure_node.recovering.recovery import OtherVaultSource, Recovered, Sources, recover
 from perdure_node.recovering.successor import take_over
 from perdure_node.recovery_sheet.locking import lock_under_passphrase
 from perdure_node.recovery_sheet.making import log_of_sheet, sheet_state, stranger_of_sheet
@@ -43,51 +41,10 @@ from perdure_node.selectors import find_records, parse_selector
 from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.status import read_status
 from perdure_node.traces import Reason
-from perdure_node.vault import NewVault, Vault, create_vault, open_vault
 from tools.gateway_desk import GatewayDesk, pack_to, written
+from tools.recovered_sites import bring_back, copy_of, empty_vault, succeed
 from tools.site_desk import Site, leaf_hashes, prove_all, verdict_on
 from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes, with_result
-
-
-def copy_of(site: Site, folder: Path) -> Site:
-    """A backup that is made now."""
-    shutil.copytree(site.vault.folder, folder)
-    return Site(site.network, open_vault(folder))
-
-
-def bring_back(
-    site: Site,
-    *others: Site,
-    offline: bool = False,
-    **sources: Any,
-) -> Recovered:
-    vaults = [OtherVaultSource(other.vault, other.keys) for other in others]
-    chain = None if offline else site.network.anchor_chain(site.vault.trust)
-    return recover(
-        site.vault,
-        Sources(chain, vaults=vaults, **sources),
-        clock=site.network.clock,
-        randomness=os.urandom,
-    )
-
-
-def empty_vault(site: Site, folder: Path) -> Site:
-    """A new vault of the same site with its key, as a sheet brings it back."""
-    new = NewVault(
-        origin=site.vault.origin,
-        trust_raw=site.vault.trust_raw,
-        rpc_url="http://127.0.0.1:1",
-        passphrase="another passphrase",
-        relay_private_key=site.keys.relay_key(),
-        site_private_key=site.keys.site_key(),
-        kdf=CHEAP,
-    )
-    vault = create_vault(folder, new, clock=site.network.clock, randomness=counted_bytes(b"new"))
-    made = Site(site.network, vault)
-    from perdure_node.keyring import KeyRing
-
-    made.keys = KeyRing(vault, lambda: "another passphrase")
-    return made
 
 
 @pytest.fixture
@@ -579,15 +536,6 @@ def test_a_recovered_site_goes_on_by_courier(site: Site, fresh: Site, mirrored: 
     folder.mkdir()
     packed = load_bundle(pack_to(fresh.vault, folder, site.network)).head
     assert (packed.leaves.begin, packed.leaves.end, len(packed.checkpoints)) == (3, 4, 1)
-
-
-def succeed(site: Site, new: Vault) -> None:
-    with site.network.anchor_chain() as chain:
-        clock = site.network.clock
-        patience = Patience(sleep=clock.sleep, clock=clock.monotonic)
-        signer = LocalSigner(site.network.partner_private_key("acme"))
-        call = chain.registry.succeed_call(site.vault.origin.site, new.origin.site)
-        transact(chain.client, signer, call, chain_id=chain.trust.chain_id, patience=patience)
 
 
 def test_a_successor_takes_over_what_waits(site: Site, tmp_path: Path, network: SiteNetwork) -> None:

@@ -1,7 +1,6 @@
 """`perdure amend`: say something else in a record that waits to be sealed."""
 
 import os
-from pathlib import Path
 
 import click
 from perdure_anchor.strict_json import JsonValue
@@ -11,12 +10,10 @@ from perdure_node.intake import detail_slots
 from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
 
-from perdure_cli.acting import acting, as_option
 from perdure_cli.awaiting_texts import step_after_recording
+from perdure_cli.commands.change_options import Change, change_options
 from perdure_cli.commands.detail_options import detail_options, details_of
-from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell_next
-from perdure_cli.site import open_site
 from perdure_cli.waiting_record import the_waiting_record
 
 # what can be emptied, by its option
@@ -42,21 +39,11 @@ _EMPTY = {
     metavar="WHAT",
     help="Leave this out from now on; repeatable.",
 )
-@reason_option
-@by_option
-@as_option
-@passphrase_option
-@vault_option
-@json_option
+@change_options
 def amend(
     selector: str,
     emptied: tuple[str, ...],
-    why: str,
-    by: str | None,
-    who: str | None,
-    passphrase_file: Path | None,
-    vault_folder: Path | None,
-    as_json: bool,
+    change: Change,
     **said: object,
 ) -> None:
     """Correct a record that waits to be sealed: SELECTOR is a document's file, its SHA-256, or a leaf hash.
@@ -72,22 +59,21 @@ def amend(
     changes |= dict.fromkeys(_EMPTY[each] for each in emptied)
     if not changes:
         raise click.UsageError("nothing to change: say what, for instance --type or --empty")
-    with open_site(vault_folder) as vault:
+    with change.site() as vault:
         record = the_waiting_record(vault, parse_selector(selector))
-        actor = acting(vault, who, passphrase_file, Action.CHANGE)
-        reason = actor.reason(by, why)
+        actor = change.actor(vault, Action.CHANGE)
         added = amend_record(
             vault,
             record,
             changes,
-            reason,
+            change.reason(actor),
             actor.keys,
             clock=system_clock(),
             randomness=os.urandom,
             who=actor.attestor(),
         )
         step = step_after_recording(vault.database, added.sequence)
-    if as_json:
+    if change.as_json:
         print_json(
             {
                 "ok": True,

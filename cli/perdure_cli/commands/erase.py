@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from perdure_node.changes import Erased
@@ -17,13 +16,11 @@ from perdure_node.records import EncryptedRecord
 from perdure_node.selectors import Selector, parse_selector
 from perdure_node.vault import Vault
 
-from perdure_cli.acting import acting, as_option
+from perdure_cli.commands.change_options import Change, change_options
 from perdure_cli.commands.hold import all_option
 from perdure_cli.confirming import confirm
-from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_next, tell_warning
 from perdure_cli.record_texts import summary_line
-from perdure_cli.site import open_site
 from perdure_cli.waiting_record import meant_records
 
 
@@ -37,24 +34,14 @@ from perdure_cli.waiting_record import meant_records
     show_default=True,
     help="Why, in the word that goes into the log; --reason stays in the vault.",
 )
-@reason_option
-@by_option
 @click.option("--yes", is_flag=True, help="Do not ask: it cannot be undone.")
-@as_option
-@passphrase_option
-@vault_option
-@json_option
+@change_options
 def erase(
     selector: str,
     everything: bool,
     category: str,
-    why: str,
-    by: str | None,
     yes: bool,
-    who: str | None,
-    passphrase_file: Path | None,
-    vault_folder: Path | None,
-    as_json: bool,
+    change: Change,
 ) -> None:
     """Destroy what a record says, and the seed that opens its leaf: SELECTOR as for `perdure show`.
 
@@ -66,9 +53,9 @@ def erase(
     before: `perdure backup DIR --keep 1 --thorough` takes it out of a folder of backups, but not out of copies of that folder. It
     cannot be undone.
     """
-    with open_site(vault_folder) as vault:
+    with change.site() as vault:
         records = meant_records(vault, parse_selector(selector), everything=everything)
-        actor = acting(vault, who, passphrase_file, Action.ERASE)
+        actor = change.actor(vault, Action.ERASE)
         # an operator's passphrase shows that it is he
         actor.attestor()
         for record in records:
@@ -76,20 +63,19 @@ def erase(
         if not yes:
             _confirm(vault, actor.keys, records)
         actor.show_presence("erase a record")
-        reason = actor.reason(by, why)
         for record in records:
             erased = erase_record(
                 vault,
                 record,
-                reason,
+                change.reason(actor),
                 actor.keys,
                 Category(category),
                 actor.key_holder,
                 clock=system_clock(),
                 randomness=os.urandom,
             )
-            _print_erased(record, erased, as_json)
-    if as_json:
+            _print_erased(record, erased, change.as_json)
+    if change.as_json:
         return
     tell(
         "evidence that was handed out and earlier backups still say it: `perdure backup DIR --keep 1 --thorough` for a folder of those"

@@ -101,8 +101,7 @@ def import_(
         raise click.UsageError("--rejects is for --keep-going")
     if file is None or abandon:
         return _abandon(file, vault_folder, as_json, wanted=abandon)
-    columns = dict(map(_mapping, mappings))
-    how = ListOptions(list_format, columns, keep_paths, encoding, folder)
+    how = ListOptions(list_format, dict(map(_mapping, mappings)), keep_paths, encoding, folder)
     rejects = _rejects(file, rejects) if keep_going else None
     with (
         open_site(vault_folder) as vault,
@@ -110,14 +109,8 @@ def import_(
         TerminalProgress() as progress,
     ):
         warn_of_clock(vault, system_clock())
-        options = ImportOptions(
-            how,
-            again,
-            rejects,
-            jobs,
-            dry_run,
-            recording_as(vault, who, passphrase_file, many=True),
-        )
+        recorder = recording_as(vault, who, passphrase_file, many=True)
+        options = ImportOptions(how, again, rejects, jobs, dry_run, recorder)
         imported = import_list(
             vault,
             stream,
@@ -128,10 +121,7 @@ def import_(
             randomness=os.urandom,
             progress=progress,
         )
-    if as_json:
-        print_json(_members(file, imported, options))
-    else:
-        _print_imported(file, imported, options)
+    _tell_imported(file, imported, options, as_json)
     return ANSWER_IS_NO if imported.rejected else DONE
 
 
@@ -182,6 +172,13 @@ def _abandon(file: Path | None, vault_folder: Path | None, as_json: bool, *, wan
         print_line(f"forgot {plural(records, 'record')} of unfinished imports")
         tell_next("perdure status")
     return DONE
+
+
+def _tell_imported(file: Path, imported: Imported, options: ImportOptions, as_json: bool) -> None:
+    if as_json:
+        print_json(_members(file, imported, options))
+    else:
+        _print_imported(file, imported, options)
 
 
 def _print_imported(file: Path, imported: Imported, options: ImportOptions) -> None:

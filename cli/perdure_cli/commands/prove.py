@@ -14,8 +14,16 @@ from perdure_node.vault import Vault
 
 from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.export import Export, ExportPlan, evidence_name
+from perdure_cli.export_material import MaterialExport
 from perdure_cli.files import write_whole
-from perdure_cli.material import WrittenMaterial, material_members, print_material, write_material
+from perdure_cli.material import (
+    WrittenMaterial,
+    exported_material_members,
+    material_members,
+    print_exported_material,
+    print_material,
+    write_material,
+)
 from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import jobs_option, json_option, passphrase_option, require_option, vault_option
 from perdure_cli.output import print_json, print_line, print_raw, tell, tell_next, tell_warning
@@ -88,17 +96,19 @@ def prove(
         raise click.UsageError(
             "--output and --require are for one record: --all names its folder, and writes what is final"
         )
-    _check_material(material, all_folder, output_file, hide)
+    _check_material(material, output_file, hide)
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
         shown, hidden = chosen_slots(vault, (*disclose, "signature") if material else disclose, hide)
         keys = opening_keys(vault, who, passphrase_file)
         if all_folder is not None:
-            export = Export(vault, keys, all_folder, disclose=shown, hide=hidden)
+            export = Export(vault, keys, all_folder, disclose=shown, hide=hidden, with_material=material)
             plan = export.plan()
             _tell_plan(plan, all_folder)
             written = export.run(progress, jobs)
             progress.close()
-            _print_exported(all_folder, plan, written, as_json, documents="document_sha256" not in hidden)
+            _print_exported(
+                all_folder, plan, written, export.material, as_json, documents="document_sha256" not in hidden
+            )
             return
         meant = Selector(str(index), index=index) if selector is None else parse_selector(selector)
         with changed_document_told(vault, keys, meant):
@@ -111,13 +121,11 @@ def prove(
     _write(proof, file, rests_on, as_json, key_is_pinned=key_is_pinned)
 
 
-def _check_material(
-    material: bool, all_folder: Path | None, output_file: Path | None, hide: tuple[str, ...]
-) -> None:
+def _check_material(material: bool, output_file: Path | None, hide: tuple[str, ...]) -> None:
     if not material:
         return
-    if all_folder is not None or output_file == STANDARD_OUTPUT:
-        raise click.UsageError("--material is written beside the evidence of one record, in a file")
+    if output_file == STANDARD_OUTPUT:
+        raise click.UsageError("--material is written beside the evidence, which has to be a file")
     if "signature" in hide:
         raise click.UsageError("--material is of no use to who cannot see the slot signature")
 
@@ -192,7 +200,15 @@ def _amount(size: int) -> str:
     return f"{size / 10**9:.1f} GB"
 
 
-def _print_exported(folder: Path, plan: ExportPlan, written: int, as_json: bool, *, documents: bool) -> None:
+def _print_exported(
+    folder: Path,
+    plan: ExportPlan,
+    written: int,
+    material: MaterialExport | None,
+    as_json: bool,
+    *,
+    documents: bool,
+) -> None:
     """``documents`` tells whether the evidence can be held against documents."""
     unproven = plan.records - written
     if as_json:
@@ -204,6 +220,7 @@ def _print_exported(folder: Path, plan: ExportPlan, written: int, as_json: bool,
                 "were_there": plan.done,
                 "unproven": unproven,
                 "without_record": plan.lost,
+                "material": None if material is None else exported_material_members(material),
             }
         )
         return
@@ -212,6 +229,8 @@ def _print_exported(folder: Path, plan: ExportPlan, written: int, as_json: bool,
     else:
         print_line(f"nothing is new: {folder} has evidence of {plural(plan.done, 'record')}")
         tell("a file that was damaged is written again once it is deleted")
+    if material is not None:
+        print_exported_material(material)
     if unproven:
         tell_warning(
             f"{plural(unproven, 'record')} cannot be proven: leaf hashes beside them are lost; `perdure status` says which"
@@ -220,4 +239,9 @@ def _print_exported(folder: Path, plan: ExportPlan, written: int, as_json: bool,
         tell(
             f"{plural(plan.lost, 'leaf', 'leaves')} of the anchored log have no record in this vault: lost, or somebody else's"
         )
-    tell_next(f"perdure verify {shlex.quote(str(folder))}{' DOCUMENT...' if documents else ''}")
+    again = ""
+    if material is not None and documents:
+        # of a document without a signature there is nothing to check again, which is no yes
+        again = " --signatures" if written == material.records else ""
+        tell("--signatures checks the signatures again, of the documents that have any")
+    tell_next(f"perdure verify {shlex.quote(str(folder))}{' DOCUMENT...' if documents else ''}{again}")

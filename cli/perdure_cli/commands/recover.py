@@ -15,6 +15,14 @@ from perdure_node.errors import OtherVault
 from perdure_node.keyring import KeyRing
 from perdure_node.vault import Vault, open_vault
 
+from perdure_cli.merged_texts import (
+    merged_members,
+    people_members,
+    print_merged,
+    print_people,
+    warn_of_other_people,
+    warn_of_unmerged,
+)
 from perdure_cli.networks import RealChain
 from perdure_cli.options import READABLE_FILE, json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
@@ -140,7 +148,8 @@ def recover(
     What the vault itself has signed beside that log is kept apart, and its records are sealed again at the log's end: nothing is
     lost, and nothing forks. Leaf hashes and records come from wherever they are left: backups (--from), the gateway's mirror
     (--bundle), and what the chain tells. Records whose slots survive are whole again; the others are known by their leaf hash, or
-    counted as a gap, and the log goes on over them.
+    counted as a gap, and the log goes on over them. What was done to records comes along: holds, notes, and who waits for whom. A
+    vault that names no operators and has no policy gets those of --from.
 
     With --sheet and no vault here, a new vault is made with the sheet's key; with --trust, and neither --rpc nor
     --relay-keystore, without a network. `perdure help recover` and docs/guide-recovery.md say
@@ -162,6 +171,8 @@ def recover(
             _print(vault, recovered)
             _tell_doubt(key_doubt)
         _warn_of_gap(vault, recovered)
+        warn_of_unmerged(recovered.merged)
+        warn_of_other_people(recovered.people)
         if not as_json:
             tell_next(_next_step(recovered, is_compared=is_compared, key_doubt=key_doubt))
 
@@ -181,7 +192,9 @@ def _recovered(vault: Vault, asked: _Asked, sheet: "KnownLog | None") -> "tuple[
         loaded = [load_bundle(path, lambda: [keys.private_key()]) for path in asked.bundles]
         progress = stack.enter_context(TerminalProgress())
         sources = Sources(chain, loaded, others, sheet)
-        recovered = recover_vault(vault, sources, clock=clock, randomness=os.urandom, progress=progress)
+        recovered = recover_vault(
+            vault, sources, clock=clock, randomness=os.urandom, keys=keys, progress=progress
+        )
         for bundle in loaded:
             receive(vault, bundle, clock=clock)
         return recovered, None if chain is None else _key_doubt(vault, chain), chain is not None
@@ -284,6 +297,8 @@ def _print(vault: Vault, recovered: "Recovered") -> None:
         print_row("rival", f"this vault had {adopted.old_size}, of which {adopted.prefix} are the same")
     if merged.added or merged.there:
         print_row("records", f"{merged.added} taken in, {merged.there} were here already")
+    print_merged(merged)
+    print_people(recovered.people)
     if adopted.found:
         print_row("found", f"{plural(adopted.found, 'waiting record')} had a place in the log already")
     if adopted.queued:
@@ -322,12 +337,16 @@ def _members(vault: Vault, recovered: "Recovered", key_doubt: str | None) -> dic
         "unknown_leaves": adopted.unknown,
         "taken_in": merged.added,
         "were_there": merged.there,
+        **merged_members(merged),
+        **people_members(recovered.people),
         "key_doubt": key_doubt,
     }
 
 
 def _take_over(old_folder: Path, asked: _Asked, vault_folder: Path | None, as_json: bool) -> None:
     """Records of a closed site that its log never took."""
+    from perdure_node.operators.people import operators
+    from perdure_node.operators.policy import adopted_digest
     from perdure_node.recovering.successor import take_over
 
     if asked.offline or asked.sheet or asked.bundles or asked.other_vaults:
@@ -338,6 +357,14 @@ def _take_over(old_folder: Path, asked: _Asked, vault_folder: Path | None, as_js
             merged = take_over(
                 vault, old, keys, chain, clock=system_clock(), randomness=os.urandom, progress=progress
             )
+        if old.database.has_table("policy") and (
+            operators(old.database) or adopted_digest(old.database) is not None
+        ):
+            tell_warning(
+                f"operators and policy of {old.origin.text} do not come along: they are recorded in its log alone; "
+                "`perdure operator add` and `perdure policy set` make them here"
+            )
+    warn_of_unmerged(merged)
     _tell_taken_over(merged, old.origin.text, vault.origin.text, as_json)
 
 
@@ -350,8 +377,11 @@ def _tell_taken_over(merged: "Merged", old: str, new: str, as_json: bool) -> Non
                 "successor_of": old,
                 "taken_in": merged.added,
                 "were_there": merged.there,
+                **merged_members(merged),
+                "signed": merged.signed,
             }
         )
         return
     print_line(f"{new} has taken over {plural(merged.added, 'record')} that waited in {old}")
+    print_merged(merged)
     tell_next("perdure sync")

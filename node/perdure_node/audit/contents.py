@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32, to_hex
@@ -29,6 +29,13 @@ _PASSIVE = (
     "SELECT sequence FROM record WHERE sequence >= ? AND sequence <= ? "  # noqa: S608  # constants
     "AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = record.sequence) "
     f"AND (words IS NULL OR NOT {FINISHED})"
+)
+# NULL for what came from another vault in the same words as a record that is here: that one is found by them
+_WORDS: Final = (
+    "CASE WHEN words IN (SELECT substr(record.leaf_hash, 1, 16) UNION ALL "
+    "SELECT substr(draft.leaf_hash, 1, 16) FROM draft WHERE draft.sequence = record.sequence) "
+    "AND EXISTS (SELECT 1 FROM record AS other WHERE other.document = record.document AND other.words <> record.words) "
+    "THEN NULL ELSE words END"
 )
 # of these slots the look-up digest of a record's words takes no notice; of the signature it once did
 _NOT_SAID = frozenset({"recorded_at", "after", "confirmation", "signature"})
@@ -158,13 +165,13 @@ def _stretches(vault: Vault, keys: KeyRing, asked: bytes, missing: Set[int]) -> 
 
 def _beside(vault: Vault, first: int, last: int) -> dict[int, _Beside]:
     links = vault.database.has_table("supersession")
-    superseded, join = (
-        ("superseded", "LEFT JOIN supersession ON supersession.sequence = record.sequence ")
+    superseded, join, words = (
+        ("superseded", "LEFT JOIN supersession ON supersession.sequence = record.sequence ", _WORDS)
         if links
-        else ("NULL", "")
+        else ("NULL", "", "words")
     )
     rows = vault.database.rows(
-        f"SELECT record.sequence, document, words, {superseded}, known_block.hash FROM record {join}"  # noqa: S608  # constants
+        f"SELECT record.sequence, document, {words}, {superseded}, known_block.hash FROM record {join}"  # noqa: S608  # constants
         "LEFT JOIN known_block ON known_block.id = record.after_block WHERE record.sequence BETWEEN ? AND ?",
         first,
         last,

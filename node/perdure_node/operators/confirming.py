@@ -201,27 +201,37 @@ def _store(
     database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
     name = leaf_hash(leaf(signed.complete, signed.seed))
     content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
+    complete(database, record.sequence, record.leaf_hash, name, (key.number, content), signed.after)
+    return name
+
+
+def complete(
+    database: Database,
+    sequence: int,
+    draft: Hash32,
+    name: Hash32,
+    content: tuple[int, bytes],
+    after: KnownBlock | None,
+) -> None:
+    """Put what somebody confirmed in the place of its draft, and let it be sealed; inside a transaction of the caller's.
+
+    ``content`` is the number of its data key, and the ciphertext; ``after`` the block that its confirmation names.
+    """
+    database.execute("DELETE FROM awaiting WHERE sequence = ?", sequence)
+    database.execute(
+        "INSERT INTO draft (leaf_hash, sequence, nonce) SELECT ?, sequence, substr(encrypted, 1, ?) FROM content WHERE sequence = ?",
+        draft,
+        NONCE_SIZE,
+        sequence,
+    )
     database.execute(
         "UPDATE record SET leaf_hash = ?, confirmed_block = ? WHERE sequence = ?",
         name,
-        keep_known_block(database, signed.after),
-        record.sequence,
+        keep_known_block(database, after),
+        sequence,
     )
-    database.execute(
-        "UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?",
-        key.number,
-        content,
-        record.sequence,
-    )
-    assert record.content is not None, "what was erased cannot be signed"
-    database.execute(
-        "INSERT INTO draft (leaf_hash, sequence, nonce) VALUES (?, ?, ?)",
-        record.leaf_hash,
-        record.sequence,
-        record.content[1][:NONCE_SIZE],
-    )
-    database.execute("INSERT INTO queue (sequence) VALUES (?)", record.sequence)
-    return name
+    database.execute("UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?", *content, sequence)
+    database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
 
 
 def reject(

@@ -139,7 +139,7 @@ def operator_named(database: Database, name: str) -> Operator:
     """The one of this name; raises `NoSuchOperator`."""
     everybody = operators(database)
     for each in everybody:
-        if _looks(each.name) == _looks(name):
+        if looks(each.name) == looks(name):
             return each
     known = ", ".join(each.name for each in everybody) or "nobody"
     raise NoSuchOperator(
@@ -334,7 +334,7 @@ def _check_new(database: Database, new: NewOperator) -> None:
     if not new.name.strip() or len(new.name) > MAX_NAME or not new.name.isprintable():
         raise OperatorRefused(f"operator: want a name of 1 to {MAX_NAME} printable characters")
     everybody = operators(database)
-    if any(_looks(each.name) == _looks(new.name) for each in everybody):
+    if any(looks(each.name) == looks(new.name) for each in everybody):
         raise OperatorExists(
             f"operator: there is a {new.name} already", hint="choose a name that tells them apart"
         )
@@ -342,7 +342,7 @@ def _check_new(database: Database, new: NewOperator) -> None:
         raise OperatorRefused(f"operator: there are {MAX_OPERATORS} already")
 
 
-def _looks(name: str) -> str:
+def looks(name: str) -> str:
     """A name as people tell names apart: two that differ in capitals, encoding or spaces alone look like one person."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 

@@ -25,6 +25,7 @@ from perdure_node.reconciliation import (
 from perdure_node.recovering.bundle_log import log_of_bundle
 from perdure_node.recovering.chain_log import fetch_chain_log
 from perdure_node.recovering.merging import Merged, check_same_site, merge_records
+from perdure_node.recovering.people import People, bring_people, settle_people
 from perdure_node.true_log import (
     KnownLog,
     common_prefix,
@@ -57,11 +58,15 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a recovery did; ``source`` is who said what is true. ``merged`` are the records that came from other vaults."""
+    """What a recovery did; ``source`` is who said what is true. ``merged`` are the records that came from other vaults.
+
+    ``people`` are their operators and policy.
+    """
 
     source: str
     adopted: Adopted
     merged: Merged
+    people: People
 
 
 def recover(
@@ -70,9 +75,12 @@ def recover(
     *,
     clock: Clock,
     randomness: Randomness,
+    keys: KeyRing | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Recovered:
     """Bring everything together; killed at any moment, the same again goes on.
+
+    With ``keys``, which open the vault, the people of other vaults come into one that names nobody.
 
     Raises `NoAuthority`, `OtherVault`, `TrueLogBroken`, `AdoptionRefused`, what the sources raise, and `VaultBusy`.
     """
@@ -84,19 +92,21 @@ def recover(
             # whoever was asked may be behind the registry
             with vault.database.transaction():
                 require_reconciliation(vault.database, Reason.RECOVERED, int(clock.now()), randomness)
-        merged = Merged(0, 0, 0)
+        merged, people = Merged(), People()
         for other in sources.vaults:
-            more = merge_records(
-                vault, other.vault, other.keys, clock=clock, randomness=randomness, progress=progress
+            if keys is not None:
+                bring_people(vault, other.vault, keys)
+            merged.add(
+                merge_records(
+                    vault, other.vault, other.keys, clock=clock, randomness=randomness, progress=progress
+                )
             )
-            merged = Merged(
-                merged.added + more.added, merged.there + more.there, merged.withdrawn + more.withdrawn
-            )
+            people.add(settle_people(vault, other.vault))
         adopted = adopt_locked(vault, true, clock, source=source)
         if sources.chain is not None and open_reconciliation(vault.database) is not None:
             with vault.database.transaction():
                 settle_reconciliation(vault.database)
-    return Recovered(source, adopted, merged)
+    return Recovered(source, adopted, merged, people)
 
 
 def _true_log(vault: Vault, sources: Sources, progress: Progress) -> tuple[str, KnownLog]:

@@ -1,0 +1,138 @@
+"""What was done to records in another vault: who, when and why, and the holds that stand. It comes along after the records themselves.
+
+What both vaults know is known once: two notes are the same if they are of one kind, of one second, on one record, with one successor.
+A hold stands that stands in either vault, unless it was released in one of them, which its note tells. Nothing is erased here because
+it was erased there: what is whole here, or cannot be held here any more, is told.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from perdure_anchor.hashes import Hash32
+
+from perdure_node.clock import Clock, Randomness
+from perdure_node.encryption.contents import DataKey
+from perdure_node.holds import keep_hold, let_go, standing_changes
+from perdure_node.keyring import KeyRing
+from perdure_node.records import EncryptedRecord, record_by_leaf, select_records
+from perdure_node.recovering.people import Counterparts
+from perdure_node.traces import FORGOTTEN, Change, Reason, changes_of, keep_trace, notes_of
+from perdure_node.vault import Vault
+
+_PAGE = 500
+
+
+@dataclass(slots=True)
+class Lives:
+    """How much came along: ``traces`` notes, ``holds`` that stand now, and ``released`` ones that stood here until then.
+
+    ``not_held`` are records that are held there and were erased here; ``erased_there`` were erased there, and are whole here.
+    """
+
+    traces: int = 0
+    holds: int = 0
+    released: int = 0
+    not_held: list[Hash32] = field(default_factory=list)
+    erased_there: list[Hash32] = field(default_factory=list)
+
+    def add(self, more: "Lives") -> None:
+        """Count what came from one more vault."""
+        self.traces += more.traces
+        self.holds += more.holds
+        self.released += more.released
+        self.not_held += more.not_held
+        self.erased_there += more.erased_there
+
+
+def merge_lives(
+    vault: Vault,
+    other: Vault,
+    keys: KeyRing,
+    people: Counterparts,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+) -> Lives:
+    """Bring it in for the records that are in both vaults; ``keys`` are the other one's. Doing it again changes nothing."""
+    lives = Lives()
+    for records in _with_traces(other):
+        known = [(record, changes_of(other.database, record, keys)) for record in records]
+        key = vault.current_data_key.take(clock, randomness)
+        with vault.database.transaction():
+            for record, changes in known:
+                mine = record_by_leaf(vault.database, record.leaf_hash)
+                if mine is not None:
+                    _Life(vault, other, mine, people, key, randomness, lives).bring(record, changes)
+    return lives
+
+
+def _with_traces(other: Vault) -> Iterator[list[EncryptedRecord]]:
+    last = 0
+    condition = "WHERE record.sequence > ? AND record.sequence IN (SELECT sequence FROM change) ORDER BY record.sequence LIMIT ?"
+    while found := select_records(other.database, condition, last, _PAGE):
+        last = found[-1].sequence
+        yield found
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """One record of both vaults: ``mine`` is how it is here."""
+
+    vault: Vault
+    other: Vault
+    mine: EncryptedRecord
+    people: Counterparts
+    key: DataKey
+    randomness: Randomness
+    lives: Lives
+
+    def bring(self, theirs: EncryptedRecord, changes: Sequence[Change]) -> None:
+        """Inside a transaction of the caller's."""
+        database, mine = self.vault.database, self.mine
+        there = {name: [*numbers] for name, numbers in notes_of(database, mine).items()}
+        stands_there = standing_changes(self.other.database, theirs)
+        releases, gone = 0, []
+        for change in changes:
+            name = (change.kind, change.changed_at, change.successor)
+            if there.get(name):
+                number = there[name].pop(0)
+                if change.kind == "held" and change.number not in stands_there:
+                    gone.append(number)
+                continue
+            if change.kind == "erased" and mine.content is not None:
+                self.lives.erased_there.append(mine.leaf_hash)
+                continue
+            number = self._keep(change)
+            releases += change.kind == "released"
+            if change.kind == "held" and change.number in stands_there:
+                self._hold(change, number)
+        self._release(gone[:releases])
+
+    def _keep(self, change: Change) -> int:
+        database, mine = self.vault.database, self.mine
+        after = None if change.successor is None else record_by_leaf(database, change.successor)
+        # what was said of a record that was erased here must not come back
+        why = change.reason.why if mine.content is not None else FORGOTTEN
+        self.lives.traces += 1
+        return keep_trace(
+            database,
+            self.key,
+            mine,
+            change.kind,
+            Reason(change.reason.by, why),
+            at=change.changed_at,
+            randomness=self.randomness,
+            successor=None if after is None else after.sequence,
+            operator=self.people.of(change.operator),
+        )
+
+    def _hold(self, change: Change, number: int) -> None:
+        if self.mine.content is None:
+            self.lives.not_held.append(self.mine.leaf_hash)
+            return
+        keep_hold(self.vault.database, self.mine, change.changed_at, number)
+        self.lives.holds += 1
+
+    def _release(self, changes: Sequence[int]) -> None:
+        for number in changes:
+            self.lives.released += let_go(self.vault.database, number)

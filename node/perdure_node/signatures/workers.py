@@ -8,10 +8,13 @@ themselves when their pipe does.
 import contextlib
 import gc
 import multiprocessing
+import multiprocessing.connection
 import resource
 import signal
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,6 +33,8 @@ _MEMORY: Final = 1 << 30
 _CPU_SECONDS: Final = 60
 # a slow disk may take long over a large file
 _SECONDS: Final = 300.0
+# for each process, how many documents may be asked about or answered before their turn: all of them are in memory
+_AHEAD: Final = 2
 _BY_THE_SYSTEM: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 
 Answer = DocumentCheck | PerdureError | OSError
@@ -80,15 +85,31 @@ class Checkers:
 
     def each(self, requests: Iterable[CheckRequest]) -> Iterator[Answer]:
         """The checks in the requests' order; what would be raised for one is given in its place."""
-        waiting: deque[tuple[_Child, CheckRequest]] = deque()
+        asked: deque[_Asked] = deque()
         for request in requests:
-            if not self._idle and len(self._all) >= self._jobs:
-                yield self._taken(*waiting.popleft())
+            while self._all_busy() or len(asked) >= self._jobs * _AHEAD:
+                yield from self._heard(asked)
             child = self._idle.popleft() if self._idle else self._started()
             child.ask(request)
-            waiting.append((child, request))
-        while waiting:
-            yield self._taken(*waiting.popleft())
+            asked.append(_Asked(request, child))
+        while asked:
+            yield from self._heard(asked)
+
+    def _all_busy(self) -> bool:
+        return not self._idle and len(self._all) >= self._jobs
+
+    def _heard(self, asked: deque["_Asked"]) -> Iterator[Answer]:
+        """Wait until one process answers at least, or is late, and give the answers whose turn it is."""
+        unanswered = [each for each in asked if each.answer is None]
+        next_late = min(each.child.late_at for each in unanswered)
+        pipes = [each.child.pipe for each in unanswered]
+        ready = multiprocessing.connection.wait(pipes, max(0.0, next_late - time.monotonic()))
+        for each in unanswered:
+            if each.child.pipe in ready or time.monotonic() >= each.child.late_at:
+                each.answer = self._taken(each.child, each.request)
+        while asked and (answer := asked[0].answer) is not None:
+            asked.popleft()
+            yield answer
 
     def _started(self) -> "_Child":
         child = _Child(self._trust, [each.pipe for each in self._all])
@@ -104,6 +125,15 @@ class Checkers:
             return _given_up(request, str(ended))
         self._idle.append(child)
         return answer
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request whose turn has not come; ``answer`` None until it is there."""
+
+    request: CheckRequest
+    child: "_Child"
+    answer: Answer | None = None
 
 
 class _Ended(Exception):
@@ -124,15 +154,18 @@ class _Child:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
         theirs.close()
+        # on the monotonic clock, in seconds
+        self.late_at = 0.0
 
     def ask(self, request: CheckRequest) -> None:
+        self.late_at = time.monotonic() + _SECONDS
         with contextlib.suppress(BrokenPipeError):  # its answer tells
             self.pipe.send(request)
 
     def answer(self) -> Answer:
-        """Raises `_Ended`."""
+        """One that is there, or comes before it is late; raises `_Ended`."""
         try:
-            if not self.pipe.poll(_SECONDS):
+            if not self.pipe.poll(max(0.0, self.late_at - time.monotonic())):
                 raise _Ended(f"it took longer than {_SECONDS:.0f} s")
             answer: Answer = self.pipe.recv()
         except (EOFError, OSError) as error:

@@ -11,7 +11,10 @@ import pytest
 from perdure_anchor.confirmation import KeyCredential
 from perdure_anchor.hashes import Address, Hash32
 from perdure_node.audit.auditing import AuditOptions, audit
+from perdure_node.audit.findings import Found
+from perdure_node.audit.log_checks import check_standing
 from perdure_node.changes import amend, erase, withdraw
+from perdure_node.clock import Clock
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.holds import RecordHeld, hold, holds_of, release
 from perdure_node.intake import Details, add_document
@@ -159,7 +162,7 @@ def test_what_was_released_in_either_vault_does_not_stand_again(
 
 
 def test_a_hold_that_is_gone_without_a_note_of_its_release_stands(
-    offline_vault: Vault, copies: Copies
+    offline_vault: Vault, fresh: Vault, copies: Copies
 ) -> None:
     name = add_numbers(offline_vault, 1)[0].leaf_hash
     held(offline_vault, name)
@@ -168,6 +171,43 @@ def test_a_hold_that_is_gone_without_a_note_of_its_release_stands(
         offline_vault.database.execute("DELETE FROM hold")
     assert merged(old, offline_vault).lives.released == 0
     assert len(holds_of(old.database, stored(old, name))) == 1
+    assert merged(fresh, offline_vault).lives.holds == 1
+    assert [hold_faults(vault) for vault in (old, fresh)] == [[], []]
+
+
+def hold_faults(vault: Vault) -> list[str]:
+    """What an audit says of holds that are not as they were noted."""
+    found = Found()
+    check_standing(vault, found)
+    return [each.kind for each in found.reported()]
+
+
+def test_what_was_released_in_both_vaults_is_released_once(offline_vault: Vault, copies: Copies) -> None:
+    """Each by itself, at another time; a second matter goes on holding it."""
+    name = add_numbers(offline_vault, 1)[0].leaf_hash
+    held(offline_vault, name)
+    old = copies.of(offline_vault)
+    released(offline_vault, name)
+    held(old, name, Reason("Ada", "another matter"))
+    which = holds_of(old.database, stored(old, name))[0].number
+    later = Clock(lambda: STOPPED.now() + 60, STOPPED.monotonic, STOPPED.sleep)
+    release(old, [stored(old, name)], OVER, 1, which, clock=later, randomness=os.urandom)
+    merged(offline_vault, old)
+    assert len(holds_of(offline_vault.database, stored(offline_vault, name))) == 1
+    assert hold_faults(offline_vault) == []
+    with pytest.raises(RecordHeld):
+        erased(offline_vault, name)
+
+
+def test_of_an_erased_record_no_reason_comes_back(offline_vault: Vault, copies: Copies) -> None:
+    name = add_numbers(offline_vault, 1)[0].leaf_hash
+    here = copies.of(offline_vault)
+    held(offline_vault, name)
+    released(offline_vault, name)
+    erased(here, name)
+    assert merged(here, offline_vault).lives.traces == 2
+    assert told(here, name)[1:] == [("held", FORGOTTEN), ("released", FORGOTTEN)]
+    assert hold_faults(here) == []
 
 
 def test_what_cannot_be_held_or_is_whole_again_is_told(offline_vault: Vault, copies: Copies) -> None:
@@ -180,8 +220,9 @@ def test_what_cannot_be_held_or_is_whole_again_is_told(offline_vault: Vault, cop
     assert (done.lives.not_held, done.lives.erased_there) == ([one], [two])
     assert holds_of(here.database, stored(here, one)) == []
     # of what was erased here, no reason comes back
-    assert told(here, one) == [("erased", "asked"), ("held", FORGOTTEN)]
+    assert told(here, one) == [("erased", "asked")]
     assert told(here, two) == []
+    assert hold_faults(here) == []
 
 
 def test_the_life_of_a_record_is_told_as_before(offline_vault: Vault, fresh: Vault) -> None:
@@ -304,7 +345,7 @@ def test_what_was_rejected_in_the_other_vault_is_rejected(two_people: Vault, cop
     old = copies.of(two_people)
     reject(two_people, stored(two_people, draft), OVER, 3, clock=STOPPED, randomness=os.urandom)
     merged(old, two_people)
-    assert stored(old, draft).state(0) is State.WITHDRAWN
+    assert stored(old, draft).state(0) is State.REJECTED
     assert told(old, draft) == [("rejected", OVER.why)]
 
 

@@ -1,8 +1,9 @@
 """What was done to records in another vault: who, when and why, and the holds that stand. It comes along after the records themselves.
 
 What both vaults know is known once: two notes are the same if they are of one kind, of one second, on one record, with one successor.
-A hold stands that stands in either vault, unless it was released in one of them, which its note tells. Nothing is erased here because
-it was erased there: what is whole here, or cannot be held here any more, is told.
+A hold stands that stands in either vault, unless it was released in one of them, which its note tells; one that is gone there without
+such a note stands. A release of what was released here already is no news. Nothing is erased here because it was erased there: what
+is whole here, or cannot be held here any more, is told.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.clock import Clock, Randomness
+from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey
 from perdure_node.holds import keep_hold, let_go, standing_changes
 from perdure_node.keyring import KeyRing
@@ -88,25 +90,37 @@ class _Life:
 
     def bring(self, theirs: EncryptedRecord, changes: Sequence[Change]) -> None:
         """Inside a transaction of the caller's."""
-        database, mine = self.vault.database, self.mine
-        there = {name: [*numbers] for name, numbers in notes_of(database, mine).items()}
-        stands_there = standing_changes(self.other.database, theirs)
-        releases, gone = 0, []
+        here = self._known(changes)
+        stands_there = _standing(self.other.database, theirs, changes)
+        ended = [each for each in changes if each.kind == "held" and each.number not in stands_there]
+        unknown = [each for each in ended if each.number not in here]
+        standing = standing_changes(self.vault.database, self.mine)
+        gone = [here[each.number] for each in ended if here.get(each.number) in standing]
+        # each release is of a hold that ends by it: as many as come, and as stood here until now
+        releases = 0
         for change in changes:
-            name = (change.kind, change.changed_at, change.successor)
-            if there.get(name):
-                number = there[name].pop(0)
-                if change.kind == "held" and change.number not in stands_there:
-                    gone.append(number)
+            if change.number in here:
                 continue
-            if change.kind == "erased" and mine.content is not None:
-                self.lives.erased_there.append(mine.leaf_hash)
-                continue
-            number = self._keep(change)
-            releases += change.kind == "released"
-            if change.kind == "held" and change.number in stands_there:
-                self._hold(change, number)
-        self._release(gone[:releases])
+            if change.kind == "erased" and self.mine.content is not None:
+                self.lives.erased_there.append(self.mine.leaf_hash)
+            elif change.kind == "held" and change.number in stands_there:
+                self._hold(change)
+            elif change.kind != "released":
+                self._keep(change)
+            elif releases < len(unknown) + len(gone):
+                self._keep(change)
+                releases += 1
+        for number in gone[: max(0, releases - len(unknown))]:
+            self.lives.released += let_go(self.vault.database, number)
+
+    def _known(self, changes: Sequence[Change]) -> dict[int, int]:
+        """Which of their notes are here too: by their numbers there, the numbers here."""
+        there = notes_of(self.vault.database, self.mine)
+        known = {}
+        for change in changes:
+            if numbers := there.get((change.kind, change.changed_at, change.successor)):
+                known[change.number] = numbers.pop(0)
+        return known
 
     def _keep(self, change: Change) -> int:
         database, mine = self.vault.database, self.mine
@@ -126,13 +140,16 @@ class _Life:
             operator=self.people.of(change.operator),
         )
 
-    def _hold(self, change: Change, number: int) -> None:
+    def _hold(self, change: Change) -> None:
         if self.mine.content is None:
             self.lives.not_held.append(self.mine.leaf_hash)
             return
-        keep_hold(self.vault.database, self.mine, change.changed_at, number)
+        keep_hold(self.vault.database, self.mine, change.changed_at, self._keep(change))
         self.lives.holds += 1
 
-    def _release(self, changes: Sequence[int]) -> None:
-        for number in changes:
-            self.lives.released += let_go(self.vault.database, number)
+
+def _standing(database: Database, record: EncryptedRecord, changes: Sequence[Change]) -> frozenset[int]:
+    """The notes of holds that stand, or that are gone without a note of their release."""
+    stands = standing_changes(database, record)
+    ended = [each.number for each in changes if each.kind == "held" and each.number not in stands]
+    return stands | frozenset(ended[sum(each.kind == "released" for each in changes) :])

@@ -18,6 +18,7 @@ from perdure_anchor.verdict import Grade
 
 from perdure_node.anchors import StoredAnchor, anchors_over
 from perdure_node.database import Database
+from perdure_node.erasures import ERASURE_TYPE
 from perdure_node.errors import NotAnchoredYet, UnknownSlot, VaultDamaged
 from perdure_node.hops import HopTable, hop_table
 from perdure_node.keyring import KeyRing
@@ -110,7 +111,7 @@ def prove(
     record = next((each for each in found if _reached(each, anchored) >= require), None)
     if record is None:
         raise _not_yet(find_records(vault, selector)[0], anchored, require)
-    return _prove(vault, keys, record, shown, may_show_keys="extra" not in hide)
+    return _prove(vault, keys, record, shown, may_show_own="extra" not in hide)
 
 
 def _is_gone(record: EncryptedRecord, anchored: int) -> bool:
@@ -143,11 +144,11 @@ def _not_yet(record: EncryptedRecord, anchored: int, require: Grade) -> NotAncho
 
 
 def _prove(
-    vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozenset[str], *, may_show_keys: bool
+    vault: Vault, keys: KeyRing, record: EncryptedRecord, shown: frozenset[str], *, may_show_own: bool
 ) -> Proof:
     opened = None if record.content is None else open_record(record, keys)
-    # evidence of an operator's record is there for his keys, which this slot holds
-    if may_show_keys and opened is not None and opened.text("document_type") == OPERATOR_TYPE:
+    # what evidence of an operator's record or of an erasure is there for is in this slot: his keys, or which leaf was erased
+    if may_show_own and opened is not None and opened.text("document_type") in (OPERATOR_TYPE, ERASURE_TYPE):
         shown |= {"extra"}
     texts = slot_texts(record, opened)
     anchor, checkpoint = (None, None) if record.index is None else _signed_place(vault, record, record.index)

@@ -374,6 +374,16 @@ def test_a_hold_that_was_taken_away(stocked: Site) -> None:
     assert "held 0 times, noted 1" in examples(report, "hold_differs")[0]
 
 
+def test_an_erased_record_that_another_vault_held(stocked: Site) -> None:
+    erase_first(stocked)
+    report = found_after(
+        stocked,
+        "INSERT INTO change (sequence, kind, operator, changed_at, data_key, encrypted) "
+        "SELECT sequence, 'held', operator, changed_at, data_key, encrypted FROM change WHERE kind = 'erased'",
+    )
+    assert kinds(report) == {"not_sealed"}
+
+
 def test_a_checkpoint_that_is_gone(stocked: Site) -> None:
     report = found_after(stocked, "DELETE FROM checkpoint WHERE size = 2")
     assert "database_damaged" in kinds(report)

@@ -40,7 +40,9 @@ _HOLDS = (
     "SELECT leaf_hash, (SELECT sum(CASE kind WHEN 'held' THEN 1 WHEN 'released' THEN -1 ELSE 0 END) "
     "FROM change WHERE change.sequence = record.sequence), (SELECT count(*) FROM hold WHERE hold.sequence = record.sequence) "
     "FROM record WHERE sequence IN (SELECT sequence FROM change WHERE kind IN ('held', 'released') "
-    "UNION SELECT sequence FROM hold)"
+    "UNION SELECT sequence FROM hold) "
+    # erased here, it cannot be held by what came along from another vault
+    "AND NOT EXISTS (SELECT 1 FROM erased WHERE erased.sequence = record.sequence)"
 )
 
 

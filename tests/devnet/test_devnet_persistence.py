@@ -145,11 +145,12 @@ def test_a_kill_in_the_middle_of_making_blocks_loses_nothing_acknowledged(tmp_pa
                 elif kind == "tx":
                     transaction_hash = bytes.fromhex(words[0][2:])
                     assert transaction_hash in pooled or devnet.chain.store.mined(transaction_hash)  # type: ignore[arg-type]
-    assert sum(line.startswith("block") for line in said) > 5
+    # each life tells of one at least
+    assert sum(line.startswith("block") for line in said) >= 4
     _assert_whole(path, tmp_path / "replayed.sqlite")
 
 
-def _lines_until_killed(path: Path, moment: float, work: str = WORKER) -> list[str]:
+def _lines_until_killed(path: Path, moment: float, work: str = WORKER, least: int = 4) -> list[str]:
     tests = Path(__file__).parents[1]
     worker = subprocess.Popen(
         [sys.executable, "-c", work, str(path)],
@@ -158,7 +159,7 @@ def _lines_until_killed(path: Path, moment: float, work: str = WORKER) -> list[s
         env=os.environ | {"PYTHONPATH": str(tests)},
     )
     assert worker.stdout is not None
-    lines = list(itertools.islice(worker.stdout, 4))
+    lines = list(itertools.islice(worker.stdout, least))
     time.sleep(moment)
     worker.kill()
     rest, _ = worker.communicate()
@@ -189,7 +190,7 @@ def test_a_kill_between_votes_leaves_the_set_that_was_shown(tmp_path: Path) -> N
     path = tmp_path / "voting.sqlite"
     shown: dict[int, str] = {}
     for moment in (0.0, 0.007, 0.029, 0.2):
-        for line in _lines_until_killed(path, moment, VOTER):
+        for line in _lines_until_killed(path, moment, VOTER, 10):
             if line.startswith("block"):
                 _, number, members = line.split()
                 shown[int(number)] = members

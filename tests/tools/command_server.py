@@ -130,6 +130,7 @@ class _Server:
 def serve() -> None:
     """Fork a process for each request, until there are no more."""
     import perdure_cli.commands
+    from tools.processes import die_with_parent
 
     for module in pkgutil.iter_modules(perdure_cli.commands.__path__, "perdure_cli.commands."):
         importlib.import_module(module.name)
@@ -145,6 +146,9 @@ def serve() -> None:
             number = os.fork()
             if number == 0:
                 os.close(answers)
+                if not is_awaited:
+                    # nobody ends it if the tests are ended
+                    die_with_parent()
                 become(main, *how)
             os.write(answers, b"%d\n" % number)
             if is_awaited:

@@ -9,7 +9,6 @@ from perdure_anchor.errors import ChainError, ConfigError, EncodingError, Perdur
 from perdure_anchor.statement import StatedCheckpoint
 from perdure_anchor.timestamp import format_seconds
 
-from perdure_node.anchor_chain import AnchorChain
 from perdure_node.anchors import newest_anchors_over
 from perdure_node.audit.contents import Contents, check_contents
 from perdure_node.audit.documents import OnDisk, look_for_documents, tell_documents
@@ -23,7 +22,7 @@ from perdure_node.audit.own_word import (
     check_traces,
     check_transactions,
 )
-from perdure_node.audit.registry import check_registry
+from perdure_node.audit.registry import Connect, check_registry
 from perdure_node.audit.state import AuditState
 from perdure_node.audit.surroundings import check_site
 from perdure_node.clock import Clock
@@ -46,19 +45,22 @@ from perdure_node.site_log import newest_checkpoint
 from perdure_node.vault import Vault
 
 DONE, NOT_ASKED, COULD_NOT = "done", "not asked", "could not"
+REGISTRY = "registry"
 LOCKED = "the passphrase was not given"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """``documents`` None: not looked for. ``connect`` gives the chain, None: it is not asked. ``by`` is the operator who acts.
+    """``documents`` None: not looked for. ``nodes`` give the chain, each by one node; None: the registry is not asked.
 
-    ``numberings`` come beside those of the site's policy.
+    ``need_registry``: that no node could be asked counts as something that could not be found out. ``numberings`` come beside
+    those of the site's policy. ``by`` is the operator who acts.
     """
 
     documents: Sequence[Path] | None = None
     numberings: Sequence[Numbering] = ()
-    connect: Callable[[], AnchorChain] | None = None
+    nodes: Sequence[Connect] | None = None
+    need_registry: bool = False
     resume: bool = True
     jobs: int = 1
     software: str = ""
@@ -98,11 +100,15 @@ class Audited:
 
     report: AuditReport
     reused: int
+    need_registry: bool = False
 
     @property
     def could_not(self) -> bool:
-        """Whether something could not be found out."""
-        return any(check.state == COULD_NOT for check in self.report.checks)
+        """Whether something could not be found out; a registry that is out of reach counts only where it was needed."""
+        return any(
+            check.state == COULD_NOT and (check.name != REGISTRY or self.need_registry)
+            for check in self.report.checks
+        )
 
 
 def audit(
@@ -150,7 +156,7 @@ def audit(
     if key is not None:
         report = replace(report, signature=sign_report(report, key))
     state.forget()
-    return Audited(report, contents.reused)
+    return Audited(report, contents.reused, options.need_registry)
 
 
 def _has_operators(vault: Vault) -> bool:
@@ -263,16 +269,24 @@ def _check_numbering(run: _Audit, contents: Contents) -> None:
 
 
 def _ask_registry(run: _Audit) -> None:
-    connect = run.options.connect
-    if connect is None:
-        run.leave_out("registry", "it was not to be asked")
+    """Two checks: whether it could be asked, and whether what was said against the vault's log is shown by anything."""
+    nodes = run.options.nodes
+    if nodes is None:
+        run.leave_out(REGISTRY, "it was not to be asked")
         return
-
-    def ask() -> int:
-        with connect() as chain:
-            return check_registry(run.vault, chain, run.found)
-
-    run.check("registry", ask)
+    try:
+        asked = check_registry(run.vault, nodes, run.found, run.progress)
+    except VaultDamaged as error:
+        run.found.add("log_damaged", f"as the registry is compared: {error}")
+        run.leave_out(REGISTRY, str(error), COULD_NOT)
+        return
+    if not asked.answers:
+        run.found.add("registry_not_asked")
+        run.leave_out(REGISTRY, "; ".join(asked.failures) or "no node is known", COULD_NOT)
+        return
+    run.checks.append(ReportedCheck(REGISTRY, DONE, asked.anchors, asked.shown))
+    if asked.unclear:
+        run.leave_out("the registry's log", "; ".join(asked.unclear), COULD_NOT)
 
 
 def _report(run: _Audit, contents: Contents, disk: OnDisk | None) -> AuditReport:

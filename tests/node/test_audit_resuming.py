@@ -3,12 +3,10 @@
 import json
 
 import pytest
-from tools.audits import (
-    audited,
-    damage,
-    kinds,
-)
-from tools.site_desk import Site
+from perdure_node.audit.auditing import AuditOptions, audit
+from perdure_node.audit.numbering import parse_numbering
+from tools.audits import audited, check_of, damage, kinds
+from tools.site_desk import Site, keys_of
 
 
 def test_an_audit_that_was_broken_off_goes_on(stocked: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,12 +36,41 @@ def _end(*_: object) -> int:
     raise KeyboardInterrupt
 
 
-def test_what_changed_since_is_read_again(stocked: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure_node.audit.contents.STRETCH", 2)
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("sequence", "reused"), [(1, 4), (4, 4), (5, 4), (None, 5)])
+def test_what_changed_since_is_read_again(
+    stocked: Site, monkeypatch: pytest.MonkeyPatch, jobs: int, sequence: int | None, reused: int
+) -> None:
+    monkeypatch.setattr("perdure_node.audit.contents.STRETCH", 1)
     broken_off(stocked, monkeypatch)
-    damage(stocked.vault.database, "content", "encrypted", "sequence = 4")
-    again = audited(stocked)
-    assert (again.reused, kinds(again.report)) == (3, {"content_unreadable"})
+    if sequence is not None:
+        damage(stocked.vault.database, "content", "encrypted", f"sequence = {sequence}")
+    told, options = Told(), AuditOptions(jobs=jobs)
+    again = audit(stocked.vault, keys_of(stocked.vault), options, clock=stocked.network.clock, progress=told)
+    assert again.reused == reused
+    assert kinds(again.report) == ({"content_unreadable"} if sequence is not None else set())
+    assert told.done["read the records"] == sorted(told.done["read the records"])
+    assert told.done["read the records"][-1] == 5
+
+
+class Told:
+    """The progress of each stage."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, list[int]] = {}
+
+    def stage(self, name: str, total: int | None, unit: str = "") -> None:
+        self.name = name
+        self.done[name] = []
+
+    def advance(self, done: int) -> None:
+        self.done[self.name].append(done)
+
+
+def test_another_question_is_asked_anew(stocked: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_off(stocked, monkeypatch)
+    done = audited(stocked, numberings=[parse_numbering(r"document_name=(\d+)\.txt")])
+    assert (done.reused, check_of(done.report, "numbering")[0]) == (0, "done")
 
 
 def test_notes_that_somebody_forged_are_not_believed(stocked: Site, monkeypatch: pytest.MonkeyPatch) -> None:

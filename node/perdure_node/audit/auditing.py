@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from perdure_anchor.audit_report import AuditReport, ReportedCheck, sign_report
@@ -14,7 +15,7 @@ from perdure_node.audit.contents import Contents, check_contents
 from perdure_node.audit.documents import OnDisk, look_for_documents, tell_documents
 from perdure_node.audit.findings import Found
 from perdure_node.audit.log_checks import check_anchors, check_checkpoints, check_database, check_log
-from perdure_node.audit.numbering import LAST_DIGITS, Numbering, gaps_and_doubles
+from perdure_node.audit.numbering import LAST_DIGITS, Numbering
 from perdure_node.audit.own_word import (
     check_blocks,
     check_key_files,
@@ -146,7 +147,7 @@ def audit(
     disk = _look_for_documents(run)
     contents = _read_records(run, disk)
     if disk is not None:
-        tell_documents(disk, contents.names, run.found)
+        tell_documents(disk, contents.names, partial(_leaf_hash, run.vault), run.found)
     _check_own_word(run, contents)
     _check_numbering(run, contents)
     _ask_registry(run)
@@ -227,7 +228,8 @@ def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
             run.found,
             run.progress,
             numberings=run.options.numberings,
-            missing_documents=frozenset() if disk is None else disk.missing.keys(),
+            missing_documents=frozenset() if disk is None else disk.missing,
+            names_on_disk=frozenset() if disk is None else disk.unknown,
             jobs=run.options.jobs,
         )
         return contents.records
@@ -261,11 +263,16 @@ def _check_numbering(run: _Audit, contents: Contents) -> None:
     if run.keys is None:
         run.leave_out("numbering", *run.locked)
         return
-    for kind, example, count in gaps_and_doubles(numberings, contents.numbered, contents.superseded.keys()):
-        run.found.add(kind, example, count)
-    for where in contents.unmatched:
-        run.found.add("number_unread", where)
-    run.checks.append(ReportedCheck("numbering", DONE, len(contents.numbered)))
+    numbers, superseded = contents.numbers, contents.superseded.keys()
+    for found in numbers.gaps_and_doubles(numberings, partial(_leaf_hash, run.vault), superseded):
+        run.found.add(*found)
+    run.checks.append(ReportedCheck("numbering", DONE, numbers.count))
+
+
+def _leaf_hash(vault: Vault, sequence: int) -> str:
+    """A record's leaf hash in hexadecimal."""
+    row = vault.database.row("SELECT leaf_hash FROM record WHERE sequence = ?", sequence)
+    return "" if row is None else bytes(row[0]).hex()
 
 
 def _ask_registry(run: _Audit) -> None:

@@ -8,6 +8,7 @@ from perdure_anchor.audit_report import AuditReport, encode_report, parse_report
 from perdure_anchor.verdict import Grade, KeyStatus
 from perdure_anchor.verify_audit_report import verify_audit_report
 from perdure_node.audit.auditing import AuditOptions, audit
+from perdure_node.audit.registry_answers import by_chain
 from perdure_node.vault import Vault
 from tools.audits import audited, damage_tile, examples, found_after, kinds
 from tools.site_desk import Site
@@ -15,7 +16,7 @@ from tools.site_network import STOPPED
 
 
 def test_a_whole_vault_has_no_findings(stocked: Site) -> None:
-    done = audited(stocked, nodes=[lambda: stocked.network.anchor_chain(stocked.vault.trust)])
+    done = audited(stocked, nodes=[by_chain(lambda: stocked.network.anchor_chain(stocked.vault.trust))])
     assert kinds(done.report) == set()
     assert not done.could_not
     assert done.report.count_of("error") == 0

@@ -15,20 +15,25 @@ from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, Patience, transact
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.audit.auditing import AuditOptions, audit
+from perdure_node.audit.registry_answers import Ask, by_chain
 from perdure_node.site_log import newest_checkpoint
 from tools.audits import audited, check_of, damage_tile, examples, kinds
 from tools.site_desk import Site, copy_of
 from tools.site_network import Fault, Message, unreachable
 
 
-def node(site: Site) -> Callable[[], AnchorChain]:
+def chain_of(site: Site) -> Callable[[], AnchorChain]:
     return lambda: site.network.anchor_chain(site.vault.trust)
 
 
-def lying(site: Site, **faults: Fault) -> Callable[[], AnchorChain]:
+def node(site: Site) -> Ask:
+    return by_chain(chain_of(site))
+
+
+def lying(site: Site, **faults: Fault) -> Ask:
     """A node that says something else, each time that it is asked."""
     network = replace(site.network, faults=faults)
-    return lambda: network.anchor_chain(site.vault.trust)
+    return by_chain(lambda: network.anchor_chain(site.vault.trust))
 
 
 @pytest.fixture
@@ -141,7 +146,7 @@ def test_no_connection_at_all(anchored: Site) -> None:
     def connect() -> AnchorChain:
         raise ConnectionError("no route")
 
-    done = audited(anchored, nodes=[connect])
+    done = audited(anchored, nodes=[by_chain(connect)])
     assert (kinds(done.report), check_of(done.report, "registry")) == (
         {"registry_not_asked"},
         ("could not", "no route"),
@@ -273,23 +278,23 @@ def test_anchors_that_the_registry_does_not_know(anchored: Site) -> None:
     """As after a chain was replaced: by the node's word, which is all that there is."""
 
     def without() -> AnchorChain:
-        chain = node(anchored)()
+        chain = chain_of(anchored)()
         chain.registry.anchor_statuses = lambda digests: [None] * len(digests)  # type: ignore[method-assign]
         return chain
 
     def later() -> AnchorChain:
-        chain = node(anchored)()
+        chain = chain_of(anchored)()
         chain.registry.anchor_statuses = lambda digests: [  # type: ignore[method-assign]
             AnchorStatus(Address(bytes(20)), 10**6, 1) for _ in digests
         ]
         return chain
 
     for lack in (without, later):
-        report = audited(anchored, nodes=[lack]).report
+        report = audited(anchored, nodes=[by_chain(lack)]).report
         assert kinds(report) == {"registry_lacks_anchor"}
         assert examples(report, "registry_lacks_anchor")[0].startswith("the checkpoint of 2, by the word of ")
         # another node has it: then the first one is wrong
-        assert kinds(audited(anchored, nodes=[lack, node(anchored)]).report) == {"nodes_disagree"}
+        assert kinds(audited(anchored, nodes=[by_chain(lack), node(anchored)]).report) == {"nodes_disagree"}
 
 
 def test_a_node_that_is_behind_lacks_nothing(anchored: Site) -> None:
@@ -303,7 +308,7 @@ def test_a_node_that_is_behind_lacks_nothing(anchored: Site) -> None:
 
 
 def partner_transacts(site: Site, call: Callable[[AnchorChain], ContractCall]) -> None:
-    with node(site)() as chain:
+    with chain_of(site)() as chain:
         signer = LocalSigner(site.network.partner_private_key())
         clock = site.network.clock
         patience = Patience(sleep=clock.sleep, clock=clock.monotonic)

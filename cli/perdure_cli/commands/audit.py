@@ -27,7 +27,9 @@ from perdure_cli.site import open_site
 from perdure_cli.verifying.audits import report_members, report_rows, summary
 
 if TYPE_CHECKING:
-    from perdure_node.audit.registry import Connect
+    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.audit.registry_answers import Ask
+    from perdure_node.by_node.client import NodeClient
 
 # seconds for which a node that is silent is waited for
 _WAIT = 10.0
@@ -113,7 +115,7 @@ def audit(
     the disk and the site's own numbers. Nothing is changed. A report can be written (-o), which the site's key signs: `perdure verify` checks it. What was done of an
     audit that is broken off need not be done again.
 
-    Each node of the chain that config.toml names is asked for the registry's newest log of the site, which has to be the beginning of the
+    Each node that config.toml names, of the chain (rpc_url, other_rpc_urls) or a Perdure node (node_urls) where the vault has one, is asked for the registry's newest log of the site, which has to be the beginning of the
     vault's, for its anchors, and for the site's keys. That a log is anchored counts against the vault if the validators' seals show it; the rest is told as
     the node's word.
 
@@ -144,15 +146,29 @@ def audit(
     return _print(audited, output_file, as_json)
 
 
-def _nodes(vault: Vault, rpc_url: str | None) -> "list[Connect]":
-    """Each node by itself; those of the settings beside it are asked for copies of blocks too."""
+def _nodes(vault: Vault, rpc_url: str | None) -> "list[Ask]":
+    """Each node that the settings name, by itself: of the chain, or, where `sync` goes by those, Perdure nodes."""
+    from perdure_node.audit.node_answers import by_node
+    from perdure_node.audit.registry_answers import by_chain
+
+    config = vault.config
+    if rpc_url is None and config.node_urls:
+        return [by_node(partial(_node_client, vault, url)) for url in config.node_urls]
+    urls = dict.fromkeys([config.rpc_url, *config.other_rpc_urls] if rpc_url is None else [rpc_url])
+    return [by_chain(partial(_chain, vault, url, [each for each in urls if each != url])) for url in urls]
+
+
+def _chain(vault: Vault, url: str, others: list[str]) -> "AnchorChain":
     from perdure_node.anchor_chain import connect_to
 
-    urls = [vault.config.rpc_url, *vault.config.other_rpc_urls] if rpc_url is None else [rpc_url]
-    urls = list(dict.fromkeys(urls))
-    return [
-        partial(connect_to, vault.trust, url, [each for each in urls if each != url], _WAIT) for url in urls
-    ]
+    return connect_to(vault.trust, url, others, _WAIT)
+
+
+def _node_client(vault: Vault, url: str) -> "NodeClient":
+    from perdure_node.by_node.access import node_access
+    from perdure_node.by_node.client import NodeClient
+
+    return NodeClient(node_access(vault.config, vault.folder, url), timeout=_WAIT)
 
 
 def _software() -> str:

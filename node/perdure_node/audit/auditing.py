@@ -23,7 +23,8 @@ from perdure_node.audit.own_word import (
     check_traces,
     check_transactions,
 )
-from perdure_node.audit.registry import Connect, check_registry
+from perdure_node.audit.registry import check_registry
+from perdure_node.audit.registry_answers import Ask
 from perdure_node.audit.state import AuditState
 from perdure_node.audit.surroundings import check_site
 from perdure_node.clock import Clock
@@ -52,7 +53,7 @@ LOCKED = "the passphrase was not given"
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """``documents`` None: not looked for. ``nodes`` give the chain, each by one node; None: the registry is not asked.
+    """``documents`` None: not looked for. ``nodes`` are asked for the registry; None: it is not asked.
 
     ``need_registry``: that no node could be asked counts as something that could not be found out. ``numberings`` come beside
     those of the site's policy. ``by`` is the operator who acts.
@@ -60,7 +61,7 @@ class AuditOptions:
 
     documents: Sequence[Path] | None = None
     numberings: Sequence[Numbering] = ()
-    nodes: Sequence[Connect] | None = None
+    nodes: Sequence[Ask] | None = None
     need_registry: bool = False
     resume: bool = True
     jobs: int = 1

@@ -3,28 +3,25 @@
 What the pinned validators' seals show against the vault is an error. What a node only says, and nothing shows, is told as its word.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import checksum_address
 from perdure_anchor.log import UnknownLeaves
 from perdure_anchor.timestamp import told_time
-from perdure_contracts.registry import SiteState
 from perdure_contracts.transactions import WrongChain
 
-from perdure_node.anchor_chain import AnchorChain
 from perdure_node.audit.findings import Found
-from perdure_node.audit.registry_answers import NodeAnswer, ToldLog, ask_node, contradictions
+from perdure_node.audit.registry_answers import Ask, NodeAnswer, ToldLog, contradictions
+from perdure_node.by_node.errors import OtherConsortium
 from perdure_node.chain_errors import WithoutContracts
 from perdure_node.errors import VaultDamaged
 from perdure_node.log_gaps import log_gaps
 from perdure_node.progress import Progress
 from perdure_node.signing_keys import held_site_key, newest_site_key
-from perdure_node.site_keys import last_known_keys
+from perdure_node.site_keys import SiteStateView, last_known_keys
 from perdure_node.vault import Vault
-
-Connect = Callable[[], AnchorChain]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +43,17 @@ class RegistryAsked:
         return "; ".join((*map(_shown, self.answers), *self.failures))
 
 
-def check_registry(vault: Vault, nodes: Sequence[Connect], found: Found, progress: Progress) -> RegistryAsked:
+def check_registry(vault: Vault, nodes: Sequence[Ask], found: Found, progress: Progress) -> RegistryAsked:
     """Ask each node, and hold the vault against the answers; raises `VaultDamaged`."""
     answers: list[NodeAnswer] = []
     failures: list[str] = []
     unclear: list[str] = []
-    for connect in nodes:
+    for ask in nodes:
         try:
-            with connect() as chain:
-                answers.append(ask_node(vault, chain, progress))
+            answers.append(ask(vault, progress))
         except VaultDamaged:
             raise
-        except (WithoutContracts, WrongChain) as error:
+        except (WithoutContracts, WrongChain, OtherConsortium) as error:
             found.add("node_elsewhere", str(error))
             failures.append(f"not asked: {error}")
         except (PerdureError, ConnectionError, TimeoutError) as error:
@@ -134,7 +130,7 @@ def _compare_nodes(answers: Sequence[NodeAnswer], found: Found) -> None:
         )
 
 
-def _keys(state: SiteState | None) -> object:
+def _keys(state: SiteStateView | None) -> object:
     return state and (state.key, state.compromised_since, state.successor)
 
 

@@ -1,10 +1,10 @@
-"""What one node says of the site in the registry, and how much of that the pinned validators' seals show. Nothing is stored or sent.
+"""What one node of the chain says of the site in the registry, and how much of that the pinned validators' seals show. Only read.
 
 A node can lie about all of it. That a log is anchored is shown by its event under sealed headers, as in evidence, at home or
 fetched now; that no newer one is there, that the registry lacks one, and which key it names are the node's word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest
@@ -14,7 +14,7 @@ from perdure_anchor.log import UnknownLeaves, root_at
 from perdure_anchor.registry_event import ANCHORED_TOPIC, Anchored, parse_registry_event
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify import verify
-from perdure_contracts.registry import Head, SiteState
+from perdure_contracts.registry import Head
 
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.anchors import StoredAnchor, newest_anchors_over
@@ -24,6 +24,7 @@ from perdure_node.following import followed_trust
 from perdure_node.progress import Progress
 from perdure_node.proving import checkpoint_of
 from perdure_node.recovering.chain_log import check_newest
+from perdure_node.site_keys import SiteStateView
 from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
 from perdure_node.vault import Vault
 from perdure_node.vault_anchors import VaultAnchors
@@ -48,8 +49,8 @@ class ToldLog:
 class NodeAnswer:
     """What the ``node`` says as of a block.
 
-    ``newest``: None if it says that nothing is anchored. ``within``: where that is longer than the vault's log, the longest one
-    that is not, if its root is another than the vault's. ``asked``: of how many anchors that are at home it was asked,
+    ``newest``: None if it says that nothing is anchored. ``others`` are logs besides that it shows: above all, where the newest is
+    longer than the vault's, the longest one that is not. ``asked``: of how many anchors it said something,
     ``lacking``: the sizes of those that the registry should know by that block, and by the node's word does not.
     """
 
@@ -57,14 +58,27 @@ class NodeAnswer:
     block: int
     time: int
     newest: ToldLog | None
-    within: ToldLog | None
+    others: tuple[ToldLog, ...]
     asked: int
     lacking: tuple[int, ...]
-    site: SiteState | None
+    site: SiteStateView | None
 
 
-def ask_node(vault: Vault, chain: AnchorChain, progress: Progress) -> NodeAnswer:
-    """Ask one node everything; raises what the chain client raises, and `VaultDamaged`."""
+Ask = Callable[[Vault, Progress], NodeAnswer]
+"""Asks one node; raises what its client raises, and `VaultDamaged`."""
+
+
+def by_chain(connect: Callable[[], AnchorChain]) -> Ask:
+    """Ask a node of the chain."""
+
+    def ask(vault: Vault, progress: Progress) -> NodeAnswer:
+        with connect() as chain:
+            return _ask_chain(vault, chain, progress)
+
+    return ask
+
+
+def _ask_chain(vault: Vault, chain: AnchorChain, progress: Progress) -> NodeAnswer:
     chain.check()
     site, block = vault.origin.site, chain.client.head_number()
     head = chain.registry.head(site, block)
@@ -75,7 +89,7 @@ def ask_node(vault: Vault, chain: AnchorChain, progress: Progress) -> NodeAnswer
         block,
         chain.client.fetch_header(block).timestamp,
         newest,
-        _log_within(vault, chain, block) if head.size > vault.log_size else None,
+        _logs_within(vault, chain, block) if head.size > vault.log_size else (),
         asked,
         lacking,
         chain.registry.site(site, block),
@@ -123,9 +137,9 @@ def _ask_for_anchors(
 def _told(vault: Vault, chain: AnchorChain, head: Head, block: int) -> ToldLog:
     """The log with its proof: the anchor at home, or what the node can show."""
     if head.size <= vault.log_size:
-        at_home = next(newest_anchors_over(vault.database, head.size - 1), None)
-        if at_home is not None and _shows(vault, at_home, head):
-            return ToldLog(head, at_home.block_number)
+        at_home = shown_at_home(vault, head)
+        if at_home is not None:
+            return at_home
         mine = checkpoint_of_size(vault, head.size)
         if mine is not None and mine.checkpoint.root == head.root:
             return _proven(vault, chain, mine)
@@ -149,8 +163,15 @@ def _events(vault: Vault, chain: AnchorChain, block: int, root: Hash32 | None = 
     return [event for event in found if isinstance(event, Anchored)]
 
 
+def shown_at_home(vault: Vault, head: Head) -> ToldLog | None:
+    """The log, if the newest anchor at home is of this very one, and verifies as for a stranger."""
+    at_home = next(newest_anchors_over(vault.database, 0), None)
+    if at_home is None or at_home.size != head.size or not _shows(vault, at_home, head):
+        return None
+    return ToldLog(head, at_home.block_number)
+
+
 def _shows(vault: Vault, anchor: StoredAnchor, head: Head) -> bool:
-    """Whether an anchor that is at home proves this very log, as a stranger would verify it."""
     try:
         stored = checkpoint_of(vault, anchor)
         if (stored.size, stored.checkpoint.root) != head:
@@ -163,18 +184,18 @@ def _shows(vault: Vault, anchor: StoredAnchor, head: Head) -> bool:
         return False
 
 
-def _log_within(vault: Vault, chain: AnchorChain, block: int) -> ToldLog | None:
+def _logs_within(vault: Vault, chain: AnchorChain, block: int) -> tuple[ToldLog, ...]:
     """Of the logs that the registry has had since the vault's newest anchor, the longest one that the vault should hold."""
     size = vault.log_size
     try:
         events = [event for event in _events(vault, chain, block) if 0 < event.size <= size]
         event = max(events, key=lambda each: each.size, default=None)
         if event is None or not differs(vault, Head(event.size, event.root)):
-            return None
+            return ()
     except (ChainError, VerificationError, UnknownLeaves):
         # the newest log contradicts the vault's anyway
-        return None
-    return _proven(vault, chain, _stored(vault, event))
+        return ()
+    return (_proven(vault, chain, _stored(vault, event)),)
 
 
 def _stored(vault: Vault, event: Anchored) -> StoredCheckpoint:
@@ -194,6 +215,6 @@ def _proven(vault: Vault, chain: AnchorChain, stored: StoredCheckpoint) -> ToldL
 
 def contradictions(vault: Vault, answer: NodeAnswer) -> Iterator[ToldLog]:
     """The logs that the node tells of, and that are not the beginning of the vault's; raises as `differs`."""
-    for told in (answer.newest, answer.within):
+    for told in (answer.newest, *answer.others):
         if told is not None and (told.head.size > vault.log_size or differs(vault, told.head)):
             yield told

@@ -140,7 +140,7 @@ def audit(
         found.add("auditor_unnamed")
     run.check("database", lambda: check_database(vault, run.found))
     run.check("log", lambda: check_log(vault, run.found, progress))
-    run.check("checkpoints", lambda: check_checkpoints(vault, run.found))
+    run.check("checkpoints", lambda: check_checkpoints(vault, run.found, progress))
     run.check("anchors", lambda: check_anchors(vault, run.found, progress))
     run.check("blocks", lambda: check_blocks(vault, run.found))
     run.check("transactions", lambda: check_transactions(vault, run.found))

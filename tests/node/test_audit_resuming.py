@@ -1,12 +1,19 @@
 """`perdure audit` goes on where one was broken off, and believes no notes but its own."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from perdure_node.audit.auditing import AuditOptions, audit
 from perdure_node.audit.numbering import parse_numbering
+from perdure_node.changes import erase
+from perdure_node.records import record_by_index
+from perdure_node.traces import Reason
+from perdure_node.vault import Vault
 from tools.audits import audited, check_of, damage, kinds
 from tools.site_desk import Site, keys_of
+from tools.site_network import STOPPED
 
 
 def test_an_audit_that_was_broken_off_goes_on(stocked: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,16 +31,46 @@ def test_an_audit_that_was_broken_off_goes_on(stocked: Site, monkeypatch: pytest
     assert audited(stocked, resume=False).reused == 0
 
 
-def broken_off(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def broken_off(site: Site, monkeypatch: pytest.MonkeyPatch, **options: object) -> None:
     """An audit that is ended behind the records."""
     with monkeypatch.context() as patch:
         patch.setattr("perdure_node.audit.auditing.check_site", _end)
         with pytest.raises(KeyboardInterrupt):
-            audited(site)
+            audited(site, **options)
 
 
 def _end(*_: object) -> int:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_an_audit_noted_of_a_record_goes_with_it(
+    stocked: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ended: bool
+) -> None:
+    (tmp_path / "1.txt").write_bytes(b"document 1")
+    broken_off(stocked, monkeypatch, documents=[tmp_path / "1.txt"])
+    database = stocked.vault.database
+    noted = [row[0] for row in database.rows("SELECT encrypted FROM audit_stretch")]
+    [[document]] = database.rows("SELECT document FROM audit_file")
+    database.fold()
+    assert noted
+    assert all(each[:12] in files_of(stocked.vault) for each in (*noted, document))
+    if ended:
+        audited(stocked)
+    erase_first(stocked)
+    assert not any(each[:12] in files_of(stocked.vault) for each in (*noted, document))
+    # and what is left goes on
+    assert kinds(audited(stocked).report) == {"not_sealed"}
+
+
+def erase_first(site: Site) -> None:
+    record = record_by_index(site.vault.database, 0)
+    assert record is not None
+    erase(site.vault, record, Reason(None, "why"), site.keys, clock=STOPPED, randomness=os.urandom)
+
+
+def files_of(vault: Vault) -> bytes:
+    return b"".join(path.read_bytes() for path in vault.folder.glob("vault.sqlite*"))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

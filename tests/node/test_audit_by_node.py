@@ -133,6 +133,15 @@ def changed(change: Change) -> Callable[[httpx.Request, Callable[[], httpx.Respo
     return fault
 
 
+def test_a_registry_that_is_said_to_be_empty_is_doubted(anchored: Site, wire: WireNode) -> None:
+    def lie(members: dict[str, Any]) -> None:
+        members["answer"] |= {"head_size": 0, "head_root": base64.b64encode(bytes(32)).decode()}
+
+    wire.fault = changed(lambda raw: changed_head(raw, lie))
+    done = asked(anchored, wire)
+    assert (kinds(done.report), done.could_not) == ({"registry_doubted"}, True)
+
+
 def test_a_node_that_is_down(anchored: Site) -> None:
     done = asked(anchored)
     assert (kinds(done.report), done.could_not) == ({"registry_not_asked"}, False)

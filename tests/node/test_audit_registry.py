@@ -231,6 +231,19 @@ def test_a_head_that_was_made_up_is_doubted(anchored: Site, head: Callable[[str]
     assert done.report.count_of("error") == 0
 
 
+def test_a_registry_that_is_said_to_be_empty_is_doubted(anchored: Site) -> None:
+    """The anchor at home is of a block that the node has seen."""
+    done = audited(anchored, nodes=[lying(anchored, eth_call=told("headOf", lambda _: word(0) + word(0)))])
+    assert kinds(done.report) == {"registry_doubted"}
+    assert "the newest log has 0 records at block" in examples(done.report, "registry_doubted")[0]
+    assert done.could_not
+
+
+def test_what_many_nodes_say_fits_into_the_report(anchored: Site) -> None:
+    done = audited(anchored, nodes=[node(anchored)] * 20)
+    assert parse_report(encode_report(done.report)) == done.report
+
+
 def test_an_event_that_was_made_up_for_the_head_is_doubted(anchored: Site) -> None:
     """The node has an event for its lie, and says in which block it is; the receipts that were sealed do not have it."""
     root = "ab" * 32

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from perdure_anchor.audit_report import AuditReport, ReportedCheck, sign_report
+from perdure_anchor.audit_report import MAX_TEXT, AuditReport, ReportedCheck, sign_report
 from perdure_anchor.errors import ChainError, ConfigError, EncodingError, PerdureError
 from perdure_anchor.statement import StatedCheckpoint
 from perdure_anchor.timestamp import format_seconds
@@ -316,7 +316,9 @@ def _report(run: _Audit, contents: Contents, disk: OnDisk | None) -> AuditReport
         software=run.options.software,
         by=run.options.by,
         counts=tuple(counts.items()),
-        checks=tuple(run.checks),
+        checks=tuple(
+            replace(check, why=None if check.why is None else check.why[:MAX_TEXT]) for check in run.checks
+        ),
         findings=run.found.reported(),
     )
     try:

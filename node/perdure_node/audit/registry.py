@@ -12,6 +12,7 @@ from perdure_anchor.log import UnknownLeaves
 from perdure_anchor.timestamp import told_time
 from perdure_contracts.transactions import WrongChain
 
+from perdure_node.anchors import newest_anchors_over
 from perdure_node.audit.findings import Found
 from perdure_node.audit.registry_answers import Ask, NodeAnswer, ToldLog, contradictions
 from perdure_node.by_node.errors import OtherConsortium
@@ -79,14 +80,23 @@ def _judge_log(vault: Vault, answer: NodeAnswer, found: Found) -> Iterator[str]:
                 found.add(kind, f"{text}, as the seals of block {told.block} show")
     except UnknownLeaves as error:
         yield f"the registry's log cannot be compared: {error}"
-    newest = 0 if answer.newest is None else answer.newest.head.size
-    if log_gaps(vault.database).within(newest, vault.log_size):
-        # whoever seals knows what: this was said by a sheet, or by a vault that believed one
-        text = (
-            f"the newest log that is anchored has {newest} records, and lost leaves of this vault lie behind"
-        )
+    for text in _too_short(vault, answer):
         found.add("registry_doubted", f"{answer.node} says that {text}")
         yield f"{answer.node} says that {text}"
+
+
+def _too_short(vault: Vault, answer: NodeAnswer) -> Iterator[str]:
+    """What speaks against it that the newest log is no longer than the node says."""
+    size = answer.newest.head.size if answer.newest is not None else 0
+    at_home = next(newest_anchors_over(vault.database, 0), None)
+    if at_home is not None and at_home.size > size and at_home.block_number <= answer.block:
+        yield (
+            f"the newest log has {size} records at block {answer.block}, and the anchor of {at_home.size} in block "
+            f"{at_home.block_number} is at home"
+        )
+    if log_gaps(vault.database).within(size, vault.log_size):
+        # whoever seals knows what: this was said by a sheet, or by a vault that believed one
+        yield f"the newest log has {size} records, and lost leaves of this vault lie behind"
 
 
 def _difference(vault: Vault, told: ToldLog) -> str:

@@ -1,9 +1,11 @@
 """`perdure audit` of a damaged vault: each thing that can be wrong is found, by its own kind, and nothing else is."""
 
+import os
 from pathlib import Path
 
 import pytest
 from perdure_node.changes import erase
+from perdure_node.holds import hold, release
 from perdure_node.records import record_by_index
 from perdure_node.traces import Reason
 from tools.audits import add_contract, audited, damage, damage_tile, examples, found_after, kinds
@@ -124,7 +126,45 @@ def test_records_that_changed_places(stocked: Site) -> None:
 
 def test_a_lost_record(stocked: Site) -> None:
     report = found_after(stocked, "DELETE FROM entry WHERE log_index = 3")
+    assert kinds(report) == {"record_missing", "record_dropped"}
+    # where a log was taken over, nobody knows whether its record was ever here
+    stocked.vault.database.execute(
+        "INSERT INTO adoption (adopted_at, source, old_size, common_prefix, new_size, queued, found) VALUES (1, 'x', 1, 1, 5, 0, 0)"
+    )
+    report = found_after(
+        stocked, "DELETE FROM content WHERE sequence = 4", "DELETE FROM record WHERE sequence = 4"
+    )
     assert kinds(report) == {"record_lost"}
+
+
+def test_a_waiting_record_that_was_taken_out_of_the_queue(stocked: Site) -> None:
+    stocked.add(6)
+    assert kinds(found_after(stocked, "DELETE FROM queue")) == {"record_dropped"}
+
+
+def test_a_hold_that_was_taken_away(stocked: Site) -> None:
+    for index in (0, 1):
+        record = record_by_index(stocked.vault.database, index)
+        assert record is not None
+        hold(stocked.vault, [record, record], Reason(None, "a case"), clock=STOPPED, randomness=os.urandom)
+        release(
+            stocked.vault,
+            [record],
+            Reason(None, "over"),
+            1,
+            index * 2 + 1,
+            clock=STOPPED,
+            randomness=os.urandom,
+        )
+    assert not kinds(audited(stocked).report)
+    report = found_after(stocked, "DELETE FROM hold WHERE number = 2")
+    assert kinds(report) == {"hold_differs"}
+    assert "held 0 times, noted 1" in examples(report, "hold_differs")[0]
+
+
+def test_a_checkpoint_that_is_gone(stocked: Site) -> None:
+    report = found_after(stocked, "DELETE FROM checkpoint WHERE size = 2")
+    assert "database_damaged" in kinds(report)
 
 
 def test_a_root_that_was_changed(stocked: Site) -> None:

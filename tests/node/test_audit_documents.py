@@ -46,3 +46,7 @@ def test_gaps_and_doubles_in_the_sites_own_numbers(site: Site, tmp_path: Path) -
     assert report.count_of("error") == 4
     assert len(examples(report, "number_unread")) == 1
     assert first
+    # nobody takes a number of the log away by calling its record withdrawn
+    site.sync()
+    site.vault.database.execute("UPDATE record SET words = NULL")
+    assert examples(audited(site, numberings=[numbering]).report, "number_double") == doubles

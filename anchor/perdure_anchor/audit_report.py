@@ -19,12 +19,13 @@ from perdure_anchor.evidence import (
     AnchorProof,
     Hops,
     encode_anchor_proof,
-    encode_octets,
+    encode_domain,
+    encode_hops,
     parse_anchor_proof,
     parse_domain,
     parse_hops,
 )
-from perdure_anchor.hashes import Address, Hash32, checksum_address, keccak256
+from perdure_anchor.hashes import Address, Hash32, keccak256
 from perdure_anchor.json_file import check_bounds, parse_members
 from perdure_anchor.secp256k1 import SIGNATURE_SIZE
 from perdure_anchor.statement import StatedCheckpoint, encode_stated_checkpoint, parse_stated_checkpoint
@@ -229,10 +230,9 @@ def encode_report(report: AuditReport) -> bytes:
 
 
 def _members(report: AuditReport) -> dict[str, JsonValue]:
-    domain = report.domain
     return {
         "format": FORMAT,
-        "registry": {"chain_id": domain.chain_id, "address": checksum_address(domain.registry)},
+        "registry": encode_domain(report.domain),
         "origin": report.origin.text,
         "made_at": report.made_at,
         "software": report.software,
@@ -255,6 +255,6 @@ def _members(report: AuditReport) -> dict[str, JsonValue]:
         ],
         "checkpoint": None if report.checkpoint is None else encode_stated_checkpoint(report.checkpoint),
         "anchor": None if report.anchor is None else encode_anchor_proof(report.anchor),
-        "hops": [encode_octets(hop) for hop in report.hops],
+        "hops": encode_hops(report.hops),
         "signature": None if report.signature is None else encode_base64(report.signature),
     }

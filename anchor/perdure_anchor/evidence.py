@@ -280,7 +280,7 @@ def _encode_beginning(version: str, domain: RegistryDomain, origin: Origin) -> b
     members = encode_pretty(
         {
             "format": version,
-            "registry": {"chain_id": domain.chain_id, "address": checksum_address(domain.registry)},
+            "registry": encode_domain(domain),
             "origin": origin.text,
         }
     )
@@ -298,7 +298,7 @@ def _encode_end(
             "anchor": None if anchor is None else encode_anchor_proof(anchor),
             "not_before": None if not_before is None else encode_octets(not_before),
             **({} if confirmed is None else {"confirmed_not_before": encode_octets(confirmed)}),
-            "hops": [encode_octets(hop) for hop in hops],
+            "hops": encode_hops(hops),
         }
     )
     return b"," + members.removeprefix(b"{")
@@ -312,6 +312,16 @@ def encode_anchor_proof(anchor: AnchorProof) -> JsonValue:
         "log_position": anchor.log_position,
         "headers": encode_octets(anchor.headers),
     }
+
+
+def encode_domain(domain: RegistryDomain) -> JsonValue:
+    """The inverse of `parse_domain`."""
+    return {"chain_id": domain.chain_id, "address": checksum_address(domain.registry)}
+
+
+def encode_hops(hops: Hops) -> list[JsonValue]:
+    """The inverse of `parse_hops`."""
+    return [encode_octets(hop) for hop in hops]
 
 
 def encode_octets(items: Iterable[bytes]) -> list[JsonValue]:

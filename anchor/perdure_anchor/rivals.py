@@ -18,6 +18,8 @@ from perdure_anchor.evidence import (
     AnchorProof,
     Hops,
     encode_anchor_proof,
+    encode_domain,
+    encode_hops,
     encode_octets,
     parse_anchor_proof,
     parse_domain,
@@ -170,16 +172,15 @@ def parse_rotation(value: JsonValue, origin: Origin) -> SignedRotation:
 
 def encode_rivals(rivals: Rivals) -> bytes:
     """The file's bytes; `parse_rivals` reads them back."""
-    domain = rivals.domain
     return encode_pretty(
         {
             "format": FORMAT,
-            "registry": {"chain_id": domain.chain_id, "address": checksum_address(domain.registry)},
+            "registry": encode_domain(rivals.domain),
             "origin": rivals.origin.text,
             "checkpoints": [_encode_checkpoint(each) for each in rivals.checkpoints],
             "nodes": encode_octets(rivals.nodes),
             "rotations": [_encode_rotation(each) for each in rivals.rotations],
-            "hops": [encode_octets(hop) for hop in rivals.hops],
+            "hops": encode_hops(rivals.hops),
         }
     )
 

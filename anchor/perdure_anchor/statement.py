@@ -15,16 +15,20 @@ from perdure_anchor.errors import EncodingError, VerificationError
 from perdure_anchor.evidence import (
     MAX_PATH,
     AnchorProof,
+    Evidence,
     Hops,
+    SignedCheckpoint,
     Slot,
     encode_anchor_proof,
+    encode_domain,
+    encode_hops,
     encode_octets,
     parse_anchor_proof,
     parse_domain,
     parse_hops,
     parse_slots,
 )
-from perdure_anchor.hashes import Hash32, checksum_address
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.json_file import check_bounds, parse_members
 from perdure_anchor.log import CompactRange, NodeAt, decomposition
 from perdure_anchor.record import leaf_from_digests
@@ -189,11 +193,10 @@ def parse_stated_checkpoint(value: JsonValue) -> StatedCheckpoint:
 
 def encode_statement(statement: Statement) -> bytes:
     """The file's bytes, a leaf a line; `parse_statement` reads them back."""
-    domain = statement.domain
     head = encode_pretty(
         {
             "format": FORMAT,
-            "registry": {"chain_id": domain.chain_id, "address": checksum_address(domain.registry)},
+            "registry": encode_domain(statement.domain),
             "origin": statement.origin.text,
             "begin": statement.begin,
             "end": statement.end,
@@ -205,7 +208,7 @@ def encode_statement(statement: Statement) -> bytes:
             "behind": encode_octets(statement.behind),
             "checkpoint": encode_stated_checkpoint(statement.checkpoint),
             "anchor": None if statement.anchor is None else encode_anchor_proof(statement.anchor),
-            "hops": [encode_octets(hop) for hop in statement.hops],
+            "hops": encode_hops(statement.hops),
         }
     )
     leaves = ",\n  ".join(encode_compact([_encode_slot(slot) for slot in leaf]) for leaf in statement.leaves)
@@ -216,6 +219,21 @@ def encode_statement(statement: Statement) -> bytes:
             tail.removeprefix(b"{"),
         )
     )
+
+
+def evidence_of_stated(
+    domain: RegistryDomain,
+    origin: Origin,
+    checkpoint: StatedCheckpoint,
+    anchor: AnchorProof | None,
+    hops: Hops,
+    index: int = 0,
+) -> Evidence:
+    """A checkpoint and its anchor as the steps of `perdure_anchor.verify` take them; it is about no record."""
+    signed = SignedCheckpoint(
+        checkpoint.size, checkpoint.root, checkpoint.sealed_at, checkpoint.signature, index, path=()
+    )
+    return Evidence(domain, origin, (), signed, anchor, None, hops)
 
 
 def encode_stated_checkpoint(checkpoint: StatedCheckpoint) -> dict[str, JsonValue]:

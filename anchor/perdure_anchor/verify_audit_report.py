@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from perdure_anchor.anchor_checks import AnchorChecks
 from perdure_anchor.audit_report import AuditReport, recover_report_signer
 from perdure_anchor.errors import PerdureError, VerificationError
-from perdure_anchor.evidence import Evidence, SignedCheckpoint
 from perdure_anchor.findings import DEVNET, Findings
 from perdure_anchor.hashes import Address, checksum_address
+from perdure_anchor.statement import evidence_of_stated
 from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.validator_changes import Followed
@@ -72,8 +72,12 @@ def verify_audit_report(
     what the report says: faults are in ``AuditVerdict.faults``.
     """
     required = max(require, Grade.ANCHORED)
-    evidence = _evidence(report)
-    findings = None if evidence is None else Findings(evidence, trust, clock_allowance)
+    findings = None
+    if report.checkpoint is not None:
+        evidence = evidence_of_stated(
+            report.domain, report.origin, report.checkpoint, report.anchor, report.hops
+        )
+        findings = Findings(evidence, trust, clock_allowance)
     found = _Found(report, trust, findings)
     try:
         _verify_steps(found, required)
@@ -89,16 +93,6 @@ def verify_audit_report(
         checkpoint=checkpoint,
         notes=_notes(found),
     )
-
-
-def _evidence(report: AuditReport) -> Evidence | None:
-    signed = report.checkpoint
-    if signed is None:
-        return None
-    checkpoint = SignedCheckpoint(
-        signed.size, signed.root, signed.sealed_at, signed.signature, index=0, path=()
-    )
-    return Evidence(report.domain, report.origin, (), checkpoint, report.anchor, None, report.hops)
 
 
 def _verify_steps(found: _Found, required: Grade) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from perdure_anchor.anchor_checks import AnchorChecks
 from perdure_anchor.errors import PerdureError, VerificationError
-from perdure_anchor.evidence import Evidence, SignedCheckpoint, Slot
+from perdure_anchor.evidence import Slot
 from perdure_anchor.findings import Findings, GradeTooLow
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import RootMismatchError, leaf_hash
 from perdure_anchor.plain_disclosures import read_disclosure
 from perdure_anchor.record import SLOTS
-from perdure_anchor.statement import Statement, leaf_of, root_around
+from perdure_anchor.statement import Statement, evidence_of_stated, leaf_of, root_around
 from perdure_anchor.statement_verdict import StatedLeaf, StatementVerdict
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import DEFAULT_CLOCK_ALLOWANCE
@@ -54,24 +54,18 @@ def verify_statement(
     ``require`` and ``clock_allowance`` are as in `perdure_anchor.verify.verify`. Never raises for what the file says: faults are
     in ``StatementVerdict.faults``.
     """
-    findings = Findings(_evidence(statement), trust, clock_allowance)
+    evidence = evidence_of_stated(
+        statement.domain,
+        statement.origin,
+        statement.checkpoint,
+        statement.anchor,
+        statement.hops,
+        statement.begin,
+    )
+    findings = Findings(evidence, trust, clock_allowance)
     found = _Found(statement, findings)
     findings.take(lambda: _verify_steps(found))
     return _conclude(found, require)
-
-
-def _evidence(statement: Statement) -> Evidence:
-    """The statement's checkpoint and anchor as the steps of `perdure_anchor.verify` take them; it is about no record."""
-    checkpoint = statement.checkpoint
-    signed = SignedCheckpoint(
-        checkpoint.size,
-        checkpoint.root,
-        checkpoint.sealed_at,
-        checkpoint.signature,
-        index=statement.begin,
-        path=(),
-    )
-    return Evidence(statement.domain, statement.origin, (), signed, statement.anchor, None, statement.hops)
 
 
 def _verify_steps(found: _Found) -> None:

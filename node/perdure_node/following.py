@@ -123,18 +123,29 @@ def follow_validators(home: ChainFollower, chain: AnchorChain, block: int | None
 
     Raises `BlocksNotVerified` where lists and seals contradict each other, and what the chain client raises.
     """
-    table = hop_table(home.database, home.trust)
-    source = HeaderSource(chain.client, ENGINES[home.trust.epochs[-1].consensus], chain.others)
-    try:
-        found = find_hops(home.trust, table, source, source.head_number() if block is None else block)
-    except (EncodingError, VerificationError) as error:
-        raise BlocksNotVerified(
-            f"the node shows a change of validators that does not hold: {error}",
-            hint="use another node, or ask the consortium for a newer trust file",
-        ) from error
+    table, found = _hops_up_to(home, chain, block)
     if found:
         with home.database.transaction():
             for hop in found:
                 store_hop(home.database, hop)
         table = hop_table(home.database, home.trust)
     chain.trust = table.followed().trust
+
+
+def followed_trust(home: ChainFollower, chain: AnchorChain) -> TrustFile:
+    """As `follow_validators` up to the head, for whoever only reads: what it shows of the validators, kept nowhere."""
+    table, found = _hops_up_to(home, chain, None)
+    return HopTable(home.trust, (*table.hops, *found)).followed().trust
+
+
+def _hops_up_to(home: ChainFollower, chain: AnchorChain, block: int | None) -> tuple[HopTable, list[Hop]]:
+    """The hops that are known, and those that the chain shows besides."""
+    table = hop_table(home.database, home.trust)
+    source = HeaderSource(chain.client, ENGINES[home.trust.epochs[-1].consensus], chain.others)
+    try:
+        return table, find_hops(home.trust, table, source, source.head_number() if block is None else block)
+    except (EncodingError, VerificationError) as error:
+        raise BlocksNotVerified(
+            f"the node shows a change of validators that does not hold: {error}",
+            hint="use another node, or ask the consortium for a newer trust file",
+        ) from error

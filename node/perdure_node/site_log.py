@@ -1,6 +1,6 @@
 """The site's log in the vault: tiles, the node source for proofs, and the checkpoints over it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from perdure_node.log_gaps import known_nodes, log_gaps, over_gaps, padded
 from perdure_node.stored_lists import split_hashes
 from perdure_node.vault import Vault
 
+# checkpoints that are in memory at a time
+_PAGE = 500
 _SELECT = "SELECT size, root, sealed_at, signature, digest, last_slot_digests FROM checkpoint WHERE "
 
 
@@ -84,9 +86,13 @@ def first_checkpoint_over(vault: Vault, index: int) -> StoredCheckpoint | None:
     return _first(vault, "size > ? ORDER BY size LIMIT 1", index)
 
 
-def all_checkpoints(vault: Vault) -> list[StoredCheckpoint]:
-    """Every checkpoint that was signed over the log, the smallest first."""
-    return [_checkpoint(vault, row) for row in vault.database.rows(_SELECT + "1 ORDER BY size")]
+def all_checkpoints(vault: Vault) -> Iterator[StoredCheckpoint]:
+    """Every checkpoint that was signed over the log, the smallest first; read in pages, as they are asked for."""
+    last = -1
+    while rows := vault.database.rows(_SELECT + "size > ? ORDER BY size LIMIT ?", last, _PAGE):
+        last = rows[-1][0]
+        for row in rows:
+            yield _checkpoint(vault, row)
 
 
 def store_checkpoint(database: Database, stored: StoredCheckpoint) -> None:

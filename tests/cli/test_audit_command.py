@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from perdure_devnet.serve import detach, stop
 from tools.commands import Run, RunJson
 from tools.site_desk import Site
 from tools.site_network import PASSPHRASE, copied, found_network, new_vault, open_network
@@ -106,10 +107,46 @@ def test_without_the_passphrase(run: Run, run_json: RunJson, monkeypatch: pytest
     assert run("audit", "--offline")[0] == 2
 
 
-def test_a_chain_that_cannot_be_reached(run_json: RunJson) -> None:
-    code, (line,) = run_json("audit", "--rpc", "http://127.0.0.1:9")
-    assert (code, line["ok"], line["report"]["errors"]) == (3, False, 0)
+def test_a_chain_that_cannot_be_reached(run: Run, run_json: RunJson) -> None:
+    """Nobody is at the vault's endpoint: that is told, and counts where it is said that it shall."""
+    code, (line,) = run_json("audit")
+    assert (code, line["ok"], line["report"]["errors"]) == (0, True, 0)
     assert [each["name"] for each in line["report"]["checks"] if each["state"] == "could not"] == ["registry"]
+    assert "registry_not_asked" in [each["kind"] for each in line["report"]["findings"]]
+    for options in (("--require-registry",), ("--rpc", "http://127.0.0.1:9")):
+        code, (line,) = run_json("audit", *options)
+        assert (code, line["ok"], line["report"]["errors"]) == (3, False, 0)
+    code, out, _ = run("audit", "--require-registry")
+    assert code == 3
+    assert "could not: no connection to http://127.0.0.1:1" in " ".join(out.split())
+
+
+def test_a_chain_that_answers(run: Run, run_json: RunJson, stocked: Path) -> None:
+    """Asked over HTTP, beside a second node that is not there."""
+    chain = copied(stocked.parent / "chain", Path("chain").absolute())
+    url = detach(chain, port=0, period=1).url
+    assert url is not None
+    try:
+        code, (line,) = run_json("audit", "--rpc", url)
+        assert (code, line["ok"]) == (0, True)
+        run("config", "set", "rpc_url", url)
+        run("config", "set", "other_rpc_urls", "http://127.0.0.1:9")
+        code, out, _ = run("audit", "--require-registry")
+        text = " ".join(out.split())
+        assert code == 0
+        assert "that 4 records are anchored is shown by the seals of block" in text
+        assert "no connection to http://127.0.0.1:9" in text
+        # the vault as it was before the last sync
+        with sqlite3.connect(".perdure/vault.sqlite") as connection:
+            for table, column in (("checkpoint", "size"), ("anchor", "size"), ("entry", "log_index")):
+                connection.execute(f"DELETE FROM {table} WHERE {column} > {1 if table == 'entry' else 2}")
+        connection.close()
+        code, (line,) = run_json("audit")
+        assert (code, line["report"]["errors"] >= 1) == (1, True)
+        ahead = next(each for each in line["report"]["findings"] if each["kind"] == "registry_ahead")
+        assert ahead["examples"][0].startswith("the registry has a log of 4 records, this vault's has 2")
+    finally:
+        stop(chain)
 
 
 def test_documents_and_numbers(run_json: RunJson) -> None:
@@ -131,6 +168,7 @@ def test_what_is_refused(run: Run) -> None:
     for wrong in ("x", "colour=(1)", "document_name=1", "document_name=(", "extra.=(1)"):
         assert run("audit", "--numbering", wrong)[0] == 2
     assert run("audit", "--offline", "--rpc", "http://127.0.0.1:9")[0] == 2
+    assert run("audit", "--offline", "--require-registry")[0] == 2
     Path("mine.txt").write_text("mine")
     assert run("audit", "--offline", "-o", "mine.txt")[0] == 2
     assert Path("mine.txt").read_text() == "mine"

@@ -60,6 +60,16 @@ def site(network: SiteNetwork, vault: Vault) -> Site:
 
 
 @pytest.fixture
+def stocked(site: Site) -> Site:
+    """Records 1 to 5 are anchored in two checkpoints."""
+    site.add(1, 2)
+    site.sync()
+    site.add(3, 4, 5)
+    site.sync()
+    return site
+
+
+@pytest.fixture
 def gateway(network: SiteNetwork, tmp_path: Path) -> Iterator[GatewayDesk]:
     """A gateway that knows nobody yet."""
     desk = GatewayDesk(network, tmp_path / "gateway")

@@ -1,7 +1,7 @@
 """`perdure audit`: check the whole vault against its log, the registry and the documents on the disk, and sign a report."""
 
 import shlex
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ from perdure_cli.verifying.audits import report_members, report_rows, summary
 
 if TYPE_CHECKING:
     from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.audit.registry_answers import Ask
+    from perdure_node.by_node.client import NodeClient
 
 # seconds for which a node that is silent is waited for
 _WAIT = 10.0
@@ -73,13 +75,18 @@ class _NumberingType(click.ParamType[Numbering]):
 )
 @click.option("--offline", is_flag=True, help="Do not ask the registry.")
 @click.option(
+    "--require-registry",
+    is_flag=True,
+    help="That no node can be asked counts as not found out (exit code 3); by itself it is a note. So does --rpc.",
+)
+@click.option(
     "--locked", is_flag=True, help="Do without the passphrase: no record is read, and nothing is signed."
 )
 @click.option(
     "--rpc",
     "rpc_url",
     metavar="URL",
-    help="Ask this endpoint of a chain, not what the vault's config.toml names.",
+    help="Ask this endpoint of a chain, not those that the vault's config.toml names.",
 )
 @as_option
 @jobs_option
@@ -92,6 +99,7 @@ def audit(
     output_file: Path | None,
     resume: bool,
     offline: bool,
+    require_registry: bool,
     locked: bool,
     rpc_url: str | None,
     who: str | None,
@@ -103,9 +111,13 @@ def audit(
     """Check everything in the vault, and sign a report of it.
 
     Each record is held against its leaf, the log against each signed root, the anchors against the trust file, as a stranger would
-    verify them, the whole against the registry; then come keys, clock, imports and losses, and, where they are named, the documents on
+    verify them; then come keys, clock, imports and losses, and, where they are named, the documents on
     the disk and the site's own numbers. Nothing is changed. A report can be written (-o), which the site's key signs: `perdure verify` checks it. What was done of an
     audit that is broken off need not be done again.
+
+    Each node that config.toml names, of the chain (rpc_url, other_rpc_urls) or a Perdure node (node_urls) where the vault has one, is asked for the registry's newest log of the site, which has to be the beginning of the
+    vault's, for its anchors, and for the site's keys. That a log is anchored counts against the vault if the validators' seals show it; the rest is told as
+    the node's word.
 
     Where the site's policy was changed or is gone, nobody has to be named by --as: the vault's passphrase is enough, and the report says so.
 
@@ -113,6 +125,8 @@ def audit(
     """
     if offline and rpc_url is not None:
         raise click.UsageError("want --offline or --rpc URL, not both")
+    if offline and require_registry:
+        raise click.UsageError("want --offline or --require-registry, not both")
     if output_file is not None and output_file != STANDARD_OUTPUT:
         check_output(output_file, FILE_SUFFIX, "a report of an audit")
     with open_site(vault_folder) as vault, TerminalProgress() as progress:
@@ -120,7 +134,8 @@ def audit(
         options = AuditOptions(
             documents=list(documents_below(folders)) if folders else None,
             numberings=numberings,
-            connect=None if offline else _connect(vault, rpc_url),
+            nodes=None if offline else _nodes(vault, rpc_url),
+            need_registry=require_registry or rpc_url is not None,
             resume=resume,
             jobs=jobs,
             software=_software(),
@@ -131,13 +146,29 @@ def audit(
     return _print(audited, output_file, as_json)
 
 
-def _connect(vault: Vault, rpc_url: str | None) -> "Callable[[], AnchorChain]":
-    def connect() -> "AnchorChain":
-        from perdure_node.anchor_chain import connect as connect_vault
+def _nodes(vault: Vault, rpc_url: str | None) -> "list[Ask]":
+    """Each node that the settings name, by itself: of the chain, or, where `sync` goes by those, Perdure nodes."""
+    from perdure_node.audit.node_answers import by_node
+    from perdure_node.audit.registry_answers import by_chain
 
-        return connect_vault(vault, rpc_url=rpc_url, wait=_WAIT)
+    config = vault.config
+    if rpc_url is None and config.node_urls:
+        return [by_node(partial(_node_client, vault, url)) for url in config.node_urls]
+    urls = dict.fromkeys([config.rpc_url, *config.other_rpc_urls] if rpc_url is None else [rpc_url])
+    return [by_chain(partial(_chain, vault, url, [each for each in urls if each != url])) for url in urls]
 
-    return connect
+
+def _chain(vault: Vault, url: str, others: list[str]) -> "AnchorChain":
+    from perdure_node.anchor_chain import connect_to
+
+    return connect_to(vault.trust, url, others, _WAIT)
+
+
+def _node_client(vault: Vault, url: str) -> "NodeClient":
+    from perdure_node.by_node.access import node_access
+    from perdure_node.by_node.client import NodeClient
+
+    return NodeClient(node_access(vault.config, vault.folder, url), timeout=_WAIT)
 
 
 def _software() -> str:

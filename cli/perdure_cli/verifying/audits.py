@@ -54,8 +54,8 @@ def report_rows(report: AuditReport) -> Iterator[str]:
     yield row("made", f"{report.made_at}, with {report.software}")
     yield row("counts", ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in report.counts))
     for check in report.checks:
-        told = f"{check.count} looked at" if check.state == "done" else f"{check.state}: {check.why}"
-        yield row(check.name, told)
+        told = f"{check.count} looked at" if check.state == "done" else check.state
+        yield row(check.name, f"{told}: {check.why}" if check.why else told)
     for finding in report.findings:
         times = f" ({finding.count})" if finding.count > 1 else ""
         yield line(f" {finding.severity}: {finding.kind}{times}", style=_STYLES[finding.severity])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from perdure_anchor.base64_text import encode_base64
-from perdure_anchor.evidence import encode_anchor_proof, encode_octets
+from perdure_anchor.evidence import encode_anchor_proof, encode_hops
 from perdure_anchor.hashes import Hash32, to_hex
 
 from perdure_node.api.parts import registry_member
@@ -49,5 +49,5 @@ def followed_parts(gateway: Gateway, digest: Hash32) -> dict[str, Any]:
         "block_time": parts.anchor.block_time,
         "anchor": encode_anchor_proof(parts.proof),
         "not_before": None,
-        "hops": [encode_octets(hop) for hop in parts.hops],
+        "hops": encode_hops(parts.hops),
     }

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 from perdure_anchor.base64_text import encode_base64
-from perdure_anchor.evidence import encode_anchor_proof, encode_octets
+from perdure_anchor.evidence import encode_anchor_proof, encode_hops
 from perdure_anchor.hashes import Hash32, checksum_address, to_hex
 from perdure_anchor.trust import TrustFile
 
@@ -56,7 +56,7 @@ class AnchorParts:
                 "block_time": anchor.block_time,
                 "anchor": encode_anchor_proof(anchor.proof),
                 "not_before": None,
-                "hops": [encode_octets(hop) for hop in hops],
+                "hops": encode_hops(hops),
             }
             octets = orjson.dumps(members)[1:-1]
             return Members(octets, hashlib.sha256(octets).digest())

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from perdure_anchor.audit_report import AuditReport, ReportedCheck, sign_report
+from perdure_anchor.audit_report import MAX_TEXT, AuditReport, ReportedCheck, sign_report
 from perdure_anchor.errors import ChainError, ConfigError, EncodingError, PerdureError
 from perdure_anchor.statement import StatedCheckpoint
 from perdure_anchor.timestamp import format_seconds
 
-from perdure_node.anchor_chain import AnchorChain
 from perdure_node.anchors import newest_anchors_over
 from perdure_node.audit.contents import Contents, check_contents
 from perdure_node.audit.documents import OnDisk, look_for_documents, tell_documents
 from perdure_node.audit.findings import Found
 from perdure_node.audit.log_checks import check_anchors, check_checkpoints, check_database, check_log
-from perdure_node.audit.numbering import LAST_DIGITS, Numbering, gaps_and_doubles
+from perdure_node.audit.numbering import LAST_DIGITS, Numbering
 from perdure_node.audit.own_word import (
     check_blocks,
     check_key_files,
@@ -24,6 +24,7 @@ from perdure_node.audit.own_word import (
     check_transactions,
 )
 from perdure_node.audit.registry import check_registry
+from perdure_node.audit.registry_answers import Ask
 from perdure_node.audit.state import AuditState
 from perdure_node.audit.surroundings import check_site
 from perdure_node.clock import Clock
@@ -46,19 +47,22 @@ from perdure_node.site_log import newest_checkpoint
 from perdure_node.vault import Vault
 
 DONE, NOT_ASKED, COULD_NOT = "done", "not asked", "could not"
+REGISTRY = "registry"
 LOCKED = "the passphrase was not given"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """``documents`` None: not looked for. ``connect`` gives the chain, None: it is not asked. ``by`` is the operator who acts.
+    """``documents`` None: not looked for. ``nodes`` are asked for the registry; None: it is not asked.
 
-    ``numberings`` come beside those of the site's policy.
+    ``need_registry``: that no node could be asked counts as something that could not be found out. ``numberings`` come beside
+    those of the site's policy. ``by`` is the operator who acts.
     """
 
     documents: Sequence[Path] | None = None
     numberings: Sequence[Numbering] = ()
-    connect: Callable[[], AnchorChain] | None = None
+    nodes: Sequence[Ask] | None = None
+    need_registry: bool = False
     resume: bool = True
     jobs: int = 1
     software: str = ""
@@ -98,11 +102,15 @@ class Audited:
 
     report: AuditReport
     reused: int
+    need_registry: bool = False
 
     @property
     def could_not(self) -> bool:
-        """Whether something could not be found out."""
-        return any(check.state == COULD_NOT for check in self.report.checks)
+        """Whether something could not be found out; a registry that is out of reach counts only where it was needed."""
+        return any(
+            check.state == COULD_NOT and (check.name != REGISTRY or self.need_registry)
+            for check in self.report.checks
+        )
 
 
 def audit(
@@ -132,7 +140,7 @@ def audit(
         found.add("auditor_unnamed")
     run.check("database", lambda: check_database(vault, run.found))
     run.check("log", lambda: check_log(vault, run.found, progress))
-    run.check("checkpoints", lambda: check_checkpoints(vault, run.found))
+    run.check("checkpoints", lambda: check_checkpoints(vault, run.found, progress))
     run.check("anchors", lambda: check_anchors(vault, run.found, progress))
     run.check("blocks", lambda: check_blocks(vault, run.found))
     run.check("transactions", lambda: check_transactions(vault, run.found))
@@ -140,7 +148,7 @@ def audit(
     disk = _look_for_documents(run)
     contents = _read_records(run, disk)
     if disk is not None:
-        tell_documents(disk, contents.names, run.found)
+        tell_documents(disk, contents.names, partial(_leaf_hash, run.vault), run.found)
     _check_own_word(run, contents)
     _check_numbering(run, contents)
     _ask_registry(run)
@@ -150,7 +158,7 @@ def audit(
     if key is not None:
         report = replace(report, signature=sign_report(report, key))
     state.forget()
-    return Audited(report, contents.reused)
+    return Audited(report, contents.reused, options.need_registry)
 
 
 def _has_operators(vault: Vault) -> bool:
@@ -221,7 +229,8 @@ def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
             run.found,
             run.progress,
             numberings=run.options.numberings,
-            missing_documents=frozenset() if disk is None else disk.missing.keys(),
+            missing_documents=frozenset() if disk is None else disk.missing,
+            names_on_disk=frozenset() if disk is None else disk.unknown,
             jobs=run.options.jobs,
         )
         return contents.records
@@ -255,24 +264,37 @@ def _check_numbering(run: _Audit, contents: Contents) -> None:
     if run.keys is None:
         run.leave_out("numbering", *run.locked)
         return
-    for kind, example, count in gaps_and_doubles(numberings, contents.numbered, contents.superseded.keys()):
-        run.found.add(kind, example, count)
-    for where in contents.unmatched:
-        run.found.add("number_unread", where)
-    run.checks.append(ReportedCheck("numbering", DONE, len(contents.numbered)))
+    numbers, superseded = contents.numbers, contents.superseded.keys()
+    for found in numbers.gaps_and_doubles(numberings, partial(_leaf_hash, run.vault), superseded):
+        run.found.add(*found)
+    run.checks.append(ReportedCheck("numbering", DONE, numbers.count))
+
+
+def _leaf_hash(vault: Vault, sequence: int) -> str:
+    """A record's leaf hash in hexadecimal."""
+    row = vault.database.row("SELECT leaf_hash FROM record WHERE sequence = ?", sequence)
+    return "" if row is None else bytes(row[0]).hex()
 
 
 def _ask_registry(run: _Audit) -> None:
-    connect = run.options.connect
-    if connect is None:
-        run.leave_out("registry", "it was not to be asked")
+    """Two checks: whether it could be asked, and whether what was said against the vault's log is shown by anything."""
+    nodes = run.options.nodes
+    if nodes is None:
+        run.leave_out(REGISTRY, "it was not to be asked")
         return
-
-    def ask() -> int:
-        with connect() as chain:
-            return check_registry(run.vault, chain, run.found)
-
-    run.check("registry", ask)
+    try:
+        asked = check_registry(run.vault, nodes, run.found, run.progress)
+    except VaultDamaged as error:
+        run.found.add("log_damaged", f"as the registry is compared: {error}")
+        run.leave_out(REGISTRY, str(error), COULD_NOT)
+        return
+    if not asked.answers:
+        run.found.add("registry_not_asked")
+        run.leave_out(REGISTRY, "; ".join(asked.failures) or "no node is known", COULD_NOT)
+        return
+    run.checks.append(ReportedCheck(REGISTRY, DONE, asked.anchors, asked.shown))
+    if asked.unclear:
+        run.leave_out("the registry's log", "; ".join(asked.unclear), COULD_NOT)
 
 
 def _report(run: _Audit, contents: Contents, disk: OnDisk | None) -> AuditReport:
@@ -294,7 +316,9 @@ def _report(run: _Audit, contents: Contents, disk: OnDisk | None) -> AuditReport
         software=run.options.software,
         by=run.options.by,
         counts=tuple(counts.items()),
-        checks=tuple(run.checks),
+        checks=tuple(
+            replace(check, why=None if check.why is None else check.why[:MAX_TEXT]) for check in run.checks
+        ),
         findings=run.found.reported(),
     )
     try:

@@ -1,16 +1,18 @@
 """What records say: each is decrypted, and must give its leaf hash. In several processes, and resumable."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import deque
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from perdure_anchor.audit_report import MAX_EXAMPLES
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.audit.findings import Found
-from perdure_node.audit.numbering import Numbered, Numbering, Reader
+from perdure_node.audit.numbering import Numbering, Numbers, Reader
 from perdure_node.audit.state import AuditState, digest_of
 from perdure_node.encryption.contents import DataKey
 from perdure_node.encryption.lookup import LookupKey
@@ -41,12 +43,12 @@ _WORDS: Final = (
 _NOT_SAID = frozenset({"recorded_at", "after", "confirmation", "signature"})
 _STAMPED = frozenset({"recorded_at", "after", "confirmation"})
 # what an answer tells: notes of a Perdure that told less are not taken up
-_ANSWERS = b"perdure audit answers v2"
+_ANSWERS = b"perdure audit answers v3"
 
 
 @dataclass(slots=True)
 class Contents:
-    """What all records said together: how many were read, numbers, what supersedes what, and names of documents that are missing.
+    """What all records said together: how many were read, numbers, what supersedes what, and some names of documents that are missing.
 
     ``own`` are the site's records of itself: by sequence number the document's SHA-256, and what it says of an operator, if of one.
     """
@@ -54,8 +56,7 @@ class Contents:
     records: int = 0
     erased: int = 0
     reused: int = 0
-    numbered: list[Numbered] = field(default_factory=list)
-    unmatched: list[str] = field(default_factory=list)
+    numbers: Numbers = field(default_factory=Numbers)
     superseded: dict[str, str] = field(default_factory=dict)
     names: dict[int, str | None] = field(default_factory=dict)
     own: dict[int, tuple[str, JsonValue]] = field(default_factory=dict)
@@ -85,6 +86,15 @@ class _Stretch:
     beside: dict[int, _Beside]
 
 
+@dataclass(slots=True)
+class _UnderWay:
+    """A stretch whose answer is known from before, or awaited; nothing else of it is kept."""
+
+    first: int
+    digest: bytes
+    answer: dict[str, Any] | None
+
+
 def check_contents(
     vault: Vault,
     keys: KeyRing,
@@ -94,43 +104,50 @@ def check_contents(
     *,
     numberings: Sequence[Numbering] = (),
     missing_documents: Set[int] = frozenset(),
+    names_on_disk: Container[str] = frozenset(),
     jobs: int = 1,
 ) -> Contents:
-    """Read all records; ``missing_documents`` are the sequence numbers of those whose document's name is asked for."""
+    """Read all records; ``missing_documents`` are the sequence numbers of those whose document's name is asked for.
+
+    Of these names those are kept that are among ``names_on_disk``, and some more as examples.
+    """
     total = vault.database.number("SELECT count(*) FROM record")
     progress.stage("read the records", total, "records")
-    answers: dict[int, dict[str, Any]] = {}
-    contents, done = Contents(), 0
+    contents = Contents()
     lookup_key = _lookup_key(vault)
     asked = digest_of(
         (_ANSWERS, b"" if lookup_key is None else b"found", *(each.text.encode() for each in numberings))
     )
-    fresh: list[_Stretch] = []
+    # the stretches under way, in their order, each with its answer once there is one
+    under_way: deque[_UnderWay] = deque()
+
+    def take() -> None:
+        while under_way and (answer := under_way[0].answer) is not None:
+            under_way.popleft()
+            _take(contents, found, answer, names_on_disk)
+        progress.advance(contents.records)
 
     def to_read() -> Iterator[_Stretch]:
         for stretch in _stretches(vault, keys, asked, missing_documents):
             known = state.stretch(stretch.first, stretch.digest)
+            under_way.append(_UnderWay(stretch.first, stretch.digest, known))
             if known is None:
-                fresh.append(stretch)
                 yield stretch
             else:
                 contents.reused += len(stretch.records)
-                answers[stretch.first] = known
+                take()
 
     noted: list[tuple[int, bytes, dict[str, Any]]] = []
     with closing(in_order(_Work(tuple(numberings), lookup_key), to_read(), jobs=jobs)) as results:
         for answer in results:
-            stretch = fresh.pop(0)
-            answers[stretch.first] = answer
-            noted.append((stretch.first, stretch.digest, answer))
+            read = next(each for each in under_way if each.answer is None)
+            read.answer = answer
+            noted.append((read.first, read.digest, answer))
             if len(noted) == _NOTED_TOGETHER:
                 state.keep_stretches(noted)
                 noted.clear()
-            done += len(stretch.records)
-            progress.advance(contents.reused + done)
+            take()
     state.keep_stretches(noted)
-    for first in sorted(answers):
-        _take(contents, found, answers[first])
     return contents
 
 
@@ -256,14 +273,13 @@ class _Work:
             answer["names"].append((record.sequence, values["document_name"]))
         if record.sequence in stretch.passive:
             return
-        name = record.leaf_hash.hex()
         if values["supersedes"] is not None:
             answer["supersedes"].append((where, values["supersedes"]))
         for which, number in self._reader.read(values):
             if number is None:
                 answer["unmatched"].append(where)
             else:
-                answer["numbers"].append((which, *number, name))
+                answer["numbers"].append((which, *number, record.sequence))
 
     def _differing(
         self, where: str, values: Mapping[str, JsonValue], beside: _Beside
@@ -307,13 +323,16 @@ class _Keys:
         return self.keys[number]
 
 
-def _take(contents: Contents, found: Found, answer: dict[str, Any]) -> None:
+def _take(contents: Contents, found: Found, answer: dict[str, Any], names_on_disk: Container[str]) -> None:
     contents.records += answer["records"]
     contents.erased += answer["erased"]
     found.add_all((kind, example) for kind, example in answer["found"])
-    contents.numbered += (Numbered(*each) for each in answer["numbers"])
-    contents.unmatched += answer["unmatched"]
+    for each in answer["numbers"]:
+        contents.numbers.add(*each)
+    found.add_all(("number_unread", where) for where in answer["unmatched"])
     for where, name in answer["supersedes"]:
         contents.superseded.setdefault(name, where)
-    contents.names.update(dict(answer["names"]))
+    for sequence, name in answer["names"]:
+        if len(contents.names) < MAX_EXAMPLES or name in names_on_disk:
+            contents.names[sequence] = name
     contents.own.update((sequence, (digest, operator)) for sequence, digest, operator in answer["own"])

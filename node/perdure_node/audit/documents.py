@@ -1,11 +1,12 @@
 """The documents where they are on the disk: which recorded ones are there, which are missing, and which have changed."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perdure_anchor.audit_report import MAX_EXAMPLES
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.audit.findings import Found
@@ -14,24 +15,26 @@ from perdure_node.documents import hash_document
 from perdure_node.errors import DocumentUnreadable
 from perdure_node.parallel import in_order
 from perdure_node.progress import Progress
-from perdure_node.records import FINISHED
+from perdure_node.records import FINISHED, PAGE
 from perdure_node.vault import Vault
 
 _NOTED_TOGETHER = 256
 _RECORDED = (
-    "SELECT record.sequence, document, leaf_hash FROM record LEFT JOIN erased ON erased.sequence = record.sequence "  # noqa: S608  # constants
-    f"WHERE erased.sequence IS NULL AND words IS NOT NULL AND {FINISHED}"
+    "SELECT record.sequence, document FROM record LEFT JOIN erased ON erased.sequence = record.sequence "  # noqa: S608  # constants
+    f"WHERE erased.sequence IS NULL AND words IS NOT NULL AND {FINISHED} AND record.sequence > ? ORDER BY record.sequence LIMIT {PAGE}"
 )
 
 
 @dataclass(slots=True)
 class OnDisk:
-    """What was found below the given folders: ``unknown`` are files that are in no record, by their names."""
+    """What was found below the given folders: ``unknown`` are files that are in no record, by their names.
+
+    ``missing`` are the sequence numbers of records whose document is not there.
+    """
 
     files: int = 0
-    present: set[bytes] = field(default_factory=set)
     unknown: dict[str, list[str]] = field(default_factory=dict)
-    missing: dict[int, Hash32] = field(default_factory=dict)
+    missing: set[int] = field(default_factory=set)
 
 
 def look_for_documents(
@@ -88,31 +91,40 @@ def _hash(path: Path) -> Hash32 | str:
 def _sort(vault: Vault, digests: Mapping[Path, bytes], disk: OnDisk) -> None:
     recorded: set[bytes] = set()
     there = set(digests.values())
-    for sequence, document, name in vault.database.rows(_RECORDED):
-        if document in there:
-            recorded.add(document)
-        else:
-            disk.missing[sequence] = Hash32(name)
-    disk.present = recorded
+    last = -1
+    while rows := vault.database.rows(_RECORDED, last):
+        last = rows[-1][0]
+        for sequence, document in rows:
+            if document in there:
+                recorded.add(document)
+            else:
+                disk.missing.add(sequence)
     for path, document in digests.items():
         if document not in recorded:
             disk.unknown.setdefault(readable(path.name), []).append(readable(str(path)))
 
 
-def tell_documents(disk: OnDisk, names: Mapping[int, str | None], found: Found) -> None:
-    """What is changed, missing, and unrecorded; ``names`` are those of missing documents, as far as records were read."""
+def tell_documents(
+    disk: OnDisk, names: Mapping[int, str | None], leaf_hash: Callable[[int], str], found: Found
+) -> None:
+    """What is changed, missing, and unrecorded; ``names`` are those of missing documents, as far as they matter.
+
+    ``leaf_hash`` gives a record's by its sequence number.
+    """
     changed: set[str] = set()
-    for sequence, leaf in disk.missing.items():
+    for number, sequence in enumerate(sorted(disk.missing)):
         name = names.get(sequence)
         if name is not None and name in disk.unknown:
             changed.add(name)
             found.add(
                 "document_changed",
-                f"{', '.join(disk.unknown[name][:3])}: recorded is another content, record {leaf.hex()}",
+                f"{', '.join(disk.unknown[name][:3])}: recorded is another content, record {leaf_hash(sequence)}",
             )
-        else:
+        elif number < MAX_EXAMPLES:
             told = "" if name is None else f"{name}, "
-            found.add("document_missing", f"{told}record {leaf.hex()}")
+            found.add("document_missing", f"{told}record {leaf_hash(sequence)}")
+        else:
+            found.add("document_missing")
     for name, paths in disk.unknown.items():
         if name not in changed:
             for path in paths:

@@ -164,14 +164,44 @@ _ALL = [
     Kind(
         "registry_rival",
         Severity.ERROR,
-        "the registry has another log for this site than this vault",
-        "another vault anchors for the site, or this one is an older copy: `perdure recover` adopts the registry's log",
+        "the registry has another log for this site than this vault: somebody else seals for it, or this vault went on from an old copy",
+        "find out who has another copy of the vault, or its key; `perdure recover` adopts the registry's log, and seals what is only here anew",
+    ),
+    Kind(
+        "registry_ahead",
+        Severity.ERROR,
+        "the registry has more records of this site than this vault: it was restored from an old backup, or another copy of it went on",
+        "go on with the newer copy; or let this one catch up: `perdure recover`, with --from for what another vault or a backup has",
     ),
     Kind(
         "registry_lacks_anchor",
         Severity.ERROR,
-        "the registry does not know a checkpoint whose anchor is at home: the node is on another chain, or lies",
+        "the registry does not know a checkpoint whose anchor is at home, or only since later: the chain was replaced, or the node lies",
         "ask another node (--rpc URL), and the consortium",
+    ),
+    Kind(
+        "registry_doubted",
+        Severity.WARNING,
+        "a node says of the registry what contradicts this vault, and nothing shows it: it errs or lies, or the trust file is too old",
+        "ask another node (--rpc URL), or get a newer trust file: `perdure trust`; `perdure recover` compares leaf by leaf",
+    ),
+    Kind(
+        "nodes_disagree",
+        Severity.WARNING,
+        "nodes that were asked say different things of the registry: one is behind or lies",
+        "ask a third (--rpc URL), and take the wrong one out: `perdure config`",
+    ),
+    Kind(
+        "node_elsewhere",
+        Severity.WARNING,
+        "a node that should know the registry is on another chain, or does not have the contracts that the trust file pins",
+        "name the right node: `perdure config rpc_url URL`; a devnet that was made anew needs a new vault",
+    ),
+    Kind(
+        "registry_not_asked",
+        Severity.NOTE,
+        "no node could be asked, so it is not known whether the registry has another log or other keys than this vault",
+        "do it again with a network; --require-registry makes it count, --offline says that it was not meant to be",
     ),
     Kind(
         "site_key_revoked",
@@ -184,6 +214,24 @@ _ALL = [
         Severity.WARNING,
         "the key that signs now is none that the registry names for this site",
         "`perdure sync` brings a rotation to the registry; else the partner has to register the key",
+    ),
+    Kind(
+        "site_key_replaced",
+        Severity.ERROR,
+        "the registry names a key for this site that is none of this vault's: nothing that is sealed here can be anchored",
+        "ask the site's partner who has that key, a thief or a newer copy of this vault; `perdure key new` makes another one",
+    ),
+    Kind(
+        "site_key_news",
+        Severity.NOTE,
+        "the site's keys were changed in the registry since this vault last asked",
+        "`perdure sync` learns of it; if nobody here did it, ask the site's partner",
+    ),
+    Kind(
+        "log_closed",
+        Severity.WARNING,
+        "the site's partner has closed its log in the registry: nothing more is anchored under this name",
+        "in the vault of its successor: `perdure recover --successor-of` takes over what is left",
     ),
     Kind(
         "not_compared",

@@ -12,7 +12,7 @@ from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify import Verifier
 
-from perdure_node.anchors import StoredAnchor, anchors
+from perdure_node.anchors import StoredAnchor, anchors_over
 from perdure_node.audit.findings import Found
 from perdure_node.database import Database
 from perdure_node.errors import VaultDamaged
@@ -149,7 +149,8 @@ class _Roots:
     def __init__(self, vault: Vault, found: Found) -> None:
         self._found = found
         self._log: CompactRange | None = CompactRange.empty()
-        self._left = [(stored.size, stored.checkpoint.root) for stored in all_checkpoints(vault)]
+        self._checkpoints = all_checkpoints(vault)
+        self._next = next(self._checkpoints, None)
 
     def extend(self, hashes: Sequence[Hash32 | None]) -> None:
         known = [each for each in hashes if each is not None]
@@ -158,8 +159,9 @@ class _Roots:
             self._log = None
             return
         begin = self._log.end
-        while self._left and self._left[0][0] <= begin + len(known):
-            size, root = self._left.pop(0)
+        while self._next is not None and self._next.size <= begin + len(known):
+            size, root = self._next.size, self._next.checkpoint.root
+            self._next = next(self._checkpoints, None)
             self._log = self._log.extended(known[self._log.end - begin : size - begin])
             if self._log.root != root:
                 self._found.add(
@@ -205,12 +207,14 @@ def _check_roots_over_gaps(vault: Vault, found: Found) -> None:
             found.add("log_damaged", f"the first {stored.size} leaves do not have the root that was signed")
 
 
-def check_checkpoints(vault: Vault, found: Found) -> int:
+def check_checkpoints(vault: Vault, found: Found, progress: Progress) -> int:
     """Each checkpoint's signature, digest, and the slot digests that are kept of its last record; how many there are."""
     keys = {key.address for key in site_keys(vault.database)}
     anchored = {size for (size,) in vault.database.rows("SELECT size FROM anchor")}
-    stored_ones = all_checkpoints(vault)
-    for stored in stored_ones:
+    total = vault.database.number("SELECT count(*) FROM checkpoint")
+    progress.stage("check the checkpoints", total, "checkpoints")
+    for number, stored in enumerate(all_checkpoints(vault), 1):
+        progress.advance(number)
         where = f"the checkpoint of {stored.size}"
         try:
             signer = recover_checkpoint_signer(vault.trust.domain, stored.checkpoint, stored.signature)
@@ -225,7 +229,7 @@ def check_checkpoints(vault: Vault, found: Found) -> int:
         if stored.digest != checkpoint_digest(vault.trust.domain, stored.checkpoint):
             found.add("checkpoint_invalid", f"{where}: its digest is another one's")
         _check_last_record(vault, stored, found)
-    return len(stored_ones)
+    return total
 
 
 def _check_last_record(vault: Vault, stored: StoredCheckpoint, found: Found) -> None:
@@ -252,7 +256,7 @@ def check_anchors(vault: Vault, found: Found, progress: Progress) -> int:
     total = vault.database.number("SELECT count(*) FROM anchor")
     progress.stage("verify the anchors", total, "anchors")
     verifier, home = Verifier(vault.trust), VaultAnchors(vault)
-    for number, anchor in enumerate(anchors(vault.database), 1):
+    for number, anchor in enumerate(anchors_over(vault.database, 0), 1):
         _check_anchor(vault, home, verifier, anchor, found)
         progress.advance(number)
     return total

@@ -1,10 +1,10 @@
 """A site's own numbering: gaps and doubles among numbers that its records hold, such as contract numbers. Pure."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.record import SLOTS
@@ -33,16 +33,6 @@ class Numbering:
     @property
     def text(self) -> str:
         return f"{self.field}={self.expression}"
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A record's number: which ``numbering``, its series and number, and its leaf hash in hexadecimal."""
-
-    numbering: int
-    series: str
-    number: int
-    leaf_hash: str
 
 
 def parse_numbering(text: str) -> Numbering:
@@ -104,36 +94,53 @@ def _number(expression: re.Pattern[str], text: str) -> tuple[str, int] | None:
     return series, int(digits)
 
 
-def gaps_and_doubles(
-    numberings: Iterable[Numbering], numbered: Iterable[Numbered], superseded: Set[str]
+class Numbers:
+    """The numbers of all records, by numbering and series: of millions of records sixteen bytes each."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[int, str], tuple[array[int], array[int]]] = {}
+        self.count = 0
+
+    def add(self, which: int, series: str, number: int, sequence: int) -> None:
+        """A record, by its sequence number, has a number of one of the numberings."""
+        numbers, records = self._series.setdefault((which, series), (array("q"), array("q")))
+        numbers.append(number)
+        records.append(sequence)
+        self.count += 1
+
+    def gaps_and_doubles(
+        self, numberings: Iterable[Numbering], name: Callable[[int], str], superseded: Set[str]
+    ) -> Iterator[tuple[str, str, int]]:
+        """Kinds of findings, with an example for each run of missing numbers or each double number, and how many those are.
+
+        ``name`` gives the leaf hash of a record, in hexadecimal. Of records in ``superseded`` (leaf hashes) the numbers are taken as
+        used, but not as double.
+        """
+        fields = [each.field for each in numberings]
+        for (which, series), (numbers, records) in sorted(self._series.items(), key=lambda item: item[0]):
+            where = fields[which] + (f", series {series[:80]!a}" if series else "")
+            last: int | None = None
+            for number, places in groupby(
+                sorted(range(len(numbers)), key=numbers.__getitem__), numbers.__getitem__
+            ):
+                if last is not None:
+                    yield from _gap(where, last, number)
+                last = number
+                yield from _double(where, number, [records[place] for place in places], name, superseded)
+
+
+def _gap(where: str, before: int, after: int) -> Iterator[tuple[str, str, int]]:
+    missing = after - before - 1
+    if missing == 1:
+        yield "number_missing", f"{where}: {before + 1}", 1
+    elif missing > 1:
+        yield "number_missing", f"{where}: {before + 1} to {after - 1}", missing
+
+
+def _double(
+    where: str, number: int, records: Sequence[int], name: Callable[[int], str], superseded: Set[str]
 ) -> Iterator[tuple[str, str, int]]:
-    """Kinds of findings, with an example for each run of missing numbers or each double number, and how many those are.
-
-    Of records in ``superseded`` (leaf hashes) the numbers are taken as used, but not as double.
-    """
-    fields = [each.field for each in numberings]
-    series: dict[tuple[int, str], dict[int, list[Numbered]]] = defaultdict(lambda: defaultdict(list))
-    for each in numbered:
-        series[each.numbering, each.series][each.number].append(each)
-    for (which, name), numbers in sorted(series.items()):
-        where = fields[which] + (f", series {name[:80]!a}" if name else "")
-        yield from _doubles(where, numbers, superseded)
-        yield from _gaps(where, sorted(numbers))
-
-
-def _gaps(where: str, numbers: list[int]) -> Iterator[tuple[str, str, int]]:
-    for before, after in pairwise(numbers):
-        missing = after - before - 1
-        if missing == 1:
-            yield "number_missing", f"{where}: {before + 1}", 1
-        elif missing > 1:
-            yield "number_missing", f"{where}: {before + 1} to {after - 1}", missing
-
-
-def _doubles(
-    where: str, numbers: Mapping[int, list[Numbered]], superseded: Set[str]
-) -> Iterator[tuple[str, str, int]]:
-    for number, records in sorted(numbers.items()):
-        left = [each.leaf_hash for each in records if each.leaf_hash not in superseded]
+    if len(records) > 1:
+        left = [leaf for leaf in map(name, records) if leaf not in superseded]
         if len(left) > 1:
             yield "number_double", f"{where}: {number} in {', '.join(left[:_MAX_NAMED])}", 1

@@ -67,11 +67,18 @@ def check_traces(vault: Vault, keys: ReadingKeys, found: Found) -> int:
 
 def check_transactions(vault: Vault, found: Found) -> int:
     """Each transaction that was signed has the hash by which the chain is asked for it; how many there are."""
-    rows = vault.database.rows("SELECT nonce, hash, raw FROM relay_transaction ORDER BY number")
-    for nonce, name, raw in rows:
-        if keccak256(raw) != name:
-            found.add("transaction_damaged", f"the transaction of nonce {nonce}, 0x{bytes(name).hex()}")
-    return len(rows)
+    last, count = -1, 0
+    while rows := vault.database.rows(
+        "SELECT number, nonce, hash, raw FROM relay_transaction WHERE number > ? ORDER BY number LIMIT ?",
+        last,
+        _PAGE,
+    ):
+        last = rows[-1][0]
+        count += len(rows)
+        for _, nonce, name, raw in rows:
+            if keccak256(raw) != name:
+                found.add("transaction_damaged", f"the transaction of nonce {nonce}, 0x{bytes(name).hex()}")
+    return count
 
 
 def check_key_files(vault: Vault, found: Found) -> int:

@@ -12,6 +12,7 @@ from perdure_anchor.checkpoint import Checkpoint, Origin, RegistryDomain, parse_
 from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import (
     MAX_PATH,
+    encode_domain,
     encode_octets,
 )
 from perdure_anchor.hashes import checksum_address
@@ -145,7 +146,7 @@ def _encode(head: BundleHead) -> bytes:
         "format": FORMAT,
         "kind": head.kind.value,
         "nonce": head.nonce.hex(),
-        "registry": {"chain_id": head.domain.chain_id, "address": checksum_address(head.domain.registry)},
+        "registry": encode_domain(head.domain),
         "origin": head.origin.text,
         "made_at": head.made_at,
         "leaves": {

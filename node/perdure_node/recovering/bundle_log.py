@@ -35,7 +35,7 @@ def log_of_bundle(vault: Vault, bundle: Bundle, trust: TrustFile) -> KnownLog:
         raise OtherRegistry("bundle: it is of another chain or registry than this vault's")
     if head.origin != vault.origin:
         raise OtherSite(f"bundle: it is of the site {head.origin.text}, want {vault.origin.text}")
-    anchored = _anchored(head, trust)
+    anchored = [stored for stored, _ in anchored_checkpoints(head, trust)]
     if not anchored:
         raise BundleWithoutAnchor(
             "bundle: it shows no anchor of this site that is final under the pinned trust file",
@@ -56,17 +56,18 @@ def log_of_bundle(vault: Vault, bundle: Bundle, trust: TrustFile) -> KnownLog:
     return KnownLog(size, (Stretch(head.leaves.begin, leaves),), nodes, kept, anchored=size).check()
 
 
-def _anchored(head: BundleHead, trust: TrustFile) -> list[StoredCheckpoint]:
-    """The checkpoints whose anchors in the bundle are final."""
+def anchored_checkpoints(head: BundleHead, trust: TrustFile) -> list[tuple[StoredCheckpoint, int]]:
+    """The checkpoints whose anchors in the bundle are final, the smallest first, each with the anchor's block."""
     proofs = {(each.size, each.root): each for each in (head.answer.anchors if head.answer else ())}
     found = []
     for carried in head.checkpoints:
         proof = proofs.get((carried.size, carried.checkpoint.root))
         if proof is not None and _is_final(head, trust, carried, proof):
             digest = checkpoint_digest(trust.domain, carried.checkpoint)
-            found.append(
-                StoredCheckpoint(carried.checkpoint, carried.signature, digest, carried.last_slot_digests)
+            stored = StoredCheckpoint(
+                carried.checkpoint, carried.signature, digest, carried.last_slot_digests
             )
+            found.append((stored, parse_header(proof.proof.headers[0]).number))
     return found
 
 

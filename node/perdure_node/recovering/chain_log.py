@@ -106,8 +106,8 @@ def _stored(domain: RegistryDomain, event: Anchored, call: AnchorCall | None) ->
     return StoredCheckpoint(checkpoint, signature, digest, ())
 
 
-def check_newest(chain: AnchorChain, stored: StoredCheckpoint) -> None:
-    """Raise `NewestAnchorDoubted` unless the validators of the pinned trust file have sealed what the registry says of it.
+def check_newest(chain: AnchorChain, stored: StoredCheckpoint) -> int:
+    """The block whose seals, by validators of the pinned trust file, show it anchored; raises `NewestAnchorDoubted` if none does.
 
     The same checks as of evidence, which there cannot be: no record is at hand.
     """
@@ -126,6 +126,7 @@ def check_newest(chain: AnchorChain, stored: StoredCheckpoint) -> None:
             f"the anchor of the log of {stored.size} is not believed: {error}",
             hint="use another node, wait for more blocks, or ask the consortium for a newer trust file",
         ) from error
+    return place.block_number
 
 
 def _final_run(chain: AnchorChain, checks: AnchorChecks, first: int) -> tuple[bytes, ...]:

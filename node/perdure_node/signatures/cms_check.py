@@ -284,18 +284,18 @@ class Examiner:
 
     def _note_chain(self, path: Any, certificate: Any) -> None:
         chain = [certificate] if path is None else list(path.iter_certs(include_root=True))
-        issued = []
         for each in chain:
+            is_anchor = self.knowledge.is_anchor(each)
+            self.evidence.add(MaterialKind.ANCHOR if is_anchor else MaterialKind.CERTIFICATE, each.dump())
+        for issuer, each in zip([None, *chain], chain, strict=False):
             if self.knowledge.is_anchor(each):
-                self.evidence.add(MaterialKind.ANCHOR, each.dump())
-            else:
-                issued.append(each)
-                self.evidence.add(MaterialKind.CERTIFICATE, each.dump())
-        for each in issued:
-            newest = None
-            for kind, octets, made_at in self.knowledge.answers(each):
+                continue
+            answers = self.knowledge.answers(each)
+            own = [] if issuer is None else [one for one in answers if self.knowledge.is_genuine(one, issuer)]
+            for kind, octets, _ in own or answers:
                 self.evidence.add(MaterialKind.CRL if kind == "crl" else MaterialKind.OCSP, octets)
-                newest = made_at if newest is None else max(newest, made_at)
+            # what others made up in an authority's name says nothing of what is known
+            newest = max((made_at for _, _, made_at in own), default=None)
             if newest is not None:
                 self.evidence.known_as_of(newest)
 

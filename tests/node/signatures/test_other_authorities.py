@@ -160,6 +160,39 @@ class TestDelegatedAnswers:
         )
 
 
+def not_signed(answer: bytes) -> bytes:
+    """An answer with another signature, whose last byte is its own."""
+    return answer[:-1] + bytes([answer[-1] ^ 1])
+
+
+class TestForgedAnswers:
+    """Anybody can make up an answer in an authority's name, and put it into the document."""
+
+    @pytest.mark.parametrize("kind", ["crl", "ocsp"])
+    def test_they_make_nothing_look_fresher(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder, kind: str
+    ) -> None:
+        days_ago = authority.now - 3 * DAY
+        trust = TrustAnchors((authority.root.der,), (), (authority.crl(at=days_ago),))
+        crls = [not_signed(authority.crl())] if kind == "crl" else []
+        ocsps = [not_signed(authority.ocsp(anna))] if kind == "ocsp" else []
+        signed = add_store(sign_pdf(pdf, authority, anna), [], crls, ocsps)
+
+        check = checked(signed, trust, authority.now + MINUTE)
+
+        assert verdict(check) == VALID
+        assert check.revocation_as_of == f"{days_ago:%Y-%m-%dT%H:%M:%SZ}"
+        assert {*crls, *ocsps}.isdisjoint(each.octets for each in check.material)
+
+    def test_they_are_no_answers(self, pdf: bytes, authority: SigningAuthority, anna: Holder) -> None:
+        signed = add_store(sign_pdf(pdf, authority, anna), [], [not_signed(authority.crl())], [])
+
+        check = checked(signed, TrustAnchors((authority.root.der,)), authority.now + MINUTE)
+
+        assert verdict(check) == (Indication.INDETERMINATE, "TRY_LATER")
+        assert check.revocation_as_of is None
+
+
 class TestOldAlgorithms:
     """SHA-1 of 2012, checked today."""
 

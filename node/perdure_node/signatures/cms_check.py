@@ -139,6 +139,9 @@ class Examiner:
             return found
         stamped = parsed["message_imprint"]
         algorithm = stamped["hash_algorithm"]
+        if not self.knowledge.digest_counts(algorithm, proven_by):
+            sub = AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE_NO_POE.standard_name
+            return Outcome(sub, failed=False, certificate=found.certificate)
         if imprint(str(algorithm["algorithm"].native)) != stamped["hashed_message"].native:
             return Outcome("HASH_FAILURE", failed=True, certificate=found.certificate)
         time: datetime = parsed["gen_time"].native
@@ -264,6 +267,8 @@ class Examiner:
 
     def _asked(self, certificate: Any, ask: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         status = ask(Asking.FRESH)
+        if status["validation_path"] is None:  # it was not looked for, where the signature does not hold
+            return status
         if status["trust_problem_indic"] is None:
             above = list(status["validation_path"].iter_certs(include_root=False))[:-1]
             if self.knowledge.has_to_ask(certificate, above):

@@ -100,6 +100,10 @@ class Knowledge:
     def is_anchor(self, certificate: Any) -> bool:
         return certificate.dump() in self._roots
 
+    def digest_counts(self, algorithm: Any, moment: datetime) -> bool:
+        """Whether nobody could find two files with the same digest then."""
+        return _ALGORITHMS.digest_algorithm_allowed(algorithm, moment).allowed
+
     def context(
         self, leaf: Any, moment: datetime, asking: Asking = Asking.FRESH, above: Sequence[Any] | None = None
     ) -> ValidationContext:

@@ -230,6 +230,9 @@ class Examiner:
             return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=reason)
         details = status["revocation_details"]
         revoked_at = None if details is None else details.revocation_date
+        if details is not None and details.revocation_reason.native == "certificate_hold":
+            reason = "a certificate was suspended, and may be good again (on hold)"
+            return Outcome("TRY_LATER", failed=False, certificate=certificate, reason=reason)
         return replace(
             _of(_sharper(sub, status["validation_path"], at), certificate, None), revoked_at=revoked_at
         )
@@ -267,9 +270,9 @@ class Examiner:
 
     def _asked(self, certificate: Any, ask: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         status = ask(Asking.FRESH)
-        if status["validation_path"] is None:  # it was not looked for, where the signature does not hold
-            return status
         if status["trust_problem_indic"] is None:
+            if status["validation_path"] is None:  # it was not looked for, where the signature does not hold
+                return status
             above = list(status["validation_path"].iter_certs(include_root=False))[:-1]
             if self.knowledge.has_to_ask(certificate, above):
                 status = ask(Asking.FRESH, above)

@@ -1,9 +1,12 @@
 """Authorities as they are elsewhere: other keys, other people's tools for revocation, answers that are delegated, clocks that differ."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from perdure_node.signatures.checking import CheckRequest, check_here
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import DocumentCheck, Indication, MaterialKind
@@ -50,6 +53,22 @@ class TestKeys:
         assert verdict(checked(around, trust, real_now() + MINUTE)) == VALID
         altered = around.replace(b"we accept", b"we refuse", 1)
         assert verdict(checked(altered, trust, real_now() + MINUTE))[0] is Indication.INVALID
+
+    @pytest.mark.parametrize("tool", ["pdf", "raw"])
+    def test_a_short_curve_counts_no_longer(
+        self, pdf: bytes, authority: SigningAuthority, trust: TrustAnchors, tool: str
+    ) -> None:
+        key = ec.generate_private_key(ec.SECP192R1())
+        signer = authority.signer("Ed Short", key=key)
+        if tool == "pdf":
+            check = checked(sign_pdf(pdf, authority, signer), trust, authority.now + MINUTE)
+        else:
+            made = key.sign(b"we accept\n", ec.ECDSA(hashes.SHA256()))
+            moment = authority.now + MINUTE
+            request = CheckRequest(b"we accept\n", made, moment=moment, certificate=signer.pem)
+            check = check_here(request, replace(trust, intermediates=(authority.intermediate.der,)))
+
+        assert verdict(check) == (Indication.INDETERMINATE, "CRYPTO_CONSTRAINTS_FAILURE_NO_POE")
 
 
 class Openssl:

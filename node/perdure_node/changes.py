@@ -23,6 +23,7 @@ from perdure_node.holds import check_not_held
 from perdure_node.intake import check_superseded, insert_signed, prepare_signed, record_slots
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import roles_to_confirm
+from perdure_node.operators.corrections import roles_for_correction
 from perdure_node.records import (
     Added,
     EncryptedRecord,
@@ -85,13 +86,14 @@ def amend(
     The old one is withdrawn and stays readable. Raises `AlreadySealed`, `NoSuchRecord`, `IntakeError` or `AlreadyRecorded`.
     """
     given = changes.get("supersedes")
-    check_superseded(vault, None if given is None else Hash32(bytes.fromhex(str(given))))
+    corrected = None if given is None else Hash32(bytes.fromhex(str(given)))
+    check_superseded(vault, corrected)
     old = open_record(record, keys).record.values
     slots = {slot: value for slot, value in old.items() if slot not in (*_STAMPED, *_FOUND)} | dict(changes)
     found = {slot: old[slot] for slot in _FOUND if old[slot] is not None}
     key = vault.current_data_key.take(clock, randomness)
     # saying something else of it lets nobody off who had to confirm
-    roles = roles_to_confirm(vault, record, old)
+    roles = roles_to_confirm(vault, record, old) or roles_for_correction(vault, corrected)
     signed = prepare_signed(
         vault, slots, key, who, clock=clock, randomness=randomness, confirmed_by=roles, found=found
     )

@@ -31,9 +31,10 @@ from perdure_node.lists.reading import open_list
 from perdure_node.lists.rows import ListOptions, ListRow, RecordList, empty_list
 from perdure_node.locks import import_lock
 from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.corrections import roles_for_correction
 from perdure_node.parallel import Results, in_order
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.recording import Prepared
+from perdure_node.recording import Awaits, Prepared
 from perdure_node.records import already_recorded, store_awaiting, store_supersession
 from perdure_node.rejects import Rejects
 from perdure_node.vault import Vault
@@ -241,7 +242,7 @@ class _Importer:
                 was_there += 1
             elif isinstance(made, Prepared):
                 there.add(made)
-                added.append(made)
+                added.append(self._letting_nobody_off(made))
         _insert(database, added, self._after_block, run.number)
         return replace(
             run,
@@ -259,6 +260,11 @@ class _Importer:
     def _digests_only(self) -> bool:
         """That the document exists is all that a list of digests has to say: under which name, sha256sum was told."""
         return self._list.format == "digests" and not self._options.again
+
+    def _letting_nobody_off(self, made: Prepared) -> Prepared:
+        """A row that corrects a record on which a second person has a say needs one too, whatever its type."""
+        roles = () if made.awaits is not None else roles_for_correction(self._vault, made.supersedes)
+        return made._replace(awaits=Awaits(made.recorder, int(self._clock.now()), roles)) if roles else made
 
     def _refused(self, row: ListRow, made: Prepared, there: "_Recorded") -> Refusal | None:
         if made.document in there.elsewhere:

@@ -22,6 +22,7 @@ from perdure_node.errors import IntakeError
 from perdure_node.known_blocks import KnownBlock, keep_known_block, known_block_id, newest_known_block
 from perdure_node.late import late_value
 from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.corrections import roles_for_correction
 from perdure_node.operators.errors import NobodyNamed, NotAllowed
 from perdure_node.operators.in_force import check_in_force
 from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
@@ -79,8 +80,17 @@ def add_document(
         there = find_recorded(vault, document, details, again=again, recorder=who.name)
         if there is not None:
             return there
+    roles = roles_for_correction(vault, details.supersedes)
     signed = prepare_signed(
-        vault, slots, key, who, clock=clock, randomness=randomness, saw_document=True, check=check
+        vault,
+        slots,
+        key,
+        who,
+        clock=clock,
+        randomness=randomness,
+        saw_document=True,
+        check=check,
+        confirmed_by=roles,
     )
     with vault.database.transaction():
         if signed is not None:
@@ -96,6 +106,7 @@ def add_document(
                 who=who,
                 saw_document=True,
                 check=check,
+                confirmed_by=roles,
             )
         if not added.was_there:
             _note_correction(vault, key, details, added, who, clock=clock, randomness=randomness)

@@ -270,3 +270,16 @@ def test_the_last_site_keeper_is_told_what_follows(site: None, run: Run) -> None
     code, _, told = run("operator", "remove", "Kim", "--yes", "--as", "Kim")
     assert code == 0
     assert "warning: this site has no site keeper then" in told
+
+
+def test_a_list_corrects_nothing_alone_that_wants_two_people(site: None, run: Run, run_json: RunJson) -> None:
+    assert run("operator", "add", "Ben", "--role", "confirmer", "--as", "Kim")[0] == 0
+    _, (added,) = run_json("add", "contract.pdf", "--type", "contract", "--as", "Ada")
+    Path("list.csv").write_text(
+        f"document_sha256,document_type,supersedes\n{'ab' * 32},note,{added['leaf_hash']}\n{'cd' * 32},note,\n"
+    )
+
+    assert run("import", "list.csv", "--as", "Ada")[0] == 0
+
+    _, waiting = run_json("list", "--state", "awaiting")
+    assert len(waiting) == 2

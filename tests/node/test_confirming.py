@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
 from perdure_anchor.evidence import encode_evidence
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_node.changes import amend, withdraw
 from perdure_node.encryption.identity import KdfCost
@@ -22,7 +23,7 @@ from perdure_node.listing import list_records
 from perdure_node.operators.acting import key_attestor, require
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.confirming import awaiting_records, confirm, reject
+from perdure_node.operators.confirming import awaiting_records, confirm, count_awaiting, reject
 from perdure_node.operators.consequences import leaves_no_keeper, people_doubts, policy_doubts
 from perdure_node.operators.errors import (
     CredentialInUse,
@@ -471,3 +472,37 @@ def test_who_amends_a_record_lets_nobody_off(
     seal(vault, keys_of(vault), STOPPED)
     assert [each.record.sequence for each in awaiting_records(vault.database)] == [amended.sequence]
     assert confirmed(vault, amended, ben)
+
+
+@pytest.mark.parametrize("how", ["added", "amended"])
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_who_corrects_a_record_lets_nobody_off(
+    vault: Vault, people: tuple[Operator, Operator], is_confirmed: bool, how: str
+) -> None:
+    """A note needs nobody by the policy; one that stands in the place of a contract does."""
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    name = confirmed(vault, added, ben) if is_confirmed else added.leaf_hash
+    corrected = Details(document_type="note", supersedes=Hash32(name), reason="a slip")
+    if how == "added":
+        add_document(
+            vault, document(2), corrected, clock=STOPPED, randomness=os.urandom, who=signing(vault, ada)
+        )
+    else:
+        note = record_by_sequence(vault.database, record(vault, signing(vault, ada), 2, "note").sequence)
+        assert note is not None
+        changes = {"supersedes": name.hex()}
+        reason = Reason("Ada", "a slip")
+        amend(
+            vault,
+            note,
+            changes,
+            reason,
+            ring(vault, ada),
+            clock=STOPPED,
+            randomness=os.urandom,
+            who=signing(vault, ada),
+        )
+
+    assert [each.people for each in awaiting_records(vault.database)][-1:] == [("Ben",)]
+    assert count_awaiting(vault.database) == (1 if is_confirmed else 2)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from asn1crypto import cms
 from asn1crypto import crl as asn1_crl
 from asn1crypto import keys as asn1_keys
 from asn1crypto import ocsp as asn1_ocsp
@@ -168,6 +169,34 @@ def sign_cms(
         *options,
     )
     return out
+
+
+def stamp_cms(signature: Path, authority: SigningAuthority, holder: Holder, digest: str) -> None:
+    """Put a time stamp by `openssl ts` into a signature; its imprint is made with ``digest``."""
+    folder = signature.parent
+    certificate, key, chain = cms_files(folder, authority, holder, "clock")
+    settings, value, query, token = (folder / name for name in ("ts.cnf", "value", "query.tsq", "token.tst"))
+    settings.write_text(
+        f"[tsa]\ndefault_tsa=here\n[here]\nserial={folder}/serial\nsigner_cert={certificate}\ncerts={chain}\n"
+        f"signer_key={key}\nsigner_digest=sha256\ndefault_policy=1.2.3.4.1\ndigests=md5,sha1,sha256,sha512\n"
+    )
+    (folder / "serial").write_text("01\n")
+    info = cms.ContentInfo.load(signature.read_bytes())
+    (signer_info,) = info["content"]["signer_infos"]
+    value.write_bytes(signer_info["signature"].native)
+    openssl("ts", "-query", "-data", value, f"-{digest}", "-cert", "-out", query)
+    openssl("ts", "-reply", "-config", settings, "-queryfile", query, "-token_out", "-out", token)
+    signer_info["unsigned_attrs"] = cms.CMSAttributes(
+        [
+            cms.CMSAttribute(
+                {
+                    "type": "signature_time_stamp_token",
+                    "values": [cms.ContentInfo.load(token.read_bytes())],
+                }
+            )
+        ]
+    )
+    signature.write_bytes(info.dump())
 
 
 def clock(authority: SigningAuthority, holder: Holder, at: datetime) -> timestamps.TimeStamper:

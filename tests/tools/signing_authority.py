@@ -137,7 +137,12 @@ class SigningAuthority:
         self.revoked[holder.certificate.serial_number] = at
 
     def crl(
-        self, *, at: datetime | None = None, lasts: timedelta = 7 * DAY, by: Holder | None = None
+        self,
+        *,
+        at: datetime | None = None,
+        lasts: timedelta = 7 * DAY,
+        by: Holder | None = None,
+        reason: x509.ReasonFlags = x509.ReasonFlags.key_compromise,
     ) -> bytes:
         """A CRL in DER: the intermediate's, or that of whose key it is signed with."""
         made_at, by = at or self.now, by or self.intermediate
@@ -153,7 +158,7 @@ class SigningAuthority:
                     x509.RevokedCertificateBuilder()
                     .serial_number(serial)
                     .revocation_date(when)
-                    .add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
+                    .add_extension(x509.CRLReason(reason), critical=False)
                     .build()
                 )
         signed = builder.sign(by.key, hashes.SHA256())

@@ -1,8 +1,8 @@
 """Until when an algorithm counts: a signature that is proven to have existed before stays good afterwards.
 
 * MD5: until the end of 2008, when a CA's certificate was forged with it (Sotirov and others, RFC 6151).
-* SHA-1, and RSA and DSA keys under 2048 bits: until the end of 2013 (NIST SP 800-131A, section 3).
-* MD2, MD4 and RSA under 1024 bits: never.
+* SHA-1, RSA and DSA keys under 2048 bits, and curves under 224 bits: until the end of 2013 (NIST SP 800-131A, section 3).
+* MD2, MD4, RSA under 1024 bits, and curves under 160 bits: never.
 """
 
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ _DIGESTS: Final[dict[str, datetime | None]] = {
     "md5": _END_OF_MD5,
     "sha1": _END_OF_SHA1,
 }
-_SMALLEST_KEY: Final = 1024
-_SMALL_KEY: Final = 2048
+# the fewest bits of a key at any time, and since 2014
+_KEYS: Final = {"rsa": (1024, 2048), "dsa": (1024, 2048), "ecdsa": (160, 224)}
 
 
 class AlgorithmsByTime(AlgorithmUsagePolicy):
@@ -37,8 +37,9 @@ class AlgorithmsByTime(AlgorithmUsagePolicy):
             kind = str(algo.signature_algo)
         except ValueError:
             kind = str(algo["algorithm"].native)
-        if public_key is not None and kind.startswith(("rsa", "dsa")):
-            key = _key_size(int(public_key.bit_size), moment)
+        sizes = next((sizes for name, sizes in _KEYS.items() if kind.startswith(name)), None)
+        if public_key is not None and sizes is not None:
+            key = _key_size(int(public_key.bit_size), *sizes, moment)
             if not key.allowed:
                 return key
         try:
@@ -54,10 +55,10 @@ def _digest(name: str, moment: datetime | None) -> AlgorithmUsageConstraint:
     return _until(_DIGESTS[name], moment, name.upper())
 
 
-def _key_size(bits: int, moment: datetime | None) -> AlgorithmUsageConstraint:
-    if bits >= _SMALL_KEY:
+def _key_size(bits: int, smallest: int, small: int, moment: datetime | None) -> AlgorithmUsageConstraint:
+    if bits >= small:
         return _ALWAYS
-    return _until(None if bits < _SMALLEST_KEY else _END_OF_SHA1, moment, f"a key of {bits} bits")
+    return _until(None if bits < smallest else _END_OF_SHA1, moment, f"a key of {bits} bits")
 
 
 def _until(end: datetime | None, moment: datetime | None, what: str) -> AlgorithmUsageConstraint:

@@ -13,6 +13,7 @@ from perdure_anchor.errors import PerdureError
 
 from perdure_node.files import open_regular
 from perdure_node.signatures.errors import (
+    AlgorithmUnknown,
     AmbiguousDocument,
     DocumentMissing,
     EncryptedDocument,
@@ -90,7 +91,7 @@ def _checked(request: CheckRequest, trust: TrustAnchors, form: Format, stream: B
         raise
     except DocumentMissing as error:
         checks = (_no_signature(Indication.INDETERMINATE, "SIGNED_DATA_NOT_FOUND", str(error)),)
-    except (AmbiguousDocument, EncryptedDocument, TooMuch) as error:
+    except (AlgorithmUnknown, AmbiguousDocument, EncryptedDocument, TooMuch) as error:
         checks = (undecided(str(error)),)
     except PerdureError as error:
         checks = (malformed(str(error)),)
@@ -98,6 +99,8 @@ def _checked(request: CheckRequest, trust: TrustAnchors, form: Format, stream: B
         checks = (undecided("it needs more memory than a check may take"),)
     except OSError:
         raise
+    except NotImplementedError as error:
+        checks = (undecided(f"an algorithm in it is not known here: {_first_line(error)}"),)
     except Exception as error:  # noqa: BLE001  # a stranger's file: the parsers have no root of their errors
         checks = (malformed(f"it cannot be parsed: {_first_line(error)}"),)
     evidence = examiner.evidence

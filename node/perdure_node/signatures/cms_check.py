@@ -139,6 +139,9 @@ class Examiner:
             return found
         stamped = parsed["message_imprint"]
         algorithm = stamped["hash_algorithm"]
+        if not self.knowledge.digest_counts(algorithm, proven_by):
+            sub = AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE_NO_POE.standard_name
+            return Outcome(sub, failed=False, certificate=found.certificate)
         if imprint(str(algorithm["algorithm"].native)) != stamped["hashed_message"].native:
             return Outcome("HASH_FAILURE", failed=True, certificate=found.certificate)
         time: datetime = parsed["gen_time"].native
@@ -227,6 +230,9 @@ class Examiner:
             return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=reason)
         details = status["revocation_details"]
         revoked_at = None if details is None else details.revocation_date
+        if details is not None and details.revocation_reason.native == "certificate_hold":
+            reason = "a certificate was suspended, and may be good again (on hold)"
+            return Outcome("TRY_LATER", failed=False, certificate=certificate, reason=reason)
         return replace(
             _of(_sharper(sub, status["validation_path"], at), certificate, None), revoked_at=revoked_at
         )
@@ -265,6 +271,8 @@ class Examiner:
     def _asked(self, certificate: Any, ask: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         status = ask(Asking.FRESH)
         if status["trust_problem_indic"] is None:
+            if status["validation_path"] is None:  # it was not looked for, where the signature does not hold
+                return status
             above = list(status["validation_path"].iter_certs(include_root=False))[:-1]
             if self.knowledge.has_to_ask(certificate, above):
                 status = ask(Asking.FRESH, above)
@@ -284,18 +292,18 @@ class Examiner:
 
     def _note_chain(self, path: Any, certificate: Any) -> None:
         chain = [certificate] if path is None else list(path.iter_certs(include_root=True))
-        issued = []
         for each in chain:
+            is_anchor = self.knowledge.is_anchor(each)
+            self.evidence.add(MaterialKind.ANCHOR if is_anchor else MaterialKind.CERTIFICATE, each.dump())
+        for issuer, each in zip([None, *chain], chain, strict=False):
             if self.knowledge.is_anchor(each):
-                self.evidence.add(MaterialKind.ANCHOR, each.dump())
-            else:
-                issued.append(each)
-                self.evidence.add(MaterialKind.CERTIFICATE, each.dump())
-        for each in issued:
-            newest = None
-            for kind, octets, made_at in self.knowledge.answers(each):
+                continue
+            answers = self.knowledge.answers(each)
+            own = [] if issuer is None else [one for one in answers if self.knowledge.is_genuine(one, issuer)]
+            for kind, octets, _ in own or answers:
                 self.evidence.add(MaterialKind.CRL if kind == "crl" else MaterialKind.OCSP, octets)
-                newest = made_at if newest is None else max(newest, made_at)
+            # what others made up in an authority's name says nothing of what is known
+            newest = max((made_at for _, _, made_at in own), default=None)
             if newest is not None:
                 self.evidence.known_as_of(newest)
 

@@ -7,25 +7,47 @@ from asn1crypto import cms, core
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 
 from perdure_node.signatures.cms_check import Examiner, Subject, by_signer
-from perdure_node.signatures.errors import DocumentMissing, MalformedSignature, TooMuch
+from perdure_node.signatures.errors import AlgorithmUnknown, DocumentMissing, MalformedSignature, TooMuch
 from perdure_node.signatures.message import signed_parts
 from perdure_node.signatures.verdicts import SignatureCheck
 
 _CHUNK: Final = 1 << 20
 _MAX_SIGNERS: Final = 64
 _DIGESTS: Final = frozenset(
-    {"md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_224", "sha3_256", "sha3_384", "sha3_512"}
+    {
+        "md5",
+        "sha1",
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+        "sha512_256",
+        "sha3_224",
+        "sha3_256",
+        "sha3_384",
+        "sha3_512",
+    }
 )
+_OTHER_DOCUMENT: Final = ("HASH_FAILURE", "the signature holds another document than the one beside it")
 
 
 def check_detached(document: BinaryIO, signature: bytes, examiner: Examiner) -> tuple[SignatureCheck, ...]:
-    """A signature that lies beside its document, which is read in pieces. Raises `MalformedSignature`."""
+    """A signature that lies beside its document, which is read in pieces.
+
+    It may hold a document itself, as a ``.p7m`` does: what counts is whether that is the one beside it.
+
+    Raises `MalformedSignature`, `AlgorithmUnknown` or `TooMuch`.
+    """
     signed_data = parse_signed_data(signature)
-    if not _is_void(signed_data["encap_content_info"]["content"]):
-        raise MalformedSignature(
-            "the signature holds a document itself, so it is not one of another document"
-        )
     signers = _signers(signed_data)
+    content = signed_data["encap_content_info"]["content"]
+    if not _is_void(content):
+        is_same = _hashed(document, {"sha256"})["sha256"] == hashlib.sha256(bytes(content)).digest()
+        objection = None if is_same else _OTHER_DOCUMENT
+        return tuple(
+            examiner.signature(Subject(each, None, None, _level(each), "the whole file", objection))
+            for each in signers
+        )
     digests = _hashed(document, {_digest_name(each) for each in signers})
     return tuple(
         examiner.signature(Subject(each, digests[_digest_name(each)], None, _level(each), "the whole file"))
@@ -93,7 +115,7 @@ def _signers(signed_data: Any) -> list[Any]:
 def _digest_name(signed_data: Any) -> str:
     name = str(signed_data["signer_infos"][0]["digest_algorithm"]["algorithm"].native)
     if name not in _DIGESTS:
-        raise MalformedSignature(f"the hash {name[:40]} is not known")
+        raise AlgorithmUnknown(f"the hash {name[:40]} is not known here")
     return name
 
 

@@ -25,3 +25,7 @@ class TooMuch(Unfinished):
 
 class AmbiguousDocument(Unfinished):
     """The document can be read in two ways, so that nobody can say which of them was signed."""
+
+
+class AlgorithmUnknown(Unfinished):
+    """An algorithm that nothing here knows: the signature may be as good as any."""

@@ -8,7 +8,7 @@ import enum
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
@@ -25,6 +25,7 @@ from pyhanko_certvalidator.policy_decl import (
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
 from perdure_node.signatures.algorithms import AlgorithmsByTime
+from perdure_node.signatures.genuine import is_genuine
 from perdure_node.signatures.trust import TrustAnchors
 
 _ALGORITHMS: Final = AlgorithmsByTime()
@@ -54,6 +55,14 @@ class Asking(enum.Enum):
     LISTED = enum.auto()
     CA_LISTED = enum.auto()
     NOTHING = enum.auto()
+
+
+class Answer(NamedTuple):
+    """A revocation answer in DER: ``crl`` or ``ocsp``, and when it was made."""
+
+    kind: str
+    octets: bytes
+    made_at: datetime
 
 
 class Knowledge:
@@ -91,6 +100,10 @@ class Knowledge:
     def is_anchor(self, certificate: Any) -> bool:
         return certificate.dump() in self._roots
 
+    def digest_counts(self, algorithm: Any, moment: datetime) -> bool:
+        """Whether nobody could find two files with the same digest then."""
+        return _ALGORITHMS.digest_algorithm_allowed(algorithm, moment).allowed
+
     def context(
         self, leaf: Any, moment: datetime, asking: Asking = Asking.FRESH, above: Sequence[Any] | None = None
     ) -> ValidationContext:
@@ -120,19 +133,26 @@ class Knowledge:
             algorithm_usage_policy=_ALGORITHMS,
         )
 
-    def answers(self, certificate: Any) -> Iterator[tuple[str, bytes, datetime]]:
-        """The revocation answers at hand about a certificate: ``crl`` or ``ocsp``, DER, and when it was made."""
+    def answers(self, certificate: Any) -> list[Answer]:
+        """The revocation answers at hand about a certificate, whoever made them."""
         issuer = _name_key(certificate.issuer)
-        for octets, crl in self._crls.items():
-            if (
-                _name_key(crl.issuer) == issuer
-                and (made_at := _crl_time(crl))
-                and _counts_for(certificate, made_at)
-            ):
-                yield "crl", octets, made_at
-        for octets, response in self._ocsps.items():
-            if made_at := _answer_time(response, certificate):
-                yield "ocsp", octets, made_at
+        crls = [
+            Answer("crl", octets, made_at)
+            for octets, crl in self._crls.items()
+            if _name_key(crl.issuer) == issuer
+            and (made_at := _crl_time(crl))
+            and _counts_for(certificate, made_at)
+        ]
+        ocsps = ((octets, _answer_time(response, certificate)) for octets, response in self._ocsps.items())
+        return [*crls, *(Answer("ocsp", octets, made_at) for octets, made_at in ocsps if made_at)]
+
+    def is_genuine(self, answer: Answer, issuer: Any) -> bool:
+        """Whether an answer is the issuer's own, or of somebody to whom it delegated that."""
+        name = _name_key(issuer.subject)
+        known = (octets for octets, each in self.certificates.items() if _name_key(each.issuer) == name)
+        return is_genuine(
+            answer.kind, answer.octets, issuer.dump(), () if answer.kind == "crl" else tuple(known)
+        )
 
     def has_to_ask(self, leaf: Any, above: Sequence[Any]) -> bool:
         """Whether the CAs of a path have to be asked about, and those that were looked up by their names had not.

@@ -13,6 +13,7 @@ from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
+from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
@@ -20,6 +21,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from perdure_node.signatures.byte_ranges import leaves_out_itself
+from perdure_node.signatures.checking import undecided
 from perdure_node.signatures.cms_check import Examiner, Subject
 from perdure_node.signatures.errors import (
     AmbiguousDocument,
@@ -52,11 +54,11 @@ def check_pdf(stream: BinaryIO, examiner: Examiner) -> tuple[SignatureCheck, ...
         raise AmbiguousDocument(
             "the PDF has two tables of its objects (hybrid references), by which different readers may show different documents"
         )
-    embedded = list(reader.embedded_signatures)
-    if not embedded:
+    embedded, others = list(reader.embedded_signatures), _of_other_kinds(reader)
+    if not embedded and not others:
         raise NotSigned("the PDF has signature fields, but no signature in them")
-    if len(embedded) > _MAX_SIGNATURES:
-        raise TooMuch(f"the PDF has {len(embedded)} signatures, want {_MAX_SIGNATURES} at most")
+    if (count := len(embedded) + len(others)) > _MAX_SIGNATURES:
+        raise TooMuch(f"the PDF has {count} signatures, want {_MAX_SIGNATURES} at most")
     _bring_dss(reader, examiner)
     for each in embedded:
         examiner.bring_from(each.signed_data)
@@ -67,14 +69,29 @@ def check_pdf(stream: BinaryIO, examiner: Examiner) -> tuple[SignatureCheck, ...
         if each.sig_object_type != _TIME_STAMP
     ]
     has_store = "/DSS" in reader.root
-    if not signed:
+    if not signed and not others:
         raise NotSigned("the PDF has time stamps, but nobody's signature")
-    return tuple(
+    checked = (
         examiner.signature(
             _subject(each, has_store=has_store, stamped_after=bound < examiner.proven_by), bound
         )
         for each, bound in signed
     )
+    return (*checked, *others)
+
+
+def _of_other_kinds(reader: PdfFileReader) -> list[SignatureCheck]:
+    """Signatures of kinds that nothing here can check, which pyHanko passes over: else anybody's could be hidden by renaming its kind."""
+    kinds = [
+        str(value.get_object().get("/SubFilter", "none"))
+        for _, value, _ in enumerate_sig_fields(reader, filled_status=True)
+    ]
+    known = {each.value for each in SigSeedSubFilter}
+    return [
+        undecided(f"a signature of a kind that is not known here: {kind[:40]!a}")
+        for kind in kinds
+        if kind not in known
+    ]
 
 
 def _open_without_password(reader: PdfFileReader) -> None:

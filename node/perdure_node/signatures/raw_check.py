@@ -217,8 +217,9 @@ def _failure(signature: bytes, certificate: Any) -> Outcome:
 def _weak(digest: str, certificate: Any, at: datetime) -> Outcome | None:
     """Why the signature no longer counted then, None if it did."""
     asked = [_ALGORITHMS.digest_algorithm_allowed(algos.DigestAlgorithm({"algorithm": digest}), at)]
-    if form_of(certificate.dump()) is Format.RSA:
-        algorithm = algos.SignedDigestAlgorithm({"algorithm": f"{digest}_rsa"})
+    form = form_of(certificate.dump())
+    if form in (Format.RSA, Format.ECDSA) and not (form is Format.ECDSA and digest == "md5"):
+        algorithm = algos.SignedDigestAlgorithm({"algorithm": f"{digest}_{form.value}"})
         asked.append(_ALGORITHMS.signature_algorithm_allowed(algorithm, at, certificate.public_key))
     refused = next((each for each in asked if not each.allowed), None)
     if refused is None:

@@ -10,7 +10,7 @@ from perdure_node.signatures.recognising import recognise
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import DocumentCheck, Format, Indication, MaterialKind
 from perdure_node.signatures.workers import check_document
-from tools.signed_documents import cms_files, openssl, sign_cms
+from tools.signed_documents import cms_files, openssl, sign_cms, stamp_cms
 from tools.signing_authority import Holder, SigningAuthority
 
 MINUTE = timedelta(minutes=10)
@@ -149,3 +149,71 @@ def test_in_a_process_with_limits(
     assert check == checked(document, authority, trust, signature)
     with pytest.raises(NotSigned):
         check_document(document, None, trust, authority.now)
+
+
+class TestBesideWithItsDocument:
+    """A `.p7m` that lies beside its document and holds it too, as everybody sends them in some countries."""
+
+    def test_the_one_beside_it_is_judged(
+        self, document: Path, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+    ) -> None:
+        signature = sign_cms(document, authority, anna, "-binary", "-nodetach", "-outform", "DER")
+
+        (found,) = checked(document, authority, trust, signature).signatures
+
+        assert (found.indication, found.covers) == (Indication.VALID, "the whole file")
+
+    def test_another_one_beside_it(
+        self, document: Path, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+    ) -> None:
+        signature = sign_cms(document, authority, anna, "-binary", "-nodetach", "-outform", "DER")
+        document.write_bytes(b"we refuse\n")
+
+        (found,) = checked(document, authority, trust, signature).signatures
+
+        assert (found.indication, found.subindication) == (Indication.INVALID, "HASH_FAILURE")
+
+
+class TestAlgorithms:
+    def test_of_another_document_without_attributes(
+        self, document: Path, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+    ) -> None:
+        """Whose it should be is told all the same."""
+        signature = sign_cms(document, authority, anna, "-binary", "-noattr", "-outform", "DER")
+        assert checked(document, authority, trust, signature).indication is Indication.VALID
+        document.write_bytes(b"we refuse\n")
+
+        (found,) = checked(document, authority, trust, signature).signatures
+
+        assert (found.signer, found.subindication) == ("Anna Signer", "HASH_FAILURE")
+
+    def test_what_is_not_known_here_is_not_called_bad(
+        self, document: Path, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+    ) -> None:
+        signature = sign_cms(document, authority, anna, "-binary", "-md", "sha512-224", "-outform", "DER")
+
+        (found,) = checked(document, authority, trust, signature).signatures
+
+        assert (found.indication, found.subindication) == (Indication.INDETERMINATE, "GENERIC")
+
+
+class TestTimeStampsByOpenssl:
+    @pytest.mark.parametrize(("digest", "counts"), [("sha512", True), ("sha1", False), ("md5", False)])
+    def test_a_weak_imprint_proves_nothing(
+        self,
+        document: Path,
+        authority: SigningAuthority,
+        anna: Holder,
+        clock: Holder,
+        trust: TrustAnchors,
+        digest: str,
+        counts: bool,
+    ) -> None:
+        """What was stamped by MD5 may have been made to have the same digest as something older."""
+        signature = sign_cms(document, authority, anna, "-binary", "-outform", "DER")
+        stamp_cms(signature, authority, clock, digest)
+
+        (found,) = checked(document, authority, trust, signature).signatures
+
+        assert (found.indication, found.level) == (Indication.VALID, "B-T")
+        assert (found.time_stamped_at is not None) is counts

@@ -7,7 +7,7 @@ from datetime import timedelta
 from perdure_node.signatures.byte_ranges import leaves_out_itself
 from perdure_node.signatures.checking import CheckRequest, check_here
 from perdure_node.signatures.trust import TrustAnchors
-from perdure_node.signatures.verdicts import Indication
+from perdure_node.signatures.verdicts import Indication, MaterialKind
 from pypdf import PdfReader
 from tools.forged_pdfs import show_other_page, stretch_signature
 from tools.signed_documents import sign_pdf, stamp_pdf
@@ -38,12 +38,15 @@ def test_a_time_stamp_written_anew_proves_nothing(
     signed = sign_pdf(
         stamp_pdf(pdf, old, old.time_stamper(), old.now), authority, late, at=authority.now - 31 * DAY
     )
-    forged = stretch_signature(signed, 0)
+    known = replace(trust, anchors=(*trust.anchors, old.root.der))
 
-    for file in (signed, forged):
-        known = replace(trust, anchors=(*trust.anchors, old.root.der))
-        (found,) = check_here(CheckRequest(file, moment=authority.now + MINUTE), known).signatures
-        assert (found.indication, found.subindication) == (Indication.INDETERMINATE, "OUT_OF_BOUNDS_NO_POE")
+    for file, stamps, sub in (
+        (signed, 1, "OUT_OF_BOUNDS_NO_POE"),
+        (stretch_signature(signed, 0), 0, "HASH_FAILURE"),
+    ):
+        check = check_here(CheckRequest(file, moment=authority.now + MINUTE), known)
+        assert [each.subindication for each in check.signatures] == [sub]
+        assert [each.kind for each in check.material].count(MaterialKind.TIME_STAMP) == stamps
 
 
 def test_what_is_left_out_is_the_value_alone() -> None:

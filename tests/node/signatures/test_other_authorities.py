@@ -1,9 +1,12 @@
 """Authorities as they are elsewhere: other keys, other people's tools for revocation, answers that are delegated, clocks that differ."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from perdure_node.signatures.checking import CheckRequest, check_here
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import DocumentCheck, Indication, MaterialKind
@@ -50,6 +53,22 @@ class TestKeys:
         assert verdict(checked(around, trust, real_now() + MINUTE)) == VALID
         altered = around.replace(b"we accept", b"we refuse", 1)
         assert verdict(checked(altered, trust, real_now() + MINUTE))[0] is Indication.INVALID
+
+    @pytest.mark.parametrize("tool", ["pdf", "raw"])
+    def test_a_short_curve_counts_no_longer(
+        self, pdf: bytes, authority: SigningAuthority, trust: TrustAnchors, tool: str
+    ) -> None:
+        key = ec.generate_private_key(ec.SECP192R1())
+        signer = authority.signer("Ed Short", key=key)
+        if tool == "pdf":
+            check = checked(sign_pdf(pdf, authority, signer), trust, authority.now + MINUTE)
+        else:
+            made = key.sign(b"we accept\n", ec.ECDSA(hashes.SHA256()))
+            moment = authority.now + MINUTE
+            request = CheckRequest(b"we accept\n", made, moment=moment, certificate=signer.pem)
+            check = check_here(request, replace(trust, intermediates=(authority.intermediate.der,)))
+
+        assert verdict(check) == (Indication.INDETERMINATE, "CRYPTO_CONSTRAINTS_FAILURE_NO_POE")
 
 
 class Openssl:
@@ -158,6 +177,39 @@ class TestDelegatedAnswers:
             Indication.INDETERMINATE,
             "TRY_LATER",
         )
+
+
+def not_signed(answer: bytes) -> bytes:
+    """An answer with another signature, whose last byte is its own."""
+    return answer[:-1] + bytes([answer[-1] ^ 1])
+
+
+class TestForgedAnswers:
+    """Anybody can make up an answer in an authority's name, and put it into the document."""
+
+    @pytest.mark.parametrize("kind", ["crl", "ocsp"])
+    def test_they_make_nothing_look_fresher(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder, kind: str
+    ) -> None:
+        days_ago = authority.now - 3 * DAY
+        trust = TrustAnchors((authority.root.der,), (), (authority.crl(at=days_ago),))
+        crls = [not_signed(authority.crl())] if kind == "crl" else []
+        ocsps = [not_signed(authority.ocsp(anna))] if kind == "ocsp" else []
+        signed = add_store(sign_pdf(pdf, authority, anna), [], crls, ocsps)
+
+        check = checked(signed, trust, authority.now + MINUTE)
+
+        assert verdict(check) == VALID
+        assert check.revocation_as_of == f"{days_ago:%Y-%m-%dT%H:%M:%SZ}"
+        assert {*crls, *ocsps}.isdisjoint(each.octets for each in check.material)
+
+    def test_they_are_no_answers(self, pdf: bytes, authority: SigningAuthority, anna: Holder) -> None:
+        signed = add_store(sign_pdf(pdf, authority, anna), [], [not_signed(authority.crl())], [])
+
+        check = checked(signed, TrustAnchors((authority.root.der,)), authority.now + MINUTE)
+
+        assert verdict(check) == (Indication.INDETERMINATE, "TRY_LATER")
+        assert check.revocation_as_of is None
 
 
 class TestOldAlgorithms:

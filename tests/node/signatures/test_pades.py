@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from cryptography.x509 import ReasonFlags
 from perdure_node.signatures.checking import CheckRequest, check_here
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import DocumentCheck, Format, Indication, MaterialKind, SignatureCheck
@@ -283,6 +284,47 @@ class TestRevoked:
             Indication.VALID,
             None,
         )
+
+    def test_on_hold_it_may_be_good_again(self, pdf: bytes, now: datetime) -> None:
+        authority = SigningAuthority(now)
+        holder = authority.signer("Carl On Hold")
+        authority.revoke(holder, authority.now - timedelta(hours=2))
+        crl = authority.crl(reason=ReasonFlags.certificate_hold)
+
+        check = checked(sign_pdf(pdf, authority, holder), self.known(authority, crl), authority.now + MINUTE)
+
+        assert verdict(check) == (Indication.INDETERMINATE, "TRY_LATER")
+
+
+class TestOtherKinds:
+    """What pyHanko cannot check is not said to be unsigned, and hides behind no other signature."""
+
+    @pytest.mark.parametrize("kind", ["adbe.pkcs7.sha1", "adbe.x509.rsa_sha1", "Of.Somebody.Else"])
+    def test_alone(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors, kind: str
+    ) -> None:
+        check = checked(of_kind(sign_pdf(pdf, authority, anna), kind), trust, authority.now + MINUTE)
+
+        assert verdict(check) == (Indication.INDETERMINATE, "GENERIC")
+        assert kind in (only(check).reason or "")
+
+    def test_beside_a_good_one(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+    ) -> None:
+        first = of_kind(sign_pdf(pdf, authority, anna), "Of.Somebody.Else")
+        both = sign_pdf(first, authority, authority.signer("Bob"), field="Signature2")
+
+        check = checked(both, trust, authority.now + MINUTE)
+
+        assert [each.signer for each in check.signatures] == ["Bob", None]
+        assert check.indication is Indication.INDETERMINATE
+
+
+def of_kind(signed: bytes, kind: str) -> bytes:
+    """The same with another name of its signature's kind."""
+    own = b"/ETSI.CAdES.detached"
+    assert own in signed
+    return signed.replace(own, f"/{kind}".encode().ljust(len(own)))
 
 
 class TestAltered:

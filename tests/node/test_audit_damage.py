@@ -8,7 +8,7 @@ from perdure_node.changes import erase
 from perdure_node.holds import hold, release
 from perdure_node.records import record_by_index
 from perdure_node.traces import Reason
-from tools.audits import add_contract, audited, damage, damage_tile, examples, found_after, kinds
+from tools.audits import add_contract, audited, damage, damage_tile, erase_first, examples, found_after, kinds
 from tools.site_desk import Site
 from tools.site_network import STOPPED, counted_bytes
 

@@ -1,19 +1,14 @@
 """`perdure audit` goes on where one was broken off, and believes no notes but its own."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 from perdure_node.audit.auditing import AuditOptions, audit
 from perdure_node.audit.numbering import parse_numbering
-from perdure_node.changes import erase
-from perdure_node.records import record_by_index
-from perdure_node.traces import Reason
 from perdure_node.vault import Vault
-from tools.audits import audited, check_of, damage, kinds
+from tools.audits import audited, check_of, damage, erase_first, kinds
 from tools.site_desk import Site, keys_of
-from tools.site_network import STOPPED
 
 
 def test_an_audit_that_was_broken_off_goes_on(stocked: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,12 +56,6 @@ def test_what_an_audit_noted_of_a_record_goes_with_it(
     assert not any(each[:12] in files_of(stocked.vault) for each in (*noted, document))
     # and what is left goes on
     assert kinds(audited(stocked).report) == {"not_sealed"}
-
-
-def erase_first(site: Site) -> None:
-    record = record_by_index(site.vault.database, 0)
-    assert record is not None
-    erase(site.vault, record, Reason(None, "why"), site.keys, clock=STOPPED, randomness=os.urandom)
 
 
 def files_of(vault: Vault) -> bytes:

@@ -6,12 +6,15 @@ from typing import Any
 
 from perdure_anchor.audit_report import AuditReport
 from perdure_node.audit.auditing import Audited, AuditOptions, audit
+from perdure_node.changes import erase
 from perdure_node.database import Database
 from perdure_node.documents import hash_document
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.intake import Details, add_document
 from perdure_node.operators.people import NewOperator, Operator, add_operator
 from perdure_node.operators.roles import Role
+from perdure_node.records import record_by_index
+from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 from tools.site_desk import Site, keys_of
 from tools.site_network import STOPPED, counted_bytes
@@ -73,3 +76,9 @@ def add_contract(site: Site, name: str, path: Path, supersedes: str | None = Non
         site.vault, hash_document(file), details, clock=STOPPED, randomness=counted_bytes(file.read_bytes())
     )
     return added.leaf_hash.hex()
+
+
+def erase_first(site: Site) -> None:
+    record = record_by_index(site.vault.database, 0)
+    assert record is not None
+    erase(site.vault, record, Reason(None, "why"), site.keys, clock=STOPPED, randomness=os.urandom)

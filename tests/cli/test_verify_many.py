@@ -222,7 +222,7 @@ def test_files_are_found_once_and_in_order(own_user: Path) -> None:
 # --- processes
 
 
-def test_workers_answer_in_order() -> None:
+def test_workers_answer_in_order(others: set[int]) -> None:
     items = list(range(1000))
     with Workers(3) as workers:
         for _ in range(2):
@@ -232,29 +232,33 @@ def test_workers_answer_in_order() -> None:
         assert list(workers.map(lambda item: os.getpid(), items[: WORTH_SHARING - 1])) == [PARENT] * (
             WORTH_SHARING - 1
         )
-    assert no_children()
+    assert children() == others
 
 
 PARENT = os.getpid()
 
 
-def no_children() -> bool:
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return True
-    return False
+@pytest.fixture
+def others() -> set[int]:
+    """Processes of this one that were there before the test."""
+    return children()
 
 
-def test_workers_are_ended_when_nobody_wants_more() -> None:
+def children() -> set[int]:
+    """The processes of this one, also those that ended and were not asked how."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(number) for task in tasks for number in (task / "children").read_text("ascii").split()}
+
+
+def test_workers_are_ended_when_nobody_wants_more(others: set[int]) -> None:
     with Workers(2) as workers:
         assert next(workers.map(str, range(10_000))) == "0"
-        assert not no_children()
-    assert no_children()
+        assert children() > others
+    assert children() == others
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_a_worker_that_is_lost_is_no_answer(how: signal.Signals) -> None:
+def test_a_worker_that_is_lost_is_no_answer(how: signal.Signals, others: set[int]) -> None:
     def work(item: int) -> int:
         if item == 500:
             os.kill(os.getpid(), how)
@@ -265,7 +269,7 @@ def test_a_worker_that_is_lost_is_no_answer(how: signal.Signals) -> None:
         answered.extend(workers.map(work, range(1000)))
         raise AssertionError
     assert exit_code(lost.value) == COULD_NOT_FIND_OUT
-    assert no_children()
+    assert children() == others
 
 
 def test_a_worker_that_leaves_early_is_no_answer() -> None:
@@ -273,13 +277,13 @@ def test_a_worker_that_leaves_early_is_no_answer() -> None:
         list(workers.map(lambda item: os._exit(0) if item == 999 else item, range(1000)))
 
 
-def test_a_fault_of_ours_in_a_worker_is_told() -> None:
+def test_a_fault_of_ours_in_a_worker_is_told(others: set[int]) -> None:
     with (
         Workers(2) as workers,
         pytest.raises(RuntimeError, match="ZeroDivisionError: integer division or modulo by zero"),
     ):
         list(workers.map(lambda item: 1 // (item - 700), range(1000)))
-    assert no_children()
+    assert children() == others
 
 
 def test_a_lost_worker_of_the_command(

@@ -5,17 +5,15 @@ Values of slots are untrusted text: whoever shows a line escapes it.
 
 from collections.abc import Iterator
 
-from perdure_anchor.confirmation import CONFIRMED, RECORDED, parse_confirmation
-from perdure_anchor.errors import EncodingError
 from perdure_anchor.hashes import Hash32
+from perdure_anchor.slot_words import claim_lines
 from perdure_anchor.statement_verdict import StatedLeaf, StatementVerdict
-from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.verdict import Grade
-from perdure_anchor.verdict_words import KEY_WORDS, Words, claim_text, grade_words, time_lines
+from perdure_anchor.verdict_words import KEY_WORDS, Words, grade_words, time_lines
 
 # shown in lines of their own, or nothing that a reader of a list looks for
 _SHOWN_ELSEWHERE = ("document_sha256", "supersedes", "after")
-_TOLD = {RECORDED: "recorded by", CONFIRMED: "confirmed by"}
+_IN_LINES = ("late", "signature", "confirmation")
 
 
 def statement_words(verdict: StatementVerdict, *, devnet: bool, clock_allowance: int) -> Iterator[Words]:
@@ -58,13 +56,7 @@ def _leaf(leaf: StatedLeaf, places: dict[Hash32, int]) -> Iterator[str]:
     else:
         document = leaf.disclosed.get("document_sha256")
         yield "its document is hidden" if document is None else f"document {document}"
-        claims = [
-            _claim(name, value)
-            for name, value in leaf.disclosed.items()
-            if value is not None and name not in _SHOWN_ELSEWHERE
-        ]
-        if claims:
-            yield f"claimed: {'; '.join(claims)}"
+        yield from _claims(leaf)
         yield f"leaf hash {leaf.leaf_hash.hex()}"
     if leaf.supersedes is not None:
         place = places.get(leaf.supersedes)
@@ -77,12 +69,17 @@ def _leaf(leaf: StatedLeaf, places: dict[Hash32, int]) -> Iterator[str]:
         yield f"superseded by leaf {', '.join(map(str, leaf.superseded_by))}"
 
 
-def _claim(name: str, value: JsonValue) -> str:
-    """A slot with its value; of a confirmation who recorded and who confirmed, where it is of a version that is known here."""
-    try:
-        confirmation = parse_confirmation(value) if name == "confirmation" else None
-    except EncodingError:
-        confirmation = None
-    if confirmation is None:
-        return f"{name} {claim_text(value)}"
-    return ", ".join(f"{_TOLD[part]} {each.statement.name}" for part, each in confirmation.parts)
+def _claims(leaf: StatedLeaf) -> Iterator[str]:
+    """What fits beside others in one line, then what takes lines of its own."""
+    told = {
+        name: tuple(claim_lines(name, value))
+        for name, value in leaf.disclosed.items()
+        if value is not None and name not in _SHOWN_ELSEWHERE
+    }
+    if short := [f"{name} {lines[0]}" for name, lines in told.items() if name not in _IN_LINES]:
+        yield f"claimed: {'; '.join(short)}"
+    for name in _IN_LINES:
+        if name in told:
+            first, *others = told[name]
+            yield f"claimed {name}: {first}"
+            yield from others

@@ -3,14 +3,14 @@
 The command and a node's page for auditors show the same words. Values of slots are untrusted text: whoever shows a line escapes it.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from perdure_anchor.coalitions import text_of
-from perdure_anchor.confirmation import CONFIRMED, RECORDED, Attestation, KeyCredential
+from perdure_anchor.confirmation import Attestation, KeyCredential
 from perdure_anchor.hashes import checksum_address, sha256
-from perdure_anchor.late import DAY, LateEntry, Lateness, disclosed_late, lateness
+from perdure_anchor.late import DAY, Lateness, lateness
+from perdure_anchor.slot_words import PARTS, claim_lines
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.time_bounds import TimeBound
 from perdure_anchor.timestamp import format_seconds
@@ -24,7 +24,6 @@ KEY_WORDS = {
 }
 # shown as what they prove, not as what somebody claims
 _SHOWN_ELSEWHERE = ("document_sha256", "document_size", "after", "signed_at", "recorded_at")
-_PARTS = {RECORDED: "recorded by", CONFIRMED: "confirmed by"}
 _UNITS = ((DAY, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -89,7 +88,7 @@ def claimed_words(verdict: Verdict) -> Iterator[Words]:
     others = {name: value for name, value in verdict.disclosed.items() if name not in elsewhere}
     for name, value in {**others, **claims}.items():
         if value is not None:
-            yield Words(name, tuple(_claim_lines(name, value, verdict)))
+            yield Words(name, tuple(_claim_lines(name, value)))
     if line := claimed_late_line(verdict):
         yield Words("late by", (line,))
     if verdict.hidden:
@@ -101,7 +100,7 @@ def _confirmation_words(verdict: Verdict, allowance: int) -> Iterator[Words]:
     if verdict.confirmation is None:
         return
     for part, attestation in verdict.confirmation.parts:
-        yield Words(_PARTS[part], tuple(_attestation_lines(verdict, part, attestation)))
+        yield Words(PARTS[part], tuple(_attestation_lines(verdict, part, attestation)))
     if verdict.confirmation.confirmed is not None and verdict.anchor is not None:
         yield Words("confirmed not before", tuple(time_lines(verdict.confirmed_not_before, allowance)))
 
@@ -180,53 +179,8 @@ def time_lines(bound: TimeBound | None, allowance: int) -> Iterator[str]:
     yield f"or if whoever can invent the blocks did, of the validators {text_of(bound.forgers)}"
 
 
-def _signature_lines(value: JsonValue) -> Iterator[str]:
-    """What the site says of the document's own signatures (SPEC.md, section 15), each on a line; in another form as JSON."""
-    if not isinstance(value, dict) or not isinstance(signatures := value.get("signatures"), list):
-        yield claim_text(value)
-        return
-    verdict, form, checked_at = (str(value.get(name)) for name in ("verdict", "format", "checked_at"))
-    yield f"claimed {verdict} by the site ({form}), checked at {checked_at}; verify --signatures checks it again"
-    for each in signatures:
-        if isinstance(each, dict):
-            yield _signature_line(each)
-
-
-def _signature_line(signature: dict[str, JsonValue]) -> str:
-    who = signature.get("signer")
-    if "attested_by" in signature:
-        who = f"ink on paper, attested by {signature['attested_by']}"
-    why = f": {signature['subindication']}" if "subindication" in signature else ""
-    return f"{signature.get('verdict')}, {who or 'by nobody who is named'}{why}"
-
-
-def _claim_lines(name: str, value: JsonValue, verdict: Verdict) -> Iterator[str]:
-    entry = disclosed_late(verdict.disclosed) if name == "late" else None
-    if entry is not None:
-        yield from _late_lines(entry)
-    elif name == "signature":
-        yield from _signature_lines(value)
-    else:
-        yield claim_text(value)
-
-
-def _late_lines(entry: LateEntry) -> Iterator[str]:
-    yield entry.reason
-    for document in entry.documents:
-        name = document.name or "a document without a name"
-        yield f"supported by {name}, {document.size} bytes, SHA-256 {document.sha256.hex()}"
-
-
-def claim_text(value: JsonValue) -> str:
-    """A slot's value: text as it is, signers by name and id, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(signer, dict) and "name" in signer for signer in value):
-        return "; ".join(_signer(signer) for signer in value if isinstance(signer, dict))
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _signer(signer: dict[str, JsonValue]) -> str:
-    others = ", ".join(str(part) for key, part in signer.items() if key not in ("name", "id"))
-    text = f"{signer['name']} <{signer['id']}>" if "id" in signer else str(signer["name"])
-    return f"{text}, {others}" if others else text
+def _claim_lines(name: str, value: JsonValue) -> Iterator[str]:
+    lines = claim_lines(name, value)
+    if name == "signature" and isinstance(value, dict) and isinstance(value.get("signatures"), list):
+        yield f"{next(lines)}; verify --signatures checks it again"
+    yield from lines

@@ -10,7 +10,7 @@ line or hide in it is shown as an escape instead. Colour is for terminals only, 
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from enum import Enum, auto
 
@@ -82,6 +82,13 @@ def print_line(text: str = "", *, style: str | None = None) -> None:
 def print_row(label: str, text: str) -> None:
     """Print one `row` of result."""
     print_lines(row(label, text))
+
+
+def print_rows(label: str, texts: Iterable[str]) -> None:
+    """Print the `row` s of what takes several lines, with the label before the first."""
+    for text in texts:
+        print_row(label, text)
+        label = ""
 
 
 def print_json(members: Mapping[str, object]) -> None:

@@ -9,12 +9,12 @@ from typing import Final, TypeVar
 
 from perdure_anchor.confirmation import CONFIRMED, RECORDED
 from perdure_anchor.hashes import Hash32
+from perdure_anchor.slot_words import claim_lines
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.webauthn import Assertion
 from perdure_node.operators.passkeys.ceremony import Ceremony, Passkey, Signing, presence_challenge
 
 from perdure_cli.output import tell
-from perdure_cli.record_texts import slot_text
 
 Answer = TypeVar("Answer")
 
@@ -62,7 +62,7 @@ def shown_slots(slots: Mapping[str, JsonValue]) -> tuple[tuple[str, str], ...]:
     """All that a record says, in words, what people look at first at the top."""
     there = {slot: value for slot, value in slots.items() if value is not None and slot != "confirmation"}
     ordered = [slot for slot in _NAMES if slot in there] + [slot for slot in there if slot not in _NAMES]
-    return tuple((_NAMES.get(slot, slot), slot_text(there[slot])) for slot in ordered)
+    return tuple((_NAMES.get(slot, slot), "; ".join(claim_lines(slot, there[slot]))) for slot in ordered)
 
 
 def ask(ceremony: Ceremony[Answer], through: str | None) -> Answer:

@@ -1,6 +1,5 @@
 """Records, checkpoints and blocks of a vault in words and as JSON, for the commands that show them."""
 
-import json
 from typing import TYPE_CHECKING
 
 from perdure_anchor.timestamp import told_time
@@ -60,8 +59,3 @@ def time_text(seconds: int | None) -> str | None:
 def plural(count: int, word: str, words: str | None = None) -> str:
     """``1 record``, ``2 records``; ``words`` where the plural is no -s."""
     return f"{count} {word}" if count == 1 else f"{count} {words or word + 's'}"
-
-
-def slot_text(value: object) -> str:
-    """A slot's value: text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -83,6 +83,14 @@ def finish_run(database: Database, run: ImportRun, now: int) -> None:
     )
 
 
+def count_awaiting_of(database: Database, number: int) -> int:
+    """How many of a run's records wait for a second person."""
+    return database.number(
+        "SELECT count(*) FROM awaiting JOIN record ON record.sequence = awaiting.sequence WHERE import_run = ?",
+        number,
+    )
+
+
 def abandon_run(database: Database, number: int) -> int:
     """Forget a run and what it stored; returns how many records that were. Inside a transaction of the caller's."""
     first = database.number("SELECT first_sequence FROM import_run WHERE number = ?", number)

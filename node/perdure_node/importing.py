@@ -21,6 +21,7 @@ from perdure_node.import_rows import Outcome, Refusal, RowWork
 from perdure_node.import_runs import (
     ImportRun,
     abandon_run,
+    count_awaiting_of,
     finish_run,
     open_run,
     store_progress,
@@ -73,7 +74,8 @@ class ImportOptions:
 class Imported:
     """What became of a list's rows: ``rows`` = ``added`` + ``was_there`` + ``rejected``.
 
-    ``resumed_at`` rows had been done by a run that was broken off; ``refusals`` are the first that this run met.
+    ``resumed_at`` rows had been done by a run that was broken off; ``refusals`` are the first that this run met. ``awaiting``
+    of those added wait for a second person.
     """
 
     rows: int
@@ -84,6 +86,7 @@ class Imported:
     format: str
     notes: tuple[str, ...]
     refusals: tuple[ImportRefused, ...]
+    awaiting: int
 
 
 def import_list(
@@ -110,6 +113,7 @@ def import_list(
         found = open_list(stream, name, folder, options.how, _seldom(progress))
         importer = _Importer(vault, found, options, clock, randomness)
         resumed_at, done = importer.run(list_digest, name)
+        awaiting = count_awaiting_of(vault.database, done.number)
     return Imported(
         done.rows_done,
         done.added,
@@ -119,6 +123,7 @@ def import_list(
         found.format,
         found.notes,
         tuple(importer.refusals),
+        awaiting,
     )
 
 

@@ -1,6 +1,7 @@
 """Statements: nothing is left out of a stretch of a log, and nothing else is accepted (SPEC.md, section 17)."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -283,22 +284,54 @@ def test_confirmations_are_said_to_be_claims() -> None:
     assert any("who confirmed a record is the site's claim here" in note for note in verdict.notes)
 
 
-def test_who_recorded_and_confirmed_is_told_by_name() -> None:
+def test_who_recorded_and_confirmed_is_told_in_words() -> None:
     text = confirmed_story().evidence.slots[SLOTS.index("confirmation")].disclosure
     assert text is not None
     value = json.loads(text)[2]
     verdict = judged(stated(1, 2, anchor=True))
 
-    def told(confirmation: JsonValue) -> str:
+    def told(confirmation: JsonValue) -> tuple[str, ...]:
         leaf = replace(verdict.leaves[0], disclosed={"confirmation": confirmation})
         (words,) = leaf_words(replace(verdict, leaves=(leaf,)))
-        return words.lines[1]
+        return words.lines[1:-1]
 
-    assert told(value) == "claimed: recorded by Ada Example, confirmed by Bert <b>Example</b>"
-    assert told({**value, "recorded": None}) == "claimed: confirmed by Bert <b>Example</b>"
-    # a version of a later day, and what is none, are shown as they are
-    assert told({"v": 9}) == 'claimed: confirmation {"v": 9}'
-    assert told({"v": 1}) == 'claimed: confirmation {"v": 1}'
+    recorded, confirmed = told(value)
+    assert recorded.startswith("claimed confirmation: recorded by Ada Example at 20")
+    assert confirmed.startswith("confirmed by Bert <b>Example</b> at 20")
+    for line in (recorded, confirmed):
+        assert re.search(
+            r"Z, with(out)? the document before him, by (key 0x[0-9a-fA-F]{40}|passkey [0-9a-f]{32})$", line
+        )
+    assert told({**value, "recorded": None}) == (f"claimed confirmation: {confirmed}",)
+    # a version of a later day, and what is none or of nobody, are shown as they are
+    for other in ({"v": 9}, {"v": 1}, {**value, "recorded": None, "confirmed": None}):
+        assert told(other) == (f"claimed confirmation: {json.dumps(other)}",)
+
+
+def test_why_it_is_late_and_what_was_found_of_signatures_is_told_in_words() -> None:
+    document = {"name": "mail.txt", "sha256": "ab" * 32, "size": 7}
+    signature = {
+        "v": 1,
+        "format": "cades",
+        "verdict": "valid",
+        "checked_at": "2026-11-26T07:00:00Z",
+        "signatures": [{"signer": "Ada", "verdict": "valid"}],
+    }
+    verdict = judged(stated(1, 2, anchor=True))
+    disclosed = {
+        "document_name": "a.pdf",
+        "late": {"v": 1, "reason": "found in a drawer", "documents": [document]},
+        "signature": signature,
+    }
+    (words,) = leaf_words(replace(verdict, leaves=(replace(verdict.leaves[0], disclosed=disclosed),)))
+
+    assert words.lines[1:-1] == (
+        "claimed: document_name a.pdf",
+        "claimed late: found in a drawer",
+        f"supported by mail.txt, 7 bytes, SHA-256 {'ab' * 32}",
+        "claimed signature: claimed valid by the site (cades), checked at 2026-11-26T07:00:00Z",
+        "valid, Ada",
+    )
 
 
 # --- the file

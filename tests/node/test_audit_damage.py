@@ -71,6 +71,35 @@ def test_a_note_that_was_changed(stocked: Site, tmp_path: Path) -> None:
     assert kinds(audited(stocked).report) == {"trace_unreadable", "not_sealed"}
 
 
+def test_the_note_of_an_erasure_that_is_gone(stocked: Site) -> None:
+    """The last one leaves no gap in the numbers, but the record that was erased."""
+    erase_first(stocked)
+    report = found_after(stocked, "DELETE FROM change")
+    assert kinds(report) == {"note_missing", "not_sealed"}
+    name = record_by_index(stocked.vault.database, 0)
+    assert name is not None
+    assert examples(report, "note_missing") == (
+        f"record {name.leaf_hash.hex()} was erased, and no note says who did it",
+    )
+
+
+def test_notes_that_are_gone_from_between_others(stocked: Site) -> None:
+    for index in range(4):
+        record = record_by_index(stocked.vault.database, index)
+        assert record is not None
+        hold(stocked.vault, [record], Reason(None, "a case"), clock=STOPPED, randomness=os.urandom)
+        release(stocked.vault, [record], Reason(None, "over"), clock=STOPPED, randomness=os.urandom)
+    assert not kinds(audited(stocked).report)
+    # all of one record's life, so that holds and notes agree, and of the first one
+    report = found_after(
+        stocked, "DELETE FROM change WHERE sequence = (SELECT sequence FROM change WHERE number = 3)"
+    )
+    assert kinds(report) == {"note_missing"}
+    assert examples(report, "note_missing") == ("notes 3 to 4",)
+    report = found_after(stocked, "DELETE FROM change WHERE number IN (1, 2)")
+    assert examples(report, "note_missing") == ("notes 1 to 4",)
+
+
 def test_a_recipient_that_was_changed(stocked: Site) -> None:
     damage(stocked.vault.database, "recipient", "public_key", "number = 1")
     report = audited(stocked).report

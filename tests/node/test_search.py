@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from perdure_anchor.hashes import sha256
+from perdure_anchor.late import LateEntry, SupportingDocument
 from perdure_node.changes import erase, withdraw
 from perdure_node.documents import DocumentFacts
 from perdure_node.encryption.hybrid import new_private_key
@@ -17,7 +18,7 @@ from perdure_node.keyring import KeyRing, RecoveryKeyRing
 from perdure_node.records import record_by_sequence
 from perdure_node.searching import segments as segments_module
 from perdure_node.searching.criteria import Criteria
-from perdure_node.searching.search import Standing, search
+from perdure_node.searching.search import Standing, of_supporting, search
 from perdure_node.searching.segments import Segments
 from perdure_node.searching.stored import SEGMENT
 from perdure_node.traces import Reason
@@ -222,6 +223,27 @@ def test_what_is_superseded(offline_vault: Vault) -> None:
     withdraw(offline_vault, successor, Reason(None, "why"), clock=STOPPED, randomness=os.urandom)
     assert found(offline_vault, Criteria(), Standing.SUPERSEDED) == []
     assert other not in found(offline_vault, Criteria(("old",)))
+
+
+def test_a_late_entry_is_found_by_what_supports_it(offline_vault: Vault) -> None:
+    letter, other = sha256(b"a letter"), sha256(b"another")
+    documents = (SupportingDocument("letter.txt", letter, 8), SupportingDocument(None, other, 7))
+    add_named(offline_vault, "in time.pdf")
+    [late] = add_named(offline_vault, "late.pdf", late=LateEntry("no power", documents))
+    [later] = add_named(offline_vault, "later.pdf", late=LateEntry("no power either", documents[:1]))
+
+    def supported(digits: str) -> frozenset[int]:
+        segments = Segments(offline_vault, keys_of(offline_vault), clock=STOPPED, randomness=os.urandom)
+        return of_supporting(segments, digits)
+
+    assert supported(letter.hex()) == {late, later}
+    assert supported(other.hex()[:5]) == {late}
+    assert supported(sha256(b"in time.pdf").hex()) == frozenset()
+    # the same from what is stored, and no more once it is erased
+    assert segment_count(offline_vault) == 1
+    assert supported(letter.hex()) == {late, later}
+    erase_by_sequence(offline_vault, later)
+    assert supported(letter.hex()) == {late}
 
 
 def test_more_records_than_a_segment_has(offline_vault: Vault, tmp_path: Path) -> None:

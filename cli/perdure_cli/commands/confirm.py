@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from perdure_anchor.errors import ConfigError, PerdureError
 from perdure_anchor.hashes import Hash32
+from perdure_anchor.slot_words import claim_lines
 from perdure_node.clock import system_clock
 from perdure_node.operators.confirming import (
     Awaiting,
@@ -27,7 +28,7 @@ from perdure_cli.acting import Actor, acting, as_option
 from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.options import json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
-from perdure_cli.record_texts import plural, slot_text
+from perdure_cli.record_texts import plural
 
 # so many are stored in one transaction
 _TOGETHER = 200
@@ -194,7 +195,8 @@ def _show(waits: Awaiting, actor: Actor, saw_document: bool) -> None:
     )
     for slot, value in opened.record.values.items():
         if value is not None and slot != "confirmation":
-            tell(f"  {slot:<16} {slot_text(value)}")
+            for number, text in enumerate(claim_lines(slot, value)):
+                tell(f"  {'' if number else slot:<16} {text}")
     tell(
         "  the document is at hand, and is the recorded one"
         if saw_document

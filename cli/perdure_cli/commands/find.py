@@ -23,7 +23,14 @@ from perdure_node.listing import FoundRecord, found_records
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.folding import fold
 from perdure_node.searching.rows import microseconds
-from perdure_node.searching.search import Standing, of_document, of_leaf_hash, search, with_values
+from perdure_node.searching.search import (
+    Standing,
+    of_document,
+    of_leaf_hash,
+    of_supporting,
+    search,
+    with_values,
+)
 from perdure_node.searching.segments import Segments
 from perdure_node.vault import Vault
 
@@ -171,13 +178,18 @@ class _Wanted:
     help="Which time --since and --until mean.",
 )
 @click.option("--state", type=click.Choice([each.value for each in Standing]), help="How the record stands.")
-@click.option("--file", type=READABLE_FILE, metavar="FILE", help="The document, by its bytes.")
+@click.option(
+    "--file",
+    type=READABLE_FILE,
+    metavar="FILE",
+    help="The document, or one that supports a late entry, by its bytes.",
+)
 @click.option(
     "--hash",
     "digits",
     type=_Digits(),
     metavar="HASH",
-    help="Begin of the document's SHA-256, or of a leaf hash.",
+    help="Begin of such a document's SHA-256, or of a leaf hash.",
 )
 @click.option(
     "--sort",
@@ -239,7 +251,7 @@ def find(
     with open_site(vault_folder) as vault:
         keys = opening_keys(vault, who, passphrase_file)
         segments = Segments(vault, keys, clock=system_clock(), randomness=os.urandom)
-        if criteria.columns or digits or wanted.sort:
+        if criteria.columns or digits or file or wanted.sort:
             with TerminalProgress() as progress:
                 segments.build(progress, jobs)
         if only_count:
@@ -253,7 +265,7 @@ def find(
 def _pages(vault: Vault, segments: Segments, wanted: _Wanted) -> Iterator[list[int]]:
     """What is found, in the order of adding or against it."""
     newest_first = wanted.sort is not None or not wanted.reverse
-    only = None if wanted.file is None else of_document(vault, hash_document(wanted.file).sha256)
+    only = None if wanted.file is None else _about(vault, segments, hash_document(wanted.file).sha256)
 
     def pages(criteria: Criteria, among: frozenset[int] | None) -> Iterator[list[int]]:
         among = only if among is None else among if only is None else among & only
@@ -261,14 +273,20 @@ def _pages(vault: Vault, segments: Segments, wanted: _Wanted) -> Iterator[list[i
 
     if wanted.digits is None:
         return pages(wanted.criteria, None)
-    # by leaf hash and, of a whole one, by document no segment has to be read
+    # by leaf hash and, of a whole one, by document only what supports late entries has to be read
     named = of_leaf_hash(vault.database, wanted.digits)
     if len(wanted.digits) == _WHOLE:
-        named |= of_document(vault, Hash32(bytes.fromhex(wanted.digits)))
+        named |= _about(vault, segments, Hash32(bytes.fromhex(wanted.digits)))
         return pages(wanted.criteria, named)
+    named |= of_supporting(segments, wanted.digits)
     by_document = pages(wanted.criteria.with_digest(wanted.digits), None)
     found = {*chain.from_iterable(by_document), *chain.from_iterable(pages(wanted.criteria, named))}
     return iter([[each] for each in sorted(found, reverse=newest_first)])
+
+
+def _about(vault: Vault, segments: Segments, document: Hash32) -> frozenset[int]:
+    """The records of a document, and the late entries that it supports."""
+    return of_document(vault, document) | of_supporting(segments, document.hex())
 
 
 def _sorted(vault: Vault, segments: Segments, wanted: _Wanted) -> Iterator[int]:

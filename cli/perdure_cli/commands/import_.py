@@ -14,6 +14,7 @@ from perdure_node.errors import ImportRefused
 from perdure_node.files import open_regular
 from perdure_node.importing import Imported, ImportOptions, abandon_imports, import_list
 from perdure_node.lists.rows import ListOptions
+from perdure_node.status import NextStep
 
 from perdure_cli.acting import as_option, recording_as
 from perdure_cli.clock_doubt import warn_of_clock
@@ -201,7 +202,9 @@ def _print_imported(file: Path, imported: Imported, options: ImportOptions) -> N
         print_line(f"{plural(imported.rejected, 'row')} refused, written to {options.rejects}")
         tell_next(f"mend {options.rejects}, then {_import_of_rejects(file, options)}")
     else:
-        tell_next("perdure sync, when there is a network")
+        if imported.awaiting:
+            print_line(f"{plural(imported.awaiting, 'record waits', 'records wait')} for a second person")
+        tell_next(NextStep.CONFIRM.value if imported.awaiting else "perdure sync, when there is a network")
 
 
 def _import_of_rejects(file: Path, options: ImportOptions) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from perdure_anchor.hashes import Hash32
+from perdure_anchor.slot_words import claim_lines
 from perdure_node.holds import Hold
 from perdure_node.listing import RecordDetails, RecordSummary, show_record
 from perdure_node.records import State
@@ -17,8 +18,8 @@ from perdure_node.versions import Version, Versions
 from perdure_cli.changed_documents import changed_document_told
 from perdure_cli.opening_as import opening_as_option, opening_keys
 from perdure_cli.options import json_option, passphrase_option, vault_option
-from perdure_cli.output import print_json, print_line, print_row, tell_next
-from perdure_cli.record_texts import slot_text, summary_members, time_text
+from perdure_cli.output import print_json, print_line, print_row, print_rows, tell_next
+from perdure_cli.record_texts import summary_members, time_text
 from perdure_cli.site import open_site
 
 
@@ -83,7 +84,7 @@ def _print_details(details: RecordDetails) -> None:
         print_row("anchored", f"in block {details.anchor.block_number}")
     for slot, value in details.values.items():
         if value is not None:
-            print_row(slot, slot_text(value))
+            print_rows(slot, claim_lines(slot, value))
     for hold in details.holds:
         print_row("held", _hold_text(hold))
     for other in details.others:

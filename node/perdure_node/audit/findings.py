@@ -66,6 +66,9 @@ _ALL = [
         _BACKUP,
     ),
     Kind(
+        "note_missing", Severity.ERROR, "what was done to a record was noted, and the note is gone", _BACKUP
+    ),
+    Kind(
         "transaction_damaged",
         Severity.ERROR,
         "a signed transaction has another hash than the vault says: the chain is asked for the wrong one",

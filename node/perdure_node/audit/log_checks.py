@@ -14,6 +14,7 @@ from perdure_anchor.verify import Verifier
 
 from perdure_node.anchors import StoredAnchor, anchors_over
 from perdure_node.audit.findings import Found
+from perdure_node.audit.notes import check_notes
 from perdure_node.database import Database
 from perdure_node.errors import VaultDamaged
 from perdure_node.log_gaps import log_gaps
@@ -58,7 +59,7 @@ def check_database(vault: Vault, found: Found) -> int:
 
 
 def check_standing(vault: Vault, found: Found) -> None:
-    """Each record has its place in the log or waits for it, unless it was withdrawn; and each hold that was noted stands."""
+    """Each record has its place in the log or waits for it, unless it was withdrawn; each hold that was noted stands; no note is gone."""
     database = vault.database
     for table in ("awaiting", "hold"):
         if not database.has_table(table):
@@ -69,6 +70,7 @@ def check_standing(vault: Vault, found: Found) -> None:
     for name, noted, there in database.rows(_HOLDS):
         if noted != there:
             found.add("hold_differs", f"record {bytes(name).hex()}: held {there} times, noted {noted or 0}")
+    check_notes(database, found)
 
 
 def check_log(vault: Vault, found: Found, progress: Progress) -> int:

@@ -34,7 +34,9 @@ TEXTS: Final = (*_SINGLE, "more", "signers", "extra", NAME)
 TIMES: Final = ("signed", "recorded")
 DOCUMENT: Final = "document"
 SUPERSEDES: Final = "supersedes"
-NAMES: Final = (*TEXTS, *TIMES, DOCUMENT, SUPERSEDES)
+# of the documents that support late entries; read only where a document is looked for
+SUPPORTING: Final = "supporting"
+NAMES: Final = (*TEXTS, *TIMES, DOCUMENT, SUPERSEDES, SUPPORTING)
 
 # stripes for parts at most, beside that of all further parts
 _STRIPES: Final = 8
@@ -43,7 +45,7 @@ _PART: Final = "\x1f"
 _SLASH: Final = "/"
 
 _DIGEST_SIZE = 32
-_SUPERSEDED = struct.Struct(">H32s")
+_OF_ROW = struct.Struct(">H32s")
 _HEAD = struct.Struct(">I")
 
 
@@ -128,13 +130,16 @@ def encode_columns(rows: Sequence[Row]) -> dict[str, bytes]:
     columns |= {name: _time_column([getattr(row, name) for row in rows]) for name in TIMES}
     columns[DOCUMENT] = b"".join([row.document for row in rows])
     superseding = [(number, row.supersedes) for number, row in enumerate(rows) if row.supersedes != NO_DIGEST]
-    columns[SUPERSEDES] = b"".join([_SUPERSEDED.pack(*each) for each in superseding])
+    columns[SUPERSEDES] = b"".join([_OF_ROW.pack(*each) for each in superseding])
+    columns[SUPPORTING] = b"".join(
+        [_OF_ROW.pack(number, digest) for number, row in enumerate(rows) for digest in row.supporting]
+    )
     return columns
 
 
-def superseding_rows(raw: bytes) -> list[tuple[int, bytes]]:
-    """The rows that supersede another record, each with that one's leaf hash."""
-    return [(row, digest) for row, digest in _SUPERSEDED.iter_unpack(raw)]
+def digests_of_rows(raw: bytes) -> list[tuple[int, bytes]]:
+    """Of the columns `SUPERSEDES` and `SUPPORTING`: rows, each with a leaf hash that it supersedes, or a document's digest."""
+    return [(row, digest) for row, digest in _OF_ROW.iter_unpack(raw)]
 
 
 def digests_beginning(raw: bytes, digits: str) -> Flags | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from perdure_anchor.late import disclosed_late
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.searching.folding import fold
@@ -37,6 +38,7 @@ class Row(NamedTuple):
     recorded: int = NO_TIME
     document: bytes = NO_DIGEST
     supersedes: bytes = NO_DIGEST
+    supporting: tuple[bytes, ...] = ()
 
 
 EMPTY: Final = Row()
@@ -55,6 +57,7 @@ def row_of(values: Mapping[str, JsonValue]) -> Row:
         recorded=_time(values.get("recorded_at")),
         document=_digest(values.get("document_sha256")),
         supersedes=_digest(values.get("supersedes")),
+        supporting=_supporting(values),
     )
 
 
@@ -78,6 +81,12 @@ def _time(value: JsonValue) -> int:
 
 def _digest(value: JsonValue) -> bytes:
     return bytes.fromhex(value) if isinstance(value, str) else NO_DIGEST
+
+
+def _supporting(values: Mapping[str, JsonValue]) -> tuple[bytes, ...]:
+    """The SHA-256 of each document that supports a late entry."""
+    entry = disclosed_late(values)
+    return () if entry is None else tuple(each.sha256 for each in entry.documents)
 
 
 def _parts(value: JsonValue) -> tuple[str, ...]:

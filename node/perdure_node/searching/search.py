@@ -13,7 +13,7 @@ from perdure_anchor.hashes import Hash32
 from perdure_node.database import Database
 from perdure_node.import_runs import unfinished_runs
 from perdure_node.records import FINISHED, REJECTED, anchored_size, records_of_document
-from perdure_node.searching.columns import NAME, SUPERSEDES, Names, Times, superseding_rows
+from perdure_node.searching.columns import NAME, SUPERSEDES, SUPPORTING, Names, Times, digests_of_rows
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.flags import flagged
 from perdure_node.searching.segments import Segments
@@ -109,6 +109,17 @@ def of_document(vault: Vault, document: Hash32) -> frozenset[int]:
     return frozenset(each.sequence for each in found)
 
 
+def of_supporting(segments: Segments, digits: str) -> frozenset[int]:
+    """The late entries with a supporting document whose SHA-256 begins with these hexadecimal digits; of each segment one small column is read."""
+    return frozenset(
+        columns.begin + row
+        for number in segments.numbers
+        for columns in segments.columns(number, (SUPPORTING,))
+        for row, digest in digests_of_rows(columns.raw[SUPPORTING])
+        if digest.hex().startswith(digits)
+    )
+
+
 def of_leaf_hash(database: Database, digits: str) -> frozenset[int]:
     """The records whose leaf hash begins with these hexadecimal digits, or did before they were confirmed."""
     first, last = (bytes.fromhex(digits.ljust(64, digit)) for digit in "0f")
@@ -169,7 +180,7 @@ def superseded(segments: Segments, database: Database) -> frozenset[int]:
     found: set[int] = set()
     for number in segments.numbers:
         for columns in segments.columns(number, (SUPERSEDES,)):
-            for row, digest in superseding_rows(columns.raw[SUPERSEDES]):
+            for row, digest in digests_of_rows(columns.raw[SUPERSEDES]):
                 pair = database.row(_SUPERSEDED_BY, digest, columns.begin + row)
                 if pair is not None:
                     found.add(pair[0])

@@ -26,7 +26,7 @@ from perdure_node.searching.stored import SEGMENT
 from perdure_node.vault import Vault
 
 # of the layout and the folding: what was made otherwise is built anew
-KIND: Final = f"2 {UNICODE}"
+KIND: Final = f"3 {UNICODE}"
 # so many records that are in no segment are read anew by each search; more are stored
 WORTH_STORING: Final = 512
 

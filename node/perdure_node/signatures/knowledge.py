@@ -25,6 +25,7 @@ from pyhanko_certvalidator.policy_decl import (
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
 from perdure_node.signatures.algorithms import AlgorithmsByTime
+from perdure_node.signatures.answers_then import answers_as_of
 from perdure_node.signatures.genuine import is_genuine
 from perdure_node.signatures.trust import TrustAnchors
 
@@ -127,7 +128,7 @@ class Knowledge:
             other_certs=list(self.certificates.values()),
             moment=moment,
             crls=[answer for answer, made_at in self._crls_of(leaf) if _counts_for(leaf, made_at)],
-            ocsps=self._ocsps_newest_first(leaf),
+            ocsps=[then for each in self._ocsps_newest_first(leaf) for then in answers_as_of(each, moment)],
             revinfo_policy=policy,
             time_tolerance=timedelta(seconds=1),
             algorithm_usage_policy=_ALGORITHMS,

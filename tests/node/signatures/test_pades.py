@@ -275,15 +275,17 @@ class TestRevoked:
             "REVOKED_NO_POE",
         )
 
-    def test_a_stamp_from_before_does(self, pdf: bytes, revoking: SigningAuthority, bob: Holder) -> None:
-        signed = sign_pdf(
-            pdf, revoking, bob, at=revoking.now - timedelta(hours=3), stamped_by=revoking.time_stamper()
-        )
+    @pytest.mark.parametrize("how", ["crl", "ocsp", "both"])
+    def test_a_stamp_from_before_does(
+        self, pdf: bytes, revoking: SigningAuthority, bob: Holder, how: str
+    ) -> None:
+        clock = revoking.time_stamper()
+        signed = sign_pdf(pdf, revoking, bob, at=revoking.now - timedelta(hours=3), stamped_by=clock)
+        crls = () if how == "ocsp" else (revoking.crl(),)
+        ocsps = () if how == "crl" else (revoking.ocsp(bob), revoking.ocsp(clock))
+        trust = TrustAnchors((revoking.root.der,), (), crls, ocsps)
 
-        assert verdict(checked(signed, self.known(revoking, revoking.crl()), revoking.now + MINUTE)) == (
-            Indication.VALID,
-            None,
-        )
+        assert verdict(checked(signed, trust, revoking.now + MINUTE)) == (Indication.VALID, None)
 
     def test_on_hold_it_may_be_good_again(self, pdf: bytes, now: datetime) -> None:
         authority = SigningAuthority(now)

@@ -273,7 +273,12 @@ def insert_signed(
 def recorder_of(
     vault: Vault, stamp: Stamp, key: DataKey, who: Attestor | None = None, *, own: bool = False
 ) -> Recorder:
-    """What makes records for this vault now, by its policy; raises `NobodyNamed` where that wants to know who records."""
+    """What makes records for this vault now, by its policy; raises `NobodyNamed` where that wants to know who records.
+
+    And `NotAllowed` where he was removed, or his credentials changed, since he said who he is.
+    """
+    if who is not None:
+        check_in_force(vault.database, who)
     policy = NO_POLICY if own else policy_in_force(vault.folder, vault.database)
     if policy.recording.recorders_sign and who is None and not own:
         raise NobodyNamed(

@@ -255,6 +255,33 @@ def test_what_is_rejected_never_comes_into_the_log(vault: Vault, people: tuple[O
     assert not record(vault, signing(vault, ada)).was_there
 
 
+@pytest.mark.parametrize("how", ["removed", "other roles"])
+def test_who_was_removed_meanwhile_rejects_nothing(
+    vault: Vault, people: tuple[Operator, Operator], how: str
+) -> None:
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    if how == "removed":
+        remove_operator(vault, ben, clock=STOPPED, randomness=os.urandom)
+    else:
+        roles = frozenset({Role.AUDITOR})
+        change_roles(vault, keys_of(vault), ben, roles, clock=STOPPED, randomness=os.urandom)
+    with pytest.raises(NotAllowed):
+        reject(vault, stored, Reason("Ben", "no"), ben.number, clock=STOPPED, randomness=os.urandom)
+    assert count_awaiting(vault.database) == 1
+
+
+def test_who_was_removed_meanwhile_records_nothing(vault: Vault, people: tuple[Operator, Operator]) -> None:
+    """Else what he signed would come into the log after the record that took his key out of force, and be refused for ever."""
+    ada, _ = people
+    signer = signing(vault, ada)
+    remove_operator(vault, ada, clock=STOPPED, randomness=os.urandom)
+    with pytest.raises(NotAllowed, match="removed"):
+        record(vault, signer)
+
+
 def test_what_was_changed_after_it_was_recorded_is_not_confirmed(
     vault: Vault, people: tuple[Operator, Operator]
 ) -> None:
@@ -349,6 +376,38 @@ def test_no_two_people_have_names_that_look_the_same(
     assert operator_named(vault.database, name).number in {people[0].number, jose.number}
     with pytest.raises(OperatorExists):
         person(vault, name, Role.RECORDER)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A\u034fda",
+        "Ada\ufe0f",
+        "Ada\u3164",
+        "\u0410da",  # the first letter is Cyrillic
+        "\u0391da",  # Greek
+        "AD\u0410",
+    ],
+)
+def test_no_name_is_told_apart_by_what_nobody_sees(
+    vault: Vault, people: tuple[Operator, Operator], name: str
+) -> None:
+    with pytest.raises(OperatorExists):
+        person(vault, name, Role.RECORDER)
+    # which is no reason to refuse another name in that script
+    assert person(vault, "\u0418\u0440\u0430", Role.RECORDER)
+
+
+@pytest.mark.parametrize(
+    "seen", ["Caf\u00e9 deed", "CAFE\u0301 deed", "Caf\u00e9  deed ", "\uff23af\u00e9\u200b deed"]
+)
+@pytest.mark.parametrize("written", ["caf\u00e9 deed", "cafe\u0301 de*"])
+def test_a_type_that_looks_the_same_is_let_through_by_no_rule(seen: str, written: str) -> None:
+    policy = parse_policy(
+        f'[[documents]]\ntype = "{written}"\nconfirmed_by = ["confirmer"]\n[[documents]]\ntype = "*"\n'.encode()
+    )
+    assert policy.rule_for(seen).confirmed_by == ("confirmer",)
+    assert policy.rule_for("cafe deed").confirmed_by == ()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from perdure_anchor.record import (
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
+from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
@@ -243,10 +244,11 @@ def reject(
     clock: Clock,
     randomness: Randomness,
 ) -> None:
-    """Keep what was recorded out of the log, with the reason; it stays readable. Raises `NotAwaiting`."""
+    """Keep what was recorded out of the log, with the reason; it stays readable. Raises `NotAwaiting` or `NotAllowed`."""
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        _waits(vault.database, record)
+        _, roles = _waits(vault.database, record)
+        _check_may_reject(vault.database, operator, roles)
         vault.database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
         vault.database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
         leave_trace(
@@ -261,11 +263,28 @@ def reject(
         )
 
 
+def _check_may_reject(database: Database, operator: int, roles: tuple[str, ...]) -> None:
+    """Raise `NotAllowed` if he was removed, or is of none of these roles any more; who has the vault alone is not asked."""
+    if operator == OWNER:
+        return
+    if database.row("SELECT 1 FROM operator WHERE number = ? AND removed_at IS NULL", operator) is None:
+        raise NotAllowed("whoever rejects it was removed meanwhile, and rejects nothing any more")
+    if _roles_of(database, operator).isdisjoint(roles):
+        raise NotAllowed(
+            f"it wants a {' or '.join(roles)}, and whoever rejects it is none any more",
+            hint="`perdure status` names who can",
+        )
+
+
 def _roles_in_force(database: Database, who: Attestor) -> frozenset[str]:
     """His roles; raises `NotAllowed` if he was removed, or got another key, while he made up his mind."""
     check_in_force(database, who)
+    return _roles_of(database, who.number)
+
+
+def _roles_of(database: Database, operator: int) -> frozenset[str]:
     return frozenset(
-        role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", who.number)
+        role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", operator)
     )
 
 

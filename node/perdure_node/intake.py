@@ -259,15 +259,21 @@ def insert_signed(
     vault: Vault, signed: Signed, key: DataKey, *, again: bool = False, randomness: Randomness
 ) -> Added:
     """Store what `prepare_signed` made, inside a transaction of the caller's; raises `NotAllowed` if something changed meanwhile."""
-    check_in_force(vault.database, signed.who)
-    if policy_in_force(vault.folder, vault.database) != signed.policy:
-        raise NotAllowed("the site's policy was changed meanwhile", hint="do it once more")
+    check_still_holds(vault, signed.who, signed.policy)
     block = keep_known_block(vault.database, signed.after)
     added = insert_record(vault.database, signed.prepared, block, again=again)
     if signed.check is not None and not added.was_there:
         material = signed.check.material
         store_material(vault.database, vault.lookup_key, key, added.sequence, material, randomness)
     return added
+
+
+def check_still_holds(vault: Vault, who: Attestor | None, policy: Policy) -> None:
+    """Raise `NotAllowed` unless what was prepared outside of this transaction would be the same in it: who records, and the policy."""
+    if who is not None:
+        check_in_force(vault.database, who)
+    if policy_in_force(vault.folder, vault.database) != policy:
+        raise NotAllowed("the site's policy was changed meanwhile", hint="do it once more")
 
 
 def recorder_of(

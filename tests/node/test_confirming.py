@@ -491,6 +491,21 @@ def test_what_follows_from_a_policy_is_told(vault: Vault, people: tuple[Operator
     assert people_doubts(nobody, [kim]) == []
 
 
+def test_a_policy_that_nobody_can_follow_is_told(vault: Vault, people: tuple[Operator, Operator]) -> None:
+    ada, ben = people
+    whole = parse_policy(policy_template())
+    # without a recorder nothing waits, and more people may come
+    assert people_doubts(whole, []) == people_doubts(whole, [ben]) == people_doubts(whole, [ada, ben]) == []
+    (doubt,) = people_doubts(whole, [ada])
+    assert "rule 2 of documents wants a confirmer, and nobody is one" in doubt
+    both = person(vault, "Eve", Role.RECORDER, Role.CONFIRMER)
+    assert len(people_doubts(whole, [both])) == 1
+    assert people_doubts(whole, [both, ada]) == []
+    shadowed = '[[documents]]\ntype = "*"\n[[documents]]\ntype = "contract"\nconfirmed_by = ["confirmer"]\n'
+    (doubt,) = policy_doubts(parse_policy(shadowed.encode()))
+    assert "rule 1 of documents is for *" in doubt
+
+
 def test_who_has_lost_his_passphrase_or_key_is_told_who_helps(
     vault: Vault, people: tuple[Operator, Operator]
 ) -> None:

@@ -8,7 +8,9 @@ import pytest
 from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.hashes import Hash32
+from perdure_anchor.operator_key import operator_record, with_operators
 from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.verify import verify
 from perdure_node.changes import amend, withdraw
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.errors import (
@@ -27,6 +29,8 @@ from perdure_node.operators.confirming import awaiting_records, confirm, count_a
 from perdure_node.operators.consequences import leaves_no_keeper, people_doubts, policy_doubts
 from perdure_node.operators.errors import (
     CredentialInUse,
+    KeyNotSealed,
+    KeyOutOfForce,
     NobodyNamed,
     NotAllowed,
     NotAwaiting,
@@ -489,6 +493,54 @@ def test_what_follows_from_a_policy_is_told(vault: Vault, people: tuple[Operator
     (doubt,) = policy_doubts(nobody)
     assert "nobody may manage" in doubt
     assert people_doubts(nobody, [kim]) == []
+
+
+def _vouched(site: Site, name: bytes, *people: Operator) -> bool:
+    """Whether a verifier who has the records of their keys too says yes."""
+    proof = prove(site.vault, site.keys, parse_selector(name.hex()), disclose={"confirmation"})
+    everything = {"extra", "document_type", "supersedes"}
+    keys = [
+        prove(site.vault, site.keys, parse_selector(each.own_record.hex()), disclose=everything)
+        for each in people
+    ]
+    shown = [operator_record(verify(each.evidence, site.vault.trust)) for each in keys]
+    verdict = with_operators(
+        verdict_on(proof.evidence, site.vault.trust, 1), [each for each in shown if each is not None]
+    )
+    return verdict.ok and set(verdict.vouched) == {1, 2}
+
+
+def test_a_new_confirmer_confirms_what_was_there_before_once_the_log_has_his_key(
+    site: Site, people: tuple[Operator, Operator]
+) -> None:
+    """Else the log would have the record before his key, and every verifier who is shown both would say no for ever."""
+    vault, (ada, _) = site.vault, people
+    added = record(vault, signing(vault, ada))
+    eve = person(vault, "Eve", Role.CONFIRMER)
+    with pytest.raises(KeyNotSealed):
+        confirmed(vault, added, eve)
+    seal(vault, site.keys, STOPPED)
+    name = confirmed(vault, added, eve)
+    site.sync()
+    assert _vouched(site, name, ada, eve)
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_what_somebody_recorded_who_is_gone_is_confirmed_only_before_the_log_says_so(
+    site: Site, people: tuple[Operator, Operator], is_sealed: bool
+) -> None:
+    vault, (ada, ben) = site.vault, people
+    added = record(vault, signing(vault, ada))
+    remove_operator(vault, ada, clock=STOPPED, randomness=os.urandom)
+    if is_sealed:
+        seal(vault, site.keys, STOPPED)
+        with pytest.raises(KeyOutOfForce):
+            confirmed(vault, added, ben)
+        assert count_awaiting(vault.database) == 1
+        return
+    name = confirmed(vault, added, ben)
+    site.sync()
+    assert _vouched(site, name, ada, ben)
 
 
 def test_a_policy_that_nobody_can_follow_is_told(vault: Vault, people: tuple[Operator, Operator]) -> None:

@@ -14,6 +14,7 @@ from perdure_anchor.confirmation import (
     Confirmation,
     OnePersonTwice,
     content_digest,
+    credential_key,
     encode_confirmation,
     parse_confirmation,
     statement_digest,
@@ -38,7 +39,7 @@ from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_conten
 from perdure_node.errors import RecordErased
 from perdure_node.known_blocks import KnownBlock, keep_known_block, newest_known_block
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.errors import NotAllowed, NotAwaiting, OwnRecord
+from perdure_node.operators.errors import KeyNotSealed, KeyOutOfForce, NotAllowed, NotAwaiting, OwnRecord
 from perdure_node.operators.in_force import check_in_force
 from perdure_node.operators.people import operators
 from perdure_node.operators.policy import policy_in_force
@@ -134,7 +135,7 @@ def confirm(
 ) -> Hash32:
     """Sign what was recorded, and let it be sealed; returns its leaf hash from now on.
 
-    Raises `NotAwaiting`, `OwnRecord`, `NotAllowed`, or what opening the record does.
+    Raises `NotAwaiting`, `OwnRecord`, `NotAllowed`, `KeyNotSealed`, `KeyOutOfForce`, or what opening the record does.
     """
     signed = sign_confirmation(vault, record, keys, who, saw_document=saw_document, clock=clock)
     return store_confirmed(vault, [signed], who, clock=clock, randomness=randomness)[0]
@@ -168,6 +169,7 @@ def sign_confirmation(
     """Sign what was recorded; nothing is stored. Raises as `confirm`."""
     _check_meant(vault.database, record, who, _roles_in_force(vault.database, who))
     draft, seed = _reread(record, keys)
+    _check_holds_in_log(vault.database, record, who, draft)
     known = newest_known_block(vault.database)
     after = None if known is None else known.hash
     confirmation = _confirmed(draft, seed, who, int(clock.now()), after, saw_document)
@@ -199,6 +201,7 @@ def _store(
     record = signed.record
     # its draft's name stands for all that it says: what was amended meanwhile waits under another one
     _check_meant(database, record, who, his)
+    _check_holds_in_log(database, record, who, signed.complete)
     database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
     name = leaf_hash(leaf(signed.complete, signed.seed))
     content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
@@ -300,6 +303,39 @@ def _check_meant(database: Database, record: EncryptedRecord, who: Attestor, his
         raise NotAllowed(
             f"record {record.leaf_hash.hex()} wants to be confirmed by a {' or '.join(roles)}, and {who.name} is none",
             hint="`perdure status` names who can",
+        )
+
+
+def _check_holds_in_log(database: Database, record: EncryptedRecord, who: Attestor, text: Record) -> None:
+    """Raise unless the log will have it between the records that put both keys in force and those that took them out again.
+
+    It goes into the log by when it was recorded, among all that waits then; whoever checks it holds the indices against each other.
+    """
+    own = database.row(
+        "SELECT 1 FROM operator LEFT JOIN entry ON entry.sequence = own_record "
+        "WHERE number = ? AND own_record > ? AND entry.sequence IS NULL",
+        who.number,
+        record.sequence,
+    )
+    if own is not None:
+        raise KeyNotSealed(
+            f"record {record.leaf_hash.hex()} came before {who.name}'s key or roles, which no log has taken in yet",
+            hint="`perdure seal`, or `perdure sync`; then confirm it",
+        )
+    confirmation = parse_confirmation(text.value("confirmation"))
+    first = None if confirmation is None else confirmation.recorded
+    if first is None:
+        return
+    gone = database.row(
+        "SELECT 1 FROM credential JOIN operator ON operator.number = credential.operator "
+        "JOIN entry ON entry.sequence = own_record WHERE public_key = ? AND credential.removed_at IS NOT NULL",
+        credential_key(first.credential),
+    )
+    if gone is not None:
+        raise KeyOutOfForce(
+            f"record {record.leaf_hash.hex()}: the key with which {first.statement.name} recorded it was taken out of force, "
+            "and the log says so already",
+            hint="reject it, and let somebody record the document anew",
         )
 
 

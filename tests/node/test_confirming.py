@@ -543,6 +543,20 @@ def test_what_somebody_recorded_who_is_gone_is_confirmed_only_before_the_log_say
     assert _vouched(site, name, ada, ben)
 
 
+@pytest.mark.parametrize("name", ["Ada", "ADA", "\u0410da"])
+def test_who_is_added_anew_confirms_nothing_that_he_recorded_before(
+    site: Site, people: tuple[Operator, Operator], name: str
+) -> None:
+    """He has another key then, and maybe spells himself in another way."""
+    vault, (ada, _) = site.vault, people
+    added = record(vault, signing(vault, ada))
+    remove_operator(vault, ada, clock=STOPPED, randomness=os.urandom)
+    again = person(vault, name, Role.CONFIRMER)
+    assert [each.people for each in awaiting_records(vault.database)] == [("Ben",)]
+    with pytest.raises(OwnRecord):
+        confirmed(vault, added, again)
+
+
 def test_a_policy_that_nobody_can_follow_is_told(vault: Vault, people: tuple[Operator, Operator]) -> None:
     ada, ben = people
     whole = parse_policy(policy_template())

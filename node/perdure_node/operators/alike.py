@@ -6,6 +6,7 @@ The letters are those of Cyrillic, Greek and Armenian, and a few odd Latin ones,
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 # Unicode's Default_Ignorable_Code_Point, and the empty braille pattern: they leave no mark at all
@@ -35,6 +36,7 @@ def look_alike(one: str, other: str) -> bool:
     return any(mine == theirs for mine, theirs in zip(_shapes(one), _shapes(other), strict=True))
 
 
+@lru_cache(maxsize=1024)
 def _shapes(name: str) -> tuple[str, str]:
     # apart from their marks, or a letter with two dots would be in neither table
     plain = unicodedata.normalize("NFKD", looks(name))

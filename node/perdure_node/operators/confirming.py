@@ -38,6 +38,7 @@ from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
 from perdure_node.known_blocks import KnownBlock, keep_known_block, newest_known_block
+from perdure_node.operators.alike import look_alike
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import KeyNotSealed, KeyOutOfForce, NotAllowed, NotAwaiting, OwnRecord
 from perdure_node.operators.in_force import check_in_force
@@ -88,7 +89,9 @@ def awaiting_records(database: Database, limit: int = -1) -> list[Awaiting]:
         able = tuple(
             each.name
             for each in people
-            if each.number != number and {role.value for role in each.roles} & set(wanted)
+            if each.number != number
+            and not look_alike(recorder or "", each.name)
+            and {role.value for role in each.roles} & set(wanted)
         )
         found.append(Awaiting(record, recorder, since, wanted, able))
     return found
@@ -294,7 +297,9 @@ def _roles_of(database: Database, operator: int) -> frozenset[str]:
 def _check_meant(database: Database, record: EncryptedRecord, who: Attestor, his: frozenset[str]) -> None:
     """Raise unless the record waits, and for somebody of ``his`` roles who is not its recorder."""
     recorder, roles = _waits(database, record)
-    if recorder == who.number:
+    row = database.row("SELECT name FROM operator WHERE number = ? AND name IS NOT NULL", recorder)
+    # under his name from before, too: he may have been removed and added anew
+    if recorder == who.number or (row is not None and look_alike(row[0], who.name)):
         raise OwnRecord(
             f"record {record.leaf_hash.hex()}: {who.name} recorded it, and cannot confirm it himself",
             hint="let another confirmer do it: `perdure status` names who can",

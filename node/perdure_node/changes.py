@@ -144,11 +144,14 @@ def erase(
     A waiting record leaves the queue as well. Copies elsewhere, such as backups and evidence that was handed out, are out of reach.
     Raises `RecordErased`, or `RecordHeld` while a hold stands.
     """
-    digests = b"".join(open_record(record, keys).slot_digests)
+    # whatever keys ask for they ask now, before anybody has to wait for us
+    open_record(record, keys)
     key = vault.current_data_key.take(clock, randomness)
     database = vault.database
     was_clean = _is_clean(database)
     with database.transaction():
+        record = _as_it_is_now(database, record)
+        digests = b"".join(open_record(record, keys).slot_digests)
         check_not_held(database, record, keys)
         _check_not_own(database, record, "erased")
         state = record.state(anchored_size(database)).value
@@ -174,6 +177,14 @@ def erase(
         )
     # what was overwritten is so far in the log only; now also in the database, and the log ends
     return Erased(added.leaf_hash, _forget(database, remains) if was_clean else finish_erasing(database))
+
+
+def _as_it_is_now(database: Database, record: EncryptedRecord) -> EncryptedRecord:
+    """The record again: whoever looked at it may have taken his time, and others confirmed, sealed or erased it meanwhile."""
+    now = record_by_sequence(database, record.sequence)
+    if now is None:
+        raise NoSuchRecord(f"record {record.leaf_hash.hex()} is gone")
+    return now
 
 
 def _destroy(

@@ -27,7 +27,7 @@ from perdure_node.import_runs import (
     store_progress,
     unfinished_runs,
 )
-from perdure_node.intake import recorder_of, stamp_of, stamped_block
+from perdure_node.intake import check_still_holds, recorder_of, stamp_of, stamped_block
 from perdure_node.lists.reading import open_list
 from perdure_node.lists.rows import ListOptions, ListRow, RecordList, empty_list
 from perdure_node.locks import import_lock
@@ -174,6 +174,7 @@ class _Importer:
             self._after_block = stamped_block(self._vault, stamp)
             run = open_run(database, list_digest, self._after_block, int(self._clock.now()))
         recorder = recorder_of(self._vault, stamp, key, self._options.who)
+        self._policy = recorder.policy
         self._work = RowWork(self._list.interpreter, recorder)
         return run
 
@@ -215,10 +216,12 @@ class _Importer:
     ) -> ImportRun:
         """One transaction: the chunk, and those that follow at once, while others need not wait for long.
 
-        The processes go on meanwhile; one that hashes large files is not waited for while the database is ours.
+        The processes go on meanwhile; one that hashes large files is not waited for while the database is ours. Where the policy was
+        changed since they began, or who records was removed, it stops with `NotAllowed`, and goes on by what holds then.
         """
         begin = self._clock.monotonic()
         with self._vault.database.transaction():
+            check_still_holds(self._vault, self._options.who, self._policy)
             run = self._store(chunk, run, rejects)
             for _ in range(_TRANSACTION // _CHUNK - 1):
                 if self._clock.monotonic() - begin > _LONGEST or not more.soon(_MOMENT):

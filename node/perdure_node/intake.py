@@ -259,9 +259,7 @@ def insert_signed(
     vault: Vault, signed: Signed, key: DataKey, *, again: bool = False, randomness: Randomness
 ) -> Added:
     """Store what `prepare_signed` made, inside a transaction of the caller's; raises `NotAllowed` if something changed meanwhile."""
-    check_in_force(vault.database, signed.who)
-    if policy_in_force(vault.folder, vault.database) != signed.policy:
-        raise NotAllowed("the site's policy was changed meanwhile", hint="do it once more")
+    check_still_holds(vault, signed.who, signed.policy)
     block = keep_known_block(vault.database, signed.after)
     added = insert_record(vault.database, signed.prepared, block, again=again)
     if signed.check is not None and not added.was_there:
@@ -270,10 +268,23 @@ def insert_signed(
     return added
 
 
+def check_still_holds(vault: Vault, who: Attestor | None, policy: Policy) -> None:
+    """Raise `NotAllowed` unless what was prepared outside of this transaction would be the same in it: who records, and the policy."""
+    if who is not None:
+        check_in_force(vault.database, who)
+    if policy_in_force(vault.folder, vault.database) != policy:
+        raise NotAllowed("the site's policy was changed meanwhile", hint="do it once more")
+
+
 def recorder_of(
     vault: Vault, stamp: Stamp, key: DataKey, who: Attestor | None = None, *, own: bool = False
 ) -> Recorder:
-    """What makes records for this vault now, by its policy; raises `NobodyNamed` where that wants to know who records."""
+    """What makes records for this vault now, by its policy; raises `NobodyNamed` where that wants to know who records.
+
+    And `NotAllowed` where he was removed, or his credentials changed, since he said who he is.
+    """
+    if who is not None:
+        check_in_force(vault.database, who)
     policy = NO_POLICY if own else policy_in_force(vault.folder, vault.database)
     if policy.recording.recorders_sign and who is None and not own:
         raise NobodyNamed(

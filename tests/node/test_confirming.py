@@ -8,7 +8,9 @@ import pytest
 from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.hashes import Hash32
+from perdure_anchor.operator_key import operator_record, with_operators
 from perdure_anchor.secp256k1 import address_from_private_key
+from perdure_anchor.verify import verify
 from perdure_node.changes import amend, withdraw
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.errors import (
@@ -27,6 +29,8 @@ from perdure_node.operators.confirming import awaiting_records, confirm, count_a
 from perdure_node.operators.consequences import leaves_no_keeper, people_doubts, policy_doubts
 from perdure_node.operators.errors import (
     CredentialInUse,
+    KeyNotSealed,
+    KeyOutOfForce,
     NobodyNamed,
     NotAllowed,
     NotAwaiting,
@@ -255,6 +259,33 @@ def test_what_is_rejected_never_comes_into_the_log(vault: Vault, people: tuple[O
     assert not record(vault, signing(vault, ada)).was_there
 
 
+@pytest.mark.parametrize("how", ["removed", "other roles"])
+def test_who_was_removed_meanwhile_rejects_nothing(
+    vault: Vault, people: tuple[Operator, Operator], how: str
+) -> None:
+    ada, ben = people
+    added = record(vault, signing(vault, ada))
+    stored = record_by_sequence(vault.database, added.sequence)
+    assert stored is not None
+    if how == "removed":
+        remove_operator(vault, ben, clock=STOPPED, randomness=os.urandom)
+    else:
+        roles = frozenset({Role.AUDITOR})
+        change_roles(vault, keys_of(vault), ben, roles, clock=STOPPED, randomness=os.urandom)
+    with pytest.raises(NotAllowed):
+        reject(vault, stored, Reason("Ben", "no"), ben.number, clock=STOPPED, randomness=os.urandom)
+    assert count_awaiting(vault.database) == 1
+
+
+def test_who_was_removed_meanwhile_records_nothing(vault: Vault, people: tuple[Operator, Operator]) -> None:
+    """Else what he signed would come into the log after the record that took his key out of force, and be refused for ever."""
+    ada, _ = people
+    signer = signing(vault, ada)
+    remove_operator(vault, ada, clock=STOPPED, randomness=os.urandom)
+    with pytest.raises(NotAllowed, match="removed"):
+        record(vault, signer)
+
+
 def test_what_was_changed_after_it_was_recorded_is_not_confirmed(
     vault: Vault, people: tuple[Operator, Operator]
 ) -> None:
@@ -352,6 +383,38 @@ def test_no_two_people_have_names_that_look_the_same(
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "A\u034fda",
+        "Ada\ufe0f",
+        "Ada\u3164",
+        "\u0410da",  # the first letter is Cyrillic
+        "\u0391da",  # Greek
+        "AD\u0410",
+    ],
+)
+def test_no_name_is_told_apart_by_what_nobody_sees(
+    vault: Vault, people: tuple[Operator, Operator], name: str
+) -> None:
+    with pytest.raises(OperatorExists):
+        person(vault, name, Role.RECORDER)
+    # which is no reason to refuse another name in that script
+    assert person(vault, "\u0418\u0440\u0430", Role.RECORDER)
+
+
+@pytest.mark.parametrize(
+    "seen", ["Caf\u00e9 deed", "CAFE\u0301 deed", "Caf\u00e9  deed ", "\uff23af\u00e9\u200b deed"]
+)
+@pytest.mark.parametrize("written", ["caf\u00e9 deed", "cafe\u0301 de*"])
+def test_a_type_that_looks_the_same_is_let_through_by_no_rule(seen: str, written: str) -> None:
+    policy = parse_policy(
+        f'[[documents]]\ntype = "{written}"\nconfirmed_by = ["confirmer"]\n[[documents]]\ntype = "*"\n'.encode()
+    )
+    assert policy.rule_for(seen).confirmed_by == ("confirmer",)
+    assert policy.rule_for("cafe deed").confirmed_by == ()
+
+
+@pytest.mark.parametrize(
     "text",
     [
         '[alowed]\nrecorder = ["record"]\n',
@@ -430,6 +493,83 @@ def test_what_follows_from_a_policy_is_told(vault: Vault, people: tuple[Operator
     (doubt,) = policy_doubts(nobody)
     assert "nobody may manage" in doubt
     assert people_doubts(nobody, [kim]) == []
+
+
+def _vouched(site: Site, name: bytes, *people: Operator) -> bool:
+    """Whether a verifier who has the records of their keys too says yes."""
+    proof = prove(site.vault, site.keys, parse_selector(name.hex()), disclose={"confirmation"})
+    everything = {"extra", "document_type", "supersedes"}
+    keys = [
+        prove(site.vault, site.keys, parse_selector(each.own_record.hex()), disclose=everything)
+        for each in people
+    ]
+    shown = [operator_record(verify(each.evidence, site.vault.trust)) for each in keys]
+    verdict = with_operators(
+        verdict_on(proof.evidence, site.vault.trust, 1), [each for each in shown if each is not None]
+    )
+    return verdict.ok and set(verdict.vouched) == {1, 2}
+
+
+def test_a_new_confirmer_confirms_what_was_there_before_once_the_log_has_his_key(
+    site: Site, people: tuple[Operator, Operator]
+) -> None:
+    """Else the log would have the record before his key, and every verifier who is shown both would say no for ever."""
+    vault, (ada, _) = site.vault, people
+    added = record(vault, signing(vault, ada))
+    eve = person(vault, "Eve", Role.CONFIRMER)
+    with pytest.raises(KeyNotSealed):
+        confirmed(vault, added, eve)
+    seal(vault, site.keys, STOPPED)
+    name = confirmed(vault, added, eve)
+    site.sync()
+    assert _vouched(site, name, ada, eve)
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_what_somebody_recorded_who_is_gone_is_confirmed_only_before_the_log_says_so(
+    site: Site, people: tuple[Operator, Operator], is_sealed: bool
+) -> None:
+    vault, (ada, ben) = site.vault, people
+    added = record(vault, signing(vault, ada))
+    remove_operator(vault, ada, clock=STOPPED, randomness=os.urandom)
+    if is_sealed:
+        seal(vault, site.keys, STOPPED)
+        with pytest.raises(KeyOutOfForce):
+            confirmed(vault, added, ben)
+        assert count_awaiting(vault.database) == 1
+        return
+    name = confirmed(vault, added, ben)
+    site.sync()
+    assert _vouched(site, name, ada, ben)
+
+
+@pytest.mark.parametrize("name", ["Ada", "ADA", "\u0410da"])
+def test_who_is_added_anew_confirms_nothing_that_he_recorded_before(
+    site: Site, people: tuple[Operator, Operator], name: str
+) -> None:
+    """He has another key then, and maybe spells himself in another way."""
+    vault, (ada, _) = site.vault, people
+    added = record(vault, signing(vault, ada))
+    remove_operator(vault, ada, clock=STOPPED, randomness=os.urandom)
+    again = person(vault, name, Role.CONFIRMER)
+    assert [each.people for each in awaiting_records(vault.database)] == [("Ben",)]
+    with pytest.raises(OwnRecord):
+        confirmed(vault, added, again)
+
+
+def test_a_policy_that_nobody_can_follow_is_told(vault: Vault, people: tuple[Operator, Operator]) -> None:
+    ada, ben = people
+    whole = parse_policy(policy_template())
+    # without a recorder nothing waits, and more people may come
+    assert people_doubts(whole, []) == people_doubts(whole, [ben]) == people_doubts(whole, [ada, ben]) == []
+    (doubt,) = people_doubts(whole, [ada])
+    assert "rule 2 of documents wants a confirmer, and nobody is one" in doubt
+    both = person(vault, "Eve", Role.RECORDER, Role.CONFIRMER)
+    assert len(people_doubts(whole, [both])) == 1
+    assert people_doubts(whole, [both, ada]) == []
+    shadowed = '[[documents]]\ntype = "*"\n[[documents]]\ntype = "contract"\nconfirmed_by = ["confirmer"]\n'
+    (doubt,) = policy_doubts(parse_policy(shadowed.encode()))
+    assert "rule 1 of documents is for *" in doubt
 
 
 def test_who_has_lost_his_passphrase_or_key_is_told_who_helps(

@@ -133,3 +133,10 @@ def test_a_site_keeper_ends_it_for_who_lost_the_app(vault: Vault, ada: Operator)
         disable_codes(vault.database, ada.number)
     assert unlock(vault, ada, None, NOW)
     assert not has_second_factor(operator_named(vault.database, "Ada"))
+
+
+@pytest.mark.parametrize("given", ["", "\udcff12345", "１２３４５６", "0" * 100_000, "123456\n"])
+def test_what_is_no_code_at_all_is_a_wrong_one(vault: Vault, ada: Operator, given: str) -> None:
+    """As an environment's variable it may be any bytes."""
+    with pytest.raises(WrongCode):
+        unlock(vault, ada, given, NOW + 300)

@@ -14,6 +14,7 @@ from perdure_anchor.confirmation import (
     Confirmation,
     OnePersonTwice,
     content_digest,
+    credential_key,
     encode_confirmation,
     parse_confirmation,
     statement_digest,
@@ -32,12 +33,14 @@ from perdure_anchor.record import (
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
+from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
 from perdure_node.known_blocks import KnownBlock, keep_known_block, newest_known_block
+from perdure_node.operators.alike import look_alike
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.errors import NotAllowed, NotAwaiting, OwnRecord
+from perdure_node.operators.errors import KeyNotSealed, KeyOutOfForce, NotAllowed, NotAwaiting, OwnRecord
 from perdure_node.operators.in_force import check_in_force
 from perdure_node.operators.people import operators
 from perdure_node.operators.policy import policy_in_force
@@ -86,7 +89,9 @@ def awaiting_records(database: Database, limit: int = -1) -> list[Awaiting]:
         able = tuple(
             each.name
             for each in people
-            if each.number != number and {role.value for role in each.roles} & set(wanted)
+            if each.number != number
+            and not look_alike(recorder or "", each.name)
+            and {role.value for role in each.roles} & set(wanted)
         )
         found.append(Awaiting(record, recorder, since, wanted, able))
     return found
@@ -133,7 +138,7 @@ def confirm(
 ) -> Hash32:
     """Sign what was recorded, and let it be sealed; returns its leaf hash from now on.
 
-    Raises `NotAwaiting`, `OwnRecord`, `NotAllowed`, or what opening the record does.
+    Raises `NotAwaiting`, `OwnRecord`, `NotAllowed`, `KeyNotSealed`, `KeyOutOfForce`, or what opening the record does.
     """
     signed = sign_confirmation(vault, record, keys, who, saw_document=saw_document, clock=clock)
     return store_confirmed(vault, [signed], who, clock=clock, randomness=randomness)[0]
@@ -167,6 +172,7 @@ def sign_confirmation(
     """Sign what was recorded; nothing is stored. Raises as `confirm`."""
     _check_meant(vault.database, record, who, _roles_in_force(vault.database, who))
     draft, seed = _reread(record, keys)
+    _check_holds_in_log(vault.database, record, who, draft)
     known = newest_known_block(vault.database)
     after = None if known is None else known.hash
     confirmation = _confirmed(draft, seed, who, int(clock.now()), after, saw_document)
@@ -198,6 +204,7 @@ def _store(
     record = signed.record
     # its draft's name stands for all that it says: what was amended meanwhile waits under another one
     _check_meant(database, record, who, his)
+    _check_holds_in_log(database, record, who, signed.complete)
     database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
     name = leaf_hash(leaf(signed.complete, signed.seed))
     content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
@@ -243,10 +250,11 @@ def reject(
     clock: Clock,
     randomness: Randomness,
 ) -> None:
-    """Keep what was recorded out of the log, with the reason; it stays readable. Raises `NotAwaiting`."""
+    """Keep what was recorded out of the log, with the reason; it stays readable. Raises `NotAwaiting` or `NotAllowed`."""
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        _waits(vault.database, record)
+        _, roles = _waits(vault.database, record)
+        _check_may_reject(vault.database, operator, roles)
         vault.database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
         vault.database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
         leave_trace(
@@ -261,18 +269,37 @@ def reject(
         )
 
 
+def _check_may_reject(database: Database, operator: int, roles: tuple[str, ...]) -> None:
+    """Raise `NotAllowed` if he was removed, or is of none of these roles any more; who has the vault alone is not asked."""
+    if operator == OWNER:
+        return
+    if database.row("SELECT 1 FROM operator WHERE number = ? AND removed_at IS NULL", operator) is None:
+        raise NotAllowed("whoever rejects it was removed meanwhile, and rejects nothing any more")
+    if _roles_of(database, operator).isdisjoint(roles):
+        raise NotAllowed(
+            f"it wants a {' or '.join(roles)}, and whoever rejects it is none any more",
+            hint="`perdure status` names who can",
+        )
+
+
 def _roles_in_force(database: Database, who: Attestor) -> frozenset[str]:
     """His roles; raises `NotAllowed` if he was removed, or got another key, while he made up his mind."""
     check_in_force(database, who)
+    return _roles_of(database, who.number)
+
+
+def _roles_of(database: Database, operator: int) -> frozenset[str]:
     return frozenset(
-        role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", who.number)
+        role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", operator)
     )
 
 
 def _check_meant(database: Database, record: EncryptedRecord, who: Attestor, his: frozenset[str]) -> None:
     """Raise unless the record waits, and for somebody of ``his`` roles who is not its recorder."""
     recorder, roles = _waits(database, record)
-    if recorder == who.number:
+    row = database.row("SELECT name FROM operator WHERE number = ? AND name IS NOT NULL", recorder)
+    # under his name from before, too: he may have been removed and added anew
+    if recorder == who.number or (row is not None and look_alike(row[0], who.name)):
         raise OwnRecord(
             f"record {record.leaf_hash.hex()}: {who.name} recorded it, and cannot confirm it himself",
             hint="let another confirmer do it: `perdure status` names who can",
@@ -281,6 +308,39 @@ def _check_meant(database: Database, record: EncryptedRecord, who: Attestor, his
         raise NotAllowed(
             f"record {record.leaf_hash.hex()} wants to be confirmed by a {' or '.join(roles)}, and {who.name} is none",
             hint="`perdure status` names who can",
+        )
+
+
+def _check_holds_in_log(database: Database, record: EncryptedRecord, who: Attestor, text: Record) -> None:
+    """Raise unless the log will have it between the records that put both keys in force and those that took them out again.
+
+    It goes into the log by when it was recorded, among all that waits then; whoever checks it holds the indices against each other.
+    """
+    own = database.row(
+        "SELECT 1 FROM operator LEFT JOIN entry ON entry.sequence = own_record "
+        "WHERE number = ? AND own_record > ? AND entry.sequence IS NULL",
+        who.number,
+        record.sequence,
+    )
+    if own is not None:
+        raise KeyNotSealed(
+            f"record {record.leaf_hash.hex()} came before {who.name}'s key or roles, which no log has taken in yet",
+            hint="`perdure seal`, or `perdure sync`; then confirm it",
+        )
+    confirmation = parse_confirmation(text.value("confirmation"))
+    first = None if confirmation is None else confirmation.recorded
+    if first is None:
+        return
+    gone = database.row(
+        "SELECT 1 FROM credential JOIN operator ON operator.number = credential.operator "
+        "JOIN entry ON entry.sequence = own_record WHERE public_key = ? AND credential.removed_at IS NOT NULL",
+        credential_key(first.credential),
+    )
+    if gone is not None:
+        raise KeyOutOfForce(
+            f"record {record.leaf_hash.hex()}: the key with which {first.statement.name} recorded it was taken out of force, "
+            "and the log says so already",
+            hint="reject it, and let somebody record the document anew",
         )
 
 

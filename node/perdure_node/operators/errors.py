@@ -31,6 +31,14 @@ class NotAwaiting(VerificationError):
     """The record does not wait for a confirmation."""
 
 
+class KeyNotSealed(VerificationError):
+    """The log would have a record before the one that puts its confirmer's key in force."""
+
+
+class KeyOutOfForce(VerificationError):
+    """The log would have a record after the one that took its recorder's key out of force."""
+
+
 class OwnRecord(VerificationError):
     """Who recorded cannot confirm it himself."""
 

@@ -198,7 +198,7 @@ def _wrong(secret: bytes, code: str, now: int) -> WrongCode:
 
 def _is_of(secret: bytes, code: str, step: int) -> bool:
     right = _totp(secret).generate_otp(step)
-    return hmac.compare_digest(right.encode(), code.replace(" ", "").encode())
+    return hmac.compare_digest(right.encode(), code.replace(" ", "").encode(errors="replace"))
 
 
 def _totp(secret: bytes) -> "TOTP":

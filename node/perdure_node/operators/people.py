@@ -1,7 +1,6 @@
 """Operators in the vault: names, roles and credentials. Each says so in a record of the log, for whoever checks a confirmation."""
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_iden
 from perdure_node.errors import VaultDamaged
 from perdure_node.files import write_whole
 from perdure_node.keyring import KeyRing
+from perdure_node.operators.alike import look_alike, looks
 from perdure_node.operators.errors import (
     CredentialInUse,
     NoSuchOperator,
@@ -138,7 +138,8 @@ def operators(database: Database) -> list[Operator]:
 def operator_named(database: Database, name: str) -> Operator:
     """The one of this name; raises `NoSuchOperator`."""
     everybody = operators(database)
-    for each in everybody:
+    # two that look alike may be there from before that was refused
+    for each in sorted(everybody, key=lambda each: each.name != name):
         if looks(each.name) == looks(name):
             return each
     known = ", ".join(each.name for each in everybody) or "nobody"
@@ -334,17 +335,16 @@ def _check_new(database: Database, new: NewOperator) -> None:
     if not new.name.strip() or len(new.name) > MAX_NAME or not new.name.isprintable():
         raise OperatorRefused(f"operator: want a name of 1 to {MAX_NAME} printable characters")
     everybody = operators(database)
-    if any(looks(each.name) == looks(new.name) for each in everybody):
+    alike = next((each.name for each in everybody if look_alike(each.name, new.name)), None)
+    if alike is not None:
         raise OperatorExists(
-            f"operator: there is a {new.name} already", hint="choose a name that tells them apart"
+            f"operator: there is {alike!a} already, who looks like {new.name!a}"
+            if alike != new.name
+            else f"operator: there is a {new.name} already",
+            hint="choose a name that tells them apart",
         )
     if len(everybody) >= MAX_OPERATORS:
         raise OperatorRefused(f"operator: there are {MAX_OPERATORS} already")
-
-
-def looks(name: str) -> str:
-    """A name as people tell names apart: two that differ in capitals, encoding or spaces alone look like one person."""
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 def _write_key(path: Path, raw: bytes) -> None:

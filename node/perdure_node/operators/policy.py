@@ -15,6 +15,7 @@ from typing import Final
 
 from perdure_node.database import Database
 from perdure_node.errors import SettingsError
+from perdure_node.operators.alike import looks
 from perdure_node.operators.roles import ACTIONS, DEFAULT_ACTIONS, ROLES, Action, Role
 from perdure_node.settings_file import (
     encode_settings_file,
@@ -173,9 +174,10 @@ class Policy:
         return found
 
     def rule_for(self, document_type: str | None) -> DocumentRule:
-        """The first rule that fits the type; one that asks for nothing where none does."""
+        """The first rule that fits the type as people see it; one that asks for nothing where none does."""
+        seen = looks(document_type or "")
         for rule in self.documents:
-            if fnmatchcase((document_type or "").casefold(), rule.type.casefold()):
+            if fnmatchcase(seen, looks(rule.type)):
                 return rule
         return DocumentRule(type="*")
 

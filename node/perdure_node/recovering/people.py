@@ -16,8 +16,8 @@ from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.files import write_whole
 from perdure_node.keyring import KeyRing
+from perdure_node.operators.alike import looks
 from perdure_node.operators.operator_keys import operator_key_file, wrap_identity
-from perdure_node.operators.people import looks
 from perdure_node.operators.policy import POLICY_FILE
 from perdure_node.records import record_by_leaf
 from perdure_node.vault import Vault

@@ -1,0 +1,43 @@
+"""Names and types as people see them: what cannot be seen tells nothing apart, and letters of two scripts may look like one.
+
+The letters are those of Cyrillic, Greek and Armenian, and a few odd Latin ones, that stand in common fonts for a plain Latin letter
+(the pairs are among those of Unicode Technical Standard 39). More scripts have such letters; a site sees its own operators' names.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+# Unicode's Default_Ignorable_Code_Point, and the empty braille pattern: they leave no mark at all
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# Cyrillic, Greek, Armenian, Latin; each letter above the one that it looks like
+_SMALL: Final = str.maketrans(
+    "асеорухіјѕԁԛԝһӏгпьк" + "αγικνορυχη" + "օսոհցզյ" + "ıɑɡ",
+    "aceopyxijsdqwhlrnbk" + "ayikvopuxn" + "ounhgqj" + "iag",
+)
+_CAPITAL: Final = str.maketrans(
+    "АВЕКМНОРСТХУІЈЅԚԜԌӀҮ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "ՕՍՏԼ",
+    "ABEKMHOPCTXYIJSQWGIY" + "ABEZHIKMNOPTYX" + "OUSL",
+)
+
+
+def looks(text: str) -> str:
+    """A text as people tell texts apart: two that differ in capitals, encoding, spaces or what cannot be seen alone are one."""
+    folded = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold())
+    return " ".join(_UNSEEN.sub("", folded).split())
+
+
+def look_alike(one: str, other: str) -> bool:
+    """Whether two names are one as `looks` has it, or with letters of another script, in small letters or in capitals."""
+    return any(mine == theirs for mine, theirs in zip(_shapes(one), _shapes(other), strict=True))
+
+
+@lru_cache(maxsize=1024)
+def _shapes(name: str) -> tuple[str, str]:
+    # apart from their marks, or a letter with two dots would be in neither table
+    plain = unicodedata.normalize("NFKD", looks(name))
+    return plain.translate(_SMALL), plain.upper().translate(_CAPITAL)

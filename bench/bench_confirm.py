@@ -25,6 +25,7 @@ from perdure_node.operators.operator_keys import OperatorKeyRing
 from perdure_node.operators.people import NewOperator, add_operator
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
+from perdure_node.operators.standing import standing_of
 from perdure_node.records import Added, record_by_sequence
 from perdure_node.vault import Vault
 
@@ -63,11 +64,11 @@ def rows() -> Iterator[Row]:
 
 def confirm_all(vault: Vault, added: Sequence[Added], who: Attestor, keys: OperatorKeyRing) -> None:
     """As `perdure confirm --all` does it."""
-    signed = []
+    signed, standing = [], standing_of(vault.database, who)
     for each in added:
         stored = record_by_sequence(vault.database, each.sequence)
         assert stored is not None
-        signed.append(sign_confirmation(vault, stored, keys, who, saw_document=True, clock=CLOCK))
+        signed.append(sign_confirmation(vault, stored, keys, standing, saw_document=True, clock=CLOCK))
     store_confirmed(vault, signed, who, clock=CLOCK, randomness=os.urandom)
 
 

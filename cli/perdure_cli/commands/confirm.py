@@ -19,6 +19,7 @@ from perdure_node.operators.confirming import reject as reject_record
 from perdure_node.operators.errors import NotAllowed, NotAwaiting
 from perdure_node.operators.people import Operator
 from perdure_node.operators.roles import Action
+from perdure_node.operators.standing import standing_of
 from perdure_node.records import EncryptedRecord, open_record
 from perdure_node.selectors import Selector, find_records, parse_selector
 from perdure_node.traces import Reason
@@ -121,6 +122,7 @@ class _Confirmed:
         assert signer is not None, "somebody is named"
         self._vault, self._actor, self._signer, self._as_json = vault, actor, signer, as_json
         self._signed: list[Signed] = []
+        self._standing = standing_of(vault.database, signer)
         self.gone: list[NotAwaiting] = []
         self.count = 0
 
@@ -131,7 +133,7 @@ class _Confirmed:
                 self._vault,
                 waits.record,
                 self._actor.keys,
-                self._signer,
+                self._standing,
                 saw_document=saw_document,
                 clock=system_clock(),
             )

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from perdure_anchor.confirmation import (
     CONFIRMED,
     RECORDED,
+    Attestation,
     Confirmation,
     OnePersonTwice,
     content_digest,
-    credential_key,
     encode_confirmation,
     parse_confirmation,
     statement_digest,
@@ -33,18 +33,24 @@ from perdure_anchor.record import (
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
 from perdure_node.known_blocks import KnownBlock, keep_known_block, newest_known_block
 from perdure_node.operators.alike import look_alike
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.errors import KeyNotSealed, KeyOutOfForce, NotAllowed, NotAwaiting, OwnRecord
-from perdure_node.operators.in_force import check_in_force
+from perdure_node.operators.errors import OwnRecord
 from perdure_node.operators.people import operators
 from perdure_node.operators.policy import policy_in_force
 from perdure_node.operators.roles import Role
+from perdure_node.operators.standing import (
+    Standing,
+    check_may_reject,
+    check_meant,
+    check_recorder,
+    standing_of,
+    waits,
+)
 from perdure_node.records import (
     FINISHED,
     EncryptedRecord,
@@ -117,12 +123,13 @@ def count_awaiting(database: Database) -> int:
 class Signed:
     """A record with its confirmation, which is not stored yet: whoever signs with a passkey takes his time over it.
 
-    ``after`` is the newest block that the site knew when it was signed.
+    ``after`` is the newest block that the site knew when it was signed; ``recorded`` is how its recorder signed.
     """
 
     record: EncryptedRecord
     complete: Record
     seed: bytes
+    recorded: Attestation | None
     after: KnownBlock | None
 
 
@@ -140,7 +147,8 @@ def confirm(
 
     Raises `NotAwaiting`, `OwnRecord`, `NotAllowed`, `KeyNotSealed`, `KeyOutOfForce`, or what opening the record does.
     """
-    signed = sign_confirmation(vault, record, keys, who, saw_document=saw_document, clock=clock)
+    standing = standing_of(vault.database, who)
+    signed = sign_confirmation(vault, record, keys, standing, saw_document=saw_document, clock=clock)
     return store_confirmed(vault, [signed], who, clock=clock, randomness=randomness)[0]
 
 
@@ -164,20 +172,22 @@ def sign_confirmation(
     vault: Vault,
     record: EncryptedRecord,
     keys: ReadingKeys,
-    who: Attestor,
+    standing: Standing,
     *,
     saw_document: bool,
     clock: Clock,
 ) -> Signed:
-    """Sign what was recorded; nothing is stored. Raises as `confirm`."""
-    _check_meant(vault.database, record, who, _roles_in_force(vault.database, who))
+    """Sign what was recorded; nothing is stored. Raises as `confirm`; how he stands when it is stored is asked again then."""
+    check_meant(vault.database, record, standing)
     draft, seed = _reread(record, keys)
-    _check_holds_in_log(vault.database, record, who, draft)
+    earlier = parse_confirmation(draft.value("confirmation"))
+    recorded = None if earlier is None else earlier.recorded
+    check_recorder(record, recorded, standing)
     known = newest_known_block(vault.database)
     after = None if known is None else known.hash
-    confirmation = _confirmed(draft, seed, who, int(clock.now()), after, saw_document)
+    confirmation = _confirmed(draft, seed, recorded, standing.who, int(clock.now()), after, saw_document)
     complete = draft.filled("confirmation", encode_confirmation(confirmation))
-    return Signed(record, complete, seed, known)
+    return Signed(record, complete, seed, recorded, known)
 
 
 def store_confirmed(
@@ -186,8 +196,8 @@ def store_confirmed(
     """Put what somebody signed into the queue, all of it or nothing; returns the leaf hashes from now on. Raises as `confirm`."""
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        his = _roles_in_force(vault.database, who)
-        names = [_store(vault.database, each, who, his, key, randomness) for each in signed]
+        standing = standing_of(vault.database, who)
+        names = [_store(vault.database, each, standing, key, randomness) for each in signed]
         # they come into the middle of the queue, which a seal that is under way has to notice
         note_queue_change(vault.database)
     return names
@@ -196,16 +206,14 @@ def store_confirmed(
 def _store(
     database: Database,
     signed: Signed,
-    who: Attestor,
-    his: frozenset[str],
+    standing: Standing,
     key: DataKey,
     randomness: Randomness,
 ) -> Hash32:
     record = signed.record
     # its draft's name stands for all that it says: what was amended meanwhile waits under another one
-    _check_meant(database, record, who, his)
-    _check_holds_in_log(database, record, who, signed.complete)
-    database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
+    check_meant(database, record, standing)
+    check_recorder(record, signed.recorded, standing)
     name = leaf_hash(leaf(signed.complete, signed.seed))
     content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
     complete(database, record.sequence, record.leaf_hash, name, (key.number, content), signed.after)
@@ -253,8 +261,8 @@ def reject(
     """Keep what was recorded out of the log, with the reason; it stays readable. Raises `NotAwaiting` or `NotAllowed`."""
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
-        _, roles = _waits(vault.database, record)
-        _check_may_reject(vault.database, operator, roles)
+        _, _, roles = waits(vault.database, record)
+        check_may_reject(vault.database, operator, roles)
         vault.database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
         vault.database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
         leave_trace(
@@ -269,96 +277,6 @@ def reject(
         )
 
 
-def _check_may_reject(database: Database, operator: int, roles: tuple[str, ...]) -> None:
-    """Raise `NotAllowed` if he was removed, or is of none of these roles any more; who has the vault alone is not asked."""
-    if operator == OWNER:
-        return
-    if database.row("SELECT 1 FROM operator WHERE number = ? AND removed_at IS NULL", operator) is None:
-        raise NotAllowed("whoever rejects it was removed meanwhile, and rejects nothing any more")
-    if _roles_of(database, operator).isdisjoint(roles):
-        raise NotAllowed(
-            f"it wants a {' or '.join(roles)}, and whoever rejects it is none any more",
-            hint="`perdure status` names who can",
-        )
-
-
-def _roles_in_force(database: Database, who: Attestor) -> frozenset[str]:
-    """His roles; raises `NotAllowed` if he was removed, or got another key, while he made up his mind."""
-    check_in_force(database, who)
-    return _roles_of(database, who.number)
-
-
-def _roles_of(database: Database, operator: int) -> frozenset[str]:
-    return frozenset(
-        role for (role,) in database.rows("SELECT role FROM operator_role WHERE operator = ?", operator)
-    )
-
-
-def _check_meant(database: Database, record: EncryptedRecord, who: Attestor, his: frozenset[str]) -> None:
-    """Raise unless the record waits, and for somebody of ``his`` roles who is not its recorder."""
-    recorder, roles = _waits(database, record)
-    row = database.row("SELECT name FROM operator WHERE number = ? AND name IS NOT NULL", recorder)
-    # under his name from before, too: he may have been removed and added anew
-    if recorder == who.number or (row is not None and look_alike(row[0], who.name)):
-        raise OwnRecord(
-            f"record {record.leaf_hash.hex()}: {who.name} recorded it, and cannot confirm it himself",
-            hint="let another confirmer do it: `perdure status` names who can",
-        )
-    if his.isdisjoint(roles):
-        raise NotAllowed(
-            f"record {record.leaf_hash.hex()} wants to be confirmed by a {' or '.join(roles)}, and {who.name} is none",
-            hint="`perdure status` names who can",
-        )
-
-
-def _check_holds_in_log(database: Database, record: EncryptedRecord, who: Attestor, text: Record) -> None:
-    """Raise unless the log will have it between the records that put both keys in force and those that took them out again.
-
-    It goes into the log by when it was recorded, among all that waits then; whoever checks it holds the indices against each other.
-    """
-    own = database.row(
-        "SELECT 1 FROM operator LEFT JOIN entry ON entry.sequence = own_record "
-        "WHERE number = ? AND own_record > ? AND entry.sequence IS NULL",
-        who.number,
-        record.sequence,
-    )
-    if own is not None:
-        raise KeyNotSealed(
-            f"record {record.leaf_hash.hex()} came before {who.name}'s key or roles, which no log has taken in yet",
-            hint="`perdure seal`, or `perdure sync`; then confirm it",
-        )
-    confirmation = parse_confirmation(text.value("confirmation"))
-    first = None if confirmation is None else confirmation.recorded
-    if first is None:
-        return
-    gone = database.row(
-        "SELECT 1 FROM credential JOIN operator ON operator.number = credential.operator "
-        "JOIN entry ON entry.sequence = own_record WHERE public_key = ? AND credential.removed_at IS NOT NULL",
-        credential_key(first.credential),
-    )
-    if gone is not None:
-        raise KeyOutOfForce(
-            f"record {record.leaf_hash.hex()}: the key with which {first.statement.name} recorded it was taken out of force, "
-            "and the log says so already",
-            hint="reject it, and let somebody record the document anew",
-        )
-
-
-def _waits(database: Database, record: EncryptedRecord) -> tuple[int | None, tuple[str, ...]]:
-    """Who recorded it, and of which roles somebody has to confirm."""
-    row = database.row(
-        "SELECT recorder, roles FROM awaiting JOIN record USING (sequence) WHERE sequence = ? AND leaf_hash = ?",
-        record.sequence,
-        record.leaf_hash,
-    )
-    if row is None:
-        raise NotAwaiting(
-            f"record {record.leaf_hash.hex()} does not wait for anybody's confirmation",
-            hint=f"`perdure show {record.leaf_hash.hex()}` tells what became of it",
-        )
-    return row[0], tuple(json.loads(row[1]))
-
-
 def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[Record, bytes]:
     if record.content is None:
         raise RecordErased(f"record {record.leaf_hash.hex()} was erased: there is nothing to confirm")
@@ -370,6 +288,7 @@ def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[Record, bytes]:
 def _confirmed(
     draft: Record,
     seed: bytes,
+    first: Attestation | None,
     who: Attestor,
     now: int,
     after: Hash32 | None,
@@ -378,8 +297,6 @@ def _confirmed(
     """The confirmation, checked as a verifier will check it before it is stored."""
     digests = disclosure_digests(disclosures(draft, seed))
     content = content_digest(digests)
-    earlier = parse_confirmation(draft.value("confirmation"))
-    first = None if earlier is None else earlier.recorded
     recorded = (
         None
         if first is None

@@ -170,7 +170,8 @@ class SiteWorker:
         pointer.write_text(name)
         self.vault.close()
         pointer.replace(self.site / "current")
-        shutil.rmtree(target)
+        # half of it would be taken for the vault that the next one moves into
+        shutil.rmtree(target.rename(self.site / f"{name}.left"))
         self.open(self.site / name)
 
     def _chain(self) -> AnchorChain:

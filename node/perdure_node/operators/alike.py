@@ -25,6 +25,8 @@ _CAPITAL: Final = str.maketrans(
 )
 
 
+# a type is looked at for each record, and there are few
+@lru_cache(maxsize=1024)
 def looks(text: str) -> str:
     """A text as people tell texts apart: two that differ in capitals, encoding, spaces or what cannot be seen alone are one."""
     folded = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold())

@@ -220,10 +220,9 @@ def policy_in_force(folder: Path, database: Database) -> Policy:
     adopted = adopted_digest(database)
     if adopted is None:
         return NO_POLICY
-    # asked for each record, so not by way of a path's objects
-    path = os.path.join(folder, POLICY_FILE)  # noqa: PTH118
+    path = os.path.join(folder, POLICY_FILE)  # noqa: PTH118  # for each record: a path's objects take as long as the reading
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:  # noqa: PTH123  # the same
             raw = file.read()
     except OSError:
         raise PolicyGone(f"{path}: the site's policy is gone", hint=_ADOPT) from None

@@ -216,11 +216,11 @@ def _store(
     check_recorder(record, signed.recorded, standing)
     name = leaf_hash(leaf(signed.complete, signed.seed))
     content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
-    complete(database, record.sequence, record.leaf_hash, name, (key.number, content), signed.after)
+    replace_draft(database, record.sequence, record.leaf_hash, name, (key.number, content), signed.after)
     return name
 
 
-def complete(
+def replace_draft(
     database: Database,
     sequence: int,
     draft: Hash32,

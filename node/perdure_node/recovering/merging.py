@@ -26,7 +26,7 @@ from perdure_node.known_blocks import (
     known_block_id,
     store_known_block,
 )
-from perdure_node.operators.confirming import complete
+from perdure_node.operators.confirming import replace_draft
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.recording import Awaits
 from perdure_node.records import (
@@ -260,7 +260,7 @@ class _Copy:
             )
             if row is not None:
                 database.execute("DELETE FROM queue WHERE sequence = ?", row[0])
-                complete(database, row[0], Hash32(row[1]), self.leaf_hash, self.content, confirmed)
+                replace_draft(database, row[0], Hash32(row[1]), self.leaf_hash, self.content, confirmed)
                 note_queue_change(database)
                 return True
         return False

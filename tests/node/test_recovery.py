@@ -128,6 +128,28 @@ def test_records_of_a_backup_that_waited_and_cannot_be_found_are_sealed_again(
     backup.vault.close()
 
 
+def test_what_another_vault_sealed_behind_both_its_backup_and_the_chain_keeps_its_checkpoint(
+    site: Site, tmp_path: Path
+) -> None:
+    site.add(1)
+    site.sync()
+    site.add(2)
+    site.seal()
+    backup = copy_of(site, tmp_path / "backup")
+    site.add(3)
+    site.network.pass_time(10)
+    site.seal()
+    # a checkpoint may be on a stick by now: a second one over the same leaves could be overtaken by it for ever
+    handed_out = newest_checkpoint(site.vault)
+    bring_back(backup, site)
+    assert newest_checkpoint(backup.vault) == handed_out
+    assert read_status(backup.vault).waiting == 0
+    site.sync()
+    backup.sync()
+    assert backup.is_final(1, 2, 3)
+    backup.vault.close()
+
+
 def test_two_backups_of_different_days(site: Site, fresh: Site, tmp_path: Path) -> None:
     site.add(1)
     site.sync()

@@ -122,7 +122,7 @@ def _true_log(vault: Vault, sources: Sources, progress: Progress) -> tuple[str, 
     source, true = _authority(vault, own, sources, bundles, others, progress)
     for log in (*bundles, *others):
         true = with_signatures(with_leaves(true, log.stretches), log)
-    return source, true if _goes_on(own, true) else _extended(true, others)
+    return source, _extended(true, own, others)
 
 
 def _authority(
@@ -156,9 +156,13 @@ def _authority(
     return "another vault", longest
 
 
-def _extended(true: KnownLog, others: Sequence[KnownLog]) -> KnownLog:
-    """The longest log that goes on from the true one: another vault may have sealed more, and handed it out."""
-    longer = [log for log in others if _goes_on(log, true)]
+def _extended(true: KnownLog, own: KnownLog, others: Sequence[KnownLog]) -> KnownLog:
+    """The longest log that goes on from the true one, and from what this vault has sealed behind it.
+
+    Another vault may have sealed more, and handed it out: nobody may sign a second checkpoint over the same leaves.
+    """
+    behind = own if _goes_on(own, true) else true
+    longer = [log for log in others if _goes_on(log, true) and _goes_on(log, behind)]
     if not longer:
         return true
     return plan_adoption(max(longer, key=lambda log: log.size), true).log

@@ -16,11 +16,12 @@ from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.errors import ChainError, PerdureError
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
+from perdure_contracts.transactions import TransactionNotMined
 from perdure_node.anchor_chain import AnchorChain
 from perdure_node.backup.choosing import WithPassphrase, choose_backup, find_backups
 from perdure_node.backup.restoring import restore
 from perdure_node.backup.taking import take_backup
-from perdure_node.chain_errors import TransactionReverted
+from perdure_node.chain_errors import NotFinalInTime, TransactionReverted
 from perdure_node.courier.bundle import Kind
 from perdure_node.courier.bundle_file import Bundle, load_bundle, write_bundle
 from perdure_node.courier.errors import BundleError
@@ -41,6 +42,8 @@ from tools.site_network import PASSPHRASE
 from tools.site_worker import HASTY_CLOCK
 
 Thing = Callable[[], object]
+# a machine with other work to do makes no block a second; the next one goes on
+TOO_BUSY = (TransactionNotMined, NotFinalInTime)
 
 
 class Sticks:
@@ -139,7 +142,7 @@ class SiteWorker:
         with self._chain() as chain:
             try:
                 sync(self.vault, chain, self.keys, clock=HASTY_CLOCK)
-            except TransactionReverted:
+            except (TransactionReverted, *TOO_BUSY):
                 # the gateway was quicker, again and again
                 return
 
@@ -197,7 +200,8 @@ class GatewayWorker:
             delivered = deliver(self.gateway, chain, self.keys, bundles, clock=HASTY_CLOCK, wait=30)
         assert delivered.refused == ()
         for error in delivered.unfinished:
-            raise error
+            if not isinstance(error, TOO_BUSY):
+                raise error
 
     def answer(self) -> None:
         bundles = self.sticks.some(Kind.OUTGOING, 1)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from perdure_anchor.errors import ChainError, PerdureError
 from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.log import append_proof, root_at
+from perdure_contracts.refusals import RegistryRefusal
 from perdure_contracts.refused import SendFault, SendRefused
 from perdure_contracts.registry import Head
 from perdure_contracts.rpc import RpcRefused
@@ -111,10 +112,19 @@ def submit(
     """
 
     def next_transaction() -> RelayTransaction | None:
-        if not again and chain.registry.anchor_status(stored.digest) is not None:
-            return None
-        return _signed(vault, chain, keys, stored, waiting)
+        for left in reversed(range(ATTEMPTS)):
+            if not again and chain.registry.anchor_status(stored.digest) is not None:
+                break
+            head = check_head(vault, chain)
+            try:
+                return _signed(vault, chain, keys, stored, head, waiting)
+            except RegistryRefusal:
+                # another relay may have moved the head from which the proof goes on
+                if not left or chain.registry.head(vault.origin.site) == head:
+                    raise
+        return None
 
+    waiting.progress.stage("submit", None)
     carry(vault, chain, next_transaction, f"the checkpoint of size {stored.size}", waiting)
 
 
@@ -156,11 +166,9 @@ def _exhausted(ended: "_Ended", cargo: str) -> ChainError:
 
 
 def _signed(
-    vault: Vault, chain: AnchorChain, keys: KeyRing, stored: StoredCheckpoint, waiting: Waiting
+    vault: Vault, chain: AnchorChain, keys: KeyRing, stored: StoredCheckpoint, head: Head, waiting: Waiting
 ) -> RelayTransaction:
-    """A transaction over the registry's head as it is now: signed, and stored."""
-    waiting.progress.stage("submit", None)
-    head = check_head(vault, chain)
+    """A transaction that goes on from this head of the registry's: signed, and stored."""
     known = chain.registry.anchor_status(stored.digest) is not None
     if not known and head.size >= stored.size:
         raise CheckpointOvertaken(

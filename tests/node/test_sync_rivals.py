@@ -30,16 +30,16 @@ from perdure_node.proving import prove
 from perdure_node.registration import is_registered, register_site, registration_request
 from perdure_node.relay_transactions import open_transaction
 from perdure_node.selectors import parse_selector
-from perdure_node.site_log import newest_checkpoint, nodes_at
+from perdure_node.site_log import checkpoint_of_size, newest_checkpoint, nodes_at
 from perdure_node.status import read_status
 from perdure_node.vault import replace_trust_file
 from tools.site_desk import Site, copy_of, document
 from tools.site_network import Message, copied, open_network, unreachable, with_refusal
 
 
-def relay_for(site: Site, partner: str = "globex") -> None:
-    """Somebody else brings the site's newest checkpoint to the registry."""
-    stored = newest_checkpoint(site.vault)
+def relay_for(site: Site, partner: str = "globex", size: int | None = None) -> None:
+    """Somebody else brings the site's newest checkpoint to the registry, or that of a size."""
+    stored = newest_checkpoint(site.vault) if size is None else checkpoint_of_size(site.vault, size)
     assert stored is not None
     with site.network.anchor_chain() as chain:
         head = chain.registry.head(site.vault.origin.site)
@@ -122,6 +122,24 @@ def test_an_anchor_whose_receipts_are_gone_is_confirmed_anew(site: Site) -> None
     assert verdict.anchor is not None
     assert verdict.anchor.first_block == first
     assert verdict.anchor.block_number > first + 40
+    assert site.sent() == 1
+
+
+def test_a_head_that_another_relay_moves_while_a_transaction_is_made_is_gone_on_from(site: Site) -> None:
+    """The append proof leads from a head that is the registry's no more, so it would refuse the log as another one."""
+    site.add(1)
+    site.seal()
+    site.add(2)
+    site.seal()
+
+    def move_head(_request: Message, ask: Any) -> Message:
+        site.network.faults.clear()
+        relay_for(site, size=1)
+        return ask()  # type: ignore[no-any-return]
+
+    site.network.faults["eth_estimateGas"] = move_head
+    assert [anchor.size for anchor in site.sync().anchored] == [2]
+    assert site.is_final(1, 2)
     assert site.sent() == 1
 
 

@@ -349,6 +349,29 @@ def test_a_relay_that_was_faster_is_no_harm(
     assert is_home(gateway, longer)
 
 
+def test_a_head_that_others_move_while_an_anchor_is_estimated_sets_nothing_aside(
+    network: SiteNetwork, gateway: GatewayDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof leads from a head that is the registry's no more, so it refuses the log as another one's."""
+    (site,) = sealed_sites(network, 1)
+    shorter = site.bundle()
+    site.seal(3)
+    other = GatewayDesk(network, tmp_path / "other", relay_key=b"\x22" * 32)
+
+    def move_head(_request: Message, ask: Callable[[], Message]) -> Message:
+        network.faults.clear()
+        monkeypatch.undo()
+        assert other.deliver_bundles(shorter).unfinished == ()
+        return ask()
+
+    network.faults["eth_estimateGas"] = move_head
+    # the first transaction runs out of gas, so that the registry is asked before the second
+    monkeypatch.setattr(choosing, "ANCHOR_GAS", 60_000)
+    assert deliver(gateway, [site]).unfinished == ()
+    other.gateway.close()
+    assert is_home(gateway, site)
+
+
 def test_a_node_whose_answers_lag_behind_its_receipts(network: SiteNetwork, gateway: GatewayDesk) -> None:
     """It shows the transactions in a block, and goes on to answer from the block before for a while."""
     sites = sealed_sites(network, 2)

@@ -29,7 +29,7 @@ from perdure_node.gateway.learning import WaitingSite
 from perdure_node.gateway.mirroring import nodes_of_log
 from perdure_node.gateway.planning import SitePlan, Standing, plan_site
 from perdure_node.gateway.sending import Call
-from perdure_node.gateway.sites import KnownSite, site_by_number
+from perdure_node.gateway.sites import site_by_number
 from perdure_node.gateway.transactions import reverted_checkpoints
 
 # an anchor takes 150,000 units of gas at 10^6 leaves, and about 1,500 more for each hash of its proof; a gas limit that is not used
@@ -37,7 +37,6 @@ from perdure_node.gateway.transactions import reverted_checkpoints
 ANCHOR_GAS, _GAS_A_HASH, _ROTATION_GAS = 250_000, 3_000, 200_000
 # percent, of what the node estimates once the limits above were not enough
 _MARGIN = 150
-_OVERTAKEN = "SizeNotAboveHead"
 
 MayBeSent = Callable[[WaitingSite, GatewayCheckpoint], bool]
 """Whether a checkpoint's turn has come; one that waits for its turn is not judged again before."""
@@ -73,7 +72,7 @@ class Chooser:
             plan = self._plan(standing, each.checkpoints, turns)
             if plan.checkpoint is not None and not self._may_be_sent(each, plan.checkpoint):
                 continue
-            yield from self._calls_of(each.site, self._noted(each, standing, plan, turns, version))
+            yield from self._calls_of(each, self._noted(each, standing, plan, turns, version))
 
     def _plan(
         self,
@@ -138,12 +137,12 @@ class Chooser:
                 close_rotation(self._database, number, done=False, reason=reason)
         return plan
 
-    def _calls_of(self, site: KnownSite, plan: SitePlan) -> Iterator[Call]:
-        registry = self._chain.registry
+    def _calls_of(self, waiting: WaitingSite, plan: SitePlan) -> Iterator[Call]:
+        registry, site = self._chain.registry, waiting.site.origin.site
         turns = [
             Call(
                 registry.rotate_key_call(
-                    site.origin.site,
+                    site,
                     each.signed.rotation.new_key,
                     each.signed.rotation.grace_period,
                     each.signed.signature,
@@ -155,10 +154,12 @@ class Chooser:
         ]
         yield from turns[: len(plan.rotations)]
         if plan.checkpoint is not None:
-            yield from self._anchor_calls(plan.checkpoint, plan)
+            yield from self._anchor_calls(waiting, plan.checkpoint, plan)
         yield from turns[len(plan.rotations) :]
 
-    def _anchor_calls(self, checkpoint: GatewayCheckpoint, plan: SitePlan) -> Iterator[Call]:
+    def _anchor_calls(
+        self, waiting: WaitingSite, checkpoint: GatewayCheckpoint, plan: SitePlan
+    ) -> Iterator[Call]:
         """One call, or none if the registry, asked again after it has reverted one, would not take it."""
         stored = checkpoint.stored
         call = self._chain.registry.anchor_call(stored.checkpoint, plan.proof, stored.signature)
@@ -168,11 +169,12 @@ class Chooser:
             try:
                 gas = client.estimate_gas(self._account, call.to, call.calldata) * _MARGIN // 100
             except ExecutionReverted as error:
-                self._note_refused(checkpoint, explained(error))
-                return
+                # others may have moved the head from which the proof goes on: then it comes to nothing, and the next round sees why
+                if self._chain.registry.head(waiting.site.origin.site) == waiting.head:
+                    self._note_refused(checkpoint, explained(error))
+                    return
         yield Call(call, gas, checkpoint.digest)
 
     def _note_refused(self, checkpoint: GatewayCheckpoint, refusal: RegistryRefusal) -> None:
-        if refusal.name != _OVERTAKEN:  # then the next look at the registry shows what it has
-            with self._database.transaction():
-                set_state(self._database, checkpoint.digest, State.ASIDE, f"the registry says: {refusal}")
+        with self._database.transaction():
+            set_state(self._database, checkpoint.digest, State.ASIDE, f"the registry says: {refusal}")

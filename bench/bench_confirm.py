@@ -16,7 +16,7 @@ from measure import Row, seconds
 from perdure_anchor.hashes import sha256
 from perdure_node.documents import DocumentFacts
 from perdure_node.intake import Details, add_document
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor

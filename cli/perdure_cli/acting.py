@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 import click
 from perdure_anchor.webauthn import PasskeyCredential
-from perdure_node.data_keys import OWNER
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import OWNER
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.acting import attestor, key_attestor, passkey_of, require
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import NoSuchCredential, OperatorRefused
@@ -77,7 +77,7 @@ class Actor:
 
     @property
     def key_holder(self) -> int:
-        """As in `perdure_node.data_keys`: the operator's number, or `OWNER`."""
+        """As in `perdure_node.keys.data_keys`: the operator's number, or `OWNER`."""
         return self.number or OWNER
 
     def reason(self, by: str | None, why: str) -> Reason:

@@ -68,7 +68,7 @@ class SignerChoice:
 
     def address(self) -> Address:
         """The account, found out without opening its key; raises `UsageError` if the options do not say one."""
-        from perdure_node.keystore import read_keystore_address
+        from perdure_node.keys.keystore import read_keystore_address
 
         self._check()
         if self.account is not None:
@@ -91,7 +91,7 @@ class SignerChoice:
 
     def _local(self) -> "Signer":
         from perdure_contracts.signer import LocalSigner
-        from perdure_node.keystore import read_keystore
+        from perdure_node.keys.keystore import read_keystore
 
         assert self.keystore is not None
         signer = LocalSigner(

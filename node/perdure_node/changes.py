@@ -13,7 +13,6 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.audit.stored import take_audit_notes
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE
 from perdure_node.encryption.lookup import DIGEST_SIZE
@@ -21,6 +20,7 @@ from perdure_node.erasures import Category, erasure_members, record_erasure
 from perdure_node.errors import AlreadySealed, NoSuchRecord
 from perdure_node.holds import check_not_held
 from perdure_node.intake import check_superseded, insert_signed, prepare_signed, record_slots
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import roles_to_confirm
 from perdure_node.operators.corrections import roles_for_correction

@@ -11,9 +11,9 @@ from perdure_anchor.errors import PerdureError, VerificationError
 from perdure_anchor.timestamp import told_time
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.errors import RecordErased
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.records import EncryptedRecord, ReadingKeys
 from perdure_node.traces import Reason, change_by_number, leave_trace
 from perdure_node.vault import Vault

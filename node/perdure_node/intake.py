@@ -14,12 +14,17 @@ from perdure_anchor.late import LateEntry
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
 from perdure_node.errors import IntakeError
-from perdure_node.known_blocks import KnownBlock, keep_known_block, known_block_id, newest_known_block
+from perdure_node.evidence.known_blocks import (
+    KnownBlock,
+    keep_known_block,
+    known_block_id,
+    newest_known_block,
+)
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.late import late_value
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.corrections import roles_for_correction

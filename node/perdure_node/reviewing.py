@@ -18,11 +18,12 @@ from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.changes import finish_erasing
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.errors import SettingsError
 from perdure_node.holds import holds_of
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import OWNER
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.keys.signing_keys import newest_site_key
 from perdure_node.operators.confirming import awaiting_records
 from perdure_node.operators.people import operators
 from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
@@ -39,7 +40,6 @@ from perdure_node.records import (
     store_supersession,
 )
 from perdure_node.review_findings import CertificateEnd, Finding, ReviewOptions, make_finding, time_text
-from perdure_node.signing_keys import newest_site_key
 from perdure_node.traces import Reason, leave_trace
 from perdure_node.vault import Vault
 

@@ -9,10 +9,10 @@ from typing import Final
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey
 from perdure_node.errors import RecoveryKeyError, VaultDamaged
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.records import PAGE, EncryptedRecord, ReadingKeys
 
 # what stands in the trace of an erased record where reasons were given before

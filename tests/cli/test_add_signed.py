@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from eth_account import Account
 from eth_account.messages import encode_defunct
 from perdure_anchor.hashes import sha256
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.records import OpenedRecord, open_record, record_by_sequence
 from perdure_node.signatures.material_store import named_material, read_material
 from perdure_node.vault import Vault, open_vault

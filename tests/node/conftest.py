@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.vault import Vault, open_vault
 from tools.gateway_desk import GatewayDesk
 from tools.site_desk import Site

@@ -43,9 +43,9 @@ from perdure_node.encryption.hybrid import new_private_key, public_key_of
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.errors import VaultDamaged, VaultStorageFailed, WrongPassphrase
 from perdure_node.key_changes import replace_recovery_key
-from perdure_node.log_gaps import store_gaps
+from perdure_node.log.gaps import store_gaps
+from perdure_node.log.site_log import nodes_at
 from perdure_node.selectors import find_records, parse_selector
-from perdure_node.site_log import nodes_at
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault, open_vault
 from tools.backups import backed_up, files_of, names, names_in, no_passphrase, opened, restored

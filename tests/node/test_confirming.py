@@ -20,8 +20,10 @@ from perdure_node.errors import (
     SettingsError,
     WrongPassphrase,
 )
+from perdure_node.evidence.proving import prove
 from perdure_node.intake import Details, add_document
 from perdure_node.listing import list_records
+from perdure_node.log.sealing import seal
 from perdure_node.operators.acting import key_attestor, require
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
@@ -50,9 +52,7 @@ from perdure_node.operators.people import (
 )
 from perdure_node.operators.policy import POLICY_FILE, PolicyNotInForce, parse_policy, policy_template
 from perdure_node.operators.roles import Action, Role
-from perdure_node.proving import prove
 from perdure_node.records import Added, State, open_record, record_by_leaf, record_by_sequence
-from perdure_node.sealing import seal
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.search import Standing, of_leaf_hash, search
 from perdure_node.searching.segments import Segments

@@ -8,7 +8,7 @@ from perdure_anchor.hashes import to_hex
 from perdure_contracts.access import EndpointAccess, TokenFileError
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcRefused, RpcTimeout, RpcUnreachable
 from perdure_contracts.transactions import WrongChain
-from perdure_node.chain_errors import NotFinalInTime, WithoutContracts
+from perdure_node.chain.errors import NotFinalInTime, WithoutContracts
 from perdure_node.endpoints.errors import EndpointsDisagree, EndpointsMisconfigured, NoEndpoint, NotCaughtUp
 from perdure_node.endpoints.health import LONGEST_PAUSE
 from perdure_node.endpoints.pool import EndpointPool

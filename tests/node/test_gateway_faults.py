@@ -18,7 +18,7 @@ from perdure_devnet.database import Database
 from perdure_devnet.info import DATABASE_NAME
 from perdure_devnet.rpc.filters import FilterTable
 from perdure_devnet.rpc.node import Node
-from perdure_node.chain_errors import AnchorUnprovable
+from perdure_node.chain.errors import AnchorUnprovable
 from perdure_node.errors import VaultBusy
 from perdure_node.gateway import choosing
 from perdure_node.gateway.checkpoints import State, stored_anchor
@@ -421,7 +421,7 @@ def test_an_anchor_that_was_buried_is_confirmed_anew(
 ) -> None:
     """A receipt too large to be shown: here by a bound that a receipt with two events exceeds."""
     sites = sealed_sites(network, 2)
-    monkeypatch.setattr("perdure_node.anchor_place.MAX_NODE_SIZE", 690)
+    monkeypatch.setattr("perdure_node.evidence.anchor_place.MAX_NODE_SIZE", 690)
     assert deliver(gateway, sites).unfinished == ()
     assert all(is_home(gateway, site) for site in sites)
     assert sorted(events(network)) == sorted([ANCHORED_TOPIC, ANCHORED_BEFORE_TOPIC] * 2)
@@ -431,7 +431,7 @@ def test_an_anchor_that_nothing_can_show_is_said_each_time(
     network: SiteNetwork, gateway: GatewayDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sites = sealed_sites(network, 1)
-    monkeypatch.setattr("perdure_node.anchor_place.MAX_NODE_SIZE", 100)
+    monkeypatch.setattr("perdure_node.evidence.anchor_place.MAX_NODE_SIZE", 100)
     assert [type(each) for each in deliver(gateway, sites).unfinished] == [AnchorUnprovable]
     monkeypatch.undo()
     assert deliver(gateway, []).unfinished == ()

@@ -8,6 +8,7 @@ from perdure_anchor.strict_json import encode_pretty
 from perdure_node.changes import Erased, erase, finish_erasing
 from perdure_node.erasures import ERASURE_TYPE, FORMAT, Category
 from perdure_node.errors import RecordErased
+from perdure_node.evidence.proving import prove
 from perdure_node.holds import (
     HeldSeveralTimes,
     NotHeld,
@@ -18,7 +19,6 @@ from perdure_node.holds import (
     holds_of,
     release,
 )
-from perdure_node.proving import prove
 from perdure_node.records import EncryptedRecord, State, open_record, record_by_leaf, record_by_sequence
 from perdure_node.selectors import parse_selector
 from perdure_node.traces import FORGOTTEN, Reason, changes_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from node.test_confirming import person, signing
-from perdure_node import importing
+from perdure_node.imports import importing
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.confirming import count_awaiting
 from perdure_node.operators.errors import NotAllowed

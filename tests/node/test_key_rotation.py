@@ -15,18 +15,19 @@ from perdure_contracts.rpc import RpcUnreachable
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, Patience, transact
 from perdure_node import migrations
-from perdure_node.chain_errors import LogClosed, SiteKeyReplaced, SiteKeyRevoked
-from perdure_node.checkpoint_signatures import checkpoint_signer
+from perdure_node.chain.errors import LogClosed, SiteKeyReplaced, SiteKeyRevoked
+from perdure_node.chain.relay_transactions import open_transaction
 from perdure_node.clock import Randomness
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.errors import GracePeriodTooLong, SiteKeyNotReplaceable
 from perdure_node.key_changes import change_passphrase, recover_identity, replace_recovery_key
-from perdure_node.keyring import KeyRing, RecoveryKeyRing
-from perdure_node.registration import is_registered, key_request
-from perdure_node.relay_transactions import open_transaction
-from perdure_node.rotating import make_site_key, rotate_site_key
-from perdure_node.signing_keys import site_keys
-from perdure_node.site_keys import (
+from perdure_node.keys.keyring import KeyRing, RecoveryKeyRing
+from perdure_node.keys.signing_keys import site_keys
+from perdure_node.log.site_log import StoredCheckpoint, newest_checkpoint, nodes_at
+from perdure_node.site_keys.checkpoint_signatures import checkpoint_signer
+from perdure_node.site_keys.registration import is_registered, key_request
+from perdure_node.site_keys.rotating import make_site_key, rotate_site_key
+from perdure_node.site_keys.standing import (
     RegistryKeys,
     StoredRotation,
     last_known_keys,
@@ -34,9 +35,8 @@ from perdure_node.site_keys import (
     note_told_keys,
     rotations_under_way,
 )
-from perdure_node.site_log import StoredCheckpoint, newest_checkpoint, nodes_at
 from perdure_node.status import NextStep, read_status
-from perdure_node.sync_plan import plan_sync
+from perdure_node.syncing.plan import plan_sync
 from perdure_node.vault import Vault, open_vault
 from tools.accounts import account
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from

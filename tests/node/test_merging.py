@@ -16,8 +16,10 @@ from perdure_node.audit.log_checks import check_standing
 from perdure_node.changes import amend, erase, withdraw
 from perdure_node.clock import Clock
 from perdure_node.encryption.identity import KdfCost
+from perdure_node.evidence.proving import prove
 from perdure_node.holds import RecordHeld, hold, holds_of, release
 from perdure_node.intake import Details, add_document
+from perdure_node.log.sealing import seal
 from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
@@ -35,12 +37,10 @@ from perdure_node.operators.people import (
 )
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
-from perdure_node.proving import prove
 from perdure_node.records import Added, EncryptedRecord, State, open_record, record_by_leaf
 from perdure_node.recovering.merging import Merged, merge_records
 from perdure_node.recovering.people import People, bring_people, settle_people
 from perdure_node.recovering.successor import take_over
-from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.traces import FORGOTTEN, Reason, changes_of
 from perdure_node.vault import Vault, open_vault

@@ -14,9 +14,9 @@ from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.evidence import encode_evidence
 from perdure_devnet.info import TRUST_NAME
 from perdure_node.clock import system_clock
+from perdure_node.evidence.proving import prove
 from perdure_node.gateway.folder import NewGateway, create_gateway
 from perdure_node.gateway.settings import settings_for
-from perdure_node.proving import prove
 from perdure_node.selectors import parse_selector
 from perdure_node.vault import open_vault
 from tools.page_samples import (

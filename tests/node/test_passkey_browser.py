@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from node.test_confirming import person, record, signing
+from perdure_node.evidence.proving import prove
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.people import operator_named
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
-from perdure_node.proving import prove
 from perdure_node.selectors import parse_selector
 from perdure_node.vault import Vault
 from tools.site_desk import Site, verdict_on

@@ -13,7 +13,8 @@ from perdure_anchor.confirmation import CONFIRMED
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.webauthn import Assertion
-from perdure_node.known_blocks import KnownBlock, newest_known_block, store_known_block
+from perdure_node.evidence.known_blocks import KnownBlock, newest_known_block, store_known_block
+from perdure_node.evidence.proving import prove
 from perdure_node.operators.acting import attestor, passkey_of
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
@@ -38,7 +39,6 @@ from perdure_node.operators.people import (
 )
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
-from perdure_node.proving import prove
 from perdure_node.records import record_by_sequence
 from perdure_node.selectors import parse_selector
 from perdure_node.vault import Vault, open_vault

@@ -14,8 +14,8 @@ from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.verdict import Grade
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience, transact
-from perdure_node.adoption import Adopted, vault_log
-from perdure_node.chain_errors import (
+from perdure_node.adopting.adoption import Adopted, vault_log
+from perdure_node.chain.errors import (
     AdoptionRefused,
     BundleWithoutAnchor,
     LogClosed,
@@ -30,15 +30,15 @@ from perdure_node.courier.receiving import receive
 from perdure_node.errors import NoAuthority, NoSuchRecord, NotReconciled, OtherVault, SheetError
 from perdure_node.gateway.answering import answer
 from perdure_node.gateway.sites import site_of
-from perdure_node.log_gaps import log_gaps
-from perdure_node.reconciliation import open_reconciliation
+from perdure_node.log.gaps import log_gaps
+from perdure_node.log.reconciliation import open_reconciliation
+from perdure_node.log.site_log import newest_checkpoint, nodes_at
 from perdure_node.records import record_by_leaf
 from perdure_node.recovering.successor import take_over
 from perdure_node.recovery_sheet.locking import lock_under_passphrase
 from perdure_node.recovery_sheet.making import log_of_sheet, sheet_state, stranger_of_sheet
 from perdure_node.recovery_sheet.sheet import NoKey, Sheet
 from perdure_node.selectors import find_records, parse_selector
-from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.status import read_status
 from perdure_node.traces import Reason
 from tools.gateway_desk import GatewayDesk, pack_to, written
@@ -380,7 +380,7 @@ def test_different_histories_need_somebody_who_knows(site: Site, tmp_path: Path)
     third.add(3)
     copy.add(4)
     for each in (third, copy):
-        from perdure_node.reconciliation import settle_reconciliation
+        from perdure_node.log.reconciliation import settle_reconciliation
 
         with each.vault.database.transaction():
             settle_reconciliation(each.vault.database)
@@ -602,7 +602,7 @@ def test_final_evidence_at_home_outweighs_a_mirror(site: Site, fresh: Site, tmp_
     site.add(1)
     site.sync()
     fresh.add(2)
-    from perdure_node.sealing import seal
+    from perdure_node.log.sealing import seal
 
     seal(fresh.vault, fresh.keys, fresh.network.clock)
     with pytest.raises(AdoptionRefused):

@@ -14,7 +14,7 @@ from perdure_anchor.trust import Epoch, TrustFile
 from perdure_anchor.trust_changes import successor_faults
 from perdure_anchor.trust_file import TrustFileError, encode_trust_file, parse_trust_file
 from perdure_contracts.transactions import WrongChain
-from perdure_node.chain_errors import BlocksNotVerified
+from perdure_node.chain.errors import BlocksNotVerified
 from perdure_node.trust_extend import (
     ChangeNotFollowed,
     ChangeNotYetVouched,

@@ -18,7 +18,7 @@ import pytest
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.trust_file import TrustFileError
 from perdure_anchor.verdict import Grade
-from perdure_node import importing, migrations
+from perdure_node import migrations
 from perdure_node.changes import erase, withdraw
 from perdure_node.clock import system_clock
 from perdure_node.clock_doubts import clock_doubts
@@ -34,17 +34,18 @@ from perdure_node.errors import (
     VaultStorageFailed,
     WrongPassphrase,
 )
+from perdure_node.evidence.hops import hop_table
+from perdure_node.evidence.proving import prove
 from perdure_node.files import write_whole
-from perdure_node.hops import hop_table
-from perdure_node.importing import abandon_imports
+from perdure_node.imports import importing
+from perdure_node.imports.importing import abandon_imports
 from perdure_node.key_changes import restore_lookup_key
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.listing import list_records, show_record
 from perdure_node.locks import WriterLock, import_lock, sealer_lock
+from perdure_node.log.sealing import seal
 from perdure_node.places import find_vault, is_vault
-from perdure_node.proving import prove
 from perdure_node.records import State, record_by_sequence
-from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.status import read_status
 from perdure_node.traces import Reason

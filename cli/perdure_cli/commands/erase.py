@@ -9,7 +9,7 @@ from perdure_node.changes import erase as erase_record
 from perdure_node.clock import system_clock
 from perdure_node.erasures import Category
 from perdure_node.holds import check_not_held
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.listing import show_record
 from perdure_node.operators.roles import Action
 from perdure_node.records import EncryptedRecord

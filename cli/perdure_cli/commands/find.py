@@ -18,7 +18,7 @@ from perdure_anchor.visible_text import visible
 from perdure_node.clock import system_clock
 from perdure_node.details import parse_time
 from perdure_node.documents import hash_document
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.listing import FoundRecord, found_records
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.folding import fold

@@ -15,7 +15,7 @@ from perdure_cli.signer_options import SignerChoice, signer_options
 from perdure_cli.trust_store import NoTrustFile, TrustSource, named_source, user_store
 
 if TYPE_CHECKING:
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -91,7 +91,7 @@ def connected(trust: TrustSource, rpc_url: str) -> "Iterator[AnchorChain]":
     """The consortium's chain, checked to be the one in the trust file."""
     from perdure_contracts.chain import ChainClient
     from perdure_contracts.rpc import JsonRpc
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
 
     from perdure_cli.trusting.checking import PATIENCE
 

@@ -36,7 +36,7 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
-from perdure_node.known_blocks import KnownBlock, keep_known_block, newest_known_block
+from perdure_node.evidence.known_blocks import KnownBlock, keep_known_block, newest_known_block
 from perdure_node.operators.alike import look_alike
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import OwnRecord

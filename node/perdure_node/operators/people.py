@@ -20,14 +20,14 @@ from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.strict_json import JsonValue, encode_pretty, parse_json
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import wrap_operator_key
 from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey, new_private_key, public_key_of
 from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
 from perdure_node.errors import VaultDamaged
 from perdure_node.files import write_whole
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import wrap_operator_key
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.alike import look_alike, looks
 from perdure_node.operators.errors import (
     CredentialInUse,

@@ -15,7 +15,7 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey
 from perdure_node.holds import keep_hold, let_go, standing_changes
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.records import EncryptedRecord, record_by_leaf, select_records
 from perdure_node.recovering.people import Counterparts
 from perdure_node.traces import FORGOTTEN, Change, Reason, changes_of, keep_trace, notes_of

@@ -11,11 +11,11 @@ from hashlib import sha256
 
 from perdure_anchor.hashes import Hash32
 
-from perdure_node.data_keys import OWNER, wrap_operator_key
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.files import write_whole
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import OWNER, wrap_operator_key
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.alike import looks
 from perdure_node.operators.operator_keys import operator_key_file, wrap_identity
 from perdure_node.operators.policy import POLICY_FILE

@@ -614,6 +614,29 @@ def test_who_amends_a_record_lets_nobody_off(
     assert confirmed(vault, amended, ben)
 
 
+def test_a_trace_names_the_operator_who_amended_or_withdrew(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, ben = people
+    keys, reason = ring(vault, ada), Reason(None, "a slip")
+    first = record_by_sequence(vault.database, record(vault, signing(vault, ada), 1, "note").sequence)
+    assert first is not None
+    change = {"document_name": "other.pdf"}
+    added = amend(
+        vault, first, change, reason, keys, clock=STOPPED, randomness=os.urandom, who=signing(vault, ada)
+    )
+    second = record_by_sequence(vault.database, added.sequence)
+    assert second is not None
+    withdraw(vault, second, reason, ben.number, clock=STOPPED, randomness=os.urandom)
+
+    told = [
+        (each.kind, each.operator)
+        for record in (first, second)
+        for each in changes_of(vault.database, record, keys)
+    ]
+    assert told == [("amended", ada.number), ("withdrawn", ben.number)]
+
+
 @pytest.mark.parametrize("how", ["added", "amended"])
 @pytest.mark.parametrize("is_confirmed", [False, True])
 def test_who_corrects_a_record_lets_nobody_off(

@@ -14,7 +14,6 @@ from perdure_node.holds import (
     NotHeld,
     RecordHeld,
     check_not_held,
-    count_held,
     hold,
     holds_of,
     release,
@@ -68,7 +67,7 @@ def test_what_is_held_is_not_erased(offline_vault: Vault, record: EncryptedRecor
     ):
         erased(vault, record)
     assert stored(vault, record.sequence).content is not None
-    assert count_held(vault.database) == 1
+    assert len(holds_of(vault.database, record)) == 1
     assert released(vault, record) == 1
     assert erased(vault, record).overwritten
     assert [change.kind for change in changes_of(vault.database, record, keys_of(vault))] == [

@@ -509,7 +509,7 @@ def test_a_busy_vault_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch)
         raise VaultBusy("process 7 is writing to this vault", pid=7)
 
     with monkeypatch.context() as patched:
-        patched.setattr("perdure_node.watch.watcher.record_slots", busy)
+        patched.setattr("perdure_node.watch.watcher.record_new", busy)
         with pytest.raises(VaultBusy):
             desk.look()
     desk.now += 1

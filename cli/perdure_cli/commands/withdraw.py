@@ -27,7 +27,14 @@ def withdraw(selector: str, change: Change) -> None:
         actor = change.actor(vault, Action.CHANGE)
         # an operator's passphrase shows that it is he
         actor.show_presence("withdraw a record")
-        withdraw_record(vault, record, change.reason(actor), clock=system_clock(), randomness=os.urandom)
+        withdraw_record(
+            vault,
+            record,
+            change.reason(actor),
+            actor.key_holder,
+            clock=system_clock(),
+            randomness=os.urandom,
+        )
     if change.as_json:
         print_json({"ok": True, "leaf_hash": record.leaf_hash.hex()})
         return

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from perdure_node.errors import ImportRefused, IntakeError
 from perdure_node.lists.rows import ListRow, RowInterpreter
-from perdure_node.recording import Prepared, Recorder
+from perdure_node.recording import NewRecord, Prepared, Recorder
 
 
 class Refusal(NamedTuple):
@@ -37,7 +37,7 @@ class RowWork:
 
     def _outcome(self, row: ListRow) -> Outcome:
         try:
-            return self.recorder.prepare(self.interpreter.slots(row), os.urandom)
+            return self.recorder.prepare(NewRecord(self.interpreter.slots(row)), os.urandom)
         except ImportRefused as error:
             return Refusal(error.row, error.column, error.reason, error.given_hint)
         except IntakeError as error:

@@ -58,7 +58,7 @@ from perdure_node.records import (
     note_queue_change,
     select_records,
 )
-from perdure_node.traces import Reason, leave_trace
+from perdure_node.traces import Deed, Reason, leave_trace
 from perdure_node.vault import Vault
 
 
@@ -265,16 +265,8 @@ def reject(
         check_may_reject(vault.database, operator, roles)
         vault.database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
         vault.database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
-        leave_trace(
-            vault.database,
-            key,
-            record,
-            "rejected",
-            reason,
-            operator=operator,
-            clock=clock,
-            randomness=randomness,
-        )
+        rejected = Deed("rejected", reason, int(clock.now()), operator)
+        leave_trace(vault.database, key, record, rejected, randomness)
 
 
 def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[Record, bytes]:

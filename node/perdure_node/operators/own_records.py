@@ -12,7 +12,8 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.encryption.contents import DataKey
-from perdure_node.intake import record_slots
+from perdure_node.intake import record_new
+from perdure_node.recording import NewRecord
 from perdure_node.records import Added
 from perdure_node.vault import Vault
 
@@ -41,4 +42,4 @@ def record_own(
         "supersedes": None if supersedes is None else supersedes.hex(),
         "extra": dict(extra),
     }
-    return record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True, own=True)
+    return record_new(vault, NewRecord(slots, own=True), key, again=True, clock=clock, randomness=randomness)

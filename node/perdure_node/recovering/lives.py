@@ -18,7 +18,7 @@ from perdure_node.holds import keep_hold, let_go, standing_changes
 from perdure_node.keys.keyring import KeyRing
 from perdure_node.records import EncryptedRecord, record_by_leaf, select_records
 from perdure_node.recovering.people import Counterparts
-from perdure_node.traces import FORGOTTEN, Change, Reason, changes_of, keep_trace, notes_of
+from perdure_node.traces import FORGOTTEN, Change, Deed, Reason, changes_of, leave_trace, notes_of
 from perdure_node.vault import Vault
 
 _PAGE = 500
@@ -128,17 +128,14 @@ class _Life:
         # what was said of a record that was erased here must not come back
         why = change.reason.why if mine.content is not None else FORGOTTEN
         self.lives.traces += 1
-        return keep_trace(
-            database,
-            self.key,
-            mine,
+        deed = Deed(
             change.kind,
             Reason(change.reason.by, why),
             at=change.changed_at,
-            randomness=self.randomness,
-            successor=None if after is None else after.sequence,
             operator=self.people.of(change.operator),
+            successor=None if after is None else after.sequence,
         )
+        return leave_trace(database, self.key, mine, deed, self.randomness)
 
     def _hold(self, change: Change) -> None:
         if self.mine.content is None:

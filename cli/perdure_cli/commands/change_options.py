@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from perdure_node.operators.roles import Action
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import Actor, acting, as_option
+from perdure_cli.option_groups import as_one_argument
 from perdure_cli.options import by_option, json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.site import open_site
+
+F = TypeVar("F", bound=Callable[..., object])
 
 _OPTIONS = (reason_option, by_option, as_option, passphrase_option, vault_option, json_option)
 
@@ -42,24 +44,6 @@ class Change:
         return actor.reason(self.by, self.why)
 
 
-def change_options(command: Callable[..., object]) -> Callable[..., object]:
+def change_options(command: F) -> F:
     """Give a command these options, as one argument ``change``."""
-
-    @wraps(command)
-    def with_change(
-        *words: Any,
-        why: str,
-        by: str | None,
-        who: str | None,
-        passphrase_file: Path | None,
-        vault_folder: Path | None,
-        as_json: bool,
-        **others: Any,
-    ) -> object:
-        change = Change(why, by, who, passphrase_file, vault_folder, as_json)
-        return command(*words, change=change, **others)
-
-    changed: Callable[..., object] = with_change
-    for option in reversed(_OPTIONS):
-        changed = option(changed)
-    return changed
+    return as_one_argument("change", Change, _OPTIONS)(command)

@@ -41,6 +41,7 @@ from perdure_node.records import (
 )
 from perdure_node.recovering.lives import Lives, merge_lives
 from perdure_node.recovering.people import Counterparts
+from perdure_node.recovering.tally import Tally
 from perdure_node.signatures.material_store import (
     LockedFile,
     keep_locked,
@@ -58,7 +59,7 @@ _PAGE = 500
 
 
 @dataclass(slots=True)
-class Merged:
+class Merged(Tally):
     """``added`` records came, and wait until their places are found; ``there`` were in the vault already.
 
     ``withdrawn`` came as such, or were taken back there and waited here; ``awaiting`` came, and wait for a second person.
@@ -71,15 +72,6 @@ class Merged:
     awaiting: int = 0
     signed: int = 0
     lives: Lives = field(default_factory=Lives)
-
-    def add(self, more: "Merged") -> None:
-        """Count what came from one more vault."""
-        self.added += more.added
-        self.there += more.there
-        self.withdrawn += more.withdrawn
-        self.awaiting += more.awaiting
-        self.signed += more.signed
-        self.lives.add(more.lives)
 
 
 def check_same_site(vault: Vault, other: Vault) -> None:

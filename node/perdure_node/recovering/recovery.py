@@ -96,12 +96,10 @@ def recover(
         for other in sources.vaults:
             if keys is not None:
                 bring_people(vault, other.vault, keys)
-            merged.add(
-                merge_records(
-                    vault, other.vault, other.keys, clock=clock, randomness=randomness, progress=progress
-                )
+            merged += merge_records(
+                vault, other.vault, other.keys, clock=clock, randomness=randomness, progress=progress
             )
-            people.add(settle_people(vault, other.vault))
+            people += settle_people(vault, other.vault)
         adopted = adopt_locked(vault, true, clock, source=source)
         if sources.chain is not None and open_reconciliation(vault.database) is not None:
             with vault.database.transaction():

@@ -15,9 +15,10 @@ from perdure_anchor.confirmation import (
 )
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
-from perdure_anchor.operator_key import MAX_CREDENTIALS, OPERATOR_FORMAT, OPERATOR_TYPE
+from perdure_anchor.operator_key import MAX_CREDENTIALS, OPERATOR_TYPE, operator_document, operator_extra
+from perdure_anchor.operator_key import Operator as LoggedOperator
 from perdure_anchor.secp256k1 import address_from_private_key
-from perdure_anchor.strict_json import JsonValue, encode_pretty, parse_json
+from perdure_anchor.strict_json import parse_json
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
@@ -288,24 +289,22 @@ def record_operator(
     row = database.row("SELECT name, own_record FROM operator WHERE number = ?", number)
     assert row is not None, "whoever is recorded is in the table"
     name, before = row
-    members: dict[str, JsonValue] = {
-        "v": 1,
-        "name": name,
-        "roles": [*sorted(role.value for role in _roles(database, number))],
-        "credentials": [encode_credential(each.credential) for each in credentials_of(database, number)],
-        "removed": removed,
-    }
-    document = encode_pretty({"format": OPERATOR_FORMAT, **members})
+    operator = LoggedOperator(
+        name,
+        tuple(sorted(role.value for role in _roles(database, number))),
+        tuple(each.credential for each in credentials_of(database, number)),
+        removed,
+    )
     superseded = (
         None if before is None else database.row("SELECT leaf_hash FROM record WHERE sequence = ?", before)
     )
     added = record_own(
         vault,
         key,
-        document,
+        operator_document(operator),
         OPERATOR_TYPE,
         f"operator-{number}.json",
-        {"operator": members},
+        operator_extra(operator),
         supersedes=None if superseded is None else Hash32(superseded[0]),
         clock=clock,
         randomness=randomness,

@@ -27,7 +27,15 @@ from perdure_node.selectors import parse_selector
 from perdure_node.site_keys.registration import register_site
 from perdure_node.syncing.sync import SyncResult, sync
 from perdure_node.vault import Vault, open_vault
-from tools.site_network import PASSPHRASE, STOPPED, SiteNetwork, counted_bytes
+from tools.site_network import (
+    PASSPHRASE,
+    STOPPED,
+    SiteNetwork,
+    counted_bytes,
+    found_network,
+    new_vault,
+    open_network,
+)
 
 
 def document(number: int) -> DocumentFacts:
@@ -147,3 +155,19 @@ def copy_of(site: Site, folder: Path) -> Site:
     """The site as it is restored from a backup that is made now."""
     shutil.copytree(site.vault.folder, folder)
     return Site(site.network, open_vault(folder))
+
+
+def stocked_folder(folder: Path, *waiting: int) -> Path:
+    """A new folder ``site`` whose vault has four anchored records, and others that wait; its chain lies beside it."""
+    found_network(folder / "chain")
+    with (
+        open_network(folder / "chain") as network,
+        new_vault(folder / "chain", folder / "site" / ".perdure") as made,
+    ):
+        site = Site(network, made)
+        site.register()
+        for numbers in ((1, 2), (3, 4)):
+            site.add(*numbers)
+            site.sync()
+        site.add(*waiting)
+    return folder / "site"

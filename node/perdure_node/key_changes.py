@@ -21,7 +21,7 @@ from perdure_node.keys.data_keys import (
 )
 from perdure_node.keys.keyring import KeyRing
 from perdure_node.keys.signing_keys import site_keys, wrap_site_key
-from perdure_node.operators.people import hand_on_identity
+from perdure_node.operators.membership import hand_on_identity
 from perdure_node.places import IDENTITY_FILE, LOOKUP_KEY_FILE
 from perdure_node.vault import Vault
 

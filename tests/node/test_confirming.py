@@ -29,6 +29,7 @@ from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import awaiting_records, confirm, count_awaiting, reject
 from perdure_node.operators.consequences import leaves_no_keeper, people_doubts, policy_doubts
+from perdure_node.operators.credentials import store_credential
 from perdure_node.operators.errors import (
     CredentialInUse,
     KeyNotSealed,
@@ -39,17 +40,9 @@ from perdure_node.operators.errors import (
     OperatorExists,
     OwnRecord,
 )
+from perdure_node.operators.membership import NewOperator, add_operator, change_roles, remove_operator
 from perdure_node.operators.operator_keys import OperatorKeyRing, operator_key_file
-from perdure_node.operators.people import (
-    NewOperator,
-    Operator,
-    add_operator,
-    change_roles,
-    operator_named,
-    operators,
-    remove_operator,
-    store_credential,
-)
+from perdure_node.operators.people import Operator, operator_named, operators
 from perdure_node.operators.policy import POLICY_FILE, PolicyNotInForce, parse_policy, policy_template
 from perdure_node.operators.roles import Action, Role
 from perdure_node.records import Added, State, open_record, record_by_leaf, record_by_sequence

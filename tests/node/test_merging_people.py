@@ -17,17 +17,11 @@ from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import awaiting_records, confirm, reject
+from perdure_node.operators.credentials import store_credential
 from perdure_node.operators.errors import CredentialInUse, OwnRecord
+from perdure_node.operators.membership import NewOperator, add_operator, remove_operator
 from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.people import (
-    NewOperator,
-    Operator,
-    add_operator,
-    operator_named,
-    operators,
-    remove_operator,
-    store_credential,
-)
+from perdure_node.operators.people import Operator, operator_named, operators
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.records import Added, State, open_record

@@ -19,6 +19,7 @@ from perdure_node.operators.acting import attestor, passkey_of
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import confirm
+from perdure_node.operators.credentials import NewPasskey
 from perdure_node.operators.enrolling import add_passkey, remove_credential
 from perdure_node.operators.errors import (
     CredentialInUse,
@@ -27,16 +28,10 @@ from perdure_node.operators.errors import (
     PasskeyNotGiven,
     PasskeyRefused,
 )
+from perdure_node.operators.membership import NewOperator, add_operator
 from perdure_node.operators.passkeys.ceremony import Signing, enrolment
 from perdure_node.operators.passkeys.page_server import ask_browser
-from perdure_node.operators.people import (
-    NewOperator,
-    NewPasskey,
-    Operator,
-    add_operator,
-    has_second_factor,
-    operators,
-)
+from perdure_node.operators.people import Operator, has_second_factor, operators
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.records import record_by_sequence

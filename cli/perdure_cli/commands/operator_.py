@@ -6,14 +6,8 @@ from pathlib import Path
 import click
 from perdure_node.clock import system_clock
 from perdure_node.operators.consequences import NO_KEEPER, leaves_no_keeper
-from perdure_node.operators.people import (
-    NewOperator,
-    add_operator,
-    change_roles,
-    operator_named,
-    operators,
-    remove_operator,
-)
+from perdure_node.operators.membership import NewOperator, add_operator, change_roles, remove_operator
+from perdure_node.operators.people import operator_named, operators
 from perdure_node.operators.roles import ROLES, Role
 
 from perdure_cli.commands.manage_options import SYNC_STEP, Managing, manage_options

@@ -5,14 +5,10 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
+from perdure_node.operators.credentials import NewPasskey
 from perdure_node.operators.enrolling import add_passkey, remove_credential
 from perdure_node.operators.passkeys.ceremony import enrolment
-from perdure_node.operators.people import (
-    NewPasskey,
-    Operator,
-    StoredCredential,
-    operator_named,
-)
+from perdure_node.operators.people import Operator, StoredCredential, operator_named
 
 from perdure_cli.acting import chosen_credential
 from perdure_cli.commands.manage_options import SYNC_STEP, Managing, manage_options

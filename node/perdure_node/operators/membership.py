@@ -29,7 +29,7 @@ from perdure_node.operators.errors import (
     OperatorRefused,
 )
 from perdure_node.operators.operator_keys import operator_key_file, signing_key_of, wrap_identity
-from perdure_node.operators.own_records import record_own
+from perdure_node.operators.own_records import OwnDocument, record_own
 from perdure_node.operators.people import Operator, credentials_of, operator_named, operators, roles_of
 from perdure_node.operators.roles import Role
 from perdure_node.vault import Vault
@@ -149,17 +149,14 @@ def record_operator(
     superseded = (
         None if before is None else database.row("SELECT leaf_hash FROM record WHERE sequence = ?", before)
     )
-    added = record_own(
-        vault,
-        key,
+    own = OwnDocument(
         operator_document(operator),
         OPERATOR_TYPE,
         f"operator-{number}.json",
         operator_extra(operator),
-        supersedes=None if superseded is None else Hash32(superseded[0]),
-        clock=clock,
-        randomness=randomness,
+        None if superseded is None else Hash32(superseded[0]),
     )
+    added = record_own(vault, key, own, clock=clock, randomness=randomness)
     database.execute("UPDATE operator SET own_record = ? WHERE number = ?", added.sequence, number)
 
 

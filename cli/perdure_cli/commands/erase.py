@@ -16,7 +16,7 @@ from perdure_node.records import EncryptedRecord
 from perdure_node.selectors import Selector, parse_selector
 from perdure_node.vault import Vault
 
-from perdure_cli.commands.change_options import Change, change_options
+from perdure_cli.commands.acting_options import Change, change_options
 from perdure_cli.commands.hold import all_option
 from perdure_cli.confirming import confirm
 from perdure_cli.output import print_json, print_line, tell, tell_next, tell_warning

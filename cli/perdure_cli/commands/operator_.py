@@ -10,7 +10,7 @@ from perdure_node.operators.membership import NewOperator, add_operator, change_
 from perdure_node.operators.people import operator_named, operators
 from perdure_node.operators.roles import ROLES, Role
 
-from perdure_cli.commands.manage_options import SYNC_STEP, Managing, manage_options
+from perdure_cli.commands.acting_options import SYNC_STEP, Managing, manage_options
 from perdure_cli.commands.operator_credential import (
     credential,
     enrol,

@@ -11,7 +11,7 @@ from perdure_node.operators.passkeys.ceremony import enrolment
 from perdure_node.operators.people import Operator, StoredCredential, operator_named
 
 from perdure_cli.acting import chosen_credential
-from perdure_cli.commands.manage_options import SYNC_STEP, Managing, manage_options
+from perdure_cli.commands.acting_options import SYNC_STEP, Managing, manage_options
 from perdure_cli.confirming import confirm
 from perdure_cli.operator_texts import (
     credential_line,

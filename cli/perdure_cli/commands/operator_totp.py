@@ -13,7 +13,7 @@ from perdure_node.operators.people import Operator, operator_named
 from perdure_node.vault import Vault
 
 from perdure_cli.acting import CODE_VARIABLE, one_time_code
-from perdure_cli.commands.manage_options import Managing, manage_options
+from perdure_cli.commands.acting_options import Managing, manage_options
 from perdure_cli.operator_texts import operator_members, print_operator
 from perdure_cli.output import print_json, tell, tell_next
 from perdure_cli.site import ask_passphrase, site_passphrase

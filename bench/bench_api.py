@@ -172,7 +172,7 @@ def _made(folder: Path) -> list[str]:
     import random
 
     from perdure_anchor.evidence import AnchorProof
-    from perdure_node.anchors import StoredAnchor
+    from perdure_node.evidence.anchors import StoredAnchor
     from perdure_node.gateway.checkpoints import store_anchor
     from tools.api_desk import NOW, api_desk, leaf, make_site, place_all
 

@@ -16,13 +16,13 @@ from measure import Row, seconds
 from perdure_anchor.hashes import sha256
 from perdure_node.documents import DocumentFacts
 from perdure_node.intake import Details, add_document
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import sign_confirmation, store_confirmed
+from perdure_node.operators.membership import NewOperator, add_operator
 from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.people import NewOperator, add_operator
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.operators.standing import standing_of

@@ -24,15 +24,15 @@ from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, sign_checkp
 from perdure_anchor.hashes import Hash32, sha256
 from perdure_anchor.log import CompactRange, MemoryLog, append_to_tiles, leaf_hash
 from perdure_anchor.record import SLOTS, leaf_from_digests
-from perdure_node.anchors import anchors
 from perdure_node.courier.bundle_file import load_bundle, write_bundle
 from perdure_node.courier.packing import pack
+from perdure_node.evidence.anchors import anchors
 from perdure_node.gateway.answering import answer, known_site
 from perdure_node.gateway.delivery import deliver
-from perdure_node.importing import ImportOptions, import_list
-from perdure_node.sealing import seal
-from perdure_node.site_log import StoredCheckpoint, write_tiles
-from perdure_node.site_log import store_checkpoint as store_own_checkpoint
+from perdure_node.imports.importing import ImportOptions, import_list
+from perdure_node.log.sealing import seal
+from perdure_node.log.site_log import StoredCheckpoint, write_tiles
+from perdure_node.log.site_log import store_checkpoint as store_own_checkpoint
 from perdure_node.vault import open_vault
 
 # the tests' networks, whose chain is in this process

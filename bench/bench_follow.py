@@ -21,7 +21,7 @@ from perdure_anchor.registry_event import ANCHORED_TOPIC
 from perdure_anchor.trust import ContractPin, Epoch, TrustFile
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import system_clock
 from perdure_node.database import Database
 from perdure_node.follower.following_chain import Doing, Follower

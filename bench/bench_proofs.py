@@ -29,8 +29,8 @@ from perdure_anchor.receipt import encode_receipt, parse_receipt
 from perdure_anchor.trie import trie_proof, trie_root, value_from_trie_proof
 from perdure_anchor.verify import verify
 from perdure_contracts.block_receipts import encoded_receipt
-from perdure_node.block_runs import refresh_known_block
-from perdure_node.proving import prove
+from perdure_node.evidence.block_runs import refresh_known_block
+from perdure_node.evidence.proving import prove
 from perdure_node.selectors import parse_selector
 from simulated_chain import DOCUMENT, PLAIN, Told, tell
 from tools.recorded_chain import RECORDED_CHAINS, recorded_chain

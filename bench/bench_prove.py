@@ -13,8 +13,8 @@ from bench_vault import PASSPHRASE, import_and_seal, keys_of, new_vault, write_l
 from bench_verify import launch
 from measure import Row
 from perdure_cli.options import usable_cores
-from perdure_node.registration import register_site
-from perdure_node.sync import sync
+from perdure_node.site_keys.registration import register_site
+from perdure_node.syncing.sync import sync
 
 RECORDS = 100_000
 

@@ -15,7 +15,7 @@ from measure import Row, best_seconds, seconds
 from perdure_anchor.hashes import sha256
 from perdure_anchor.log import MemoryLog, leaf_hash
 from perdure_cli.options import usable_cores
-from perdure_node.importing import ImportOptions, import_list
+from perdure_node.imports.importing import ImportOptions, import_list
 from perdure_node.watch.listing import Selection, list_folder
 
 FILES = 10_000

@@ -23,7 +23,8 @@ from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import TransactionNotMined, sign_call
 from perdure_devnet.network import partner_key, relay_key
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.waiting import wait_for
 from perdure_node.clock import Clock, system_clock
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.gateway.delivery import deliver
@@ -31,7 +32,6 @@ from perdure_node.gateway.folder import Gateway, GatewayKeys, NewGateway, create
 from perdure_node.gateway.intake import take_in
 from perdure_node.gateway.relay import Relay
 from perdure_node.gateway.settings import settings_for
-from perdure_node.waiting import wait_for
 
 SITES = 200
 ROUNDS = 4

@@ -26,7 +26,7 @@ from perdure_node.details import Signer
 from perdure_node.documents import DocumentFacts
 from perdure_node.encryption.contents import DataKey
 from perdure_node.intake import Details, add_document
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.searching.columns import NAMES, TEXTS, encode_columns
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.rows import EMPTY, microseconds, row_of

@@ -19,14 +19,14 @@ from measure import Row, seconds
 from perdure_anchor.hashes import sha256
 from perdure_cli.options import usable_cores
 from perdure_node.clock import system_clock
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.details import Signer
 from perdure_node.documents import DocumentFacts
-from perdure_node.importing import ImportOptions, import_list
+from perdure_node.imports.importing import ImportOptions, import_list
 from perdure_node.intake import Details, add_document
-from perdure_node.keyring import KeyRing
-from perdure_node.sealing import seal
+from perdure_node.keys.data_keys import OWNER
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.sealing import seal
 from perdure_node.vault import Vault
 
 sys.path.insert(0, str(HERE.parent / "tests"))

@@ -54,7 +54,7 @@ def write_case(folder: Path) -> list[str | Path]:
 def write_many(folder: Path) -> list[str | Path]:
     """A folder of final evidence of `MANY` records, and the command that verifies it."""
     from perdure_anchor.hashes import sha256
-    from perdure_node.block_runs import refresh_known_block
+    from perdure_node.evidence.block_runs import refresh_known_block
     from tools.site_desk import Site, import_file
     from tools.site_network import PASSPHRASE, found_network, open_network
 

@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 import click
 from perdure_anchor.webauthn import PasskeyCredential
-from perdure_node.data_keys import OWNER
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import OWNER
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.acting import attestor, key_attestor, passkey_of, require
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import NoSuchCredential, OperatorRefused
@@ -72,13 +72,9 @@ class Actor:
         return None if self.operator is None else self.operator.name
 
     @property
-    def number(self) -> int | None:
-        return None if self.operator is None else self.operator.number
-
-    @property
     def key_holder(self) -> int:
-        """As in `perdure_node.data_keys`: the operator's number, or `OWNER`."""
-        return self.number or OWNER
+        """As in `perdure_node.keys.data_keys`: the operator's number, or `OWNER`."""
+        return OWNER if self.operator is None else self.operator.number
 
     def reason(self, by: str | None, why: str) -> Reason:
         """Why it is done, and by whom: as he says, else as he is called, else whoever records for the site."""

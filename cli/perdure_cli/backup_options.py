@@ -11,7 +11,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_node.backup.choosing import Opener, WithKeys, WithPassphrase
 from perdure_node.encryption.age import parse_identities
 from perdure_node.encryption.recovery import parse_recovery_key
-from perdure_node.keyring import KeyRing, RecoveryKeyRing
+from perdure_node.keys.keyring import KeyRing, RecoveryKeyRing
 from perdure_node.vault import Vault
 
 from perdure_cli.files import read_bounded

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from perdure_cli.networks import RealChain
+from perdure_cli.option_groups import with_options
 from perdure_cli.options import READABLE_FILE
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -30,10 +31,7 @@ def chain_options(command: F) -> F:
             )
         return command(*args, real=real, **options)
 
-    decorated: Any = gathered
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return cast("F", decorated)
+    return with_options(_OPTIONS)(cast("F", gathered))
 
 
 _OPTIONS = (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from perdure_node.changed_document import changed_since
 from perdure_node.errors import NoSuchRecord
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.selectors import Selector
 from perdure_node.vault import Vault
 

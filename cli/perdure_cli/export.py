@@ -21,12 +21,12 @@ from perdure_anchor.errors import ConfigError
 from perdure_anchor.evidence import FILE_SUFFIX, Evidence, encode_evidence
 from perdure_anchor.record import SLOTS, parse_disclosure
 from perdure_anchor.strict_json import JsonValue
-from perdure_node.anchors import StoredAnchor
 from perdure_node.errors import NotAnchoredYet
-from perdure_node.keyring import KeyRing
+from perdure_node.evidence.anchors import StoredAnchor
+from perdure_node.evidence.proving import Proof, disclosed_slots
+from perdure_node.evidence.proving_all import Chunk, ProvenRange, Prover, chunks, ranges
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.parallel import in_order
-from perdure_node.proving import Proof, disclosed_slots
-from perdure_node.proving_all import Chunk, ProvenRange, Prover, chunks, ranges
 from perdure_node.records import records_in_range
 from perdure_node.vault import Vault
 

@@ -13,7 +13,7 @@ from typing import Final
 from perdure_anchor.evidence import FILE_SUFFIX
 from perdure_anchor.hashes import Hash32, sha256
 from perdure_anchor.strict_json import JsonValue
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.vault import Vault
 
 from perdure_cli.files import write_whole

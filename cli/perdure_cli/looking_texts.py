@@ -45,9 +45,13 @@ def look_members(look: "Look", differences: tuple[str, ...]) -> dict[str, object
 
 
 def _signature_members(check: "SignatureCheck") -> dict[str, object]:
+    return {"signer": check.signer, **judgement_members(check), "attested_by": check.attested_by}
+
+
+def judgement_members(check: "SignatureCheck") -> dict[str, object]:
+    """What a check says of one signature, but whose it is."""
     certificate = check.certificate_sha256
     return {
-        "signer": check.signer,
         "certificate_sha256": None if certificate is None else certificate.hex(),
         "verdict": check.indication.text,
         "subindication": check.subindication,
@@ -56,5 +60,4 @@ def _signature_members(check: "SignatureCheck") -> dict[str, object]:
         "time_stamped_at": check.time_stamped_at,
         "level": check.level,
         "covers": check.covers,
-        "attested_by": check.attested_by,
     }

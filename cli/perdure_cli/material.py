@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perdure_anchor.evidence import FILE_SUFFIX
-from perdure_node.keyring import KeyRing
-from perdure_node.proving import Proof
+from perdure_node.evidence.proving import Proof
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.records import open_record, record_by_leaf
 from perdure_node.vault import Vault
 

@@ -88,7 +88,7 @@ def chain_of_gateway(
     """A running devnet, with a new account, which pays nothing there, or a real chain as the user describes it."""
     if devnet is not None:
         from perdure_devnet.info import TRUST_NAME
-        from perdure_node.signing_keys import new_signing_key
+        from perdure_node.keys.signing_keys import new_signing_key
 
         _, url = _running(devnet)
         trust = read_trust_file(devnet / TRUST_NAME, user_store(os.environ))
@@ -115,7 +115,7 @@ def _running(directory: Path) -> tuple["DevnetInfo", str]:
 
 def offline_network(trust_file: Path, randomness: Randomness) -> Network:
     """No network yet: the usual endpoint of a node on this machine, to be set later, and a new account that submits."""
-    from perdure_node.signing_keys import new_signing_key
+    from perdure_node.keys.signing_keys import new_signing_key
 
     trust = read_trust_file(trust_file, user_store(os.environ))
     return Network(trust, LOCAL_ENDPOINT, new_signing_key(randomness), partner_key=None)
@@ -123,7 +123,7 @@ def offline_network(trust_file: Path, randomness: Randomness) -> Network:
 
 def real_network(chain: RealChain) -> Network:
     """A real chain; the relay's keystore is opened with its own passphrase."""
-    from perdure_node.keystore import read_keystore
+    from perdure_node.keys.keystore import read_keystore
 
     if chain.trust_file is None or chain.rpc_url is None or chain.relay_keystore is None:
         raise click.UsageError(

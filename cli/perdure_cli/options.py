@@ -19,6 +19,8 @@ F = TypeVar("F", bound=Callable[..., object])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
 vault_option = click.option(
     "--vault",
     "vault_folder",

@@ -6,7 +6,7 @@ from perdure_anchor.timestamp import told_time
 
 if TYPE_CHECKING:
     from perdure_node.listing import RecordSummary
-    from perdure_node.sealing import Sealed
+    from perdure_node.log.sealing import Sealed
 
 
 def summary_members(record: "RecordSummary") -> dict[str, object]:

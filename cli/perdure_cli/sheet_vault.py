@@ -13,7 +13,7 @@ from perdure_anchor.hashes import checksum_address, sha256
 from perdure_node.clock import system_clock
 from perdure_node.encryption.recovery import parse_recovery_key
 from perdure_node.errors import OtherVault, SheetError, VaultNotFound
-from perdure_node.reconciliation import Reason, require_reconciliation
+from perdure_node.log.reconciliation import Reason, require_reconciliation
 from perdure_node.vault import NewVault, Vault, create_vault, find_vault, open_vault
 
 from perdure_cli.networks import Network, RealChain, devnet_network, offline_network, real_network
@@ -29,8 +29,8 @@ from perdure_cli.site import (
 from perdure_cli.trust_store import user_store
 
 if TYPE_CHECKING:
+    from perdure_node.adopting.true_log import KnownLog
     from perdure_node.recovery_sheet.sheet import Sheet
-    from perdure_node.true_log import KnownLog
 
 _MOST = 256 * 1024
 

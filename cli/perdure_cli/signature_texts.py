@@ -9,6 +9,7 @@ from perdure_node.signatures.looking import Look
 from perdure_node.signatures.verdicts import DocumentCheck, Format, Indication, SignatureCheck
 
 from perdure_cli.exit_codes import ANSWER_IS_NO, COULD_NOT_FIND_OUT, DONE
+from perdure_cli.looking_texts import judgement_members
 from perdure_cli.output import line, row
 
 _CODES = {
@@ -109,12 +110,5 @@ def _members(check: SignatureCheck) -> dict[str, object]:
         "signer": check.signer,
         "signer_id": check.signer_id,
         "organization": check.organization,
-        "certificate_sha256": None if check.certificate_sha256 is None else check.certificate_sha256.hex(),
-        "verdict": check.indication.text,
-        "subindication": check.subindication,
-        "reason": check.reason,
-        "claimed_at": check.claimed_at,
-        "time_stamped_at": check.time_stamped_at,
-        "level": check.level,
-        "covers": check.covers,
+        **judgement_members(check),
     }

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from perdure_anchor.hashes import Address, HexError, parse_hex
 
+from perdure_cli.option_groups import as_one_argument, with_options
 from perdure_cli.site import ask_passphrase, read_passphrase_file
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class SignerChoice:
     """Whose key signs, as the user said it."""
 
     keystore: Path | None = None
-    passphrase_file: Path | None = None
+    keystore_passphrase_file: Path | None = None
     web3signer: str | None = None
     account: Address | None = None
     token_file: Path | None = None
@@ -68,7 +69,7 @@ class SignerChoice:
 
     def address(self) -> Address:
         """The account, found out without opening its key; raises `UsageError` if the options do not say one."""
-        from perdure_node.keystore import read_keystore_address
+        from perdure_node.keys.keystore import read_keystore_address
 
         self._check()
         if self.account is not None:
@@ -91,11 +92,11 @@ class SignerChoice:
 
     def _local(self) -> "Signer":
         from perdure_contracts.signer import LocalSigner
-        from perdure_node.keystore import read_keystore
+        from perdure_node.keys.keystore import read_keystore
 
         assert self.keystore is not None
         signer = LocalSigner(
-            read_keystore(self.keystore, keystore_passphrase(self.passphrase_file, os.environ))
+            read_keystore(self.keystore, keystore_passphrase(self.keystore_passphrase_file, os.environ))
         )
         if self.account not in (None, signer.address):
             raise click.UsageError("--keystore holds the key of another account than --account says")
@@ -111,7 +112,7 @@ class SignerChoice:
             raise click.UsageError("--keystore and --web3signer are two keys: want one")
         if self.web3signer is not None and self.account is None:
             raise click.UsageError("--web3signer goes with --account ADDRESS: whose key it should use")
-        if self.passphrase_file is not None and self.keystore is None:
+        if self.keystore_passphrase_file is not None and self.keystore is None:
             raise click.UsageError("--passphrase-file is for --keystore")
         if self.web3signer is None and (self.token_file or self.authorities or self.client_certificate):
             raise click.UsageError("--web3signer-token, -ca and -cert are for --web3signer")
@@ -175,30 +176,9 @@ _OPTIONS = (
 
 def web3signer_options(command: F) -> F:
     """Add those of the options that are about a Web3Signer; the command gets each by itself."""
-    decorated: Any = command
-    for option in reversed(_OPTIONS[2:]):
-        decorated = option(decorated)
-    return cast("F", decorated)
+    return with_options(_OPTIONS[2:])(command)
 
 
 def signer_options(command: F) -> F:
     """Add the options; the command gets them together as ``signer``, a `SignerChoice`."""
-    from functools import wraps
-
-    @wraps(command)
-    def gathered(*args: Any, **options: Any) -> object:
-        choice = SignerChoice(
-            keystore=options.pop("keystore"),
-            passphrase_file=options.pop("keystore_passphrase_file"),
-            web3signer=options.pop("web3signer"),
-            account=options.pop("account"),
-            token_file=options.pop("token_file"),
-            authorities=options.pop("authorities"),
-            client_certificate=options.pop("client_certificate"),
-        )
-        return command(*args, signer=choice, **options)
-
-    decorated: Any = gathered
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return cast("F", decorated)
+    return as_one_argument("signer", SignerChoice, _OPTIONS)(command)

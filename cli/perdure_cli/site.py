@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from perdure_anchor.errors import ConfigError
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.vault import VAULT_FOLDER, Vault, find_vault, open_vault
 
 from perdure_cli.output import ask_secret

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from perdure_anchor.hashes import Address, checksum_address, to_hex
-from perdure_node.signing_keys import SiteKey, newest_site_key, site_keys
-from perdure_node.site_keys import (
+from perdure_node.keys.signing_keys import SiteKey, newest_site_key, site_keys
+from perdure_node.site_keys.standing import (
     RegistryKeys,
     StoredRotation,
     is_reachable,
@@ -16,7 +16,7 @@ from perdure_cli.output import print_json, print_line, print_row
 from perdure_cli.record_texts import plural, time_text
 
 if TYPE_CHECKING:
-    from perdure_node.registration import PartnerRequest
+    from perdure_node.site_keys.registration import PartnerRequest
     from perdure_node.vault import Vault
 
 _DAY = 86_400

@@ -6,7 +6,7 @@ from typing import Final
 
 from perdure_anchor.hashes import Hash32
 
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.review_findings import CertificateEnd
 from perdure_node.signatures.material_store import read_material
 from perdure_node.signatures.verdicts import MaterialKind

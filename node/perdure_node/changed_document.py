@@ -4,7 +4,7 @@ from pathlib import Path
 
 from perdure_anchor.errors import VerificationError
 
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.listing import list_records
 from perdure_node.vault import Vault
 

@@ -13,17 +13,18 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.audit.stored import take_audit_notes
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE
 from perdure_node.encryption.lookup import DIGEST_SIZE
 from perdure_node.erasures import Category, erasure_members, record_erasure
 from perdure_node.errors import AlreadySealed, NoSuchRecord
 from perdure_node.holds import check_not_held
-from perdure_node.intake import check_superseded, insert_signed, prepare_signed, record_slots
+from perdure_node.intake import check_superseded, record_new, sign_ahead
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import roles_to_confirm
 from perdure_node.operators.corrections import roles_for_correction
+from perdure_node.recording import NewRecord
 from perdure_node.records import (
     Added,
     EncryptedRecord,
@@ -35,7 +36,7 @@ from perdure_node.records import (
 )
 from perdure_node.searching.stored import take_former_nonces
 from perdure_node.signatures.material_store import copy_material, forget_material
-from perdure_node.traces import Reason, forget_reasons, leave_trace
+from perdure_node.traces import Deed, Reason, forget_reasons, leave_trace
 from perdure_node.vault import Vault
 
 # what the site adds to a record by itself
@@ -61,13 +62,20 @@ class Erased:
 
 
 def withdraw(
-    vault: Vault, record: EncryptedRecord, reason: Reason, *, clock: Clock, randomness: Randomness
+    vault: Vault,
+    record: EncryptedRecord,
+    reason: Reason,
+    operator: int = OWNER,
+    *,
+    clock: Clock,
+    randomness: Randomness,
 ) -> None:
     """Take a waiting record out of the queue; it stays readable, with the reason. Raises `AlreadySealed` or `NoSuchRecord`."""
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
         _leave_queue(vault, record)
-        leave_trace(vault.database, key, record, "withdrawn", reason, clock=clock, randomness=randomness)
+        withdrawn = Deed("withdrawn", reason, int(clock.now()), operator)
+        leave_trace(vault.database, key, record, withdrawn, randomness)
 
 
 def amend(
@@ -94,37 +102,18 @@ def amend(
     key = vault.current_data_key.take(clock, randomness)
     # saying something else of it lets nobody off who had to confirm
     roles = roles_to_confirm(vault, record, old) or roles_for_correction(vault, corrected)
-    signed = prepare_signed(
-        vault, slots, key, who, clock=clock, randomness=randomness, confirmed_by=roles, found=found
-    )
+    new = NewRecord(slots, found, confirmed_by=roles)
+    signed = sign_ahead(vault, new, key, who, clock=clock, randomness=randomness)
     with vault.database.transaction():
         _leave_queue(vault, record, "amended")
         # beside the old record there may be others of the same document, which this one leaves as they are
-        if signed is not None:
-            added = insert_signed(vault, signed, key, again=True, randomness=randomness)
-        else:
-            added = record_slots(
-                vault,
-                slots,
-                key,
-                clock=clock,
-                randomness=randomness,
-                again=True,
-                who=who,
-                confirmed_by=roles,
-                found=found,
-            )
-        copy_material(vault.database, record.sequence, added.sequence)
-        leave_trace(
-            vault.database,
-            key,
-            record,
-            "amended",
-            reason,
-            successor=added.sequence,
-            clock=clock,
-            randomness=randomness,
+        added = record_new(
+            vault, new, key, who=who, signed=signed, again=True, clock=clock, randomness=randomness
         )
+        copy_material(vault.database, record.sequence, added.sequence)
+        operator = OWNER if who is None else who.number
+        amended = Deed("amended", reason, int(clock.now()), operator, added.sequence)
+        leave_trace(vault.database, key, record, amended, randomness)
     return added
 
 
@@ -147,7 +136,7 @@ def erase(
     # whatever keys ask for they ask now, before anybody has to wait for us
     open_record(record, keys)
     key = vault.current_data_key.take(clock, randomness)
-    database = vault.database
+    database, now = vault.database, int(clock.now())
     was_clean = _is_clean(database)
     with database.transaction():
         record = _as_it_is_now(database, record)
@@ -159,22 +148,10 @@ def erase(
         if record.index is None and not record.is_withdrawn:
             _leave_queue(vault, record, "erased")
         remains += forget_reasons(database, key, record, keys, randomness=randomness)
-        members = erasure_members(record.leaf_hash, state, int(clock.now()), reason.by, category)
+        members = erasure_members(record.leaf_hash, state, now, reason.by, category)
         added = record_erasure(vault, key, members, clock=clock, randomness=randomness)
-        leave_trace(
-            database,
-            key,
-            record,
-            "erased",
-            reason,
-            successor=added.sequence,
-            operator=operator,
-            clock=clock,
-            randomness=randomness,
-        )
-        database.execute(
-            "INSERT INTO unclean (only, since) VALUES (1, ?) ON CONFLICT DO NOTHING", int(clock.now())
-        )
+        leave_trace(database, key, record, Deed("erased", reason, now, operator, added.sequence), randomness)
+        database.execute("INSERT INTO unclean (only, since) VALUES (1, ?) ON CONFLICT DO NOTHING", now)
     # what was overwritten is so far in the log only; now also in the database, and the log ends
     return Erased(added.leaf_hash, _forget(database, remains) if was_clean else finish_erasing(database))
 

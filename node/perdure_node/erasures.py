@@ -13,7 +13,7 @@ from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.encryption.contents import DataKey
-from perdure_node.operators.own_records import record_own
+from perdure_node.operators.own_records import OwnDocument, record_own
 from perdure_node.recording import OWN_PREFIX
 from perdure_node.records import Added
 from perdure_node.vault import Vault
@@ -52,13 +52,5 @@ def record_erasure(
 ) -> Added:
     """Record an erasure, inside a transaction of the caller's; its document can be made again from what it says."""
     document = encode_pretty({"format": FORMAT, **members})
-    return record_own(
-        vault,
-        key,
-        document,
-        ERASURE_TYPE,
-        _NAME,
-        {"erasure": members},
-        clock=clock,
-        randomness=randomness,
-    )
+    own = OwnDocument(document, ERASURE_TYPE, _NAME, {"erasure": members})
+    return record_own(vault, key, own, clock=clock, randomness=randomness)

@@ -1,7 +1,7 @@
 """What can go wrong in a site's vault, one class for each fault.
 
 `VaultError` and `ConfigError` are about the user's own house; `AlreadyRecorded`, `NoSuchRecord` and `NotAnchoredYet`
-are answers, under `VerificationError`; what happens between the vault and the chain is in `perdure_node.chain_errors`.
+are answers, under `VerificationError`; what happens between the vault and the chain is in `perdure_node.chain.errors`.
 """
 
 import functools

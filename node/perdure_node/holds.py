@@ -11,11 +11,11 @@ from perdure_anchor.errors import PerdureError, VerificationError
 from perdure_anchor.timestamp import told_time
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.errors import RecordErased
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.records import EncryptedRecord, ReadingKeys
-from perdure_node.traces import Reason, change_by_number, leave_trace
+from perdure_node.traces import Deed, Reason, change_by_number, leave_trace
 from perdure_node.vault import Vault
 
 
@@ -53,11 +53,6 @@ def holds_of(database: Database, record: EncryptedRecord, keys: ReadingKeys | No
     ]
 
 
-def count_held(database: Database) -> int:
-    """How many records are held."""
-    return database.number("SELECT count(DISTINCT sequence) FROM hold") if database.has_table("hold") else 0
-
-
 def hold(
     vault: Vault,
     records: Sequence[EncryptedRecord],
@@ -70,13 +65,12 @@ def hold(
     """Hold all of the records, or none; returns each hold's number. Raises `RecordErased`."""
     key = vault.current_data_key.take(clock, randomness)
     database, numbers = vault.database, []
+    held = Deed("held", reason, int(clock.now()), operator)
     with database.transaction():
         for record in records:
             _check_there(database, record)
-            change = leave_trace(
-                database, key, record, "held", reason, operator=operator, clock=clock, randomness=randomness
-            )
-            numbers.append(keep_hold(database, record, int(clock.now()), change))
+            change = leave_trace(database, key, record, held, randomness)
+            numbers.append(keep_hold(database, record, held.at, change))
     return numbers
 
 
@@ -116,6 +110,7 @@ def release(
     """
     key = vault.current_data_key.take(clock, randomness)
     database, gone = vault.database, 0
+    released = Deed("released", reason, int(clock.now()), operator)
     with database.transaction():
         for record in records:
             held = holds_of(database, record)
@@ -123,16 +118,7 @@ def release(
                 continue
             which = _the_hold(record, held, number)
             database.execute("DELETE FROM hold WHERE number = ?", which.number)
-            leave_trace(
-                database,
-                key,
-                record,
-                "released",
-                reason,
-                operator=operator,
-                clock=clock,
-                randomness=randomness,
-            )
+            leave_trace(database, key, record, released, randomness)
             gone += 1
         if not gone:
             raise NotHeld("none of these records is held")

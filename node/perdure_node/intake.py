@@ -6,7 +6,6 @@ in time that others can check). Everything else is as given, checked for form on
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from perdure_anchor.hashes import Hash32
@@ -14,23 +13,28 @@ from perdure_anchor.late import LateEntry
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.details import Signer, parse_time, signer_value
 from perdure_node.documents import DocumentFacts, document_slots
 from perdure_node.encryption.contents import DATA_KEY_SIZE, DataKey
 from perdure_node.errors import IntakeError
-from perdure_node.known_blocks import KnownBlock, keep_known_block, known_block_id, newest_known_block
+from perdure_node.evidence.known_blocks import (
+    KnownBlock,
+    keep_known_block,
+    known_block_id,
+    newest_known_block,
+)
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.late import late_value
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.corrections import roles_for_correction
 from perdure_node.operators.errors import NobodyNamed, NotAllowed
 from perdure_node.operators.in_force import check_in_force
 from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
-from perdure_node.recording import Prepared, Recorder, Stamp
+from perdure_node.recording import NewRecord, Prepared, Recorder, Stamp
 from perdure_node.records import Added, EncryptedRecord, insert_record, knows_leaf, record_by_leaf, recorded
 from perdure_node.signatures.material_store import store_material
 from perdure_node.signatures.verdicts import DocumentCheck, signature_slot
-from perdure_node.traces import Reason, leave_trace
+from perdure_node.traces import Deed, Reason, leave_trace
 from perdure_node.vault import Vault
 
 # the field of `extra` that says why an earlier record is corrected
@@ -80,34 +84,12 @@ def add_document(
         there = find_recorded(vault, document, details, again=again, recorder=who.name)
         if there is not None:
             return there
-    roles = roles_for_correction(vault, details.supersedes)
-    signed = prepare_signed(
-        vault,
-        slots,
-        key,
-        who,
-        clock=clock,
-        randomness=randomness,
-        saw_document=True,
-        check=check,
-        confirmed_by=roles,
-    )
+    new = seen_document(slots, check, roles_for_correction(vault, details.supersedes))
+    signed = sign_ahead(vault, new, key, who, clock=clock, randomness=randomness)
     with vault.database.transaction():
-        if signed is not None:
-            added = insert_signed(vault, signed, key, again=again, randomness=randomness)
-        else:
-            added = record_slots(
-                vault,
-                slots,
-                key,
-                clock=clock,
-                randomness=randomness,
-                again=again,
-                who=who,
-                saw_document=True,
-                check=check,
-                confirmed_by=roles,
-            )
+        added = record_new(
+            vault, new, key, who=who, signed=signed, again=again, clock=clock, randomness=randomness
+        )
         if not added.was_there:
             _note_correction(vault, key, details, added, who, clock=clock, randomness=randomness)
     return added
@@ -138,18 +120,10 @@ def _note_correction(
     if details.reason is None or details.supersedes is None:
         return
     by = details.recorded_by or (who.name if who else vault.config.recorded_by)
+    reason, now, operator = Reason(by, details.reason), int(clock.now()), OWNER if who is None else who.number
     for record, kind, successor in _corrected(vault, details.supersedes, added):
-        leave_trace(
-            vault.database,
-            key,
-            record,
-            kind,
-            Reason(by, details.reason),
-            successor=successor,
-            operator=OWNER if who is None else who.number,
-            clock=clock,
-            randomness=randomness,
-        )
+        deed = Deed(kind, reason, now, operator, successor)
+        leave_trace(vault.database, key, record, deed, randomness)
 
 
 def _corrected(
@@ -181,41 +155,18 @@ def find_recorded(
         Stamp(0, recorder or vault.config.recorded_by, None),
         vault.lookup_key,
         _UNUSED_KEY,
-    ).prepare(slots, bytes)
+    ).prepare(NewRecord(slots), bytes)
     return recorded(vault.database, prepared, again=again)
 
 
-def record_slots(
-    vault: Vault,
-    slots: Mapping[str, JsonValue],
-    key: DataKey,
-    *,
-    clock: Clock,
-    randomness: Randomness,
-    again: bool = False,
-    who: Attestor | None = None,
-    saw_document: bool = False,
-    own: bool = False,
-    check: DocumentCheck | None = None,
-    confirmed_by: tuple[str, ...] = (),
-    found: Mapping[str, JsonValue] = MappingProxyType({}),
-) -> Added:
-    """Record slots with the site's stamp, inside a transaction of the caller's; raises as `add_document`.
-
-    ``found`` are slots that the site found out, such as what an earlier ``check`` gave; ``confirmed_by`` are roles of which one has
-    to confirm whatever the policy says.
-    """
-    stamp = stamp_of(vault, clock)
-    if check is not None:
-        found = {"signature": signature_slot(check)}
-    recorder = recorder_of(vault, stamp, key, who, own=own)
-    prepared = recorder.prepare(
-        slots, randomness, saw_document=saw_document, confirmed_by=confirmed_by, found=found
-    )
-    added = insert_record(vault.database, prepared, stamped_block(vault, stamp), again=again)
-    if check is not None and not added.was_there:
-        store_material(vault.database, vault.lookup_key, key, added.sequence, check.material, randomness)
-    return added
+def seen_document(
+    slots: Mapping[str, JsonValue], check: DocumentCheck | None, confirmed_by: tuple[str, ...] = ()
+) -> NewRecord:
+    """A record of a document that is at hand; ``check`` is what is known of its signatures."""
+    if check is None:
+        return NewRecord(slots, saw_document=True, confirmed_by=confirmed_by)
+    found = {"signature": signature_slot(check)}
+    return NewRecord(slots, found, check.material, saw_document=True, confirmed_by=confirmed_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,45 +177,50 @@ class Signed:
     who: Attestor
     policy: Policy
     after: KnownBlock | None
-    check: DocumentCheck | None = None
 
 
-def prepare_signed(
+def sign_ahead(
     vault: Vault,
-    slots: Mapping[str, JsonValue],
+    new: NewRecord,
     key: DataKey,
     who: Attestor | None,
     *,
     clock: Clock,
     randomness: Randomness,
-    saw_document: bool = False,
-    check: DocumentCheck | None = None,
-    confirmed_by: tuple[str, ...] = (),
-    found: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Signed | None:
     """Let somebody sign who has to be asked, outside of any transaction; None for all others. Raises as `add_document`."""
     if who is None or not who.asks:
         return None
     after = newest_known_block(vault.database)
     recorder = recorder_of(vault, _stamp(vault, clock, after), key, who)
-    if check is not None:
-        found = {"signature": signature_slot(check)}
-    prepared = recorder.prepare(
-        slots, randomness, saw_document=saw_document, confirmed_by=confirmed_by, found=found
-    )
-    return Signed(prepared, who, recorder.policy, after, check)
+    return Signed(recorder.prepare(new, randomness), who, recorder.policy, after)
 
 
-def insert_signed(
-    vault: Vault, signed: Signed, key: DataKey, *, again: bool = False, randomness: Randomness
+def record_new(
+    vault: Vault,
+    new: NewRecord,
+    key: DataKey,
+    *,
+    who: Attestor | None = None,
+    signed: Signed | None = None,
+    again: bool = False,
+    clock: Clock,
+    randomness: Randomness,
 ) -> Added:
-    """Store what `prepare_signed` made, inside a transaction of the caller's; raises `NotAllowed` if something changed meanwhile."""
-    check_still_holds(vault, signed.who, signed.policy)
-    block = keep_known_block(vault.database, signed.after)
-    added = insert_record(vault.database, signed.prepared, block, again=again)
-    if signed.check is not None and not added.was_there:
-        material = signed.check.material
-        store_material(vault.database, vault.lookup_key, key, added.sequence, material, randomness)
+    """Record it with the site's stamp, or as it was ``signed`` ahead, inside a transaction of the caller's; raises as `add_document`.
+
+    And `NotAllowed` if who records, or the policy, changed since it was signed.
+    """
+    if signed is None:
+        stamp = stamp_of(vault, clock)
+        prepared = recorder_of(vault, stamp, key, who, own=new.own).prepare(new, randomness)
+        block = stamped_block(vault, stamp)
+    else:
+        check_still_holds(vault, signed.who, signed.policy)
+        prepared, block = signed.prepared, keep_known_block(vault.database, signed.after)
+    added = insert_record(vault.database, prepared, block, again=again)
+    if not added.was_there:
+        store_material(vault.database, vault.lookup_key, key, added.sequence, new.material, randomness)
     return added
 
 
@@ -291,7 +247,7 @@ def recorder_of(
             "to record: this site's policy wants to know who records, and have it signed",
             hint="--as NAME, or PERDURE_OPERATOR",
         )
-    return Recorder(stamp, vault.lookup_key, key, policy, who, own)
+    return Recorder(stamp, vault.lookup_key, key, policy, who)
 
 
 def detail_slots(details: Details) -> dict[str, JsonValue]:

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import (
+from perdure_node.encryption.hybrid import PrivateKey, new_private_key, public_key_of
+from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
+from perdure_node.files import write_whole
+from perdure_node.keys.data_keys import (
     Recipient,
     active_recipients,
     add_recipient,
@@ -16,13 +19,10 @@ from perdure_node.data_keys import (
     wrap_data_key,
     wrap_secret_key,
 )
-from perdure_node.encryption.hybrid import PrivateKey, new_private_key, public_key_of
-from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
-from perdure_node.files import write_whole
-from perdure_node.keyring import KeyRing
-from perdure_node.operators.people import hand_on_identity
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.keys.signing_keys import site_keys, wrap_site_key
+from perdure_node.operators.membership import hand_on_identity
 from perdure_node.places import IDENTITY_FILE, LOOKUP_KEY_FILE
-from perdure_node.signing_keys import site_keys, wrap_site_key
 from perdure_node.vault import Vault
 
 

@@ -9,7 +9,8 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.holds import Hold, holds_of
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.site_log import StoredCheckpoint, checkpoint_of_size, first_checkpoint_over
 from perdure_node.records import (
     FINISHED,
     PAGE,
@@ -22,7 +23,6 @@ from perdure_node.records import (
     select_records,
 )
 from perdure_node.selectors import Selector, find_records
-from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, first_checkpoint_over
 from perdure_node.timeline import Moment, timeline
 from perdure_node.traces import Change, changes_of
 from perdure_node.vault import Vault
@@ -31,7 +31,7 @@ from perdure_node.versions import Versions, versions_of
 if TYPE_CHECKING:
     from perdure_anchor.verdict import Verdict
 
-    from perdure_node.anchors import StoredAnchor
+    from perdure_node.evidence.anchors import StoredAnchor
 
 _PAST_ALL = 2**63 - 1
 # sequence numbers in one query
@@ -140,7 +140,7 @@ def _signers(value: JsonValue) -> tuple[str, ...]:
 def show_record(vault: Vault, keys: KeyRing, selector: Selector) -> RecordDetails:
     """Everything about one record, the newest of those that are meant; raises `NoSuchRecord`."""
     record, *others = find_records(vault, selector)
-    from perdure_node.anchors import first_anchor_over
+    from perdure_node.evidence.anchors import first_anchor_over
 
     anchored = anchored_size(vault.database)
     anchor = checkpoint = None
@@ -172,7 +172,7 @@ def _verdict(vault: Vault, keys: KeyRing, record: EncryptedRecord) -> "Verdict |
     """What the record's own evidence shows; None where it shows nothing, which `perdure prove` and `perdure verify` explain."""
     from perdure_anchor.verify import verify
 
-    from perdure_node.proving import prove
+    from perdure_node.evidence.proving import prove
 
     try:
         selector = Selector(record.leaf_hash.hex(), either=record.leaf_hash)

@@ -3,10 +3,9 @@
 Pure but for the randomness passed in, and it can be sent to other processes: this is where an import spends its time.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from perdure_anchor.confirmation import RECORDED, Confirmation, content_digest, encode_confirmation
@@ -32,6 +31,7 @@ from perdure_node.errors import IntakeError
 from perdure_node.late import check_late
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.policy import NO_POLICY, Policy
+from perdure_node.signatures.verdicts import Material
 
 # what the documents of `perdure_node.operators.own_records` are called
 OWN_PREFIX: Final = "perdure/"
@@ -52,6 +52,24 @@ class Stamp:
             "recorded_at": format_seconds(self.at),
             "after": None if self.after is None else to_hex(self.after),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """What is to be recorded: ``slots`` are its owner's words.
+
+    ``found`` are slots that say what the site found out when it recorded, and ``material`` the files on which that rests: as the
+    stamp, they are none of the owner's words. ``saw_document``: whoever records had it before him. ``confirmed_by`` are roles of which
+    one has to confirm whatever the policy says. ``own``: it is a record of the site's own (`perdure_node.operators.own_records`), for
+    which no policy holds.
+    """
+
+    slots: Mapping[str, JsonValue]
+    found: Mapping[str, JsonValue] = field(default_factory=dict)
+    material: Sequence[Material] = ()
+    saw_document: bool = False
+    confirmed_by: tuple[str, ...] = ()
+    own: bool = False
 
 
 class Awaits(NamedTuple):
@@ -84,8 +102,7 @@ class Prepared(NamedTuple):
 class Recorder:
     """Makes records with one stamp and one data key.
 
-    ``policy`` says which of them await a second person; ``who`` records, and signs that he did; ``own``: records of the site's own
-    (`perdure_node.operators.own_records`), for which no policy holds.
+    ``policy`` says which of them await a second person; ``who`` records, and signs that he did.
     """
 
     stamp: Stamp
@@ -93,31 +110,19 @@ class Recorder:
     data_key: DataKey
     policy: Policy = NO_POLICY
     who: Attestor | None = None
-    own: bool = False
 
-    def prepare(
-        self,
-        slots: Mapping[str, JsonValue],
-        randomness: Randomness,
-        *,
-        saw_document: bool = False,
-        confirmed_by: tuple[str, ...] = (),
-        found: Mapping[str, JsonValue] = MappingProxyType({}),
-    ) -> Prepared:
-        """The record of these slots and the stamp; raises `IntakeError` for values that a record cannot hold, or that come too late.
-
-        ``confirmed_by`` are roles of which one has to confirm whatever the policy says. ``found`` are slots that say what the site found out when it recorded: as the stamp, they are none of the owner's words.
-        """
+    def prepare(self, new: NewRecord, randomness: Randomness) -> Prepared:
+        """The record with the stamp; raises `IntakeError` for values that a record cannot hold, or that come too late."""
         given: dict[str, JsonValue] = {"recorded_by": self._recorded_by}
-        given |= {slot: value for slot, value in slots.items() if value is not None}
+        given |= {slot: value for slot, value in new.slots.items() if value is not None}
         given.pop("confirmation", None)
-        if not self.own:
+        if not new.own:
             check_late(self.policy, given, self.stamp.at)
             _check_type(given.get("document_type"))
         seed = randomness(SEED_SIZE)
-        record = _checked({**given, **found, **self.stamp.slots})
+        record = _checked({**given, **new.found, **self.stamp.slots})
         if self.who is not None:
-            attested = self._attested(self.who, record, seed, saw_document)
+            attested = self._attested(self.who, record, seed, new.saw_document)
             record = _made(partial(record.filled, "confirmation", attested))
         name = leaf_hash(leaf(record, seed))
         return Prepared(
@@ -128,7 +133,7 @@ class Recorder:
             encrypt_content(self.data_key, encode_record(record), seed, name, randomness),
             _leaf_of(given.get("supersedes")),
             None if self.who is None else self.who.number,
-            self._awaits(given.get("document_type"), confirmed_by),
+            None if new.own else self._awaits(given.get("document_type"), new.confirmed_by),
         )
 
     @property
@@ -148,7 +153,7 @@ class Recorder:
         return encode_confirmation(Confirmation(attested, None))
 
     def _awaits(self, document_type: JsonValue, at_least: tuple[str, ...]) -> Awaits | None:
-        if self.own or not (self.policy.documents or at_least):
+        if not (self.policy.documents or at_least):
             return None
         rule = self.policy.rule_for(document_type if isinstance(document_type, str) else None)
         roles = rule.confirmed_by or at_least

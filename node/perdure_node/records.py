@@ -22,10 +22,10 @@ from perdure_anchor.record import (
     reread_record,
 )
 
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey, decrypt_content
 from perdure_node.errors import AlreadyRecorded, RecordErased, VaultDamaged
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.recording import Awaits, Prepared
 from perdure_node.stored_lists import split_hashes
 
@@ -71,7 +71,7 @@ class State(enum.Enum):
 
 
 class ReadingKeys(Protocol):
-    """Whoever can open contents: a `perdure_node.keyring.KeyRing`."""
+    """Whoever can open contents: a `perdure_node.keys.keyring.KeyRing`."""
 
     def data_key(self, number: int) -> DataKey: ...
 

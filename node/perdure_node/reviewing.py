@@ -18,11 +18,12 @@ from perdure_anchor.timestamp import format_seconds
 
 from perdure_node.changes import finish_erasing
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
 from perdure_node.errors import SettingsError
 from perdure_node.holds import holds_of
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import OWNER
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.keys.signing_keys import newest_site_key
 from perdure_node.operators.confirming import awaiting_records
 from perdure_node.operators.people import operators
 from perdure_node.operators.policy import NO_POLICY, Policy, policy_in_force
@@ -39,8 +40,7 @@ from perdure_node.records import (
     store_supersession,
 )
 from perdure_node.review_findings import CertificateEnd, Finding, ReviewOptions, make_finding, time_text
-from perdure_node.signing_keys import newest_site_key
-from perdure_node.traces import Reason, leave_trace
+from perdure_node.traces import Deed, Reason, leave_trace
 from perdure_node.vault import Vault
 
 # a key that signs for longer should be another one by then
@@ -89,6 +89,7 @@ def mark_reviewed(
             "there is nothing that could be marked: it is reviewed already, or needs nobody"
         )
     database, key = vault.database, vault.current_data_key.take(clock, randomness)
+    deed = Deed("reviewed", reason, int(clock.now()), operator)
     with database.transaction():
         changes: dict[int, int] = {}
         for finding in findings:
@@ -96,16 +97,7 @@ def mark_reviewed(
             if number is not None and number not in changes:
                 record = record_by_sequence(database, number)
                 assert record is not None, "just found"
-                changes[number] = leave_trace(
-                    database,
-                    key,
-                    record,
-                    "reviewed",
-                    reason,
-                    operator=operator,
-                    clock=clock,
-                    randomness=randomness,
-                )
+                changes[number] = leave_trace(database, key, record, deed, randomness)
             database.execute(
                 "INSERT INTO reviewed (finding, sequence, change) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 finding.id,

@@ -8,25 +8,25 @@ from perdure_anchor.checkpoint import Origin
 from perdure_anchor.log import Gaps
 from perdure_contracts.endpoint import parse_endpoint
 
+from perdure_node.adopting.past_adoptions import PastAdoption, last_adoption
 from perdure_node.backup.history import Remembered, last_backup, records_ever
 from perdure_node.by_node.contacts import Contact, contacts
+from perdure_node.chain.relay_transactions import RelayTransaction, open_transaction
 from perdure_node.clock import Clock, system_clock
 from perdure_node.clock_doubts import ClockNote, Doubt, clock_doubts, clock_notes, count_clock_notes
 from perdure_node.courier.out import RegistryView, bundles_out, registry_view
 from perdure_node.courier.outlook import Outlook, outlook
-from perdure_node.data_keys import has_recovery_key
 from perdure_node.database import Database
-from perdure_node.known_blocks import KnownBlock, newest_known_block
-from perdure_node.log_gaps import log_gaps
+from perdure_node.evidence.known_blocks import KnownBlock, newest_known_block
+from perdure_node.keys.data_keys import has_recovery_key
+from perdure_node.log.gaps import log_gaps
+from perdure_node.log.queue_state import read_queue
+from perdure_node.log.reconciliation import Reconciliation, open_reconciliation
 from perdure_node.operators.confirming import Awaiting, awaiting_records, count_awaiting
 from perdure_node.operators.policy import PolicyState, policy_state
-from perdure_node.past_adoptions import PastAdoption, last_adoption
-from perdure_node.queue_state import read_queue
-from perdure_node.reconciliation import Reconciliation, open_reconciliation
 from perdure_node.records import anchored_size, registered_size
-from perdure_node.relay_transactions import RelayTransaction, open_transaction
 from perdure_node.seal_policy import Due, Occasion, SealPolicy, due_at
-from perdure_node.site_keys import (
+from perdure_node.site_keys.standing import (
     RegistryKeys,
     StoredRotation,
     last_known_keys,

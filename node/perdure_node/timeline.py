@@ -21,8 +21,8 @@ from perdure_node.traces import Change
 if TYPE_CHECKING:
     from perdure_anchor.verdict import Verdict
 
-    from perdure_node.anchors import StoredAnchor
-    from perdure_node.site_log import StoredCheckpoint
+    from perdure_node.evidence.anchors import StoredAnchor
+    from perdure_node.log.site_log import StoredCheckpoint
 
 
 class Word(enum.Enum):

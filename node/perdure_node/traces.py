@@ -8,11 +8,11 @@ from typing import Final
 
 from perdure_anchor.hashes import Hash32
 
-from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import OWNER
+from perdure_node.clock import Randomness
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey
 from perdure_node.errors import RecoveryKeyError, VaultDamaged
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.records import PAGE, EncryptedRecord, ReadingKeys
 
 # what stands in the trace of an erased record where reasons were given before
@@ -25,6 +25,20 @@ class Reason:
 
     by: str | None
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is done to a record, ``at`` which second since 1970, by the ``operator`` of this number.
+
+    ``successor`` is the sequence number of the record that takes its place, or that says that it was erased.
+    """
+
+    kind: str
+    reason: Reason
+    at: int
+    operator: int = OWNER
+    successor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,52 +166,17 @@ def forget_reasons(
 
 
 def leave_trace(
-    database: Database,
-    key: DataKey,
-    record: EncryptedRecord,
-    kind: str,
-    reason: Reason,
-    *,
-    clock: Clock,
-    randomness: Randomness,
-    successor: int | None = None,
-    operator: int = OWNER,
+    database: Database, key: DataKey, record: EncryptedRecord, deed: Deed, randomness: Randomness
 ) -> int:
-    """Note what is done to a record; inside a transaction of the caller's. ``successor`` is a sequence number. Returns the entry's."""
-    return keep_trace(
-        database,
-        key,
-        record,
-        kind,
-        reason,
-        at=int(clock.now()),
-        randomness=randomness,
-        successor=successor,
-        operator=operator,
-    )
-
-
-def keep_trace(
-    database: Database,
-    key: DataKey,
-    record: EncryptedRecord,
-    kind: str,
-    reason: Reason,
-    *,
-    at: int,
-    randomness: Randomness,
-    successor: int | None = None,
-    operator: int = OWNER,
-) -> int:
-    """As `leave_trace`, of what was done at another time."""
-    text = json.dumps({"by": reason.by, "why": reason.why}).encode()
+    """Note what is done to a record; inside a transaction of the caller's. Returns the entry's number."""
+    text = json.dumps({"by": deed.reason.by, "why": deed.reason.why}).encode()
     return database.insert(
         "INSERT INTO change (sequence, kind, operator, changed_at, successor, data_key, encrypted) VALUES (?, ?, ?, ?, ?, ?, ?)",
         record.sequence,
-        kind,
-        operator,
-        at,
-        successor,
+        deed.kind,
+        deed.operator,
+        deed.at,
+        deed.successor,
         key.number,
         key.encrypt(text, record.leaf_hash, randomness),
     )

@@ -28,7 +28,6 @@ from perdure_contracts.closing import Closing
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.config import NO_NODES, NodeSettings, VaultConfig, config_with, encode_config, parse_config
-from perdure_node.data_keys import OWNER, CurrentDataKey, add_recipient, store_lookup_key, store_secret_key
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey, new_private_key, public_key_of
 from perdure_node.encryption.identity import DEFAULT_COST, KdfCost, encrypt_identity
@@ -49,6 +48,14 @@ from perdure_node.files import (
     sync_folder,
     write_whole,
 )
+from perdure_node.keys.data_keys import (
+    OWNER,
+    CurrentDataKey,
+    add_recipient,
+    store_lookup_key,
+    store_secret_key,
+)
+from perdure_node.keys.signing_keys import new_signing_key, newest_site_key, store_site_key
 from perdure_node.places import (
     CONFIG_FILE,
     DATABASE_FILE,
@@ -60,7 +67,6 @@ from perdure_node.places import (
     is_vault,
     vault_trust_file,
 )
-from perdure_node.signing_keys import new_signing_key, newest_site_key, store_site_key
 
 __all__ = [
     "VAULT_FOLDER",

@@ -10,6 +10,7 @@ from perdure_cli.main import main
 from tools.commands import Run, RunJson
 from tools.json_lines import check, command_named
 from tools.running_devnet import running_devnet
+from tools.site_network import found_network
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,14 @@ def devnet_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("devnet") / "chain"
     with running_devnet(directory):
         yield directory
+
+
+@pytest.fixture(scope="session")
+def chain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a network that nobody runs, for vaults that need no chain."""
+    directory = tmp_path_factory.mktemp("network") / "chain"
+    found_network(directory)
+    return directory
 
 
 @pytest.fixture

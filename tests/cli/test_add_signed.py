@@ -1,6 +1,5 @@
 """`perdure add` of signed documents: what it finds out by itself, what it tells, and what the vault keeps."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,27 +7,18 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from eth_account import Account
-from eth_account.messages import encode_defunct
 from perdure_anchor.hashes import sha256
-from perdure_node.keyring import KeyRing
 from perdure_node.records import OpenedRecord, open_record, record_by_sequence
 from perdure_node.signatures.material_store import named_material, read_material
 from perdure_node.vault import Vault, open_vault
 from tools.commands import Run, RunJson
-from tools.signed_documents import plain_pdf, sign_cms, sign_pdf
+from tools.signed_documents import fill_trust_folder, plain_pdf, sign_cms, sign_pdf
 from tools.signing_authority import SigningAuthority, real_now
-from tools.site_network import PASSPHRASE, found_network, new_vault
+from tools.site_desk import keys_of
+from tools.site_network import PASSPHRASE, new_vault
+from tools.wallet import ADA, wallet_export
 
-ADA = Account.from_key(bytes([7]) * 32)
 CONTENT = b"We agree on 100 EUR.\n"
-
-
-@pytest.fixture(scope="module")
-def chain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("network") / "chain"
-    found_network(directory)
-    return directory
 
 
 @pytest.fixture
@@ -36,24 +26,8 @@ def desk(chain_folder: Path, own_user: Path) -> Path:
     """A folder with a vault and a contract that Ada's account has signed."""
     new_vault(chain_folder, own_user / ".perdure").close()
     (own_user / "contract.txt").write_bytes(CONTENT)
-    (own_user / "contract.txt.sig.json").write_bytes(wallet_export(CONTENT))
+    (own_user / "contract.txt.sig.json").write_bytes(wallet_export(CONTENT, version="3"))
     return own_user
-
-
-def wallet_export(content: bytes) -> bytes:
-    message = sha256(content).hex()
-    signed = ADA.sign_message(encode_defunct(text=message)).signature.hex()
-    members = {
-        "address": ADA.address,
-        "msg": message,
-        "sig": f"0x{signed.removeprefix('0x')}",
-        "version": "3",
-    }
-    return json.dumps(members).encode()
-
-
-def keys_of(vault: Vault) -> KeyRing:
-    return KeyRing(vault, lambda: PASSPHRASE)
 
 
 def opened(vault: Vault, sequence: int = 1) -> OpenedRecord:
@@ -138,13 +112,6 @@ def test_a_named_signature_is_taken(desk: Path, run_json: RunJson) -> None:
     assert (line["signature"]["verdict"], line["signature"]["file"]) == ("valid", "elsewhere.json")
 
 
-def trusting(desk: Path, authority: SigningAuthority) -> None:
-    folder = desk / ".perdure" / "signatures"
-    for part, name, octets in (("anchors", "root.pem", authority.root.pem), ("crls", "one", authority.crl())):
-        (folder / part).mkdir(parents=True)
-        (folder / part / name).write_bytes(octets)
-
-
 @pytest.fixture(scope="module")
 def authority() -> SigningAuthority:
     return SigningAuthority(real_now())
@@ -153,7 +120,7 @@ def authority() -> SigningAuthority:
 def test_a_signed_pdf_fills_in_who_signed_and_when(
     desk: Path, run_json: RunJson, authority: SigningAuthority
 ) -> None:
-    trusting(desk, authority)
+    fill_trust_folder(desk / ".perdure" / "signatures", authority)
     anna = authority.signer("Anna Signer")
     (desk / "charter").write_bytes(sign_pdf(plain_pdf(), authority, anna))
     _, [line] = run_json("add", "charter")
@@ -199,7 +166,7 @@ def test_what_is_not_signed_loads_nothing_heavy(desk: Path) -> None:
 def test_a_cms_signature_beside_the_document(
     desk: Path, run_json: RunJson, authority: SigningAuthority
 ) -> None:
-    trusting(desk, authority)
+    fill_trust_folder(desk / ".perdure" / "signatures", authority)
     letter = desk / "letter.txt"
     letter.write_bytes(b"Dear Sir\n")
     sign_cms(letter, authority, authority.signer("Anna Signer"), "-binary", "-outform", "DER")
@@ -211,7 +178,7 @@ def test_a_cms_signature_beside_the_document(
 def test_a_raw_signature_wants_its_certificate(
     desk: Path, run: Run, run_json: RunJson, authority: SigningAuthority
 ) -> None:
-    trusting(desk, authority)
+    fill_trust_folder(desk / ".perdure" / "signatures", authority)
     letter, anna = desk / "letter.txt", authority.signer("Anna Signer")
     letter.write_bytes(b"Dear Sir\n")
     (desk / "letter.txt.sig").write_bytes(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from perdure_devnet.serve import detach, stop
 from tools.commands import Run, RunJson
-from tools.site_desk import Site
-from tools.site_network import PASSPHRASE, copied, found_network, new_vault, open_network
+from tools.site_desk import stocked_folder
+from tools.site_network import PASSPHRASE, copied
 
 TRUSTING = ("--trust", ".perdure/trust.json")
 
@@ -21,19 +21,7 @@ TRUSTING = ("--trust", ".perdure/trust.json")
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a vault that has four anchored records."""
-    folder = tmp_path_factory.mktemp("stocked")
-    found_network(folder / "chain")
-    with (
-        open_network(folder / "chain") as network,
-        new_vault(folder / "chain", folder / "site" / ".perdure") as made,
-    ):
-        site = Site(network, made)
-        site.register()
-        site.add(1, 2)
-        site.sync()
-        site.add(3, 4)
-        site.sync()
-    return folder / "site"
+    return stocked_folder(tmp_path_factory.mktemp("stocked"))
 
 
 @pytest.fixture(autouse=True)

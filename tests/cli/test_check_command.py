@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_defunct, encode_typed_data
+from eth_account.messages import encode_typed_data
 from tools.commands import Run, RunJson
 from tools.signed_documents import openssl, plain_pdf, sign_cms, sign_pdf
 from tools.signing_authority import YEAR, Holder, SigningAuthority, ec_key_of, real_now
+from tools.wallet import ADA, signed_message
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ class TestEveryFormatThatAddKnows:
         """Letters, each signed in another way by other people's tools."""
         for name in ("ethereum", "typed", "rsa", "ecdsa", "named", "cms", "around", "pgp", "bare"):
             (tmp_path / name).write_text(f"we accept, by {name}\n")
-        (tmp_path / "ethereum.sig.json").write_text(wallet_export((tmp_path / "ethereum").read_text()))
+        (tmp_path / "ethereum.sig.json").write_bytes(signed_message((tmp_path / "ethereum").read_text()))
         (tmp_path / "typed").write_text(typed_data())
         ec = authority.signer("Ed Curve", key=ec_key_of("Ed Curve"))
         for name, holder in (("rsa", anna), ("ecdsa", ec), ("named", anna)):
@@ -204,7 +204,7 @@ class TestEveryFormatThatAddKnows:
     def test_what_lies_beside_a_signed_document_is_passed_over(
         self, contract: Path, trust: Path, run: Run
     ) -> None:
-        contract.with_name("contract.pdf.sig.json").write_text(wallet_export("something else"))
+        contract.with_name("contract.pdf.sig.json").write_bytes(signed_message("something else"))
 
         code, out, told = run("check", str(contract), "--trust-folder", str(trust))
 
@@ -224,14 +224,6 @@ class TestEveryFormatThatAddKnows:
 
         assert code == 0
         assert out.count("valid (cades") == 2
-
-
-ADA = Account.from_key(bytes([7]) * 32)
-
-
-def wallet_export(message: str) -> str:
-    signed = ADA.sign_message(encode_defunct(text=message)).signature.hex()
-    return json.dumps({"address": ADA.address, "msg": message, "sig": f"0x{signed}", "version": "2"})
 
 
 def typed_data() -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zxingcpp
@@ -15,10 +16,10 @@ from perdure_anchor.hashes import sha256
 from perdure_cli.trust_store import TrustStore, named_source
 from perdure_cli.trusting.page import fingerprint_page
 from PIL import Image
+from tools.browser import chromium
 from tools.commands import Run, RunJson
 from tools.story import STORY, TRUST
 
-CHROMIUM = Path("/usr/bin/chromium")
 # markup, an entity, an attribute's end, a text turned round, a letter from the edge of Unicode
 HOSTILE = "<script>alert(1)</script>&amp;\"' onload=x \u202edrawkcab \U0010ffff"
 
@@ -123,16 +124,10 @@ def test_without_the_extra(own_user: Path) -> None:
     assert list(own_user.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no browser: {CHROMIUM} is not there (Debian's package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+@pytest.fixture(scope="module", name="browser")
+def opened_browser() -> Iterator[Any]:
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

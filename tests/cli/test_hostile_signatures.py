@@ -15,9 +15,9 @@ from perdure_node import documents
 from perdure_node.signatures import looking
 from perdure_node.signatures.looking import Asked, Looker
 from tools.commands import Run, RunJson
-from tools.signed_documents import plain_pdf, sign_cms, sign_pdf
+from tools.signed_documents import fill_trust_folder, plain_pdf, sign_cms, sign_pdf
 from tools.signing_authority import SigningAuthority, real_now
-from tools.site_network import PASSPHRASE, found_network, new_vault
+from tools.site_network import PASSPHRASE, new_vault
 
 EVIL = "Anna\n  verdict          valid\x1b[2J\x1b]0;owned\x07\u202etxt.exe\x9b31m\u2028"
 
@@ -27,20 +27,11 @@ def authority() -> SigningAuthority:
     return SigningAuthority(real_now() - timedelta(minutes=1))
 
 
-@pytest.fixture(scope="module")
-def chain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("network") / "chain"
-    found_network(directory)
-    return directory
-
-
 @pytest.fixture
 def desk(chain_folder: Path, own_user: Path, authority: SigningAuthority) -> Path:
     """A folder with a vault that believes the authority."""
     new_vault(chain_folder, own_user / ".perdure").close()
-    for part, octets in (("anchors", authority.root.pem), ("crls", authority.crl())):
-        (own_user / ".perdure" / "signatures" / part).mkdir(parents=True)
-        (own_user / ".perdure" / "signatures" / part / "one").write_bytes(octets)
+    fill_trust_folder(own_user / ".perdure" / "signatures", authority)
     return own_user
 
 

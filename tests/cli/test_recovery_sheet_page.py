@@ -2,7 +2,6 @@
 
 import io
 import re
-from pathlib import Path
 
 import pytest
 import zxingcpp
@@ -15,9 +14,9 @@ from perdure_node.recovery_sheet.locking import lock_to_recovery_key, lock_under
 from perdure_node.recovery_sheet.rows import parse_rows
 from perdure_node.recovery_sheet.sheet import NoKey, Sheet, SheetState, encode_sheet, parse_sheet
 from PIL import Image, ImageFilter
+from tools.browser import chromium
 from tools.site_network import CHEAP, counted_bytes
 
-CHROMIUM = Path("/usr/bin/chromium")
 KEY = bytes(range(1, 33))
 
 
@@ -115,17 +114,11 @@ def test_it_is_small() -> None:
 
 
 def test_one_page_of_paper_in_a_browser() -> None:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no browser: {CHROMIUM} is not there (Debian's package chromium)")
-    from playwright.sync_api import sync_playwright
-
     wanted = sheet(2**20 - 1)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 900, "height": 1200}, device_scale_factor=2)
         page.set_content(sheet_page(wanted).decode())
         shot = Image.open(io.BytesIO(page.screenshot(full_page=True)))
         pdf = page.pdf(prefer_css_page_size=True)
-        browser.close()
     assert parse_sheet(parse_rows("\n".join(decoded(shot)))) == wanted
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1

@@ -10,8 +10,8 @@ from perdure_anchor.statement import encode_statement
 from perdure_anchor.trust_file import encode_trust_file
 from perdure_node.vault import open_vault
 from tools.commands import Run, RunJson
-from tools.site_desk import Site
-from tools.site_network import PASSPHRASE, copied, found_network, new_vault, open_network
+from tools.site_desk import stocked_folder
+from tools.site_network import PASSPHRASE, copied
 from tools.statements import TRUST, log_of, stated
 
 TRUSTING = ("--trust", "consortium.json")
@@ -20,20 +20,7 @@ TRUSTING = ("--trust", "consortium.json")
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a vault that has four anchored records, and one that waits."""
-    folder = tmp_path_factory.mktemp("stocked")
-    found_network(folder / "chain")
-    with (
-        open_network(folder / "chain") as network,
-        new_vault(folder / "chain", folder / "site" / ".perdure") as made,
-    ):
-        site = Site(network, made)
-        site.register()
-        site.add(1, 2)
-        site.sync()
-        site.add(3, 4)
-        site.sync()
-        site.add(5)
-    return folder / "site"
+    return stocked_folder(tmp_path_factory.mktemp("stocked"), 5)
 
 
 @pytest.fixture(autouse=True)

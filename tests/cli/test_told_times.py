@@ -10,7 +10,7 @@ from perdure_anchor.strict_json import MAX_INTEGER
 from perdure_node.clock import system_clock
 from perdure_node.courier.bundle import SiteKeys
 from perdure_node.encryption.identity import KdfCost
-from perdure_node.site_keys import note_site_keys
+from perdure_node.site_keys.standing import note_site_keys
 from perdure_node.vault import NewVault, create_vault
 from tools.commands import Run, RunJson
 from tools.story import STORY, TRUST

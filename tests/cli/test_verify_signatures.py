@@ -1,6 +1,5 @@
 """The long road of a signed document: added, anchored, proven with what its check rested on, checked again in a clean folder; and tampered."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -9,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_defunct
 from perdure_anchor.hashes import sha256
 from perdure_cli.main import main
 from perdure_node.signatures.faults import SignatureSlotHidden
@@ -18,10 +15,10 @@ from perdure_node.signatures.material_zip import encode_material, parse_material
 from perdure_node.signatures.repeating import Repetition, read_slot, repeat_check
 from perdure_node.signatures.signed_file import SignedFile
 from tools.commands import Run, RunJson
-from tools.signed_documents import add_store, plain_pdf, sign_cms, sign_pdf, stamp_pdf
+from tools.signed_documents import add_store, fill_trust_folder, plain_pdf, sign_cms, sign_pdf, stamp_pdf
 from tools.signing_authority import DAY, YEAR, SigningAuthority, real_now
+from tools.wallet import wallet_export
 
-ADA = Account.from_key(bytes([7]) * 32)
 # of twelve years ago, by certificates that expired since
 ARCHIVED = ("archived.pdf", "lapsed.pdf")
 PASSPHRASE = "a passphrase of the tests"
@@ -42,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, devnet_folder: Path, authorit
         patch.setenv("PERDURE_CONFIG_DIR", str(folder / "settings"))
         patch.setenv("PERDURE_PASSPHRASE", PASSPHRASE)
         assert main(["init", "acme/signed", "--devnet", str(devnet_folder), "--no-recovery-key"]) == 0
-        trusting = trust_folder(folder / ".perdure" / "signatures", authority)
+        trusting = fill_trust_folder(folder / ".perdure" / "signatures", authority)
         for name, expired in archived(folder).items():
             (trusting / "anchors" / name).write_bytes(expired.root.pem)
         for name in documents(folder, authority):
@@ -81,25 +78,6 @@ def archived(folder: Path) -> dict[str, SigningAuthority]:
     signed = stamp_pdf(signed, newer, newer.time_stamper(lasts=8 * YEAR), newer.now, "Stamp3")
     (folder / "archived.pdf").write_bytes(signed)
     return {"old": old, "middle": middle, "newer": newer}
-
-
-def wallet_export(content: bytes) -> bytes:
-    message = sha256(content).hex()
-    signed = ADA.sign_message(encode_defunct(text=message)).signature.hex()
-    members = {
-        "address": ADA.address,
-        "msg": message,
-        "sig": f"0x{signed.removeprefix('0x')}",
-        "version": "2",
-    }
-    return json.dumps(members).encode()
-
-
-def trust_folder(folder: Path, authority: SigningAuthority) -> Path:
-    for part, octets in (("anchors", authority.root.pem), ("crls", authority.crl())):
-        (folder / part).mkdir(parents=True)
-        (folder / part / "one").write_bytes(octets)
-    return folder
 
 
 @pytest.fixture
@@ -169,7 +147,7 @@ def test_the_output_says_whose_anchors_were_believed(
     assert code == 0
     assert "  trust anchors    the site's own, NOT PINNED" in out
     assert "  result           valid (pades), as the record says\n" in out
-    mine = trust_folder(clean / "mine", authority)
+    mine = fill_trust_folder(clean / "mine", authority)
     code, out, _ = run(*arguments, "--trust-folder", "mine")
     assert code == 0
     assert f"  trust anchors    yours, in {mine.name}\n" in out

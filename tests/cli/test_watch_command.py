@@ -14,14 +14,7 @@ from perdure_node.config import change_config
 from perdure_node.places import CONFIG_FILE
 from tools.commands import Run
 from tools.json_lines import check
-from tools.site_network import PASSPHRASE, found_network, new_vault
-
-
-@pytest.fixture(scope="module")
-def chain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("network") / "chain"
-    found_network(directory)
-    return directory
+from tools.site_network import PASSPHRASE, new_vault
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.vault import Vault, open_vault
 from tools.gateway_desk import GatewayDesk
+from tools.numbered_vaults import readable_copy
 from tools.site_desk import Site
 from tools.site_network import PASSPHRASE, SiteNetwork, copied, found_network, new_vault, open_network
 
@@ -47,6 +48,13 @@ def offline_vault(founded: Path, tmp_path: Path) -> Iterator[Vault]:
     """A vault for what needs no chain; its site is not registered."""
     with new_vault(founded, tmp_path / "offline" / ".perdure") as made:
         yield made
+
+
+@pytest.fixture
+def readable(offline_vault: Vault) -> Iterator[Path]:
+    """A vault with records in every state but anchored, in a place that all users can reach."""
+    with readable_copy(offline_vault) as folder:
+        yield folder
 
 
 @pytest.fixture

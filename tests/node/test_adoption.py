@@ -7,15 +7,15 @@ import pytest
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import Gaps, nodes_of_range
 from perdure_contracts.rpc import RpcUnreachable
-from perdure_node import adoption as adoption_module
-from perdure_node.adoption import Adopted, adopt_log, vault_log
-from perdure_node.chain_errors import AdoptionRefused, RivalLog, TrueLogBroken
+from perdure_node.adopting import adoption as adoption_module
+from perdure_node.adopting.adoption import Adopted, adopt_log, vault_log
+from perdure_node.adopting.true_log import KnownLog, Stretch
+from perdure_node.chain.errors import AdoptionRefused, RivalLog, TrueLogBroken
 from perdure_node.changes import withdraw
-from perdure_node.log_gaps import log_gaps
+from perdure_node.log.gaps import log_gaps
+from perdure_node.log.site_log import newest_checkpoint, node_source
 from perdure_node.records import record_by_leaf
-from perdure_node.site_log import newest_checkpoint, node_source
 from perdure_node.traces import Reason
-from perdure_node.true_log import KnownLog, Stretch
 from perdure_node.vault import open_vault
 from tools.site_desk import Site, document, leaf_hashes
 from tools.site_network import counted_bytes, unreachable

@@ -17,7 +17,7 @@ from perdure_anchor.trust_file import fingerprint
 from perdure_contracts.anchored_logs import place_of
 from perdure_contracts.transactions import WrongChain
 from perdure_node.api.request_ids import request_id_for
-from perdure_node.chain_errors import WithoutContracts
+from perdure_node.chain.errors import WithoutContracts
 from perdure_node.gateway.leaf_places import place_leaves, places_beyond_table
 from perdure_node.gateway.leaf_proofs import LeafProofs
 from perdure_node.gateway.sites import add_site

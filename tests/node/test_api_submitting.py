@@ -20,11 +20,11 @@ from perdure_node.clock import system_clock
 from perdure_node.courier.encrypted_file import encrypt_pieces
 from perdure_node.courier.packing import pack
 from perdure_node.encryption.hybrid import new_private_key, public_key_of
+from perdure_node.evidence.proving import prove
 from perdure_node.gateway.folder import open_gateway
-from perdure_node.proving import prove
-from perdure_node.sealing import seal
+from perdure_node.log.sealing import seal
+from perdure_node.log.site_log import newest_checkpoint, nodes_at
 from perdure_node.selectors import parse_selector
-from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.vault import Vault
 from tools.running_devnet import running_devnet
 from tools.served_node import make_node, registered_vault, served

@@ -13,8 +13,9 @@ from perdure_node.intake import Details, add_document
 from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
+from perdure_node.operators.membership import change_roles, remove_operator
 from perdure_node.operators.operator_keys import OperatorKeyRing, operator_key_file
-from perdure_node.operators.people import Operator, change_roles, remove_operator
+from perdure_node.operators.people import Operator
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.vault import Vault

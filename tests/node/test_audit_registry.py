@@ -13,10 +13,10 @@ from perdure_contracts.abi import contract_abi
 from perdure_contracts.registry import AnchorStatus
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, Patience, transact
-from perdure_node.anchor_chain import AnchorChain
 from perdure_node.audit.auditing import AuditOptions, audit
 from perdure_node.audit.registry_answers import Ask, by_chain
-from perdure_node.site_log import newest_checkpoint
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.log.site_log import newest_checkpoint
 from tools.audits import audited, check_of, damage_tile, examples, kinds
 from tools.site_desk import Site, copy_of
 from tools.site_network import Fault, Message, unreachable

@@ -26,10 +26,10 @@ from perdure_node.encryption.age import NotForThisKey
 from perdure_node.encryption.hybrid import new_private_key, public_key_of
 from perdure_node.errors import NotReconciled, VaultExists, WrongPassphrase
 from perdure_node.key_changes import change_passphrase, recover_identity, replace_recovery_key
-from perdure_node.keyring import RecoveryKeyRing
-from perdure_node.reconciliation import Reason as DueReason
-from perdure_node.reconciliation import open_reconciliation
-from perdure_node.sealing import seal
+from perdure_node.keys.keyring import RecoveryKeyRing
+from perdure_node.log.reconciliation import Reason as DueReason
+from perdure_node.log.reconciliation import open_reconciliation
+from perdure_node.log.sealing import seal
 from perdure_node.selectors import find_records, parse_selector
 from perdure_node.status import read_status
 from perdure_node.traces import Reason

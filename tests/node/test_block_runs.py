@@ -9,9 +9,9 @@ from perdure_anchor import clique
 from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.header import BlockHeader, parse_header
 from perdure_anchor.trust import ContractPin, Epoch, TrustFile
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.block_runs import fetch_known_block
-from perdure_node.chain_errors import BlocksNotVerified
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import BlocksNotVerified
+from perdure_node.evidence.block_runs import fetch_known_block
 
 RECORDED = Path(__file__).parents[1] / "vectors" / "chain_answers" / "clique.json"
 PIN = ContractPin(Address(bytes([1]) * 20), Hash32(bytes(32)), 1)

@@ -34,8 +34,8 @@ from perdure_node.courier.out import registry_view
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import receive
 from perdure_node.encryption.contents import decrypt_content
+from perdure_node.evidence.proving import ALL_SLOTS, prove
 from perdure_node.gateway.intake import take_in
-from perdure_node.proving import ALL_SLOTS, prove
 from perdure_node.records import records_in_log
 from perdure_node.selectors import parse_selector
 from tools.bundle_mutations import mutated

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from perdure_node.clock import Clock, Uptime, system_clock
 from perdure_node.clock_doubts import Kind, clock_notes, count_clock_notes, note_clock
-from perdure_node.sealing import seal
+from perdure_node.log.sealing import seal
 from perdure_node.status import read_status
 from perdure_node.vault import Vault
 from tools.site_desk import Site, add_numbers, keys_of, leaf_hashes

@@ -20,13 +20,16 @@ from perdure_node.errors import (
     SettingsError,
     WrongPassphrase,
 )
+from perdure_node.evidence.proving import prove
 from perdure_node.intake import Details, add_document
 from perdure_node.listing import list_records
+from perdure_node.log.sealing import seal
 from perdure_node.operators.acting import key_attestor, require
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import awaiting_records, confirm, count_awaiting, reject
 from perdure_node.operators.consequences import leaves_no_keeper, people_doubts, policy_doubts
+from perdure_node.operators.credentials import store_credential
 from perdure_node.operators.errors import (
     CredentialInUse,
     KeyNotSealed,
@@ -37,22 +40,12 @@ from perdure_node.operators.errors import (
     OperatorExists,
     OwnRecord,
 )
+from perdure_node.operators.membership import NewOperator, add_operator, change_roles, remove_operator
 from perdure_node.operators.operator_keys import OperatorKeyRing, operator_key_file
-from perdure_node.operators.people import (
-    NewOperator,
-    Operator,
-    add_operator,
-    change_roles,
-    operator_named,
-    operators,
-    remove_operator,
-    store_credential,
-)
+from perdure_node.operators.people import Operator, operator_named, operators
 from perdure_node.operators.policy import POLICY_FILE, PolicyNotInForce, parse_policy, policy_template
 from perdure_node.operators.roles import Action, Role
-from perdure_node.proving import prove
 from perdure_node.records import Added, State, open_record, record_by_leaf, record_by_sequence
-from perdure_node.sealing import seal
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.search import Standing, of_leaf_hash, search
 from perdure_node.searching.segments import Segments
@@ -612,6 +605,29 @@ def test_who_amends_a_record_lets_nobody_off(
     seal(vault, keys_of(vault), STOPPED)
     assert [each.record.sequence for each in awaiting_records(vault.database)] == [amended.sequence]
     assert confirmed(vault, amended, ben)
+
+
+def test_a_trace_names_the_operator_who_amended_or_withdrew(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    ada, ben = people
+    keys, reason = ring(vault, ada), Reason(None, "a slip")
+    first = record_by_sequence(vault.database, record(vault, signing(vault, ada), 1, "note").sequence)
+    assert first is not None
+    change = {"document_name": "other.pdf"}
+    added = amend(
+        vault, first, change, reason, keys, clock=STOPPED, randomness=os.urandom, who=signing(vault, ada)
+    )
+    second = record_by_sequence(vault.database, added.sequence)
+    assert second is not None
+    withdraw(vault, second, reason, ben.number, clock=STOPPED, randomness=os.urandom)
+
+    told = [
+        (each.kind, each.operator)
+        for record in (first, second)
+        for each in changes_of(vault.database, record, keys)
+    ]
+    assert told == [("amended", ada.number), ("withdrawn", ben.number)]
 
 
 @pytest.mark.parametrize("how", ["added", "amended"])

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from perdure_node.courier.out import bundles_out, registry_view
-from perdure_node.proving import prove
-from perdure_node.sealing import seal
+from perdure_node.evidence.proving import prove
+from perdure_node.log.sealing import seal
 from perdure_node.selectors import parse_selector
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from
 from tools.site_desk import Site, add_numbers, document, keys_of, verdict_on

@@ -12,7 +12,7 @@ import pytest
 from perdure_anchor.registry_event import ANCHORED_TOPIC
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.courier.bundle_file import load_bundle, write_bundle
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import receive
@@ -21,8 +21,8 @@ from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import Gateway, GatewayKeys, NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.settings import settings_for
 from perdure_node.gateway.sites import site_of
-from perdure_node.reconciliation import open_reconciliation
-from perdure_node.sealing import seal
+from perdure_node.log.reconciliation import open_reconciliation
+from perdure_node.log.sealing import seal
 from perdure_node.vault import Vault, open_vault
 from tools.courier_worker import WORKERS, current_vault, work
 from tools.courier_world import root_of

@@ -21,13 +21,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from perdure_anchor.errors import ChainError, PerdureError
-from perdure_node.chain_errors import AdoptionRefused, BundleWithoutAnchor, RivalLog
+from perdure_node.chain.errors import AdoptionRefused, BundleWithoutAnchor, RivalLog
 from perdure_node.courier.bundle import Kind
 from perdure_node.courier.bundle_file import load_bundle
 from perdure_node.courier.errors import BundleDamaged, HalfCopied, NotSignedBySite, OtherSite, WrongDirection
 from perdure_node.errors import NotReconciled
 from perdure_node.gateway.delivery import Delivered
-from perdure_node.signing_keys import site_keys
+from perdure_node.keys.signing_keys import site_keys
 from perdure_node.status import read_status
 from tools.courier_world import (
     GatewayBeside,

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from perdure_node.courier.bundle_file import load_bundle
 from perdure_node.errors import NotReconciled
-from perdure_node.reconciliation import Reason, open_reconciliation, require_reconciliation
+from perdure_node.log.reconciliation import Reason, open_reconciliation, require_reconciliation
+from perdure_node.log.sealing import seal
 from perdure_node.recovering.merging import merge_records
 from perdure_node.recovering.recovery import OtherVaultSource, Recovered, Sources, recover
-from perdure_node.sealing import seal
 from perdure_node.status import read_status
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from
 from tools.site_desk import Site, add_numbers, copy_of, document, keys_of, leaf_hashes, verdict_on
@@ -38,7 +38,7 @@ def exchange(site: Site, gateway: GatewayDesk, stick: Path):
 
 
 def proves(site: Site, number: int) -> None:
-    from perdure_node.proving import prove
+    from perdure_node.evidence.proving import prove
     from perdure_node.selectors import parse_selector
 
     evidence = prove(site.vault, site.keys, parse_selector(document(number).sha256.hex())).evidence

@@ -15,7 +15,7 @@ from perdure_anchor.header import encode_header
 from perdure_anchor.trust import ContractPin
 from perdure_contracts.rpc import RpcBadAnswer
 from perdure_contracts.transactions import WrongChain
-from perdure_node.chain_errors import BlocksNotVerified, BlocksReplaced, WithoutContracts
+from perdure_node.chain.errors import BlocksNotVerified, BlocksReplaced, WithoutContracts
 from perdure_node.clock import Clock
 from perdure_node.follower.errors import EventsNotVerified
 from perdure_node.follower.following_chain import CHECK_EVERY, Doing, Follower

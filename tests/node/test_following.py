@@ -18,13 +18,13 @@ from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.validator_changes import follow_hops
 from perdure_devnet.committee import committee_of
-from perdure_node.chain_errors import AnchorNotVerified, BlocksNotVerified
-from perdure_node.following import find_changes, find_hops, follow_validators
-from perdure_node.header_source import HeaderSource
-from perdure_node.hops import Hop, HopTable, hop_table
-from perdure_node.site_log import newest_checkpoint
-from perdure_node.submission import submit
-from perdure_node.waiting import wait_for
+from perdure_node.chain.errors import AnchorNotVerified, BlocksNotVerified
+from perdure_node.chain.header_source import HeaderSource
+from perdure_node.chain.waiting import wait_for
+from perdure_node.evidence.following import find_changes, find_hops, follow_validators
+from perdure_node.evidence.hops import Hop, HopTable, hop_table
+from perdure_node.log.site_log import newest_checkpoint
+from perdure_node.syncing.submission import submit
 from simulated_chain import SimulatedChain, Story, accounts, addresses, copy_of, tell
 from tools.hop_stories import ascending
 from tools.site_desk import Site, prove_all, verdict_on
@@ -297,9 +297,9 @@ def test_a_lower_bound_that_does_not_fit_is_left_out(site: Site, monkeypatch: py
     assert whole.not_before is not None
     assert whole.anchor is not None
     room = sum(map(len, whole.anchor.headers)) + sum(map(len, whole.not_before))
-    monkeypatch.setattr("perdure_node.proving.MAX_HEADERS_SIZE", room)
+    monkeypatch.setattr("perdure_node.evidence.proving.MAX_HEADERS_SIZE", room)
     assert evidence_of(site, 1) == whole
-    monkeypatch.setattr("perdure_node.proving.MAX_HEADERS_SIZE", room - 1)
+    monkeypatch.setattr("perdure_node.evidence.proving.MAX_HEADERS_SIZE", room - 1)
     assert evidence_of(site, 1) == replace(whole, not_before=None)
     assert [proof.evidence for proof in prove_all(site.vault)] == [evidence_of(site, 1)]
 

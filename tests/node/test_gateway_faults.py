@@ -1,8 +1,6 @@
 """What a network, a node, a chain or other relays can do to a delivery: the queue drains afterwards, and nothing is sent in two meanings."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +11,7 @@ from perdure_contracts.fees import choose_fee
 from perdure_contracts.refused import SendFault, SendRefused
 from perdure_contracts.rpc import RpcBadAnswer, RpcUnreachable
 from perdure_contracts.transactions import ContractCall, TransactionNotMined, sign_call
-from perdure_devnet.chain import Chain
-from perdure_devnet.database import Database
-from perdure_devnet.info import DATABASE_NAME
-from perdure_devnet.rpc.filters import FilterTable
-from perdure_devnet.rpc.node import Node
-from perdure_node.chain_errors import AnchorUnprovable
+from perdure_node.chain.errors import AnchorUnprovable
 from perdure_node.errors import VaultBusy
 from perdure_node.gateway import choosing
 from perdure_node.gateway.checkpoints import State, stored_anchor
@@ -28,8 +21,8 @@ from perdure_node.locks import delivery_lock
 from tools.gateway_desk import GatewayDesk
 from tools.light_site import LightSite
 from tools.many_sites import is_home, newest, sent, sites_of
+from tools.reorgs import saved, taken_back
 from tools.site_network import (
-    START,
     Message,
     SiteNetwork,
     lost_answer,
@@ -402,30 +395,12 @@ def test_a_node_whose_answers_lag_behind_its_receipts(network: SiteNetwork, gate
     assert_anchored_once(gateway, sites)
 
 
-@contextmanager
-def taken_back(network: SiteNetwork, before: Path) -> Iterator[None]:
-    """The chain as it was once, at the time that it is now: what came since is gone, and the validators go on from there."""
-    network.database.close()
-    shutil.copy(before, network.directory / DATABASE_NAME)
-    database = Database(network.directory / DATABASE_NAME)
-    try:
-        network.database = database
-        network.chain = Chain(database, lambda: network.time)
-        network.node = Node(network.chain, FilterTable(lambda: START), "test")
-        network.pass_time(3)
-        yield
-    finally:
-        database.close()
-
-
 def test_anchors_that_the_chain_takes_back_are_made_again(
     network: SiteNetwork, gateway: GatewayDesk, tmp_path: Path
 ) -> None:
     sites = sealed_sites(network, 3)
     deliver(gateway, sites[:1])
-    network.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    before = tmp_path / "before.sqlite"
-    shutil.copy(network.directory / DATABASE_NAME, before)
+    before = saved(network, tmp_path / "before.sqlite")
     proved = stored_anchor(gateway.gateway.database, newest(gateway, sites[0]).digest)
     network.faults["eth_getBlockReceipts"] = unreachable
     assert deliver(gateway, sites[1:]).unfinished != ()
@@ -444,7 +419,7 @@ def test_an_anchor_that_was_buried_is_confirmed_anew(
 ) -> None:
     """A receipt too large to be shown: here by a bound that a receipt with two events exceeds."""
     sites = sealed_sites(network, 2)
-    monkeypatch.setattr("perdure_node.anchor_place.MAX_NODE_SIZE", 690)
+    monkeypatch.setattr("perdure_node.evidence.anchor_place.MAX_NODE_SIZE", 690)
     assert deliver(gateway, sites).unfinished == ()
     assert all(is_home(gateway, site) for site in sites)
     assert sorted(events(network)) == sorted([ANCHORED_TOPIC, ANCHORED_BEFORE_TOPIC] * 2)
@@ -454,7 +429,7 @@ def test_an_anchor_that_nothing_can_show_is_said_each_time(
     network: SiteNetwork, gateway: GatewayDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sites = sealed_sites(network, 1)
-    monkeypatch.setattr("perdure_node.anchor_place.MAX_NODE_SIZE", 100)
+    monkeypatch.setattr("perdure_node.evidence.anchor_place.MAX_NODE_SIZE", 100)
     assert [type(each) for each in deliver(gateway, sites).unfinished] == [AnchorUnprovable]
     monkeypatch.undo()
     assert deliver(gateway, []).unfinished == ()

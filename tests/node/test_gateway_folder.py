@@ -17,7 +17,7 @@ from perdure_node.gateway.settings import (
     parse_settings,
     settings_for,
 )
-from perdure_node.sealing import seal
+from perdure_node.log.sealing import seal
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from
 from tools.site_desk import Site, add_numbers, keys_of
 from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes

@@ -16,10 +16,10 @@ from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_contracts.consortium import ConsortiumContract, partner_id
 from perdure_contracts.refused import ExecutionReverted
 from perdure_contracts.transactions import ContractCall
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, WaitingRotation
 from perdure_node.gateway.planning import SitePlan, Standing, plan_site
-from perdure_node.site_log import StoredCheckpoint
+from perdure_node.log.site_log import StoredCheckpoint
 from tools.light_site import LightSite
 from tools.many_sites import as_partner, registered
 from tools.site_network import SiteNetwork, copied, open_network

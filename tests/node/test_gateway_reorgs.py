@@ -1,26 +1,21 @@
 """Chains without finality take back what they have shown: it is noticed, before and after evidence is at home, and anchored again."""
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, ANCHORED_TOPIC
 from perdure_anchor.trust_file import encode_trust_file
-from perdure_devnet.chain import Chain
-from perdure_devnet.database import Database
-from perdure_devnet.info import DATABASE_NAME, TRUST_NAME
+from perdure_devnet.info import TRUST_NAME
 from perdure_devnet.network import NetworkSettings
-from perdure_devnet.rpc.filters import FilterTable
-from perdure_devnet.rpc.node import Node
 from perdure_node.gateway.checkpoints import State, stored_anchor
 from tools.gateway_desk import GatewayDesk
 from tools.light_site import LightSite
 from tools.many_sites import is_home, newest, sites_of
 from tools.relay_desk import RelayDesk, sealed
-from tools.site_network import START, SiteNetwork, copied, found_network, open_network
+from tools.reorgs import saved, taken_back
+from tools.site_network import SiteNetwork, copied, found_network, open_network
 
 
 @pytest.fixture(scope="module")
@@ -48,28 +43,6 @@ def relay(network: SiteNetwork, tmp_path: Path) -> Iterator[RelayDesk]:
     desk = GatewayDesk(network, tmp_path / "gateway")
     yield RelayDesk(desk)
     desk.gateway.close()
-
-
-@contextmanager
-def taken_back(network: SiteNetwork, before: Path) -> Iterator[None]:
-    """The chain as it was once, at the time that it is now: what came since is gone, and the validators go on from there."""
-    network.database.close()
-    shutil.copy(before, network.directory / DATABASE_NAME)
-    database = Database(network.directory / DATABASE_NAME)
-    try:
-        network.database = database
-        network.chain = Chain(database, lambda: network.time)
-        network.node = Node(network.chain, FilterTable(lambda: START), "test")
-        network.pass_time(3)
-        yield
-    finally:
-        database.close()
-
-
-def saved(network: SiteNetwork, path: Path) -> Path:
-    network.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copy(network.directory / DATABASE_NAME, path)
-    return path
 
 
 def topics(network: SiteNetwork) -> list[bytes]:

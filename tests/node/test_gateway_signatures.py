@@ -16,8 +16,8 @@ from perdure_node.courier.bundle_file import encode_bundle, load_bundle, read_bu
 from perdure_node.courier.errors import BundleError, NotSignedBySite
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import receive
-from perdure_node.rotating import make_site_key, rotate_site_key
-from perdure_node.site_keys import is_reachable, last_known_keys
+from perdure_node.site_keys.rotating import make_site_key, rotate_site_key
+from perdure_node.site_keys.standing import is_reachable, last_known_keys
 from tools.gateway_desk import GatewayDesk, pack_to, receive_from
 from tools.site_desk import Site, keys_of
 from tools.site_network import unreachable

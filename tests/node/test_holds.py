@@ -8,17 +8,16 @@ from perdure_anchor.strict_json import encode_pretty
 from perdure_node.changes import Erased, erase, finish_erasing
 from perdure_node.erasures import ERASURE_TYPE, FORMAT, Category
 from perdure_node.errors import RecordErased
+from perdure_node.evidence.proving import prove
 from perdure_node.holds import (
     HeldSeveralTimes,
     NotHeld,
     RecordHeld,
     check_not_held,
-    count_held,
     hold,
     holds_of,
     release,
 )
-from perdure_node.proving import prove
 from perdure_node.records import EncryptedRecord, State, open_record, record_by_leaf, record_by_sequence
 from perdure_node.selectors import parse_selector
 from perdure_node.traces import FORGOTTEN, Reason, changes_of
@@ -68,7 +67,7 @@ def test_what_is_held_is_not_erased(offline_vault: Vault, record: EncryptedRecor
     ):
         erased(vault, record)
     assert stored(vault, record.sequence).content is not None
-    assert count_held(vault.database) == 1
+    assert len(holds_of(vault.database, record)) == 1
     assert released(vault, record) == 1
     assert erased(vault, record).overwritten
     assert [change.kind for change in changes_of(vault.database, record, keys_of(vault))] == [

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from perdure_node import importing
 from perdure_node.errors import ImportRefused, RejectsTaken, VaultStorageFailed
-from perdure_node.importing import Imported, abandon_imports
+from perdure_node.imports import importing
+from perdure_node.imports.importing import Imported, abandon_imports
 from perdure_node.listing import list_records
+from perdure_node.log.sealing import seal
 from perdure_node.records import State
-from perdure_node.sealing import seal
 from perdure_node.status import NextStep, read_status
 from perdure_node.vault import Vault
 from tools.site_desk import add_numbers, document, import_file, keys_of, leaf_hashes

@@ -7,7 +7,7 @@ import pytest
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 from perdure_node.errors import EmptyList, ImportRefused, UnknownImportFormat
-from perdure_node.importing import Imported
+from perdure_node.imports.importing import Imported
 from perdure_node.lists.rows import ListOptions
 from perdure_node.records import open_record, records_of_document
 from perdure_node.vault import Vault

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from node.test_confirming import person, signing
-from perdure_node import importing
+from perdure_node.imports import importing
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.confirming import count_awaiting
 from perdure_node.operators.errors import NotAllowed
-from perdure_node.operators.people import Operator, operator_named, remove_operator
+from perdure_node.operators.membership import remove_operator
+from perdure_node.operators.people import Operator, operator_named
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.vault import Vault

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import Hash32, sha256
-from perdure_node.block_runs import refresh_known_block
 from perdure_node.clock import Clock
 from perdure_node.details import Signer, parse_signer, parse_time
 from perdure_node.documents import DocumentFacts, hash_document, media_type_of
 from perdure_node.errors import AlreadyRecorded, DocumentUnreadable, IntakeError
+from perdure_node.evidence.block_runs import refresh_known_block
+from perdure_node.evidence.known_blocks import known_block
 from perdure_node.intake import Details, add_document, find_recorded
-from perdure_node.known_blocks import known_block
 from perdure_node.records import Added, open_record, record_by_leaf
 from perdure_node.vault import Vault
 from tools.site_desk import keys_of

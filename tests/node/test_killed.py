@@ -13,15 +13,15 @@ from perdure_anchor.log import MemoryLog
 from perdure_anchor.registry_event import ANCHORED_BEFORE_TOPIC, ANCHORED_TOPIC
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_contracts.abi import contract_abi
-from perdure_node.keyring import KeyRing
+from perdure_node.chain.relay_transactions import open_transaction
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.keys.signing_keys import site_keys
 from perdure_node.listing import list_records
+from perdure_node.log.site_log import newest_checkpoint, nodes_at
 from perdure_node.records import State, open_record, select_records
-from perdure_node.relay_transactions import open_transaction
-from perdure_node.rotating import rotate_site_key
-from perdure_node.signing_keys import site_keys
-from perdure_node.site_keys import is_reachable, rotations_under_way
-from perdure_node.site_log import newest_checkpoint, nodes_at
-from perdure_node.sync import sync
+from perdure_node.site_keys.rotating import rotate_site_key
+from perdure_node.site_keys.standing import is_reachable, rotations_under_way
+from perdure_node.syncing.sync import sync
 from perdure_node.vault import Vault, open_vault
 from tools.fast_network import fast_network
 from tools.site_desk import Site, document, keys_of, leaf_hashes, prove_all, verdict_on

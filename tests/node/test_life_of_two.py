@@ -9,8 +9,9 @@ from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import confirm, reject
+from perdure_node.operators.membership import NewOperator, add_operator
 from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.people import NewOperator, Operator, add_operator
+from perdure_node.operators.people import Operator
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.records import EncryptedRecord, record_by_sequence

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 from perdure_anchor.verdict import Grade
-from perdure_node.anchors import anchors
 from perdure_node.clock import Clock
 from perdure_node.config import VaultConfig
-from perdure_node.proving import prove
+from perdure_node.evidence.anchors import anchors
+from perdure_node.evidence.proving import prove
+from perdure_node.log.sealing import seal_if_due
 from perdure_node.seal_policy import Due, SealPolicy
-from perdure_node.sealing import seal_if_due
 from perdure_node.selectors import parse_selector
 from perdure_node.status import NextStep, read_status
-from perdure_node.sync import sync
-from perdure_node.sync_plan import plan_sync
+from perdure_node.syncing.plan import plan_sync
+from perdure_node.syncing.sync import sync
 from tools.site_desk import Site, add_numbers, document, prove_all, verdict_on
 from tools.site_network import START
 

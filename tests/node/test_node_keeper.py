@@ -10,12 +10,12 @@ from time import sleep
 import pytest
 from perdure_anchor.errors import ChainError
 from perdure_anchor.hashes import Hash32
+from perdure_node.chain.relay_transactions import Outcome
 from perdure_node.clock import Clock, Uptime
 from perdure_node.database import Database
 from perdure_node.gateway.folder import GATEWAY
 from perdure_node.gateway.settings import AlarmSettings, NodeSettings, settings_for
 from perdure_node.gateway.transactions import GatewayTransaction, close_transactions, store_transactions
-from perdure_node.relay_transactions import Outcome
 from perdure_node.service.alarms import AlarmName
 from perdure_node.service.keeping import Keeper
 from perdure_node.service.state import NodeState, WorkerView, new_state

@@ -12,9 +12,9 @@ from perdure_node.courier.bundle_file import read_bundle
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.errors import VaultBusy, WrongPassphrase
+from perdure_node.evidence.proving import prove
 from perdure_node.gateway.settings import EndpointSettings, NodeSettings
-from perdure_node.proving import prove
-from perdure_node.sealing import seal
+from perdure_node.log.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.service.running import run_node
 from perdure_node.vault import Vault

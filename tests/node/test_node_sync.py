@@ -10,13 +10,13 @@ from perdure_node.by_node.access import open_nodes
 from perdure_node.by_node.contacts import contacts
 from perdure_node.by_node.errors import NotAnchoredInTime
 from perdure_node.by_node.syncing import NodeSyncResult, sync_by_node
+from perdure_node.chain.waiting import wait_for
 from perdure_node.clock import system_clock
 from perdure_node.courier.errors import SiteNotRegistered
 from perdure_node.courier.out import bundles_out
-from perdure_node.proving import prove
+from perdure_node.evidence.proving import prove
 from perdure_node.selectors import parse_selector
 from perdure_node.vault import Vault
-from perdure_node.waiting import wait_for
 from tools.running_devnet import running_devnet
 from tools.served_node import make_node, registered_vault, served
 from tools.site_desk import add_numbers, document, keys_of, verdict_on

@@ -22,10 +22,10 @@ from perdure_node.by_node.errors import (
     NotAnchoredInTime,
     OtherConsortium,
 )
-from perdure_node.chain_errors import RivalLog
+from perdure_node.chain.errors import RivalLog
 from perdure_node.courier.errors import SiteNotRegistered
 from perdure_node.gateway.folder import relay_address
-from perdure_node.reconciliation import Reason, open_reconciliation, require_reconciliation
+from perdure_node.log.reconciliation import Reason, open_reconciliation, require_reconciliation
 from perdure_node.vault import open_vault
 from tools.bundles import changed_head, parted, sealed_file
 from tools.site_desk import Site, copy_of

@@ -11,6 +11,7 @@ from perdure_node.clock import Clock
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.errors import VaultDamaged, WrongPassphrase
 from perdure_node.operators.errors import CodeUsedAlready, CodeWanted, TooManyWrongCodes, WrongCode
+from perdure_node.operators.membership import remove_operator
 from perdure_node.operators.one_time_codes import (
     check_code,
     disable_codes,
@@ -19,7 +20,7 @@ from perdure_node.operators.one_time_codes import (
     wait_left,
 )
 from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.people import Operator, has_second_factor, operator_named, remove_operator
+from perdure_node.operators.people import Operator, has_second_factor, operator_named
 from perdure_node.operators.roles import Role
 from perdure_node.vault import Vault, open_vault
 from tools.site_network import STOPPED, counted_bytes

@@ -14,11 +14,12 @@ from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.evidence import encode_evidence
 from perdure_devnet.info import TRUST_NAME
 from perdure_node.clock import system_clock
+from perdure_node.evidence.proving import prove
 from perdure_node.gateway.folder import NewGateway, create_gateway
 from perdure_node.gateway.settings import settings_for
-from perdure_node.proving import prove
 from perdure_node.selectors import parse_selector
 from perdure_node.vault import open_vault
+from tools.browser import chromium
 from tools.page_samples import (
     History,
     served_pages,
@@ -30,7 +31,6 @@ from tools.page_samples import (
 from tools.site_desk import Site, document, keys_of
 from tools.site_network import CHEAP, PASSPHRASE, copied, counted_bytes, open_network
 
-CHROMIUM = Path("/usr/bin/chromium")
 SHOTS = os.environ.get("PERDURE_SCREENSHOTS")
 WIDTHS = {"desktop": 1280, "mobile": 320}
 HOSTILE = "<b onmouseover=alert(1)>\u202eevil"
@@ -100,16 +100,10 @@ def node(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield url
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no browser: {CHROMIUM} is not there (Debian's package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+@pytest.fixture(scope="module", name="browser")
+def opened_browser() -> Iterator[Any]:
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @dataclass

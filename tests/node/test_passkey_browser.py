@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from node.test_confirming import person, record, signing
+from perdure_node.evidence.proving import prove
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.people import operator_named
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
-from perdure_node.proving import prove
 from perdure_node.selectors import parse_selector
 from perdure_node.vault import Vault
+from tools.browser import chromium
 from tools.site_desk import Site, verdict_on
 from tools.site_network import PASSPHRASE, STOPPED
 
-CHROMIUM = Path("/usr/bin/chromium")
 SHOTS = os.environ.get("PERDURE_SCREENSHOTS")
 MILLISECONDS = 30_000
 
@@ -56,16 +56,10 @@ class Command:
         return self.process.returncode, out, self.told + told
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no browser: {CHROMIUM} is not there (Debian's package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+@pytest.fixture(scope="module", name="chromium")
+def opened_browser() -> Iterator[Any]:
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 class Browser:

@@ -13,11 +13,13 @@ from perdure_anchor.confirmation import CONFIRMED
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.webauthn import Assertion
-from perdure_node.known_blocks import KnownBlock, newest_known_block, store_known_block
+from perdure_node.evidence.known_blocks import KnownBlock, newest_known_block, store_known_block
+from perdure_node.evidence.proving import prove
 from perdure_node.operators.acting import attestor, passkey_of
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.confirming import confirm
+from perdure_node.operators.credentials import NewPasskey
 from perdure_node.operators.enrolling import add_passkey, remove_credential
 from perdure_node.operators.errors import (
     CredentialInUse,
@@ -26,19 +28,12 @@ from perdure_node.operators.errors import (
     PasskeyNotGiven,
     PasskeyRefused,
 )
+from perdure_node.operators.membership import NewOperator, add_operator
 from perdure_node.operators.passkeys.ceremony import Signing, enrolment
 from perdure_node.operators.passkeys.page_server import ask_browser
-from perdure_node.operators.people import (
-    NewOperator,
-    NewPasskey,
-    Operator,
-    add_operator,
-    has_second_factor,
-    operators,
-)
+from perdure_node.operators.people import Operator, has_second_factor, operators
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
-from perdure_node.proving import prove
 from perdure_node.records import record_by_sequence
 from perdure_node.selectors import parse_selector
 from perdure_node.vault import Vault, open_vault

@@ -5,7 +5,6 @@ from perdure_anchor.evidence import MAX_EVIDENCE_SIZE, encode_evidence
 from perdure_anchor.record import DEFAULT_DISCLOSED, SLOTS
 from perdure_anchor.verdict import DocumentMatch, Grade
 from perdure_node import listing, records
-from perdure_node.block_runs import refresh_known_block
 from perdure_node.errors import (
     IntakeError,
     NoSuchRecord,
@@ -13,9 +12,10 @@ from perdure_node.errors import (
     UnknownSlot,
     VaultDamaged,
 )
+from perdure_node.evidence.block_runs import refresh_known_block
+from perdure_node.evidence.proving import prove
 from perdure_node.intake import Details, add_document
 from perdure_node.listing import list_records, show_record
-from perdure_node.proving import prove
 from perdure_node.records import State, record_by_index
 from perdure_node.selectors import parse_selector
 from perdure_node.status import NextStep, read_status

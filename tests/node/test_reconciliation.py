@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from perdure_node.chain_errors import RivalLog
+from perdure_node.chain.errors import RivalLog
 from perdure_node.errors import NotReconciled
-from perdure_node.reconciliation import Reason, open_reconciliation, require_reconciliation
-from perdure_node.sealing import seal
+from perdure_node.log.reconciliation import Reason, open_reconciliation, require_reconciliation
+from perdure_node.log.sealing import seal
 from perdure_node.vault import Vault, open_vault
 from tools.site_desk import Site, add_numbers, copy_of, keys_of
 from tools.site_network import STOPPED, counted_bytes

@@ -2,49 +2,33 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from perdure_anchor.checkpoint import Checkpoint, sign_checkpoint
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import CompactRange, append_proof, root_from_peaks
-from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_anchor.verdict import Grade
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience, transact
-from perdure_node.adoption import Adopted, vault_log
-from perdure_node.chain_errors import (
+from perdure_node.adopting.adoption import Adopted, vault_log
+from perdure_node.chain.errors import (
     AdoptionRefused,
-    BundleWithoutAnchor,
     LogClosed,
-    NewestAnchorDoubted,
     RivalLog,
-    TrueLogBroken,
 )
 from perdure_node.changes import erase
-from perdure_node.courier.bundle import Request
-from perdure_node.courier.bundle_file import Bundle, load_bundle
-from perdure_node.courier.receiving import receive
-from perdure_node.errors import NoAuthority, NoSuchRecord, NotReconciled, OtherVault, SheetError
-from perdure_node.gateway.answering import answer
-from perdure_node.gateway.sites import site_of
-from perdure_node.log_gaps import log_gaps
-from perdure_node.reconciliation import open_reconciliation
+from perdure_node.errors import NoSuchRecord, OtherVault
+from perdure_node.log.gaps import log_gaps
+from perdure_node.log.site_log import newest_checkpoint
 from perdure_node.records import record_by_leaf
 from perdure_node.recovering.successor import take_over
-from perdure_node.recovery_sheet.locking import lock_under_passphrase
-from perdure_node.recovery_sheet.making import log_of_sheet, sheet_state, stranger_of_sheet
-from perdure_node.recovery_sheet.sheet import NoKey, Sheet
 from perdure_node.selectors import find_records, parse_selector
-from perdure_node.site_log import newest_checkpoint, nodes_at
 from perdure_node.status import read_status
 from perdure_node.traces import Reason
-from tools.gateway_desk import GatewayDesk, pack_to, written
 from tools.recovered_sites import bring_back, copy_of, empty_vault, succeed
 from tools.site_desk import Site, leaf_hashes, prove_all, verdict_on
-from tools.site_network import CHEAP, PASSPHRASE, SiteNetwork, counted_bytes, with_result
+from tools.site_network import SiteNetwork, counted_bytes
 
 
 @pytest.fixture
@@ -59,12 +43,6 @@ def thief(site: Site, tmp_path: Path) -> Iterator[Site]:
     made = empty_vault(site, tmp_path / "thief")
     yield made
     made.vault.close()
-
-
-def state_of(site: Site) -> Sheet:
-    state = sheet_state(site.vault, 0, site.network.clock)
-    lock = lock_under_passphrase(state, site.keys.site_key(), PASSPHRASE, counted_bytes(), CHEAP)
-    return Sheet(state, lock)
 
 
 def test_a_site_goes_on_from_the_peaks_in_the_chain_alone(site: Site, fresh: Site) -> None:
@@ -258,146 +236,6 @@ def test_a_thief_who_claims_a_log_without_end_does_not_stop_the_site(site: Site,
     assert all(verdict_on(proof.evidence, site.vault.trust).ok for proof in proofs)
 
 
-def test_a_sheet_alone_carries_on_without_a_network(site: Site, fresh: Site) -> None:
-    site.add(1, 2, 3)
-    site.sync()
-    sheet = state_of(site)
-    done = bring_back(fresh, offline=True, sheet=log_of_sheet(sheet, site.keys.site_key()))
-    assert (done.source, done.adopted.size, done.adopted.unknown) == ("a printed sheet", 3, 3)
-    assert open_reconciliation(fresh.vault.database) is not None
-    assert newest_checkpoint(fresh.vault).signature == newest_checkpoint(site.vault).signature
-    fresh.add(4)
-    with pytest.raises(NotReconciled):
-        fresh.seal()
-    fresh.sync()
-    assert fresh.is_final(4)
-    assert fresh.vault.log_size == 4
-
-
-def test_an_old_sheet_gives_way_to_the_chain(site: Site, fresh: Site) -> None:
-    site.add(1, 2, 3)
-    site.sync()
-    sheet = state_of(site)
-    site.add(4, 5)
-    site.sync()
-    bring_back(fresh, offline=True, sheet=log_of_sheet(sheet, site.keys.site_key()))
-    fresh.add(6)
-    with pytest.raises(RivalLog):
-        fresh.sync()
-    assert bring_back(fresh).adopted.size == 5
-    fresh.sync()
-    assert fresh.is_final(6)
-
-
-def invented_sheet(site: Site, size: int = 4) -> Sheet:
-    """A sheet without a key over leaves that never were, signed by a stranger."""
-    stranger = bytes(range(1, 33))
-    leaves = [Hash32(os.urandom(32)) for _ in range(size)]
-    state = replace(state_of(site).state, size=size, sealed_at=1, peaks=CompactRange.over(0, leaves).hashes)
-    checkpoint = Checkpoint(state.origin.site, size, state.root, 1)
-    return Sheet(state, NoKey(sign_checkpoint(state.domain, checkpoint, stranger)))
-
-
-def test_who_signed_a_sheet_without_a_key_is_looked_at(site: Site, fresh: Site) -> None:
-    site.add(1)
-    site.sync()
-    own = Sheet(state_of(site).state, NoKey(newest_checkpoint(site.vault).signature))
-    assert stranger_of_sheet(fresh.vault, own) is None
-    assert stranger_of_sheet(fresh.vault, Sheet(own.state, NoKey(bytes(65)))) is None
-    invented = invented_sheet(site)
-    assert stranger_of_sheet(fresh.vault, invented) == address_from_private_key(bytes(range(1, 33)))
-    with pytest.raises(SheetError, match="is not signed"):
-        stranger_of_sheet(fresh.vault, Sheet(own.state, NoKey(b"\xff" * 65)))
-
-
-@pytest.mark.parametrize("anchored", [0, 2])
-def test_the_registry_has_not_what_an_invented_sheet_says(site: Site, fresh: Site, anchored: int) -> None:
-    site.add(*range(1, anchored + 1))
-    site.sync()
-    bring_back(fresh, offline=True, sheet=log_of_sheet(invented_sheet(site), None))
-    status = read_status(fresh.vault)
-    assert (status.claimed, status.anchored, status.sealed, status.log_size) == (4, 0, 0, 4)
-    fresh.add(9)
-    with pytest.raises(RivalLog, match="somebody said that they were anchored") as caught:
-        fresh.sync()
-    assert "perdure recover" in str(caught.value.hint)
-    done = bring_back(fresh)
-    assert (done.source, done.adopted.size) == ("the chain", anchored)
-    status = read_status(fresh.vault)
-    assert (status.claimed, status.anchored, status.log_size) == (0, anchored, anchored)
-    fresh.sync()
-    assert fresh.is_final(9)
-    assert fresh.vault.log_size == anchored + 1
-
-
-def test_what_a_vault_was_told_by_a_sheet_is_no_truth_for_another(
-    site: Site, fresh: Site, thief: Site
-) -> None:
-    site.add(1)
-    site.seal()
-    bring_back(thief, offline=True, sheet=log_of_sheet(invented_sheet(site), None))
-    assert bring_back(fresh, thief, site).adopted.size == 1
-    fresh.sync()
-    assert fresh.is_final(1)
-
-
-def test_the_word_of_a_sheet_over_leaves_that_are_here_ends_with_the_registrys(site: Site) -> None:
-    """Its own leaves are no gap: they stay sealed, and are anchored like any other."""
-    site.add(1, 2)
-    site.seal()
-    stored = newest_checkpoint(site.vault)
-    state = state_of(site).state
-    node_at = nodes_at(site.vault.database, 2)
-    state = replace(state, size=2, sealed_at=stored.checkpoint.sealed_at, peaks=(node_at(1, 0),))
-    told = log_of_sheet(Sheet(state, NoKey(stored.signature)), None)
-    bring_back(site, offline=True, sheet=told)
-    assert read_status(site.vault).claimed == 2
-    bring_back(site)
-    assert (read_status(site.vault).claimed, read_status(site.vault).sealed) == (0, 2)
-    site.sync()
-    assert site.is_final(1, 2)
-
-
-def test_a_sheet_says_what_is_anchored_and_not_what_is_only_sealed(site: Site) -> None:
-    assert state_of(site).state.size == 0
-    site.add(1)
-    site.sync()
-    site.add(2)
-    site.seal()
-    state = state_of(site).state
-    assert (state.size, state.root) == (1, nodes_at(site.vault.database, 1)(0, 0))
-
-
-def test_different_histories_need_somebody_who_knows(site: Site, tmp_path: Path) -> None:
-    site.add(1)
-    copy = copy_of(site, tmp_path / "copy")
-    site.seal()
-    copy.add(2)
-    copy.seal()
-    bring_back(site, copy, offline=True)
-    assert (site.vault.log_size, open_reconciliation(site.vault.database) is not None) == (2, True)
-    third = copy_of(copy, tmp_path / "third")
-    third.add(3)
-    copy.add(4)
-    for each in (third, copy):
-        from perdure_node.reconciliation import settle_reconciliation
-
-        with each.vault.database.transaction():
-            settle_reconciliation(each.vault.database)
-        each.seal()
-    with pytest.raises(NoAuthority, match="different histories"):
-        bring_back(third, copy, offline=True)
-    with pytest.raises(NoAuthority, match="nothing says"):
-        bring_back(third, offline=True)
-    # the chain knows: it has neither, so the log that is here stays, and the other's record comes behind it
-    done = bring_back(third, copy)
-    assert (done.adopted.size, done.merged.added) == (3, 1)
-    third.sync()
-    assert third.is_final(1, 2, 3, 4)
-    copy.vault.close()
-    third.vault.close()
-
-
 def test_a_vault_of_another_site_is_no_help(site: Site, tmp_path: Path, network: SiteNetwork) -> None:
     with network.vault(tmp_path / "oslo", "globex/oslo") as vault:
         other = Site(network, vault)
@@ -425,139 +263,6 @@ def test_an_erased_record_comes_along_erased(site: Site, fresh: Site, tmp_path: 
     assert (stored.content, stored.index) == (None, 0)
     assert fresh.is_final(2)
     backup.vault.close()
-
-
-def test_a_node_that_tells_another_log_is_not_believed(site: Site, fresh: Site) -> None:
-    """The events of the registry are of the chain's past; a node that leaves one out, or changes one, contradicts itself."""
-    site.add(1, 2)
-    site.sync()
-    site.add(3)
-    site.sync()
-
-    def without_last(request: Any, ask: Any) -> Any:
-        reply = ask()
-        reply["result"] = reply["result"][:-1]
-        return reply
-
-    def other_peaks(request: Any, ask: Any) -> Any:
-        reply = ask()
-        for event in reply["result"]:
-            event["data"] = event["data"][:-8] + "00000000"
-        return reply
-
-    for fault in (without_last, other_peaks, with_result([])):
-        fresh.network.faults["eth_getLogs"] = fault
-        with pytest.raises((TrueLogBroken, Exception)) as caught:
-            bring_back(fresh)
-        assert type(caught.value).__name__ in ("TrueLogBroken", "RpcBadAnswer")
-        assert fresh.vault.log_size == 0
-    fresh.network.faults.clear()
-
-
-def test_an_anchor_that_the_validators_did_not_seal_is_not_believed(site: Site, fresh: Site) -> None:
-    from perdure_anchor.hashes import Address
-
-    site.add(1)
-    site.sync()
-    trust = fresh.vault.trust
-    strangers = tuple(Address(bytes((number,)) * 20) for number in range(1, 5))
-    fresh.vault.trust = replace(trust, epochs=(replace(trust.epochs[0], validators=strangers),))
-    with pytest.raises(NewestAnchorDoubted):
-        bring_back(fresh)
-    assert fresh.vault.log_size == 0
-
-
-def test_without_the_calldata_the_peaks_do(site: Site, fresh: Site) -> None:
-    """Nodes may forget transactions; events are evidence, and stay."""
-    site.add(1, 2, 3)
-    site.sync()
-    fresh.network.faults["eth_getTransactionByHash"] = with_result(None)
-    assert bring_back(fresh).adopted.unknown == 3
-    fresh.network.faults.clear()
-    fresh.add(4)
-    fresh.sync()
-    assert fresh.is_final(4)
-
-
-@pytest.fixture
-def mirrored(site: Site, tmp_path: Path) -> Iterator[Any]:
-    """A gateway that has relayed the site's log, and what it answers to whoever asks for all leaf hashes."""
-    desk = GatewayDesk(site.network, tmp_path / "gateway")
-    sticks = tmp_path / "sticks"
-    sticks.mkdir()
-
-    def answered(**changes: Any) -> Bundle:
-        known = site_of(desk.gateway.database, site.vault.origin)
-        assert known is not None
-        with site.network.anchor_chain() as chain:
-            told, pieces = answer(
-                desk.gateway,
-                chain,
-                known,
-                Request(0, 0),
-                clock=site.network.clock,
-                randomness=counted_bytes(b"told"),
-            )
-            bundle = load_bundle(written(sticks, told, pieces))
-            return replace(bundle, head=replace(bundle.head, **changes))
-
-    def relay() -> Any:
-        site.seal()
-        desk.deliver(pack_to(site.vault, sticks, site.network))
-        return answered
-
-    yield relay
-    desk.gateway.close()
-
-
-def test_a_mirror_brings_back_all_leaf_hashes_without_a_network(
-    site: Site, fresh: Site, mirrored: Any, tmp_path: Path
-) -> None:
-    site.add(1, 2, 3)
-    backup = copy_of(site, tmp_path / "backup")
-    mirrored()
-    site.add(4, 5)
-    bundle = mirrored()()
-    done = bring_back(fresh, backup, offline=True, bundles=[bundle])
-    assert (done.source, done.adopted.size, done.adopted.unknown) == ("a gateway's mirror", 5, 0)
-    assert (done.merged.added, done.adopted.without_record) == (3, 2)
-    receive(fresh.vault, bundle, clock=site.network.clock)
-    assert fresh.is_final(1, 2, 3), "the bundle brings the evidence too"
-    assert open_reconciliation(fresh.vault.database) is not None
-    fresh.add(6)
-    fresh.sync()
-    assert fresh.is_final(1, 2, 3, 6)
-    status = read_status(fresh.vault)
-    assert (status.losses.known_by_hash, status.losses.gaps.width) == (2, 0)
-    backup.vault.close()
-
-
-def test_a_gateway_is_not_believed_without_anchors(site: Site, fresh: Site, mirrored: Any) -> None:
-    site.add(1, 2, 3)
-    answered = mirrored()
-    told = answered().head.answer
-    assert told is not None
-    with pytest.raises(BundleWithoutAnchor):
-        bring_back(fresh, offline=True, bundles=[answered(answer=replace(told, anchors=()))])
-    proof = told.anchors[0].proof
-    lie = replace(told.anchors[0], proof=replace(proof, log_position=proof.log_position + 1))
-    with pytest.raises(BundleWithoutAnchor):
-        bring_back(fresh, offline=True, bundles=[answered(answer=replace(told, anchors=(lie,)))])
-    assert fresh.vault.log_size == 0
-
-
-def test_a_recovered_site_goes_on_by_courier(site: Site, fresh: Site, mirrored: Any, tmp_path: Path) -> None:
-    """It hands on no leaf hash that it has lost, and its gateway, which has them all, takes what comes."""
-    site.add(1, 2, 3)
-    mirrored()
-    bring_back(fresh)
-    fresh.sync()
-    fresh.add(4)
-    fresh.seal()
-    folder = tmp_path / "out"
-    folder.mkdir()
-    packed = load_bundle(pack_to(fresh.vault, folder, site.network)).head
-    assert (packed.leaves.begin, packed.leaves.end, len(packed.checkpoints)) == (3, 4, 1)
 
 
 def test_a_successor_takes_over_what_waits(site: Site, tmp_path: Path, network: SiteNetwork) -> None:
@@ -602,7 +307,7 @@ def test_final_evidence_at_home_outweighs_a_mirror(site: Site, fresh: Site, tmp_
     site.add(1)
     site.sync()
     fresh.add(2)
-    from perdure_node.sealing import seal
+    from perdure_node.log.sealing import seal
 
     seal(fresh.vault, fresh.keys, fresh.network.clock)
     with pytest.raises(AdoptionRefused):

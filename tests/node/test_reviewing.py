@@ -16,8 +16,9 @@ from perdure_anchor.strict_json import JsonValue
 from perdure_node.certificate_ends import certificate_ends, end_of_certificate
 from perdure_node.changes import erase, withdraw
 from perdure_node.holds import hold
-from perdure_node.intake import Details, add_document, record_slots
+from perdure_node.intake import Details, add_document, record_new
 from perdure_node.operators.adopting import adopt_policy
+from perdure_node.recording import NewRecord
 from perdure_node.records import EncryptedRecord, record_by_leaf
 from perdure_node.review_findings import CertificateEnd, Finding, ReviewOptions
 from perdure_node.reviewing import NothingToReview, mark_reviewed, review
@@ -61,7 +62,7 @@ def add_slots(vault: Vault, slots: Mapping[str, JsonValue]) -> Hash32:
     key = vault.current_data_key.take(STOPPED, os.urandom)
     with vault.database.transaction():
         everything = {"document_sha256": document(9).sha256.hex(), **slots}
-        return record_slots(vault, everything, key, clock=STOPPED, randomness=os.urandom).leaf_hash
+        return record_new(vault, NewRecord(everything), key, clock=STOPPED, randomness=os.urandom).leaf_hash
 
 
 def marked(vault: Vault, findings: list[Finding]) -> int:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from perdure_anchor.checkpoint import recover_checkpoint_signer
 from perdure_anchor.log import MemoryLog
 from perdure_node.errors import VaultBusy, VaultDamaged, WrongPassphrase
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.locks import SEALER_LOCK_FILE, sealer_lock
-from perdure_node.sealing import seal
-from perdure_node.site_log import checkpoint_of_size, newest_checkpoint
+from perdure_node.log.sealing import seal
+from perdure_node.log.site_log import checkpoint_of_size, newest_checkpoint
 from perdure_node.vault import Vault
 from tools.site_desk import add_numbers, leaf_hashes
 from tools.site_network import PASSPHRASE, START, STOPPED

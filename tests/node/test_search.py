@@ -14,7 +14,7 @@ from perdure_node.documents import DocumentFacts
 from perdure_node.encryption.hybrid import new_private_key
 from perdure_node.intake import Details, add_document
 from perdure_node.key_changes import recover_identity, replace_recovery_key
-from perdure_node.keyring import KeyRing, RecoveryKeyRing
+from perdure_node.keys.keyring import KeyRing, RecoveryKeyRing
 from perdure_node.records import record_by_sequence
 from perdure_node.searching import segments as segments_module
 from perdure_node.searching.criteria import Criteria

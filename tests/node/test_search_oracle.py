@@ -15,8 +15,8 @@ from perdure_node.details import Signer
 from perdure_node.documents import DocumentFacts
 from perdure_node.intake import Details, add_document
 from perdure_node.listing import list_records
+from perdure_node.log.sealing import seal
 from perdure_node.records import FINISHED, open_record, record_by_sequence, select_records
-from perdure_node.sealing import seal
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.folding import fold
 from perdure_node.searching.rows import microseconds

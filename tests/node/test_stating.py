@@ -7,9 +7,9 @@ from perdure_anchor.statement_verdict import StatementVerdict
 from perdure_anchor.verify_statement import verify_statement
 from perdure_node.changes import erase
 from perdure_node.errors import NotAnchoredYet, VaultDamaged
+from perdure_node.evidence.stating import LeavesLost, RangeEmpty, RangeTooLong, Stated, make_statement
 from perdure_node.progress import NO_PROGRESS
 from perdure_node.records import record_by_index
-from perdure_node.stating import LeavesLost, RangeEmpty, RangeTooLong, Stated, make_statement
 from perdure_node.traces import Reason
 from tools.site_desk import Site, leaf_hashes
 from tools.site_network import STOPPED, counted_bytes

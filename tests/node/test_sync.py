@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from perdure_anchor.verdict import Grade
 from perdure_contracts.transactions import TransactionNotMined
-from perdure_node.keyring import KeyRing
-from perdure_node.proving import prove
-from perdure_node.relay_transactions import open_transaction
+from perdure_node.chain.relay_transactions import open_transaction
+from perdure_node.evidence.proving import prove
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.selectors import parse_selector
 from perdure_node.status import NextStep, read_status
-from perdure_node.sync import sync
+from perdure_node.syncing.sync import sync
 from tools.site_desk import Site, document, keys_of, prove_all, verdict_on
 
 

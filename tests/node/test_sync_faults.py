@@ -15,12 +15,12 @@ from perdure_contracts.rpc import RpcBadAnswer, RpcTimeout, RpcUnreachable
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, TransactionNotMined, prepare_transaction
 from perdure_devnet.network import relay_key
-from perdure_node.chain_errors import NonceContested, NotFinalInTime, TransactionReverted
-from perdure_node.keyring import KeyRing
-from perdure_node.nudging import quiet_before_nudge
-from perdure_node.relay_transactions import open_transaction
+from perdure_node.chain.errors import NonceContested, NotFinalInTime, TransactionReverted
+from perdure_node.chain.nudging import quiet_before_nudge
+from perdure_node.chain.relay_transactions import open_transaction
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.status import NextStep, read_status
-from perdure_node.sync import connect, sync
+from perdure_node.syncing.sync import connect, sync
 from perdure_node.vault import Vault
 from tools.scripted_node import scripted_node
 from tools.site_desk import Site

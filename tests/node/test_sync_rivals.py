@@ -15,9 +15,7 @@ from perdure_contracts.block_receipts import ReceiptsIncomplete
 from perdure_contracts.rpc import RpcUnreachable
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience, WrongChain, transact
-from perdure_node import sync as sync_module
-from perdure_node.block_runs import fetch_known_block
-from perdure_node.chain_errors import (
+from perdure_node.chain.errors import (
     AnchorNotVerified,
     AnchorUnprovable,
     BlocksNotVerified,
@@ -26,12 +24,14 @@ from perdure_node.chain_errors import (
     SiteTaken,
     WithoutContracts,
 )
-from perdure_node.proving import prove
-from perdure_node.registration import is_registered, register_site, registration_request
-from perdure_node.relay_transactions import open_transaction
+from perdure_node.chain.relay_transactions import open_transaction
+from perdure_node.evidence.block_runs import fetch_known_block
+from perdure_node.evidence.proving import prove
+from perdure_node.log.site_log import checkpoint_of_size, newest_checkpoint, nodes_at
 from perdure_node.selectors import parse_selector
-from perdure_node.site_log import checkpoint_of_size, newest_checkpoint, nodes_at
+from perdure_node.site_keys.registration import is_registered, register_site, registration_request
 from perdure_node.status import read_status
+from perdure_node.syncing import sync as sync_module
 from perdure_node.vault import replace_trust_file
 from tools.site_desk import Site, copy_of, document
 from tools.site_network import Message, copied, open_network, unreachable, with_refusal
@@ -151,7 +151,7 @@ def test_an_anchor_that_was_buried_in_a_receipt_is_confirmed_anew(
     site.seal()
     relay_for(site)
     (first,) = anchored_blocks(site)
-    monkeypatch.setattr("perdure_node.anchor_place.MAX_NODE_SIZE", 690)
+    monkeypatch.setattr("perdure_node.evidence.anchor_place.MAX_NODE_SIZE", 690)
     site.sync()
     verdict = site.verdict(1)
     assert verdict.ok

@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 from perdure_anchor.checkpoint import Checkpoint
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import EMPTY_ROOT, CompactRange, leaf_hashes, nodes_of_range, root_at
-from perdure_node.chain_errors import TrueLogBroken
-from perdure_node.site_log import StoredCheckpoint
-from perdure_node.true_log import KnownLog, Stretch, common_prefix, joined, plan_adoption, with_leaves
+from perdure_node.adopting.true_log import (
+    KnownLog,
+    Stretch,
+    common_prefix,
+    joined,
+    plan_adoption,
+    with_leaves,
+)
+from perdure_node.chain.errors import TrueLogBroken
+from perdure_node.log.site_log import StoredCheckpoint
 
 NAMES = leaf_hashes([b"record %d" % number for number in range(60)])
 SITE = Hash32(bytes(32))

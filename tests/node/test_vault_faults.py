@@ -1,15 +1,8 @@
 """What disks, users, clocks and other processes do to a vault: it says what is wrong, and what was acknowledged stays."""
 
-import fcntl
-import multiprocessing
 import os
 import random
-import shutil
 import sqlite3
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +11,7 @@ import pytest
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.trust_file import TrustFileError
 from perdure_anchor.verdict import Grade
-from perdure_node import importing, migrations
 from perdure_node.changes import erase, withdraw
-from perdure_node.clock import system_clock
 from perdure_node.clock_doubts import clock_doubts
 from perdure_node.errors import (
     IdentityUnreadable,
@@ -28,48 +19,33 @@ from perdure_node.errors import (
     NotWritable,
     OlderVault,
     SettingsError,
-    VaultBusy,
     VaultDamaged,
     VaultNotFound,
     VaultStorageFailed,
     WrongPassphrase,
 )
+from perdure_node.evidence.proving import prove
 from perdure_node.files import write_whole
-from perdure_node.hops import hop_table
-from perdure_node.importing import abandon_imports
+from perdure_node.imports import importing
+from perdure_node.imports.importing import abandon_imports
 from perdure_node.key_changes import restore_lookup_key
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.listing import list_records, show_record
-from perdure_node.locks import WriterLock, import_lock, sealer_lock
+from perdure_node.log.sealing import seal
 from perdure_node.places import find_vault, is_vault
-from perdure_node.proving import prove
 from perdure_node.records import State, record_by_sequence
-from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.status import read_status
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault, open_vault
-from tools.limited import as_nobody, beside, fill, small_disk
+from tools.limited import as_nobody, fill, small_disk
+from tools.numbered_vaults import files, listed, names, open_to_all, read_everything
 from tools.site_desk import add_numbers, document, import_file, keys_of, leaf_hashes, verdict_on
 from tools.site_network import START, STOPPED, copied, counted_bytes
 
 pytestmark = pytest.mark.slow
 
 CORRUPTIONS = int(os.environ.get("PERDURE_TORTURE", 0)) or 90
-
-
-def names(vault: Vault, state: State | None = None) -> list[str | None]:
-    return [summary.document_name for summary in list_records(vault, keys_of(vault), state=state)]
-
-
-def listed(path: Path, *numbers: int) -> Path:
-    rows = [f"{document(number).sha256.hex()},{number}.txt" for number in numbers]
-    path.write_text("\n".join(["document_sha256,document_name", *rows]) + "\n")
-    return path
-
-
-def files(*numbers: int) -> list[str]:
-    return [f"{number}.txt" for number in numbers]
 
 
 # disks
@@ -164,35 +140,6 @@ def test_a_database_that_may_not_grow_says_so_and_goes_on(
 
 
 # users
-
-
-@pytest.fixture
-def readable(offline_vault: Vault) -> Iterator[Path]:
-    """A vault with records in every state but anchored, in a place that all users can reach; what reads it is loaded."""
-    keys = keys_of(offline_vault)
-    add_numbers(offline_vault, 1, 2)
-    seal(offline_vault, keys, STOPPED)
-    add_numbers(offline_vault, 3)
-    read_everything(offline_vault)
-    folder = Path(tempfile.mkdtemp()).resolve()
-    folder.chmod(0o755)
-    shutil.copytree(offline_vault.folder, folder / ".perdure")
-    yield folder / ".perdure"
-    for path in (folder / ".perdure", *(folder / ".perdure").iterdir()):
-        path.chmod(0o700)
-    shutil.rmtree(folder)
-
-
-def open_to_all(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.chmod(0o444)
-    folder.chmod(0o555)
-
-
-def read_everything(vault: Vault) -> tuple[int, list[str | None], Grade]:
-    keys = keys_of(vault)
-    proof = prove(vault, keys, parse_selector(document(2).sha256.hex()), require=Grade.SIGNED)
-    return read_status(vault).total, names(vault), proof.grade
 
 
 def test_a_vault_without_permission_says_so(readable: Path) -> None:
@@ -511,282 +458,3 @@ def test_a_data_key_serves_a_while_and_no_longer_whatever_the_clock_does(offline
     assert keys_after(10_000) == 5
     offline_vault.current_data_key._uses = 65_536
     assert keys_after(10_000) == 6
-
-
-# other processes
-
-
-def hold_writing(folder: Path, begun: Any) -> None:
-    with open_vault(folder) as vault, vault.database.transaction():
-        begun.set()
-        time.sleep(60)
-
-
-def hold_lock(take: Callable[..., Any], folder: Path, begun: Any) -> None:
-    with take(folder, STOPPED):
-        begun.set()
-        time.sleep(60)
-
-
-def test_who_waits_in_vain_to_write_is_told_for_whom(offline_vault: Vault) -> None:
-    begun = multiprocessing.Event()
-    with beside(hold_writing, offline_vault.folder, begun) as other:
-        assert begun.wait(10)
-        began = time.monotonic()
-        with pytest.raises(VaultBusy, match=f"process {other.pid} is writing") as caught:
-            add_numbers(offline_vault, 1)
-        assert 4.9 < time.monotonic() - began < 7
-        assert caught.value.pid == other.pid
-        assert read_status(offline_vault).waiting == 0
-    add_numbers(offline_vault, 1)
-
-
-@pytest.mark.parametrize(
-    ("take", "doing"), [(sealer_lock, "sealing or syncing"), (import_lock, "importing a list")]
-)
-def test_one_process_seals_and_one_imports_while_all_add(
-    offline_vault: Vault, tmp_path: Path, take: Callable[..., Any], doing: str
-) -> None:
-    begun = multiprocessing.Event()
-    with beside(hold_lock, take, offline_vault.folder, begun) as other:
-        assert begun.wait(10)
-        add_numbers(offline_vault, 1)
-        with (
-            pytest.raises(VaultBusy, match=f"process {other.pid} is {doing}"),
-            take(offline_vault.folder, hurried()),
-        ):
-            pass
-        if take is sealer_lock:
-            assert import_file(offline_vault, listed(tmp_path / "list.csv", 2)).added == 1
-        else:
-            assert seal(offline_vault, keys_of(offline_vault), STOPPED) is not None
-    with take(offline_vault.folder, STOPPED):
-        pass
-
-
-def hurried() -> Any:
-    """A clock in whose time five seconds are soon over."""
-    return replace(STOPPED, monotonic=lambda: 1000 * time.monotonic(), sleep=lambda _: time.sleep(0.001))
-
-
-def test_a_lock_does_not_outlive_its_holder_in_a_forked_process(tmp_path: Path) -> None:
-    begun, ended = multiprocessing.Event(), multiprocessing.Event()
-
-    def sleep() -> None:
-        begun.set()
-        ended.wait(30)
-
-    with sealer_lock(tmp_path, STOPPED):
-        process = multiprocessing.get_context("fork").Process(target=sleep)
-        process.start()
-        assert begun.wait(10)
-    with sealer_lock(tmp_path, hurried()):
-        pass
-    ended.set()
-    process.join()
-
-
-def import_for_ever(folder: Path, lists: Path, begun: Any) -> None:
-    importing._TRANSACTION, importing._CHUNK = 200, 100
-    with open_vault(folder) as vault:
-        for number in range(1000):
-            path = listed(
-                lists / f"{number}.csv", *range(1_000_000 + 1000 * number, 1_001_000 + 1000 * number)
-            )
-            import_file(vault, path)
-            begun.set()
-
-
-def seal_for_ever(folder: Path, _lists: Path, begun: Any) -> None:
-    with open_vault(folder) as vault:
-        while True:
-            seal(vault, keys_of(vault), STOPPED)
-            begun.set()
-
-
-@pytest.mark.parametrize("other", [import_for_ever, seal_for_ever])
-def test_an_addition_gets_its_turn_beside_whoever_else_writes(
-    offline_vault: Vault, tmp_path: Path, other: Callable[..., None]
-) -> None:
-    begun = multiprocessing.Event()
-    with beside(other, offline_vault.folder, tmp_path, begun) as process:
-        assert begun.wait(20)
-        for number in range(20):
-            began = time.monotonic()
-            add_numbers(offline_vault, number)
-            assert time.monotonic() - began < 2.5
-        assert process.is_alive()
-    there = set(names(offline_vault))
-    assert set(files(*range(20))) <= there
-    seal(offline_vault, keys_of(offline_vault), STOPPED)
-    assert len(set(leaf_hashes(offline_vault))) == len(names(offline_vault, State.SEALED))
-
-
-def write_for_ever(folder: Path, begun: Any) -> None:
-    lock = WriterLock(folder, system_clock())
-    while True:
-        with lock.held():
-            begun.set()
-            time.sleep(0.1)
-
-
-def test_who_writes_again_and_again_lets_others_in_between(tmp_path: Path) -> None:
-    """Without turns, whoever looks every hundredth of a second would find the lock taken for ever."""
-    begun, longest = multiprocessing.Event(), 0.0
-    lock = WriterLock(tmp_path, system_clock())
-    with beside(write_for_ever, tmp_path, begun):
-        assert begun.wait(10)
-        for _ in range(10):
-            began = time.monotonic()
-            with lock.held():
-                longest = max(longest, time.monotonic() - began)
-    lock.close()
-    assert longest < 1
-
-
-# migrations
-
-NEWEST = max(migrations.scripts())
-NOTE = "CREATE TABLE note (\n    text TEXT -- a remark; with a semicolon\n);\nINSERT INTO note (text) VALUES ('a;b');\n"
-
-
-def version(vault: Vault) -> int:
-    return vault.database.number("PRAGMA user_version")
-
-
-def known(monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
-    scripts = {**migrations.scripts(), **{int(name[1:]): script for name, script in more.items()}}
-    monkeypatch.setattr(migrations, "scripts", lambda _schema: scripts)
-
-
-def test_an_older_vault_is_brought_up_to_date(offline_vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_numbers(offline_vault, 1)
-    offline_vault.close()
-    known(monkeypatch, v98=NOTE, v99="ALTER TABLE note ADD COLUMN more INTEGER;\n")
-    for _ in range(2):
-        with open_vault(offline_vault.folder) as vault:
-            assert version(vault) == 99
-            assert vault.database.rows("SELECT * FROM note") == [("a;b", None)]
-            assert names(vault) == files(1)
-
-
-def test_a_step_that_fails_leaves_the_version_before(
-    offline_vault: Vault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_numbers(offline_vault, 1)
-    offline_vault.close()
-    with monkeypatch.context() as broken:
-        known(broken, v98=NOTE + "INSERT INTO nothing VALUES (1);\n")
-        with pytest.raises(VaultDamaged):
-            open_vault(offline_vault.folder)
-    with open_vault(offline_vault.folder) as vault:
-        assert version(vault) == NEWEST
-        assert vault.database.row("SELECT 1 FROM sqlite_master WHERE name = 'note'") is None
-        assert names(vault) == files(1)
-
-
-def open_and_add(folder: Path, number: int, start: Any) -> None:
-    start.wait()
-    with open_vault(folder) as vault:
-        add_numbers(vault, number)
-
-
-def test_processes_that_open_an_older_vault_at_once_bring_it_up_to_date_once(
-    offline_vault: Vault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offline_vault.close()
-    known(monkeypatch, v98=NOTE)
-    start = multiprocessing.get_context("fork").Barrier(4)
-    with (
-        beside(open_and_add, offline_vault.folder, 1, start) as first,
-        beside(open_and_add, offline_vault.folder, 2, start) as second,
-        beside(open_and_add, offline_vault.folder, 3, start) as third,
-    ):
-        start.wait()
-        for process in (first, second, third):
-            process.join(20)
-            assert process.exitcode == 0
-    with open_vault(offline_vault.folder) as vault:
-        assert vault.database.rows("SELECT text FROM note") == [("a;b",)]
-        assert sorted(map(str, names(vault))) == files(1, 2, 3)
-
-
-def test_an_older_vault_that_cannot_be_written_to_is_still_read(
-    readable: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    open_vault(readable).close()
-    open_to_all(readable)
-    known(monkeypatch, v98=NOTE)
-
-    def attempt() -> int:
-        with open_vault(readable) as vault:
-            return version(vault) + len(names(vault))
-
-    assert as_nobody(attempt) == NEWEST + 3
-
-
-def before_hops(folder: Path) -> None:
-    """The vault as version 2 left it: its tables, with what they can hold of the vault's."""
-    path, older = folder / "vault.sqlite", vault_of_version(2)
-    with closing(sqlite3.connect(path)) as connection:
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        connection.execute("PRAGMA journal_mode = DELETE")
-        for name in tables(older):
-            kept = [row[1] for row in older.execute(f"PRAGMA table_info({name})")]
-            there = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
-            columns = [each for each in kept if each in there]
-            rows = (
-                connection.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchall() if columns else []
-            )
-            marks = ", ".join("?" * len(columns))
-            older.execute(f"DELETE FROM {name}")
-            older.executemany(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", rows)
-    older.execute(f"PRAGMA application_id = {application}")
-    older.execute("PRAGMA user_version = 2")
-    older.commit()
-    path.unlink()
-    with closing(sqlite3.connect(path)) as target:
-        older.backup(target)
-
-
-def vault_of_version(number: int) -> sqlite3.Connection:
-    """The tables as that version had them."""
-    connection = sqlite3.connect(":memory:")
-    for each, script in migrations.scripts().items():
-        if each <= number:
-            connection.executescript(script)
-    return connection
-
-
-def tables(connection: sqlite3.Connection) -> list[str]:
-    return [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-
-
-def test_a_vault_from_before_hops_gets_them(offline_vault: Vault) -> None:
-    add_numbers(offline_vault, 1)
-    offline_vault.close()
-    before_hops(offline_vault.folder)
-    with open_vault(offline_vault.folder) as vault:
-        assert version(vault) == NEWEST
-        assert vault.database.rows("SELECT * FROM hop") == []
-        assert names(vault) == files(1)
-
-
-def test_a_vault_from_before_hops_that_cannot_be_written_to_has_none(readable: Path) -> None:
-    open_vault(readable).close()
-    before_hops(readable)
-    open_to_all(readable)
-
-    def attempt() -> tuple[int, int]:
-        with open_vault(readable) as vault:
-            return version(vault), len(hop_table(vault.database, vault.trust).sets)
-
-    assert as_nobody(attempt) == (2, 1)
-
-
-def test_locks_are_files_that_anybody_can_look_at(offline_vault: Vault) -> None:
-    """The sealer's lock is a plain flock: shell scripts such as backups can hold it too."""
-    with (offline_vault.folder / "sealer.lock").open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(VaultBusy), sealer_lock(offline_vault.folder, hurried()):
-            pass

@@ -22,8 +22,8 @@ from perdure_node.errors import (
     VaultStorageFailed,
     WrongPassphrase,
 )
-from perdure_node.keyring import KeyRing
-from perdure_node.keystore import read_keystore, read_keystore_address
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.keys.keystore import read_keystore, read_keystore_address
 from perdure_node.vault import (
     NewVault,
     Vault,

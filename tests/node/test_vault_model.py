@@ -24,7 +24,6 @@ from hypothesis.stateful import (
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.verdict import Grade
-from perdure_node import importing
 from perdure_node.changes import Erased, OwnRecordStays, amend, erase, withdraw
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.erasures import ERASURE_TYPE
@@ -38,14 +37,15 @@ from perdure_node.errors import (
     RecordErased,
     WrongPassphrase,
 )
-from perdure_node.importing import abandon_imports
+from perdure_node.evidence.proving import prove
+from perdure_node.imports import importing
+from perdure_node.imports.importing import abandon_imports
 from perdure_node.intake import Details, add_document
 from perdure_node.key_changes import change_passphrase, recover_identity, replace_recovery_key
-from perdure_node.keyring import KeyRing, RecoveryKeyRing
+from perdure_node.keys.keyring import KeyRing, RecoveryKeyRing
 from perdure_node.listing import list_records, show_record
-from perdure_node.proving import prove
+from perdure_node.log.sealing import seal
 from perdure_node.records import EncryptedRecord, State, record_by_leaf
-from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.status import read_status
 from perdure_node.traces import Reason, changes_of

@@ -22,13 +22,13 @@ from perdure_node.encryption.contents import decrypt_content
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.encryption.recovery import format_recovery_key
 from perdure_node.errors import ImportRefused
+from perdure_node.evidence.proving import prove
 from perdure_node.intake import Details, add_document
 from perdure_node.key_changes import change_passphrase, replace_recovery_key
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.listing import list_records
-from perdure_node.proving import prove
+from perdure_node.log.sealing import seal
 from perdure_node.records import EncryptedRecord, record_by_leaf, record_by_sequence
-from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault, open_vault

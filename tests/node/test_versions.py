@@ -8,8 +8,8 @@ import pytest
 from perdure_anchor.hashes import Hash32
 from perdure_node.changes import amend, erase
 from perdure_node.intake import CORRECTION, Details, add_document
+from perdure_node.log.sealing import seal
 from perdure_node.records import EncryptedRecord, State, open_record, record_by_leaf
-from perdure_node.sealing import seal
 from perdure_node.traces import Reason, changes_of
 from perdure_node.vault import Vault
 from perdure_node.versions import MAX_VERSIONS, Link, versions_of

@@ -1,9 +1,7 @@
 """What a watched folder's files become: what is taken and when, what is said of it, and what is refused."""
 
 import errno
-import json
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,96 +10,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perdure_anchor.hashes import sha256
-from perdure_node.changes import erase, withdraw
 from perdure_node.clock import Clock
-from perdure_node.database import Database
-from perdure_node.documents import hash_document
 from perdure_node.errors import (
-    AlreadyRecorded,
-    CannotPutAway,
     DetailsRefused,
     DocumentUnreadable,
     FolderUnreadable,
     IntakeError,
     VaultBusy,
 )
-from perdure_node.intake import Details, add_document
-from perdure_node.listing import list_records
-from perdure_node.records import open_record, record_by_leaf
+from perdure_node.intake import Details
 from perdure_node.seal_policy import SealPolicy
-from perdure_node.traces import Reason
 from perdure_node.vault import Vault
-from perdure_node.watch import moving
 from perdure_node.watch.listing import Selection, list_folder
 from perdure_node.watch.policy_sealer import PolicySealer
 from perdure_node.watch.settling import Settling
-from perdure_node.watch.watcher import Recorded, Refused, Watcher, WatchOptions
+from perdure_node.watch.watcher import Recorded, Refused
 from perdure_node.watch.writers import is_being_written
 from tools.site_desk import add_numbers, keys_of
-from tools.site_network import START, STOPPED, counted_bytes
-
-REASON = Reason("a clerk", "a slip")
-CHANGE = {"clock": STOPPED, "randomness": counted_bytes(b"changes")}
-
-
-class Desk:
-    """A folder, its vault, and a clock that a test turns."""
-
-    def __init__(self, vault: Vault, folder: Path) -> None:
-        self.vault, self.folder, self.now = vault, folder, 0.0
-        self.clock = Clock(lambda: START + self.now, lambda: self.now, lambda _: None)
-        self.options = WatchOptions(settle=5)
-        folder.mkdir()
-        self.start()
-
-    def start(self, **options: object) -> None:
-        """Begin a watch, as a new process would."""
-        self.options = replace(self.options, **options)
-        self.watcher = Watcher(self.vault, self.folder, self.options, clock=self.clock, randomness=os.urandom)
-
-    def write(self, place: str, text: str | dict[str, object] = "a document") -> Path:
-        path = self.folder / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
-        return path
-
-    def look(self) -> list[Recorded | Refused]:
-        return list(self.watcher.round())
-
-    def settled(self) -> list[Recorded | Refused]:
-        """Two looks, with more between them than a file takes to settle."""
-        first = self.look()
-        self.now += 5
-        return first + self.look()
-
-    def names(self) -> list[str | None]:
-        return sorted(each.document_name or "" for each in list_records(self.vault, keys_of(self.vault)))
-
-    def record(self, event: Recorded | Refused) -> dict[str, object]:
-        assert isinstance(event, Recorded), event
-        assert event.added is not None
-        stored = record_by_leaf(self.vault.database, event.added.leaf_hash)
-        assert stored is not None
-        record = open_record(stored, keys_of(self.vault)).record
-        return {
-            slot: record.value(slot)
-            for slot in ("document_type", "signers", "extra", "document_name", "recorded_by")
-        }
+from tools.site_network import START, STOPPED
+from tools.watch_desk import Desk, refusal
 
 
 @pytest.fixture
 def desk(offline_vault: Vault, tmp_path: Path) -> Desk:
     return Desk(offline_vault, tmp_path / "scans")
-
-
-def refusal(events: list[Recorded | Refused]) -> Exception:
-    (event,) = events
-    assert isinstance(event, Refused)
-    return event.error
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 # when
@@ -320,150 +252,6 @@ def test_a_document_can_wait_for_its_details(desk: Desk) -> None:
     assert desk.record(event)["document_type"] == "deed"
 
 
-# once
-
-
-def test_a_new_process_reads_nothing_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(5):
-        desk.write(f"{number}.pdf", str(number))
-    assert len(desk.settled()) == 5
-    desk.start(details=Details(document_type="other words now"))
-    monkeypatch.setattr("perdure_node.watch.watcher.read_document", None)
-    assert desk.settled() == []
-    assert desk.watcher.unsettled == 0
-
-
-def test_a_document_that_has_a_record_is_passed_over_in_whatever_words(desk: Desk) -> None:
-    for place in ("recorded.pdf", "withdrawn.pdf"):
-        facts = hash_document(desk.write(place, place))
-        added = add_document(desk.vault, facts, Details("deed"), **CHANGE)
-        if place == "withdrawn.pdf":
-            stored = record_by_leaf(desk.vault.database, added.leaf_hash)
-            assert stored is not None
-            withdraw(desk.vault, stored, REASON, **CHANGE)
-    desk.write("copy.pdf", "recorded.pdf")
-    events = desk.settled()
-    assert [event.added for event in events if isinstance(event, Recorded)] == [None] * 3
-    assert len(desk.names()) == 2
-    assert desk.settled() == []
-
-
-def test_what_was_erased_is_not_recorded_again_while_its_file_lies_there(desk: Desk) -> None:
-    desk.write("a.pdf")
-    (event,) = desk.settled()
-    assert isinstance(event, Recorded)
-    assert event.added is not None
-    stored = record_by_leaf(desk.vault.database, event.added.leaf_hash)
-    assert stored is not None
-    erase(desk.vault, stored, REASON, keys_of(desk.vault), **CHANGE)
-    desk.start()
-    assert desk.settled() == []
-
-
-def test_the_database_names_no_file(desk: Desk) -> None:
-    desk.write("a very secret name.pdf")
-    desk.settled()
-    rows = desk.vault.database.rows("SELECT folder, place, state FROM watched_file")
-    assert [[len(octets) for octets in row] for row in rows] == [[16, 16, 16]]
-    other = desk.folder.parent / "scans2"
-    desk.folder.rename(other)
-    desk.folder = other
-    desk.start()
-    # another folder: the files are read again, and the vault knows their documents
-    (event,) = desk.settled()
-    assert isinstance(event, Recorded)
-    assert event.added is None
-
-
-def test_files_that_are_gone_are_forgotten(desk: Desk) -> None:
-    paths = [desk.write(f"{number}.pdf", str(number)) for number in range(3)]
-    desk.settled()
-    paths[1].unlink()
-    desk.look()
-    assert desk.vault.database.number("SELECT count(*) FROM watched_file") == 2
-    paths[0].unlink()
-    paths[2].unlink()
-    desk.start()
-    desk.look()
-    assert desk.vault.database.number("SELECT count(*) FROM watched_file") == 0
-
-
-def test_a_changed_file_is_another_document(desk: Desk) -> None:
-    path = desk.write("a.pdf", "first")
-    assert len(desk.settled()) == 1
-    path.write_text("second")
-    assert len(desk.settled()) == 1
-    assert desk.names() == ["a.pdf", "a.pdf"]
-
-
-def test_a_list_that_is_being_imported_has_not_recorded_yet(desk: Desk) -> None:
-    facts = hash_document(desk.write("a.pdf"))
-    added = add_document(desk.vault, facts, Details("of the list"), **CHANGE)
-    with desk.vault.database.transaction():
-        desk.vault.database.execute("DELETE FROM queue")
-        run = desk.vault.database.insert(
-            "INSERT INTO import_run (list, began_at, first_sequence) VALUES (zeroblob(16), 1, 1)"
-        )
-        desk.vault.database.execute(
-            "UPDATE record SET import_run = ? WHERE sequence = ?", run, added.sequence
-        )
-    assert isinstance(refusal(desk.settled()), AlreadyRecorded)
-    desk.start()
-    assert isinstance(refusal(desk.settled()), AlreadyRecorded)
-    # the list was abandoned
-    with desk.vault.database.transaction():
-        desk.vault.database.execute("DELETE FROM content")
-        desk.vault.database.execute("DELETE FROM record")
-    desk.start()
-    assert len(desk.settled()) == 1
-    assert desk.names() == ["a.pdf"]
-
-
-class Killed(BaseException):
-    """Nothing in the node catches this, as nothing catches a kill."""
-
-
-@pytest.mark.parametrize("moves", [False, True])
-def test_a_watch_can_be_killed_before_each_statement_and_each_step_of_a_move(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, moves: bool
-) -> None:
-    away = tmp_path / "away" if moves else None
-    kinds = [(Database, "execute"), (Database, "insert"), (os, "link"), (Path, "unlink"), (Path, "mkdir")]
-    killed = number = 0
-    ended = False
-    while not ended:
-        number += 1
-        desk.write(f"{number}.pdf", str(number))
-        desk.start(move_to=away)
-        desk.look()
-        desk.now += 5
-        left = [number]
-        with monkeypatch.context() as patched:
-            for owner, name in kinds:
-                patched.setattr(owner, name, kill_at_zero(left, getattr(owner, name)))
-            try:
-                desk.look()
-                ended = True
-            except Killed:
-                killed += 1
-        # another process goes on
-        desk.start(move_to=away)
-        desk.settled()
-        assert desk.names() == sorted(f"{each}.pdf" for each in range(1, number + 1))
-        assert names_in(away or desk.folder) == desk.names()
-    assert killed >= (7 if moves else 4)
-
-
-def kill_at_zero(left: list[int], real: Callable[..., object]) -> Callable[..., object]:
-    def call(*arguments: object, **named: object) -> object:
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
-        return real(*arguments, **named)
-
-    return call
-
-
 # faults
 
 
@@ -509,120 +297,11 @@ def test_a_busy_vault_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch)
         raise VaultBusy("process 7 is writing to this vault", pid=7)
 
     with monkeypatch.context() as patched:
-        patched.setattr("perdure_node.watch.watcher.record_slots", busy)
+        patched.setattr("perdure_node.watch.watcher.record_new", busy)
         with pytest.raises(VaultBusy):
             desk.look()
     desk.now += 1
     assert len(desk.look()) == 1
-
-
-# putting away
-
-
-def test_recorded_files_are_put_away_with_their_details(desk: Desk, tmp_path: Path) -> None:
-    away = tmp_path / "away"
-    desk.start(move_to=away)
-    desk.write("in/a.pdf", "a")
-    desk.write("in/a.json", {"document_type": "deed"})
-    desk.write("b.pdf", "b")
-    desk.write("refused.pdf", "r")
-    desk.write("refused.json", "[]")
-    moved = [event.moved_to for event in desk.settled() if isinstance(event, Recorded)]
-    assert moved == [away / "b.pdf", away / "in" / "a.pdf"]
-    assert (away / "in" / "a.json").exists()
-    left = sorted(path.name for path in desk.folder.rglob("*") if path.is_file())
-    assert left == ["refused.json", "refused.pdf"]
-
-
-def test_details_of_two_documents_go_with_the_last(desk: Desk, tmp_path: Path) -> None:
-    away = tmp_path / "away"
-    desk.start(move_to=away)
-    desk.write("a.pdf", "a")
-    desk.write("a.tif", "b")
-    desk.write("a.json", {"document_type": "deed"})
-    assert [desk.record(event)["document_type"] for event in desk.settled()] == ["deed", "deed"]
-    assert names_in(away) == ["a.json", "a.pdf", "a.tif"]
-
-
-def test_nothing_is_written_over(desk: Desk, tmp_path: Path) -> None:
-    away = tmp_path / "away"
-    away.mkdir()
-    (away / "a.pdf").write_text("another")
-    (away / "a-2.pdf").symlink_to("nowhere")
-    (away / "b.pdf").write_text("b")
-    desk.start(move_to=away)
-    desk.write("a.pdf", "a")
-    desk.write("b.pdf", "b")
-    moved = [event.moved_to for event in desk.settled() if isinstance(event, Recorded)]
-    assert moved == [away / "a-3.pdf", away / "b.pdf"]
-    assert (away / "a.pdf").read_text() == "another"
-    assert (away / "a-3.pdf").read_text() == "a"
-    assert names_in(desk.folder) == []
-
-
-def test_what_was_recorded_but_not_put_away_is_so_by_the_next_process(desk: Desk, tmp_path: Path) -> None:
-    desk.write("a.pdf")
-    desk.settled()
-    desk.start(move_to=tmp_path / "away")
-    (event,) = desk.settled()
-    assert isinstance(event, Recorded)
-    assert (event.added, event.moved_to) == (None, tmp_path / "away" / "a.pdf")
-
-
-@pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM])
-def test_files_are_copied_where_no_link_can_be(
-    desk: Desk, tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, "link", refuse)
-    away = tmp_path / "away"
-    away.mkdir()
-    (away / ".a.pdf.part").write_text("left by a killed one")
-    desk.start(move_to=away)
-    desk.write("a.pdf", "a")
-    assert [getattr(event, "moved_to", None) for event in desk.settled()] == [away / "a.pdf"]
-    assert names_in(away) == ["a.pdf"]
-    assert (away / "a.pdf").read_text() == "a"
-
-
-def test_a_file_that_is_written_to_while_it_is_copied_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = tmp_path / "a.pdf"
-    source.write_text("a")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EXDEV, "other device")
-
-    real = moving._copy
-
-    def copy_then_write(given: Path, target: Path) -> None:
-        real(given, target)
-        source.write_text("b")
-
-    monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr(moving, "_copy", copy_then_write)
-    with pytest.raises(CannotPutAway, match="it was written to while it was copied"):
-        moving.put_away(source, tmp_path / "away", "a.pdf")
-    assert source.read_text() == "b"
-
-
-def test_what_cannot_be_put_away_stays_and_is_told_once(desk: Desk, tmp_path: Path) -> None:
-    (tmp_path / "away").write_text("no folder")
-    desk.start(move_to=tmp_path / "away")
-    desk.write("a.pdf")
-    (event,) = desk.settled()
-    assert isinstance(event, Recorded)
-    assert isinstance(event.not_moved, CannotPutAway)
-    assert desk.settled() == []
-    assert (desk.folder / "a.pdf").exists()
-
-
-def test_the_folder_itself_is_no_place_to_put_files_away(desk: Desk) -> None:
-    with pytest.raises(FolderUnreadable, match="moved to where they are"):
-        desk.start(move_to=desk.folder / ".." / "scans")
 
 
 # sealing

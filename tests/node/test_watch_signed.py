@@ -4,9 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_defunct
-from perdure_anchor.hashes import sha256
 from perdure_node.clock import Clock
 from perdure_node.records import open_record, record_by_leaf
 from perdure_node.signatures.faults import SignatureRefused
@@ -15,15 +12,9 @@ from perdure_node.vault import Vault
 from perdure_node.watch.watcher import Recorded, Refused, Watcher, WatchOptions
 from tools.site_desk import keys_of
 from tools.site_network import START, counted_bytes
+from tools.wallet import ADA, wallet_export
 
-ADA = Account.from_key(bytes([7]) * 32)
 CONTENT = b"We agree.\n"
-
-
-def wallet_export(content: bytes) -> bytes:
-    message = sha256(content).hex()
-    signed = ADA.sign_message(encode_defunct(text=message)).signature.hex()
-    return json.dumps({"address": ADA.address, "msg": message, "sig": signed, "version": "2"}).encode()
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from perdure_anchor.trie import value_from_trie_proof
 from perdure_anchor.trust import Epoch
 from perdure_anchor.verdict import Grade
 from perdure_contracts.transactions import TransactionNotMined
-from perdure_node import sync as sync_module
-from perdure_node.anchor_place import AnchorPlace, find_anchor
-from perdure_node.chain_errors import AnchorMissing, AnchorNotVerified
+from perdure_node.chain.errors import AnchorMissing, AnchorNotVerified
+from perdure_node.chain.relay_transactions import open_transaction
 from perdure_node.clock import Clock
-from perdure_node.relay_transactions import open_transaction
-from perdure_node.site_log import newest_checkpoint
+from perdure_node.evidence.anchor_place import AnchorPlace, find_anchor
+from perdure_node.log.site_log import newest_checkpoint
+from perdure_node.syncing import sync as sync_module
 from tools.anvil import FUNDED_KEY, running_anvil
 from tools.geth import ask
 from tools.real_site import RealAccounts, RealSite, founded_trust

@@ -20,8 +20,8 @@ from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, TransactionNotMined, transact
-from perdure_node.chain_errors import NotFinalInTime
-from perdure_node.proving import prove
+from perdure_node.chain.errors import NotFinalInTime
+from perdure_node.evidence.proving import prove
 from perdure_node.selectors import parse_selector
 from tools.desk import Desk
 from tools.geth import CHAIN_ID, GethNetwork, GethRules, running_geth

@@ -7,7 +7,7 @@ import pytest
 from perdure_anchor.registry_event import ANCHORED_TOPIC
 from perdure_anchor.trust import Epoch
 from perdure_contracts.anchored_logs import logs_of, read_anchored
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import system_clock
 from perdure_node.follower import following_chain
 from perdure_node.follower.following_chain import Doing, Follower

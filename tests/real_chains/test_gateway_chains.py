@@ -18,8 +18,8 @@ from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import ContractCall, TransactionNotMined, transact
 from perdure_contracts.unsigned_transaction import parse_signed
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.chain_errors import AnchorNotVerified, BlocksNotVerified
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import AnchorNotVerified, BlocksNotVerified
 from perdure_node.clock import Clock, system_clock
 from perdure_node.gateway.checkpoints import State, checkpoints_of, stored_anchor
 from perdure_node.gateway.delivery import Delivered, deliver

@@ -21,7 +21,7 @@ from perdure_contracts.abi import contract_abi
 from perdure_contracts.artifacts import ContractName
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.database import Database
 from perdure_node.gateway.folder import GATEWAY
 from simulated_chain import (

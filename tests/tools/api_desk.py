@@ -11,21 +11,21 @@ from perdure_anchor.checkpoint import Checkpoint, checkpoint_digest, parse_origi
 from perdure_anchor.evidence import AnchorProof
 from perdure_anchor.hashes import Hash32, sha256
 from perdure_anchor.log import MemoryLog
-from perdure_node.anchors import StoredAnchor
 from perdure_node.api.app import create_app
 from perdure_node.api.context import NodeContext
 from perdure_node.api.tokens import Scope, new_token
 from perdure_node.clock import Clock
 from perdure_node.database import Database
+from perdure_node.evidence.anchors import StoredAnchor
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, store_anchor, store_checkpoint
 from perdure_node.gateway.folder import Gateway, NewGateway, create_gateway, open_gateway
 from perdure_node.gateway.leaf_places import place_leaves
 from perdure_node.gateway.settings import AccessSettings, ListenSettings, NodeSettings, settings_for
 from perdure_node.gateway.sites import KnownSite, add_site, extended_mirror, site_by_number, store_mirror
+from perdure_node.log.site_log import StoredCheckpoint
 from perdure_node.service.endpoints import open_pool
 from perdure_node.service.listening import listen, serving, url_of
 from perdure_node.service.state import NodeState, new_state
-from perdure_node.site_log import StoredCheckpoint
 from tools.site_network import CHEAP, PASSPHRASE, counted_bytes
 
 TRUST = Path(__file__).parents[1] / "vectors" / "specification" / "consortium.json"

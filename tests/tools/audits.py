@@ -11,7 +11,8 @@ from perdure_node.database import Database
 from perdure_node.documents import hash_document
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.intake import Details, add_document
-from perdure_node.operators.people import NewOperator, Operator, add_operator
+from perdure_node.operators.membership import NewOperator, add_operator
+from perdure_node.operators.people import Operator
 from perdure_node.operators.roles import Role
 from perdure_node.records import record_by_index
 from perdure_node.traces import Reason

@@ -5,7 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from perdure_node.backup.choosing import WithPassphrase, choose_backup
+from perdure_node.backup.choosing import (
+    WithPassphrase,
+    choose_backup,
+)
 from perdure_node.backup.manifest import OpenBackup
 from perdure_node.backup.restoring import Restored, restore
 from perdure_node.backup.taking import Taken, take_backup
@@ -64,3 +67,12 @@ def files_of(folder: Path, pattern: str = "*/*") -> list[Path]:
 def bytes_in(folder: Path) -> int:
     """How many bytes lie in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def backups_in(folder: Path) -> list[Path]:
+    return sorted(files_of(folder, "*/*.backup"), key=lambda path: path.name)
+
+
+def packs_in(folder: Path) -> list[Path]:
+    """By age."""
+    return sorted(files_of(folder, "*/*.pack"), key=lambda path: path.stat().st_mtime_ns)

@@ -27,8 +27,8 @@ _HEAVY = (
     "eth_account",
     "httpx",
     "perdure_cli.entry",
-    "perdure_node.registration",
-    "perdure_node.sync",
+    "perdure_node.site_keys.registration",
+    "perdure_node.syncing.sync",
     "pyrage",
 )
 _SECONDS_TO_IMPORT = 120

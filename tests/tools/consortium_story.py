@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from perdure_anchor.checkpoint import parse_origin
 from perdure_anchor.hashes import checksum_address, keccak256
 from perdure_anchor.secp256k1 import address_from_private_key
 from tools.partner_desk import PartnerDesk, carry
 
-SITE_KEY = checksum_address(address_from_private_key(keccak256(b"a site's key")))
+ORIGIN = parse_origin("acme/rotterdam")
+OLD_KEY, NEW_KEY = keccak256(b"a site's key"), keccak256(b"the site's next key")
+SITE_KEY = checksum_address(address_from_private_key(OLD_KEY))
 
 
 class Founded:
@@ -84,3 +87,8 @@ def carry_a_step(founded: Founded, offline: PartnerDesk, *words: str, file: str 
     (online.folder / file).unlink()
     (online.folder / "signed.json").unlink()
     (offline.folder / "signed.json").unlink()
+
+
+def address(key: bytes) -> str:
+    """The account of a private key, as users write it."""
+    return checksum_address(address_from_private_key(key))

@@ -17,11 +17,11 @@ from perdure_anchor.errors import ChainError, PerdureError
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.transactions import TransactionNotMined
-from perdure_node.anchor_chain import AnchorChain
 from perdure_node.backup.choosing import WithPassphrase, choose_backup, find_backups
 from perdure_node.backup.restoring import restore
 from perdure_node.backup.taking import take_backup
-from perdure_node.chain_errors import NotFinalInTime, TransactionReverted
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import NotFinalInTime, TransactionReverted
 from perdure_node.courier.bundle import Kind
 from perdure_node.courier.bundle_file import Bundle, load_bundle, write_bundle
 from perdure_node.courier.errors import BundleError
@@ -32,10 +32,10 @@ from perdure_node.gateway.answering import answer
 from perdure_node.gateway.delivery import deliver
 from perdure_node.gateway.folder import GatewayKeys, open_gateway
 from perdure_node.gateway.sites import site_of
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.sealing import seal
 from perdure_node.recovering.recovery import OtherVaultSource, Sources, recover
-from perdure_node.sealing import seal
-from perdure_node.sync import sync
+from perdure_node.syncing.sync import sync
 from perdure_node.vault import open_vault
 from tools.site_desk import add_numbers
 from tools.site_network import PASSPHRASE

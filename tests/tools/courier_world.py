@@ -29,6 +29,7 @@ from perdure_node.courier.out import BundleOut, store_out
 from perdure_node.courier.packing import pack
 from perdure_node.courier.receiving import Received, receive
 from perdure_node.database import Database
+from perdure_node.evidence.proving import prove
 from perdure_node.gateway.answering import answer, leaves_for_rivals
 from perdure_node.gateway.delivery import Delivered, deliver
 from perdure_node.gateway.folder import (
@@ -39,13 +40,12 @@ from perdure_node.gateway.folder import (
 )
 from perdure_node.gateway.settings import settings_for
 from perdure_node.gateway.sites import site_of
-from perdure_node.keyring import KeyRing
-from perdure_node.proving import prove
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.sealing import Sealed, seal
 from perdure_node.recovering.recovery import Recovered, Sources, recover
-from perdure_node.rotating import rotate_site_key
-from perdure_node.sealing import Sealed, seal
 from perdure_node.selectors import parse_selector
-from perdure_node.sync import SyncResult, sync
+from perdure_node.site_keys.rotating import rotate_site_key
+from perdure_node.syncing.sync import SyncResult, sync
 from perdure_node.vault import open_vault
 from tools.site_desk import Site, add_numbers, verdict_on
 from tools.site_network import (

@@ -14,7 +14,7 @@ from typing import Any
 from perdure_anchor.errors import PerdureError
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle_file import load_bundle
 from perdure_node.gateway.delivery import deliver

@@ -11,7 +11,7 @@ from perdure_anchor.receipt import parse_receipt
 from perdure_anchor.registry_event import parse_registry_event
 from perdure_anchor.time_bounds import not_after
 from perdure_anchor.trie import value_from_trie_proof
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import Clock
 from perdure_node.follower.following_chain import Doing, Follower, FollowStep
 from perdure_node.follower.reading import (

@@ -7,7 +7,7 @@ from pathlib import Path
 from perdure_anchor.errors import PerdureError
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.chain import ChainClient
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import system_clock
 from perdure_node.follower import following_chain, ranges
 from perdure_node.follower.following_chain import Doing, Follower

@@ -12,7 +12,7 @@ from perdure_anchor.rlp import encode_int
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.access import EndpointAccess
 from perdure_contracts.chain import ChainClient
-from perdure_contracts.rpc_errors import RpcRefused
+from perdure_contracts.rpc_errors import RpcRefused, RpcUnreachable
 from perdure_node.clock import Clock
 from perdure_node.endpoints.pool import EndpointLimits, EndpointPool
 from simulated_chain import CHAIN_ID, CONSORTIUM, REGISTRY, START, SimulatedChain, copy_of, with_field
@@ -167,3 +167,12 @@ def served(node: Node) -> Callable[[Any], None]:
         return {"jsonrpc": "2.0", "id": document["id"], **members}
 
     return lambda exchange: exchange.send_json(one(exchange.document))
+
+
+GONE = RpcUnreachable("no connection to http://node: refused", sent=False, hint="is it running?")
+
+
+def pinned_by(pool: EndpointPool) -> str:
+    """Which node a round is asked of."""
+    with pool.pinned() as chain:
+        return str(chain.client.rpc.endpoint).removeprefix("http://")

@@ -14,14 +14,14 @@ from perdure_contracts.deploy import DeployedContract, FoundingPartner, deploy
 from perdure_contracts.rpc import JsonRpc
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.anchors import StoredAnchor, anchors
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import Clock, system_clock
-from perdure_node.proving import prove
+from perdure_node.evidence.anchors import StoredAnchor, anchors
+from perdure_node.evidence.proving import prove
 from perdure_node.records import Added
-from perdure_node.registration import register_site
 from perdure_node.selectors import parse_selector
-from perdure_node.sync import SyncResult, sync
+from perdure_node.site_keys.registration import register_site
+from perdure_node.syncing.sync import SyncResult, sync
 from perdure_node.vault import NewVault, Vault, create_vault, replace_trust_file
 from tools.site_desk import add_numbers, document, keys_of, verdict_on
 from tools.site_network import CHEAP, ORIGIN, PASSPHRASE, counted_bytes

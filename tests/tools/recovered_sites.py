@@ -7,7 +7,7 @@ from typing import Any
 
 from perdure_contracts.signer import LocalSigner
 from perdure_contracts.transactions import Patience, transact
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.recovering.recovery import OtherVaultSource, Recovered, Sources, recover
 from perdure_node.vault import NewVault, Vault, create_vault, open_vault
 from tools.site_desk import Site

@@ -10,12 +10,12 @@ import httpx
 from perdure_anchor.trust_file import parse_trust_file
 from perdure_devnet.info import TRUST_NAME
 from perdure_devnet.network import partner_key, relay_key
-from perdure_node.anchor_chain import connect_to
+from perdure_node.chain.anchor_chain import connect_to
 from perdure_node.clock import system_clock
 from perdure_node.gateway.folder import NewGateway, create_gateway
 from perdure_node.gateway.settings import ListenSettings, NodeSettings, settings_for
-from perdure_node.registration import register_site
 from perdure_node.service.running import run_node
+from perdure_node.site_keys.registration import register_site
 from perdure_node.vault import Vault
 from tools.site_network import CHEAP, PASSPHRASE, counted_bytes, new_vault
 

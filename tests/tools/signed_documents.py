@@ -24,6 +24,14 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from tools.signing_authority import Holder, SigningAuthority
 
 
+def fill_trust_folder(folder: Path, authority: SigningAuthority) -> Path:
+    """Let a folder of `perdure signatures` believe an authority, and know its revocations; returns it."""
+    for part, octets in (("anchors", authority.root.pem), ("crls", authority.crl())):
+        (folder / part).mkdir(parents=True)
+        (folder / part / "one").write_bytes(octets)
+    return folder
+
+
 def plain_pdf(text: str = "Charter party", size: int = 0) -> bytes:
     """A PDF of one page, by reportlab; ``size`` bytes are hidden in it at least."""
     from reportlab.pdfgen.canvas import Canvas

@@ -8,7 +8,7 @@ from perdure_anchor.trust import TrustFile
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import Json, RpcRefused
 from perdure_contracts.validator_sets import METHODS
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from simulated_chain import CHAIN_ID, CONSORTIUM, REGISTRY, SimulatedChain
 
 

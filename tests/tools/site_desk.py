@@ -11,23 +11,31 @@ from perdure_anchor.hashes import Hash32, sha256
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import Document, verify
-from perdure_node.anchors import anchors
 from perdure_node.clock import Clock, Randomness
 from perdure_node.documents import DocumentFacts
-from perdure_node.importing import Imported, ImportOptions, import_list
+from perdure_node.evidence.anchors import anchors
+from perdure_node.evidence.proving import Proof, disclosed_slots, prove
+from perdure_node.evidence.proving_all import Prover, chunks, ranges
+from perdure_node.imports.importing import Imported, ImportOptions, import_list
 from perdure_node.intake import Details, add_document
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.lists.rows import ListOptions
+from perdure_node.log.sealing import seal
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.proving import Proof, disclosed_slots, prove
-from perdure_node.proving_all import Prover, chunks, ranges
 from perdure_node.records import Added, records_in_log
-from perdure_node.registration import register_site
-from perdure_node.sealing import seal
 from perdure_node.selectors import parse_selector
-from perdure_node.sync import SyncResult, sync
+from perdure_node.site_keys.registration import register_site
+from perdure_node.syncing.sync import SyncResult, sync
 from perdure_node.vault import Vault, open_vault
-from tools.site_network import PASSPHRASE, STOPPED, SiteNetwork, counted_bytes
+from tools.site_network import (
+    PASSPHRASE,
+    STOPPED,
+    SiteNetwork,
+    counted_bytes,
+    found_network,
+    new_vault,
+    open_network,
+)
 
 
 def document(number: int) -> DocumentFacts:
@@ -147,3 +155,19 @@ def copy_of(site: Site, folder: Path) -> Site:
     """The site as it is restored from a backup that is made now."""
     shutil.copytree(site.vault.folder, folder)
     return Site(site.network, open_vault(folder))
+
+
+def stocked_folder(folder: Path, *waiting: int) -> Path:
+    """A new folder ``site`` whose vault has four anchored records, and others that wait; its chain lies beside it."""
+    found_network(folder / "chain")
+    with (
+        open_network(folder / "chain") as network,
+        new_vault(folder / "chain", folder / "site" / ".perdure") as made,
+    ):
+        site = Site(network, made)
+        site.register()
+        for numbers in ((1, 2), (3, 4)):
+            site.add(*numbers)
+            site.sync()
+        site.add(*waiting)
+    return folder / "site"

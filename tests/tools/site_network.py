@@ -34,7 +34,7 @@ from perdure_devnet.network import (
 from perdure_devnet.rpc.dispatch import answer
 from perdure_devnet.rpc.filters import FilterTable
 from perdure_devnet.rpc.node import Node
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import Clock
 from perdure_node.encryption.identity import KdfCost
 from perdure_node.vault import NewVault, Vault, create_vault

@@ -5,7 +5,7 @@ from perdure_anchor.hashes import Address
 from perdure_anchor.qbft import Vote
 from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_devnet.committee import committee_of
-from perdure_node.proving import prove
+from perdure_node.evidence.proving import prove
 from perdure_node.selectors import parse_selector
 from tools.site_desk import Site, document
 from tools.site_network import SiteNetwork

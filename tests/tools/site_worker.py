@@ -15,15 +15,15 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.rpc import JsonRpc
-from perdure_node import importing
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.changes import amend, erase, withdraw
 from perdure_node.clock import Clock
-from perdure_node.keyring import KeyRing
+from perdure_node.imports import importing
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.sealing import seal
 from perdure_node.records import EncryptedRecord, record_by_leaf
-from perdure_node.rotating import rotate_site_key
-from perdure_node.sealing import seal
-from perdure_node.sync import sync
+from perdure_node.site_keys.rotating import rotate_site_key
+from perdure_node.syncing.sync import sync
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault, open_vault
 from tools.site_desk import add_numbers, document, import_file

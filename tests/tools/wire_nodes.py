@@ -18,6 +18,7 @@ from perdure_anchor.hashes import checksum_address
 from perdure_node.api.problems import problem, status_of
 from perdure_node.by_node.access import open_nodes
 from perdure_node.by_node.syncing import NodeSyncResult, sync_by_node
+from perdure_node.chain.waiting import wait_for
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle import Request
 from perdure_node.courier.bundle_file import read_bundle
@@ -26,7 +27,6 @@ from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.intake import take_in
 from perdure_node.gateway.sites import KnownSite
 from perdure_node.gateway.standing import site_standing
-from perdure_node.waiting import wait_for
 from tools.gateway_desk import GatewayDesk
 from tools.site_desk import Site
 from tools.site_network import SiteNetwork, counted_bytes

@@ -11,7 +11,7 @@ from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
 
 from perdure_cli.awaiting_texts import step_after_recording
-from perdure_cli.commands.change_options import Change, change_options
+from perdure_cli.commands.acting_options import Change, change_options
 from perdure_cli.commands.detail_options import detail_options, details_of
 from perdure_cli.output import print_json, print_line, tell_next
 from perdure_cli.waiting_record import the_waiting_record

@@ -27,9 +27,9 @@ from perdure_cli.site import open_site
 from perdure_cli.verifying.audits import report_members, report_rows, summary
 
 if TYPE_CHECKING:
-    from perdure_node.anchor_chain import AnchorChain
     from perdure_node.audit.registry_answers import Ask
     from perdure_node.by_node.client import NodeClient
+    from perdure_node.chain.anchor_chain import AnchorChain
 
 # seconds for which a node that is silent is waited for
 _WAIT = 10.0
@@ -159,7 +159,7 @@ def _nodes(vault: Vault, rpc_url: str | None) -> "list[Ask]":
 
 
 def _chain(vault: Vault, url: str, others: list[str]) -> "AnchorChain":
-    from perdure_node.anchor_chain import connect_to
+    from perdure_node.chain.anchor_chain import connect_to
 
     return connect_to(vault.trust, url, others, _WAIT)
 

@@ -20,7 +20,7 @@ from perdure_node.operators.errors import NotAllowed, NotAwaiting
 from perdure_node.operators.people import Operator
 from perdure_node.operators.roles import Action
 from perdure_node.operators.standing import standing_of
-from perdure_node.records import EncryptedRecord, open_record
+from perdure_node.records import open_record
 from perdure_node.selectors import Selector, find_records, parse_selector
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
@@ -30,6 +30,7 @@ from perdure_cli.exit_codes import DONE, batch_exit_code, exit_code
 from perdure_cli.options import json_option, passphrase_option, reason_option, vault_option
 from perdure_cli.output import print_json, print_line, tell, tell_error, tell_next
 from perdure_cli.record_texts import plural
+from perdure_cli.site import open_site
 
 # so many are stored in one transaction
 _TOGETHER = 200
@@ -62,8 +63,6 @@ def confirm(
     itself was before you. Your signature covers all that the record says, who recorded it, and the newest block that the site knows;
     it is checked by `perdure verify`. A confirmed record gets a new leaf hash, and waits to be sealed.
     """
-    from perdure_cli.site import open_site
-
     if bool(selectors) == everything:
         raise click.UsageError("want either SELECTOR... or --all")
     codes = []
@@ -232,12 +231,10 @@ def reject(
 
     Its document can be recorded anew.
     """
-    from perdure_cli.site import open_site
-
     with open_site(vault_folder) as vault:
         actor = acting(vault, who, passphrase_file, Action.CONFIRM)
         waits, _ = _awaiting(vault, parse_selector(selector))
-        record: EncryptedRecord = waits.record
+        record = waits.record
         if actor.operator is not None:
             _check_role(actor.operator, waits)
             # his passphrase, or his passkey, shows that it is he
@@ -246,7 +243,7 @@ def reject(
             vault,
             record,
             Reason(actor.name, why),
-            actor.number or 1,
+            actor.key_holder,
             clock=system_clock(),
             randomness=os.urandom,
         )

@@ -14,7 +14,7 @@ from perdure_cli.signer_options import AccountType
 
 if TYPE_CHECKING:
     from perdure_contracts.block_receipts import TransactionReceipt
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
     from perdure_node.consortium.overview import ProposalView
 
 

@@ -14,7 +14,7 @@ from perdure_cli.options import Duration, Moment, OriginType
 from perdure_cli.signer_options import AccountType
 
 if TYPE_CHECKING:
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
 
 
 @click.command("register-site", short_help="Register a site with its key.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 from perdure_node.encryption.hybrid import PublicKey
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 
 from perdure_cli.bundle_files import BACK_SUFFIX, OUT_SUFFIX, bundles_of
 from perdure_cli.couriers.packing import pack_stick

@@ -12,6 +12,7 @@ from perdure_node.documents import hash_document
 from perdure_node.intake import Details
 from perdure_node.late import supporting_document
 
+from perdure_cli.option_groups import with_options
 from perdure_cli.options import READABLE_FILE
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -48,16 +49,12 @@ _OF_ONE = 3
 
 def common_detail_options(command: F) -> F:
     """As `detail_options`, for what is said of many documents alike."""
-    for option in reversed(_OPTIONS[:-_OF_ONE]):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS[:-_OF_ONE])(command)
 
 
 def detail_options(command: F) -> F:
     """Give a command the options; it gets them as ``**said``, for `details_of`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS)(command)
 
 
 def details_of(

@@ -9,14 +9,14 @@ from perdure_node.changes import erase as erase_record
 from perdure_node.clock import system_clock
 from perdure_node.erasures import Category
 from perdure_node.holds import check_not_held
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.listing import show_record
 from perdure_node.operators.roles import Action
 from perdure_node.records import EncryptedRecord
 from perdure_node.selectors import Selector, parse_selector
 from perdure_node.vault import Vault
 
-from perdure_cli.commands.change_options import Change, change_options
+from perdure_cli.commands.acting_options import Change, change_options
 from perdure_cli.commands.hold import all_option
 from perdure_cli.confirming import confirm
 from perdure_cli.output import print_json, print_line, tell, tell_next, tell_warning

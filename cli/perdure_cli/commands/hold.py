@@ -9,7 +9,7 @@ from perdure_node.holds import release as release_records
 from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
 
-from perdure_cli.commands.change_options import Change, change_options
+from perdure_cli.commands.acting_options import Change, change_options
 from perdure_cli.output import print_json, print_line, tell_next
 from perdure_cli.record_texts import plural
 from perdure_cli.waiting_record import meant_records

@@ -12,7 +12,7 @@ import click
 from perdure_node.clock import system_clock
 from perdure_node.errors import ImportRefused
 from perdure_node.files import open_regular
-from perdure_node.importing import Imported, ImportOptions, abandon_imports, import_list
+from perdure_node.imports.importing import Imported, ImportOptions, abandon_imports, import_list
 from perdure_node.lists.rows import ListOptions
 from perdure_node.status import NextStep
 

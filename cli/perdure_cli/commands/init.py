@@ -185,9 +185,9 @@ def _registered(vault: Vault, partner_key: bytes, made: _Made | None) -> int | N
     A vault that was made for a site that is refused holds nothing yet, and goes; one that was there before stays.
     """
     from perdure_contracts.refusals import RegistryRefusal
-    from perdure_node.anchor_chain import connect
-    from perdure_node.chain_errors import SiteTaken
-    from perdure_node.registration import register_site
+    from perdure_node.chain.anchor_chain import connect
+    from perdure_node.chain.errors import SiteTaken
+    from perdure_node.site_keys.registration import register_site
 
     try:
         with connect(vault) as chain:
@@ -218,7 +218,7 @@ def _tell_registered(vault: Vault, block: int | None, as_json: bool) -> dict[str
 
 def _request_registration(vault: Vault, as_json: bool) -> dict[str, object]:
     """Say what the partner has to run; only the partner's account may register a site."""
-    from perdure_node.registration import registration_request
+    from perdure_node.site_keys.registration import registration_request
 
     request = registration_request(vault)
     key = checksum_address(request.key)
@@ -238,8 +238,8 @@ def _request_registration(vault: Vault, as_json: bool) -> dict[str, object]:
 
 def _learn_a_block(vault: Vault) -> None:
     """A block for the first records to come after, if the chain can be reached now; `perdure sync` learns newer ones."""
-    from perdure_node.anchor_chain import connect
-    from perdure_node.block_runs import refresh_known_block
+    from perdure_node.chain.anchor_chain import connect
+    from perdure_node.evidence.block_runs import refresh_known_block
 
     try:
         with connect(vault) as chain:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
-from perdure_node.data_keys import Recipient, all_recipients, has_recovery_key
 from perdure_node.encryption.hybrid import new_private_key
 from perdure_node.encryption.recovery import format_recovery_key, parse_recovery_key
 from perdure_node.key_changes import (
@@ -14,7 +13,8 @@ from perdure_node.key_changes import (
     replace_recovery_key,
     restore_lookup_key,
 )
-from perdure_node.keyring import RecoveryKeyRing
+from perdure_node.keys.data_keys import Recipient, all_recipients, has_recovery_key
+from perdure_node.keys.keyring import RecoveryKeyRing
 from perdure_node.vault import Vault
 
 from perdure_cli.commands.key_message import message
@@ -76,7 +76,7 @@ def show(vault_folder: Path | None, as_json: bool) -> None:
 
 
 def _print_request(vault: Vault) -> None:
-    from perdure_node.registration import key_request
+    from perdure_node.site_keys.registration import key_request
 
     print_request(key_request(vault))
 

@@ -6,7 +6,7 @@ import click
 from perdure_anchor.errors import VerificationError
 from perdure_anchor.hashes import checksum_address
 from perdure_node.consortium.rotation_message import encode_rotation_message
-from perdure_node.site_keys import rotations_under_way
+from perdure_node.site_keys.standing import rotations_under_way
 
 from perdure_cli.new_files import write_new
 from perdure_cli.options import json_option, vault_option

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from perdure_anchor.hashes import checksum_address
 from perdure_node.clock import system_clock
-from perdure_node.rotating import RotationPlan, make_site_key, plan_rotation, rotate_site_key
+from perdure_node.site_keys.rotating import RotationPlan, make_site_key, plan_rotation, rotate_site_key
 from perdure_node.vault import Vault
 
 from perdure_cli.confirming import confirm
@@ -77,7 +77,7 @@ def new(yes: bool, passphrase_file: Path | None, vault_folder: Path | None, as_j
     Signs from now on; nothing of it is anchored before the site's partner has set the key, for which this prints the transaction.
     What was sealed before stays, and is signed anew then.
     """
-    from perdure_node.registration import key_request
+    from perdure_node.site_keys.registration import key_request
 
     with open_site(vault_folder) as vault:
         key_ring(vault, passphrase_file).private_key()

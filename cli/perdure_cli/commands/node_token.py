@@ -9,7 +9,7 @@ from perdure_node.clock import system_clock
 
 from perdure_cli.confirming import confirm
 from perdure_cli.gateways import gateway_option, open_named_gateway
-from perdure_cli.options import Duration, json_option
+from perdure_cli.options import Duration, json_option, yes_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
 from perdure_cli.record_texts import time_text
 
@@ -99,7 +99,7 @@ def list_(gateway_folder: Path | None, as_json: bool) -> None:
 
 @token.command(short_help="Let a token count no more.")
 @click.argument("identity", metavar="ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @gateway_option
 @json_option
 def revoke(identity: str, yes: bool, gateway_folder: Path | None, as_json: bool) -> None:

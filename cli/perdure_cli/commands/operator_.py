@@ -6,21 +6,14 @@ from pathlib import Path
 import click
 from perdure_node.clock import system_clock
 from perdure_node.operators.consequences import NO_KEEPER, leaves_no_keeper
-from perdure_node.operators.people import (
-    NewOperator,
-    add_operator,
-    change_roles,
-    operator_named,
-    operators,
-    remove_operator,
-)
-from perdure_node.operators.roles import ROLES, Action, Role
+from perdure_node.operators.membership import NewOperator, add_operator, change_roles, remove_operator
+from perdure_node.operators.people import operator_named, operators
+from perdure_node.operators.roles import ROLES, Role
 
-from perdure_cli.acting import acting, as_option
+from perdure_cli.commands.acting_options import SYNC_STEP, Managing, manage_options
 from perdure_cli.commands.operator_credential import (
     credential,
     enrol,
-    may_manage,
     passkey_option,
     security_key_option,
 )
@@ -28,7 +21,7 @@ from perdure_cli.commands.operator_passphrase import passphrase
 from perdure_cli.commands.operator_totp import totp
 from perdure_cli.confirming import confirm
 from perdure_cli.operator_texts import operator_members, print_operator
-from perdure_cli.options import json_option, passphrase_option, vault_option
+from perdure_cli.options import json_option, vault_option, yes_option
 from perdure_cli.output import print_json, print_line, tell, tell_next
 from perdure_cli.site import new_passphrase, open_site
 
@@ -65,19 +58,13 @@ operator.add_command(totp)
     metavar="FILE",
     help=f"File whose first line is his passphrase; else {OPERATOR_VARIABLE}, else a prompt for him.",
 )
-@as_option
-@passphrase_option
-@vault_option
-@json_option
+@manage_options
 def add(
     name: str,
     roles: tuple[str, ...],
     through: str | None,
     operator_passphrase_file: Path | None,
-    who: str | None,
-    passphrase_file: Path | None,
-    vault_folder: Path | None,
-    as_json: bool,
+    managing: Managing,
 ) -> None:
     """Add somebody, with a key under a passphrase of his own: he signs with it, and reads what is recorded.
 
@@ -85,8 +72,8 @@ def add(
     is a site keeper, he adds the others (--as). With --passkey or --security-key he gets no key under a passphrase, and signs with
     that: he reads with the vault's passphrase, if he knows it. `perdure operator credential add` gives somebody both.
     """
-    with open_site(vault_folder) as vault:
-        actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "add an operator")
+    with managing.site() as vault:
+        actor = managing.manager(vault, "add an operator")
         chosen, passkeys = None, []
         if through is None:
             chosen = new_passphrase(
@@ -103,7 +90,7 @@ def add(
             vault, actor.keys, new, clock=system_clock(), randomness=os.urandom, passkeys=passkeys
         )
         keepers = [each for each in operators(vault.database) if Role.SITE_KEEPER in each.roles]
-    if as_json:
+    if managing.as_json:
         print_json({"ok": True, **operator_members(added)})
         return
     print_operator(added)
@@ -132,21 +119,15 @@ def list_(vault_folder: Path | None, as_json: bool) -> None:
 @operator.command(short_help="Give somebody other roles.")
 @click.argument("name")
 @roles_option
-@as_option
-@passphrase_option
-@vault_option
-@json_option
+@manage_options
 def roles(
     name: str,
     roles: tuple[str, ...],
-    who: str | None,
-    passphrase_file: Path | None,
-    vault_folder: Path | None,
-    as_json: bool,
+    managing: Managing,
 ) -> None:
     """Give somebody these roles in place of the ones that he has. What he confirmed stays confirmed."""
-    with open_site(vault_folder) as vault:
-        actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "change somebody's roles")
+    with managing.site() as vault:
+        actor = managing.manager(vault, "change somebody's roles")
         before = operator_named(vault.database, name)
         last = leaves_no_keeper(operators(vault.database), before)
         changed = change_roles(
@@ -159,7 +140,7 @@ def roles(
         )
     if last and Role.SITE_KEEPER not in changed.roles:
         tell(f"warning: {NO_KEEPER}")
-    if as_json:
+    if managing.as_json:
         print_json({"ok": True, **operator_members(changed)})
         return
     print_operator(changed)
@@ -167,25 +148,19 @@ def roles(
 
 @operator.command(short_help="Remove somebody.")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@as_option
-@passphrase_option
-@vault_option
-@json_option
+@yes_option
+@manage_options
 def remove(
     name: str,
     yes: bool,
-    who: str | None,
-    passphrase_file: Path | None,
-    vault_folder: Path | None,
-    as_json: bool,
+    managing: Managing,
 ) -> None:
     """Let somebody act no more. What he recorded and confirmed stays good; that his key is gone becomes a record of the log.
 
     What he could read he may have copied. His key can never be anybody else's.
     """
-    with open_site(vault_folder) as vault:
-        may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "remove an operator")
+    with managing.site() as vault:
+        managing.manager(vault, "remove an operator")
         gone = operator_named(vault.database, name)
         if leaves_no_keeper(operators(vault.database), gone):
             tell(f"warning: {NO_KEEPER}")
@@ -197,11 +172,11 @@ def remove(
                 "nobody was removed",
             )
         remove_operator(vault, gone, clock=system_clock(), randomness=os.urandom)
-    if as_json:
+    if managing.as_json:
         print_json({"ok": True, "name": gone.name})
         return
     print_line(f"removed: {gone.name}")
-    tell_next("perdure sync, so that the log says it")
+    tell_next(SYNC_STEP)
 
 
 def _roles(names: tuple[str, ...]) -> frozenset[Role]:

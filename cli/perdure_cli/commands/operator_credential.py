@@ -5,17 +5,13 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
+from perdure_node.operators.credentials import NewPasskey
 from perdure_node.operators.enrolling import add_passkey, remove_credential
 from perdure_node.operators.passkeys.ceremony import enrolment
-from perdure_node.operators.people import (
-    NewPasskey,
-    Operator,
-    StoredCredential,
-    operator_named,
-)
-from perdure_node.operators.roles import Action
+from perdure_node.operators.people import Operator, StoredCredential, operator_named
 
-from perdure_cli.acting import Actor, acting, as_option, chosen_credential
+from perdure_cli.acting import chosen_credential
+from perdure_cli.commands.acting_options import SYNC_STEP, Managing, manage_options
 from perdure_cli.confirming import confirm
 from perdure_cli.operator_texts import (
     credential_line,
@@ -23,7 +19,7 @@ from perdure_cli.operator_texts import (
     operator_members,
     print_operator,
 )
-from perdure_cli.options import json_option, passphrase_option, vault_option
+from perdure_cli.options import json_option, vault_option, yes_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next
 from perdure_cli.passkey_asking import BROWSER, USB, ask
 from perdure_cli.site import open_site
@@ -52,18 +48,12 @@ def credential() -> None:
 @passkey_option
 @security_key_option
 @click.option("--label", metavar="LABEL", help="A word for it, to choose it by where he has several.")
-@as_option
-@passphrase_option
-@vault_option
-@json_option
+@manage_options
 def add(
     name: str,
     through: str | None,
     label: str | None,
-    who: str | None,
-    passphrase_file: Path | None,
-    vault_folder: Path | None,
-    as_json: bool,
+    managing: Managing,
 ) -> None:
     """Enrol a passkey or a security key for NAME, who has to be there with it: his finger, face or PIN is asked for.
 
@@ -71,16 +61,16 @@ def add(
     """
     if through is None:
         raise click.UsageError("want --passkey or --security-key")
-    with open_site(vault_folder) as vault:
-        actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "enrol a credential")
+    with managing.site() as vault:
+        actor = managing.manager(vault, "enrol a credential")
         given = operator_named(vault.database, name)
         new = enrol(given.name, through, label, given)
         changed = add_passkey(actor.vault, given, new, clock=system_clock(), randomness=os.urandom)
-    if as_json:
+    if managing.as_json:
         print_json({"ok": True, **operator_members(changed)})
         return
     print_operator(changed)
-    tell_next("perdure sync, so that the log says it")
+    tell_next(SYNC_STEP)
 
 
 @credential.command("list", short_help="List what somebody signs with.")
@@ -101,27 +91,21 @@ def list_(name: str, vault_folder: Path | None, as_json: bool) -> None:
 @credential.command(short_help="Remove what somebody signs with.")
 @click.argument("name")
 @click.argument("label")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@as_option
-@passphrase_option
-@vault_option
-@json_option
+@yes_option
+@manage_options
 def remove(
     name: str,
     label: str,
     yes: bool,
-    who: str | None,
-    passphrase_file: Path | None,
-    vault_folder: Path | None,
-    as_json: bool,
+    managing: Managing,
 ) -> None:
     """Let the credential LABEL of NAME's count no more: what he signed with it stays good, and nobody can enrol it again.
 
     Where it has no label, LABEL is the beginning of its digest, which the list shows; "key" is the key under his passphrase, with
     which he still reads.
     """
-    with open_site(vault_folder) as vault:
-        actor = may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "remove a credential")
+    with managing.site() as vault:
+        actor = managing.manager(vault, "remove a credential")
         given = operator_named(vault.database, name)
         gone = chosen_credential(given, label)
         if not yes:
@@ -129,11 +113,11 @@ def remove(
         changed = remove_credential(
             actor.vault, given, gone.number, clock=system_clock(), randomness=os.urandom
         )
-    if as_json:
+    if managing.as_json:
         print_json({"ok": True, **operator_members(changed)})
         return
     print_line(f"removed: {credential_line(gone)}")
-    tell_next("perdure sync, so that the log says it")
+    tell_next(SYNC_STEP)
 
 
 def enrol(name: str, through: str, label: str | None, known: Operator | None = None) -> NewPasskey:
@@ -143,13 +127,6 @@ def enrol(name: str, through: str, label: str | None, known: Operator | None = N
     others = () if known is None else known.credentials
     identifiers = [each.credential_id for each in others if each.credential_id is not None]
     return NewPasskey(ask(enrolment(name, identifiers, os.urandom), through), through, label)
-
-
-def may_manage(actor: Actor, what: str) -> Actor:
-    """Somebody who has shown that he may: the vault's key opens to a site keeper's passphrase, or the vault's."""
-    actor.keys.private_key()
-    actor.show_presence(what)
-    return actor
 
 
 def _confirm(who: Operator, gone: StoredCredential) -> None:

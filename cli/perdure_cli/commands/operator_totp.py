@@ -10,15 +10,13 @@ from perdure_node.operators.errors import OperatorRefused
 from perdure_node.operators.one_time_codes import disable_codes, enable_codes, new_secret, otpauth_uri
 from perdure_node.operators.operator_keys import OperatorKeyRing
 from perdure_node.operators.people import Operator, operator_named
-from perdure_node.operators.roles import Action
 from perdure_node.vault import Vault
 
-from perdure_cli.acting import CODE_VARIABLE, acting, as_option, one_time_code
-from perdure_cli.commands.operator_credential import may_manage
+from perdure_cli.acting import CODE_VARIABLE, one_time_code
+from perdure_cli.commands.acting_options import Managing, manage_options
 from perdure_cli.operator_texts import operator_members, print_operator
-from perdure_cli.options import json_option, passphrase_option, vault_option
 from perdure_cli.output import print_json, tell, tell_next
-from perdure_cli.site import ask_passphrase, open_site, site_passphrase
+from perdure_cli.site import ask_passphrase, site_passphrase
 
 
 @click.command(short_help="Want one-time codes beside a passphrase.")
@@ -26,17 +24,11 @@ from perdure_cli.site import ask_passphrase, open_site, site_passphrase
 @click.option("--enable", "what", flag_value="enable", help="Want a code from now on; replaces the app.")
 @click.option("--disable", "what", flag_value="disable", help="Want none any more: needs a code.")
 @click.option("--reset", "what", flag_value="reset", help="As a site keeper, for somebody who lost the app.")
-@as_option
-@passphrase_option
-@vault_option
-@json_option
+@manage_options
 def totp(
     name: str,
     what: str | None,
-    who: str | None,
-    passphrase_file: Path | None,
-    vault_folder: Path | None,
-    as_json: bool,
+    managing: Managing,
 ) -> None:
     """Want a one-time code (TOTP) from an authenticator app beside the passphrase of NAME, whenever he acts.
 
@@ -46,16 +38,16 @@ def totp(
     """
     if what is None:
         raise click.UsageError("want --enable, --disable or --reset")
-    with open_site(vault_folder) as vault:
+    with managing.site() as vault:
         given = operator_named(vault.database, name)
         if what == "reset":
-            may_manage(acting(vault, who, passphrase_file, Action.MANAGE), "reset somebody's one-time codes")
+            managing.manager(vault, "reset somebody's one-time codes")
             with vault.database.transaction():
                 disable_codes(vault.database, given.number)
         else:
-            _by_himself(vault, given, what, passphrase_file)
+            _by_himself(vault, given, what, managing.passphrase_file)
         changed = operator_named(vault.database, name)
-    if as_json:
+    if managing.as_json:
         print_json({"ok": True, **operator_members(changed)})
         return
     print_operator(changed)

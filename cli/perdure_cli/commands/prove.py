@@ -7,8 +7,8 @@ import click
 from perdure_anchor.evidence import FILE_SUFFIX, encode_evidence
 from perdure_anchor.record import SLOTS
 from perdure_anchor.verdict import Grade
-from perdure_node.proving import ALL_SLOTS, Proof
-from perdure_node.proving import prove as prove_record
+from perdure_node.evidence.proving import ALL_SLOTS, Proof
+from perdure_node.evidence.proving import prove as prove_record
 from perdure_node.selectors import Selector, parse_selector
 from perdure_node.vault import Vault
 

@@ -12,7 +12,7 @@ from perdure_anchor.errors import ChainError
 from perdure_anchor.hashes import checksum_address
 from perdure_node.clock import system_clock
 from perdure_node.errors import OtherVault
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.vault import Vault, open_vault
 
 from perdure_cli.merged_texts import (
@@ -32,10 +32,10 @@ from perdure_cli.site import key_ring, open_site, site_passphrase
 
 if TYPE_CHECKING:
     from perdure_contracts.registry import SiteState
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.adopting.true_log import KnownLog
+    from perdure_node.chain.anchor_chain import AnchorChain
     from perdure_node.recovering.merging import Merged
     from perdure_node.recovering.recovery import OtherVaultSource, Recovered
-    from perdure_node.true_log import KnownLog
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -218,7 +218,7 @@ def _asked_chain(vault: Vault, asked: _Asked, stack: ExitStack) -> "AnchorChain 
 
 @contextmanager
 def _connected(vault: Vault, rpc_url: str | None) -> "Iterator[AnchorChain]":
-    from perdure_node.sync import connect
+    from perdure_node.syncing.sync import connect
 
     with connect(vault, rpc_url=rpc_url, wait=vault.config.wait) as chain:
         chain.check()
@@ -257,7 +257,7 @@ def _key_doubt(vault: Vault, chain: "AnchorChain") -> str | None:
     if state is None:
         return f"the registry does not know the site {vault.origin.text}"
     if state.successor is not None:
-        from perdure_node.successors import site_name
+        from perdure_node.chain.successors import site_name
 
         return f"the log is closed, and goes on as {site_name(chain, state.successor)}"
     if state.key != vault.site_address and not _is_in_grace(vault, state, chain):

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 from perdure_anchor.errors import ConfigError
 from perdure_node.clock import system_clock
-from perdure_node.data_keys import active_recipients
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import active_recipients
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.recovery_sheet.sheet import NoKey, Sheet, SheetState
-from perdure_node.site_keys import last_known_keys
+from perdure_node.site_keys.standing import last_known_keys
 from perdure_node.vault import Vault
 
 from perdure_cli.new_files import check_new_file, write_new

@@ -9,7 +9,7 @@ from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
 from perdure_anchor.hashes import sha256
 from perdure_anchor.verdict import Grade
 
-from perdure_cli.commands.question_options import (
+from perdure_cli.commands.trust_options import (
     believed_vault_option,
     clock_allowance_option,
     trust_choice,

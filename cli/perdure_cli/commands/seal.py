@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 from perdure_node.clock import system_clock
-from perdure_node.queue_state import read_queue
+from perdure_node.log.queue_state import read_queue
+from perdure_node.log.sealing import Sealed, seal_if_due
+from perdure_node.log.sealing import seal as seal_waiting
 from perdure_node.seal_policy import Due, due_at
-from perdure_node.sealing import Sealed, seal_if_due
-from perdure_node.sealing import seal as seal_waiting
 from perdure_node.vault import Vault
 
 from perdure_cli.clock_doubt import warn_of_clock

@@ -7,6 +7,8 @@ from typing import TypeVar
 import click
 from perdure_node.signatures.looking import Asked
 
+from perdure_cli.option_groups import with_options
+
 F = TypeVar("F", bound=Callable[..., object])
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
@@ -35,18 +37,12 @@ _OTHERS = (
 
 def signature_options(command: F) -> F:
     """Give a command all the options, for `take_asked`."""
-    return _with(command, (*_DETACHED, *_OTHERS))
+    return with_options((*_DETACHED, *_OTHERS))(command)
 
 
 def detached_options(command: F) -> F:
     """Give a command those that name a detached signature: ``signature_file`` and ``certificate_file``."""
-    return _with(command, _DETACHED)
-
-
-def _with(command: F, options: tuple[Callable[[F], F], ...]) -> F:
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(_DETACHED)(command)
 
 
 def take_asked(said: dict[str, object], *, several: bool) -> Asked:

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 from perdure_anchor.record import SLOTS
 from perdure_anchor.statement import FILE_SUFFIX, MAX_STATEMENT_SIZE, Statement, encode_statement
-from perdure_node.proving import ALL_SLOTS
-from perdure_node.stating import ALWAYS_SHOWN, RangeTooLong, Stated, make_statement
+from perdure_node.evidence.proving import ALL_SLOTS
+from perdure_node.evidence.stating import ALWAYS_SHOWN, RangeTooLong, Stated, make_statement
 
 from perdure_cli.commands.prove import chosen_slots
 from perdure_cli.files import write_whole

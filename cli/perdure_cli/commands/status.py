@@ -4,9 +4,9 @@ from itertools import islice
 from pathlib import Path
 
 import click
+from perdure_node.adopting.past_adoptions import PastAdoption
 from perdure_node.clock import system_clock
 from perdure_node.operators.policy import PolicyState
-from perdure_node.past_adoptions import PastAdoption
 from perdure_node.seal_policy import DEFAULT_POLICY, Due
 from perdure_node.status import Losses, Status, read_status
 

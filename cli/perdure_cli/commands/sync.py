@@ -7,7 +7,7 @@ import click
 from perdure_anchor.hashes import checksum_address, to_hex
 from perdure_contracts.endpoint import parse_endpoint
 from perdure_node.clock import Clock, system_clock
-from perdure_node.sync_plan import plan_sync
+from perdure_node.syncing.plan import plan_sync
 
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.nodes.syncing import print_news, print_node_plan, sync_with_nodes
@@ -21,9 +21,9 @@ from perdure_cli.site_key_texts import concerns, registry_members
 
 if TYPE_CHECKING:
     from perdure_node.by_node.syncing import NodeSyncResult
-    from perdure_node.keyring import KeyRing
-    from perdure_node.sync_plan import SyncPlan
-    from perdure_node.sync_result import SyncResult
+    from perdure_node.keys.keyring import KeyRing
+    from perdure_node.syncing.plan import SyncPlan
+    from perdure_node.syncing.result import SyncResult
     from perdure_node.vault import Vault
 
 
@@ -111,8 +111,8 @@ def sync(
 def _sync_with_chain(
     vault: "Vault", keys: "KeyRing", rpc_url: str | None, *, clock: Clock, wait: float, sealing: bool | None
 ) -> "SyncResult":
-    from perdure_node.sync import connect
-    from perdure_node.sync import sync as sync_vault
+    from perdure_node.syncing.sync import connect
+    from perdure_node.syncing.sync import sync as sync_vault
 
     with connect(vault, rpc_url=rpc_url, wait=wait) as chain, TerminalProgress() as progress:
         return sync_vault(vault, chain, keys, clock=clock, wait=wait, sealing=sealing, progress=progress)

@@ -19,7 +19,7 @@ from perdure_cli.progress import TerminalProgress
 from perdure_cli.trust_store import TrustSource, named_source, user_store
 
 if TYPE_CHECKING:
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
     from perdure_node.trust_extend import NewSet
 
 
@@ -210,7 +210,7 @@ def _check_output(output: Path, before: TrustSource, *, force: bool) -> None:
 def _chain(before: TrustSource, rpc_urls: Sequence[str]) -> "AnchorChain":
     from perdure_contracts.chain import ChainClient
     from perdure_contracts.rpc import JsonRpc
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
 
     from perdure_cli.trusting import checking
 

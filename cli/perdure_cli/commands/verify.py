@@ -10,7 +10,7 @@ import click
 from perdure_anchor.statement import MAX_STATEMENT_SIZE
 from perdure_anchor.verdict import Grade
 
-from perdure_cli.commands.question_options import (
+from perdure_cli.commands.trust_options import (
     believed_vault_option,
     clock_allowance_option,
     trust_choice,

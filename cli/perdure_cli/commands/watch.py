@@ -11,9 +11,9 @@ from perdure_anchor.errors import ConfigError
 from perdure_node.clock import Clock, system_clock
 from perdure_node.clock_doubts import Kind
 from perdure_node.errors import FolderUnreadable, NotReconciled, VaultBusy
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.sealing import Sealed
 from perdure_node.places import is_vault
-from perdure_node.sealing import Sealed
 from perdure_node.signatures.looking import Asked
 from perdure_node.vault import Vault
 from perdure_node.watch.listing import Selection

@@ -8,7 +8,7 @@ from perdure_node.clock import system_clock
 from perdure_node.operators.roles import Action
 from perdure_node.selectors import parse_selector
 
-from perdure_cli.commands.change_options import Change, change_options
+from perdure_cli.commands.acting_options import Change, change_options
 from perdure_cli.output import print_json, print_line, tell_next
 from perdure_cli.waiting_record import the_waiting_record
 
@@ -27,7 +27,14 @@ def withdraw(selector: str, change: Change) -> None:
         actor = change.actor(vault, Action.CHANGE)
         # an operator's passphrase shows that it is he
         actor.show_presence("withdraw a record")
-        withdraw_record(vault, record, change.reason(actor), clock=system_clock(), randomness=os.urandom)
+        withdraw_record(
+            vault,
+            record,
+            change.reason(actor),
+            actor.key_holder,
+            clock=system_clock(),
+            randomness=os.urandom,
+        )
     if change.as_json:
         print_json({"ok": True, "leaf_hash": record.leaf_hash.hex()})
         return

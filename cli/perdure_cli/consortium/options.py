@@ -4,18 +4,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from perdure_cli.option_groups import as_one_argument, with_options
 from perdure_cli.options import json_option
 from perdure_cli.signer_options import SignerChoice, signer_options
 from perdure_cli.trust_store import NoTrustFile, TrustSource, named_source, user_store
 
 if TYPE_CHECKING:
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -59,19 +59,13 @@ class StepOptions:
     as_json: bool
 
 
+_STEP_OPTIONS = (trust_option, rpc_option, unsigned_option, yes_option, wait_option, json_option)
+
+
 def step_options(command: F) -> F:
     """Add the options of a step; the command gets them together as ``step``."""
-
-    @wraps(command)
-    def gathered(*args: Any, **options: Any) -> object:
-        names = ("trust_file", "rpc_url", "signer", "unsigned", "yes", "wait", "as_json")
-        step = StepOptions(**{name: options.pop(name) for name in names})
-        return command(*args, step=step, **options)
-
-    decorated: Any = signer_options(gathered)
-    for option in (json_option, wait_option, yes_option, unsigned_option, rpc_option, trust_option):
-        decorated = option(decorated)
-    return cast("F", decorated)
+    gathered = as_one_argument("step", StepOptions, ())(command)
+    return with_options(_STEP_OPTIONS)(signer_options(gathered))
 
 
 def chosen_trust(file: Path | None) -> TrustSource:
@@ -91,7 +85,7 @@ def connected(trust: TrustSource, rpc_url: str) -> "Iterator[AnchorChain]":
     """The consortium's chain, checked to be the one in the trust file."""
     from perdure_contracts.chain import ChainClient
     from perdure_contracts.rpc import JsonRpc
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
 
     from perdure_cli.trusting.checking import PATIENCE
 

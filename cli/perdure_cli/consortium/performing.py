@@ -22,7 +22,7 @@ from perdure_cli.trust_store import TrustSource
 if TYPE_CHECKING:
     from perdure_contracts.block_receipts import TransactionReceipt
     from perdure_contracts.transactions import ContractCall
-    from perdure_node.anchor_chain import AnchorChain
+    from perdure_node.chain.anchor_chain import AnchorChain
     from perdure_node.consortium.meaning import Meaning
     from perdure_node.consortium.step_file import UnsignedStep
 

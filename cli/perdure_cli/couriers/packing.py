@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perdure_node.clock import system_clock
-from perdure_node.data_keys import identity_recipient
 from perdure_node.encryption.hybrid import PublicKey
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import identity_recipient
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.vault import Vault
 
 from perdure_cli.bundle_files import write_to
@@ -19,7 +19,7 @@ from perdure_cli.record_texts import plural
 if TYPE_CHECKING:
     from perdure_node.courier.bundle import BundleHead
     from perdure_node.courier.packing import Packed
-    from perdure_node.sealing import Sealed
+    from perdure_node.log.sealing import Sealed
 
 
 def pack_stick(
@@ -39,9 +39,9 @@ def pack_stick(
     the answer is to be encrypted to as well.
     """
     from perdure_node.courier.packing import pack
-    from perdure_node.reconciliation import open_reconciliation
-    from perdure_node.sealing import seal
-    from perdure_node.sync_plan import seals_at_sync
+    from perdure_node.log.reconciliation import open_reconciliation
+    from perdure_node.log.sealing import seal
+    from perdure_node.syncing.plan import seals_at_sync
 
     clock = system_clock()
     due = open_reconciliation(vault.database)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from perdure_anchor.errors import PerdureError
-from perdure_node.adoption import Adopted
+from perdure_node.adopting.adoption import Adopted
 from perdure_node.clock import system_clock
 from perdure_node.courier.errors import OtherSite
 from perdure_node.courier.receiving import Received, receive
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.vault import Vault
 
 from perdure_cli.couriers.loading import load_bundles, tell_refused

@@ -17,8 +17,8 @@ from perdure_node.courier.receiving import Received
 from perdure_node.courier.settled import is_settled
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey
 from perdure_node.gateway.folder import Gateway, GatewayKeys
-from perdure_node.keyring import KeyRing
-from perdure_node.reconciliation import open_reconciliation
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.reconciliation import open_reconciliation
 from perdure_node.records import anchored_size
 from perdure_node.vault import Vault
 

@@ -1,14 +1,16 @@
 """What verification says of each part: asked of the one `verify`, whose faults name their steps, and never judged a second time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
-from perdure_anchor.errors import EncodingError, PerdureError
+from perdure_anchor.errors import PerdureError
 from perdure_anchor.evidence import Evidence, parse_evidence
 from perdure_anchor.findings import GradeTooLow
-from perdure_anchor.rivals import parse_rivals
+from perdure_anchor.rivals import Rivals, parse_rivals
 from perdure_anchor.rivals_verdict import RivalsVerdict
-from perdure_anchor.statement import parse_statement
+from perdure_anchor.statement import Statement, parse_statement
 from perdure_anchor.statement_verdict import StatementVerdict
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import verify
@@ -19,7 +21,9 @@ from perdure_cli.inspecting.parts import Part
 from perdure_cli.trust_store import TrustSource, TrustStore, no_trust_file
 
 # a fault in one of them does not end verification (SPEC.md, section 9.2)
+_SECTION = "9.2"
 _GOES_ON = (3, 9, 10, 11, 12)
+F = TypeVar("F", Evidence, Rivals, Statement)
 
 
 class Answer(Enum):
@@ -44,7 +48,7 @@ class Judgement:
     why_not: str = ""
     last_step: int = 12
     goes_on: tuple[int, ...] = _GOES_ON
-    section: str = "9.2"
+    section: str = _SECTION
 
     @property
     def grade(self) -> Grade | None:
@@ -75,51 +79,56 @@ class Judgement:
 
 def judge(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement:
     """The judgement of evidence under the trust file that the user named, or else pinned."""
-    try:
-        evidence = parse_evidence(raw)
-    except PerdureError as error:
-        return no_evidence(error)
-    source = named
-    if source is None:
-        try:
-            source = store.find(evidence.domain)
-        except PerdureError as error:
-            return Judgement(why_not=str(error))
-    if source is None:
-        return Judgement(why_not=str(no_trust_file(evidence.domain)))
-    return Judgement(verify(evidence, source.trust), source, last_step=_last_step(evidence))
+
+    def under(evidence: Evidence, source: TrustSource) -> Judgement:
+        return Judgement(verify(evidence, source.trust), source, last_step=_last_step(evidence))
+
+    return _judged(raw, parse_evidence, under, named, store)
 
 
 def judge_rivals(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement:
     """As `judge`, of a proof of two histories."""
     section = "14.3"
-    try:
-        rivals = parse_rivals(raw)
-        source = named or store.find(rivals.domain)
-    except EncodingError as error:
-        return no_evidence(error, section)
-    except PerdureError as error:
-        return Judgement(why_not=str(error), section=section)
-    if source is None:
-        return Judgement(why_not=str(no_trust_file(rivals.domain)), section=section)
-    return Judgement(verify_rivals(rivals, source.trust), source, last_step=5, goes_on=(4,), section=section)
+
+    def under(rivals: Rivals, source: TrustSource) -> Judgement:
+        verdict = verify_rivals(rivals, source.trust)
+        return Judgement(verdict, source, last_step=5, goes_on=(4,), section=section)
+
+    return _judged(raw, parse_rivals, under, named, store, section)
 
 
 def judge_statement(raw: bytes, named: TrustSource | None, store: TrustStore) -> Judgement:
     """As `judge`, of a statement."""
     section = "17.3"
+
+    def under(statement: Statement, source: TrustSource) -> Judgement:
+        last = 4 if statement.anchor is None else 9
+        verdict = verify_statement(statement, source.trust)
+        return Judgement(verdict, source, last_step=last, goes_on=(9,), section=section)
+
+    return _judged(raw, parse_statement, under, named, store, section)
+
+
+def _judged(
+    raw: bytes,
+    parse: Callable[[bytes], F],
+    under: Callable[[F, TrustSource], Judgement],
+    named: TrustSource | None,
+    store: TrustStore,
+    section: str = _SECTION,
+) -> Judgement:
+    """What ``under`` says of a file, or why there is none to judge, or no trust file to judge it under."""
     try:
-        statement = parse_statement(raw)
-        source = named or store.find(statement.domain)
-    except EncodingError as error:
+        file = parse(raw)
+    except PerdureError as error:
         return no_evidence(error, section)
+    try:
+        source = named or store.find(file.domain)
     except PerdureError as error:
         return Judgement(why_not=str(error), section=section)
     if source is None:
-        return Judgement(why_not=str(no_trust_file(statement.domain)), section=section)
-    last = 4 if statement.anchor is None else 9
-    verdict = verify_statement(statement, source.trust)
-    return Judgement(verdict, source, last_step=last, goes_on=(9,), section=section)
+        return Judgement(why_not=str(no_trust_file(file.domain)), section=section)
+    return under(file, source)
 
 
 def _last_step(evidence: Evidence) -> int:
@@ -133,7 +142,7 @@ def _place(step: int) -> float:
     return 3.5 if step == 11 else step
 
 
-def no_evidence(error: PerdureError, section: str = "9.2") -> Judgement:
+def no_evidence(error: PerdureError, section: str = _SECTION) -> Judgement:
     """Of a file that is not in the form of evidence nothing is judged: verification answers no, and gives no grade."""
     return Judgement(
         why_not=f"the file is no evidence that verification reads: {type(error).__name__}", section=section

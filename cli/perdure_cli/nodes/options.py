@@ -1,34 +1,16 @@
 """Options of `perdure init` about the nodes that will anchor for the site."""
 
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import click
 from perdure_node.config import NodeSettings, node_url
 
+from perdure_cli.option_groups import as_one_argument
 from perdure_cli.options import READABLE_FILE
 
 F = TypeVar("F", bound=Callable[..., object])
-
-
-def node_options(command: F) -> F:
-    """Add the options; the command gets them as ``nodes``, a `NodeSettings`."""
-
-    @wraps(command)
-    def gathered(*args: Any, **options: Any) -> object:
-        urls = options.pop("node_urls")
-        files = [options.pop(name) for name in ("node_token_file", "node_ca", "node_certificate")]
-        if any(files) and not urls:
-            raise click.UsageError("--node-token-file, --node-ca and --node-certificate go with --node URL")
-        nodes = NodeSettings(tuple(map(node_url, urls)), *map(_absolute, files))
-        return command(*args, nodes=nodes, **options)
-
-    decorated: Any = gathered
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return cast("F", decorated)
 
 
 def _absolute(path: Path | None) -> str:
@@ -63,3 +45,20 @@ _OPTIONS = (
         help="This site's certificate for the nodes, with its key (PEM).",
     ),
 )
+
+
+def _node_settings(
+    node_urls: tuple[str, ...],
+    node_token_file: Path | None,
+    node_ca: Path | None,
+    node_certificate: Path | None,
+) -> NodeSettings:
+    files = (node_token_file, node_ca, node_certificate)
+    if any(files) and not node_urls:
+        raise click.UsageError("--node-token-file, --node-ca and --node-certificate go with --node URL")
+    return NodeSettings(tuple(map(node_url, node_urls)), *map(_absolute, files))
+
+
+def node_options(command: F) -> F:
+    """Add the options; the command gets them as ``nodes``, a `NodeSettings`."""
+    return as_one_argument("nodes", _node_settings, _OPTIONS)(command)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from perdure_contracts.endpoint import parse_endpoint
 from perdure_node.config import node_url
-from perdure_node.keyring import KeyRing
-from perdure_node.sync_plan import SyncPlan
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.syncing.plan import SyncPlan
 
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_warning
 from perdure_cli.progress import TerminalProgress
@@ -30,7 +30,7 @@ def sync_with_nodes(
     """Sync by the nodes of the settings, or those at ``urls``; on the way tell which were passed over."""
     from perdure_node.by_node.access import is_configured, open_nodes
     from perdure_node.by_node.syncing import sync_by_node
-    from perdure_node.waiting import wait_for
+    from perdure_node.chain.waiting import wait_for
 
     config = vault.config
     if (config.node_token_file or config.node_certificate) and not all(

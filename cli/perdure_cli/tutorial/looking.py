@@ -11,7 +11,7 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.verdict import Verdict
 from perdure_anchor.verify import Document, verify
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.records import (
     EncryptedRecord,
     State,

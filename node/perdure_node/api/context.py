@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import Clock, Randomness
 from perdure_node.encryption.hybrid import PrivateKey
 from perdure_node.endpoints.pool import EndpointPool

@@ -16,10 +16,10 @@ from perdure_anchor.trust import TrustFile
 from perdure_node.api.answers import Prepared, tag_of
 from perdure_node.api.problems import NotHere
 from perdure_node.database import Database
+from perdure_node.evidence.hops import hop_table
 from perdure_node.gateway.checkpoints import stored_anchor
 from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.leaf_proofs import LeafProof
-from perdure_node.hops import hop_table
 
 # about 20 kB each
 _ANCHORS: Final = 512

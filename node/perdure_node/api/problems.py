@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from perdure_node.api.request_ids import current_request_id
-from perdure_node.chain_errors import WithoutContracts
+from perdure_node.chain.errors import WithoutContracts
 from perdure_node.courier.errors import BundleTooLarge, NotSignedBySite, SiteNotRegistered, SiteUnknown
 from perdure_node.errors import VaultBusy, VaultStorageFailed
 from perdure_node.follower.errors import NotFollowed, PartsNotKept

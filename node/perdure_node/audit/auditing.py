@@ -10,7 +10,6 @@ from perdure_anchor.errors import ChainError, ConfigError, EncodingError, Perdur
 from perdure_anchor.statement import StatedCheckpoint
 from perdure_anchor.timestamp import format_seconds
 
-from perdure_node.anchors import newest_anchors_over
 from perdure_node.audit.contents import Contents, check_contents
 from perdure_node.audit.documents import OnDisk, look_for_documents, tell_documents
 from perdure_node.audit.findings import Found
@@ -36,14 +35,15 @@ from perdure_node.errors import (
     VaultDamaged,
     VaultStorageFailed,
 )
-from perdure_node.hops import hop_table
-from perdure_node.keyring import KeyRing
+from perdure_node.evidence.anchors import newest_anchors_over
+from perdure_node.evidence.hops import hop_table
+from perdure_node.evidence.proving import checkpoint_of
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.site_log import newest_checkpoint
 from perdure_node.operators.errors import NotAllowed
 from perdure_node.operators.operator_keys import OperatorKeyRing
 from perdure_node.operators.policy import policy_in_force
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.proving import checkpoint_of
-from perdure_node.site_log import newest_checkpoint
 from perdure_node.vault import Vault
 
 DONE, NOT_ASKED, COULD_NOT = "done", "not asked", "could not"

@@ -17,7 +17,7 @@ from perdure_node.audit.state import AuditState, digest_of
 from perdure_node.encryption.contents import DataKey
 from perdure_node.encryption.lookup import LookupKey
 from perdure_node.errors import LookupKeyMissing, RecoveryKeyError, VaultDamaged
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.parallel import in_order
 from perdure_node.progress import Progress
 from perdure_node.recording import OWN_PREFIX

@@ -12,19 +12,19 @@ from perdure_anchor.record import leaf_from_digests
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify import Verifier
 
-from perdure_node.anchors import StoredAnchor, anchors_over
 from perdure_node.audit.findings import Found
 from perdure_node.audit.notes import check_notes
 from perdure_node.database import Database
 from perdure_node.errors import VaultDamaged
-from perdure_node.log_gaps import log_gaps
+from perdure_node.evidence.anchors import StoredAnchor, anchors_over
+from perdure_node.evidence.proving import checkpoint_of
+from perdure_node.evidence.vault_anchors import VaultAnchors
+from perdure_node.keys.signing_keys import site_keys
+from perdure_node.log.gaps import log_gaps
+from perdure_node.log.site_log import StoredCheckpoint, all_checkpoints, nodes_at, read_tile
 from perdure_node.progress import Progress
-from perdure_node.proving import checkpoint_of
 from perdure_node.records import FINISHED
-from perdure_node.signing_keys import site_keys
-from perdure_node.site_log import StoredCheckpoint, all_checkpoints, nodes_at, read_tile
 from perdure_node.vault import Vault
-from perdure_node.vault_anchors import VaultAnchors
 
 # leaves that are in memory at a time: whole tiles
 _PAGE = 256 * TILE_WIDTH

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 from perdure_contracts.registry import Head
 
-from perdure_node.anchors import newest_anchors_over
 from perdure_node.audit.registry_answers import Ask, NodeAnswer, ToldLog, shown_at_home
 from perdure_node.by_node.client import NodeClient
 from perdure_node.by_node.errors import OtherConsortium
 from perdure_node.courier.bundle import Answer, BundleHead, Request
 from perdure_node.courier.bundle_file import read_bundle
 from perdure_node.courier.errors import OtherSite, WrongDirection
-from perdure_node.hops import hop_table
+from perdure_node.evidence.anchors import newest_anchors_over
+from perdure_node.evidence.hops import hop_table
 from perdure_node.progress import Progress
 from perdure_node.recovering.bundle_log import anchored_checkpoints
 from perdure_node.vault import Vault

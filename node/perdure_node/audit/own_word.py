@@ -11,10 +11,10 @@ from perdure_anchor.strict_json import JsonValue, parse_json
 
 from perdure_node.audit.contents import Contents
 from perdure_node.audit.findings import Found
-from perdure_node.data_keys import active_recipients
 from perdure_node.encryption.identity import public_key_in
 from perdure_node.errors import IdentityUnreadable
-from perdure_node.known_blocks import KnownBlock
+from perdure_node.evidence.known_blocks import KnownBlock
+from perdure_node.keys.data_keys import active_recipients
 from perdure_node.operators.operator_keys import operator_key_file
 from perdure_node.places import IDENTITY_FILE
 from perdure_node.records import ReadingKeys

@@ -12,16 +12,16 @@ from perdure_anchor.log import UnknownLeaves
 from perdure_anchor.timestamp import told_time
 from perdure_contracts.transactions import WrongChain
 
-from perdure_node.anchors import newest_anchors_over
 from perdure_node.audit.findings import Found
 from perdure_node.audit.registry_answers import Ask, NodeAnswer, ToldLog, contradictions
 from perdure_node.by_node.errors import OtherConsortium
-from perdure_node.chain_errors import WithoutContracts
+from perdure_node.chain.errors import WithoutContracts
 from perdure_node.errors import VaultDamaged
-from perdure_node.log_gaps import log_gaps
+from perdure_node.evidence.anchors import newest_anchors_over
+from perdure_node.keys.signing_keys import held_site_key, newest_site_key
+from perdure_node.log.gaps import log_gaps
 from perdure_node.progress import Progress
-from perdure_node.signing_keys import held_site_key, newest_site_key
-from perdure_node.site_keys import SiteStateView, last_known_keys
+from perdure_node.site_keys.standing import SiteStateView, last_known_keys
 from perdure_node.vault import Vault
 
 

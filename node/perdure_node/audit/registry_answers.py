@@ -16,18 +16,18 @@ from perdure_anchor.verdict import Grade
 from perdure_anchor.verify import verify
 from perdure_contracts.registry import Head
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.anchors import StoredAnchor, newest_anchors_over
-from perdure_node.chain_errors import TrueLogBroken
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import TrueLogBroken
 from perdure_node.errors import VaultDamaged
-from perdure_node.following import followed_trust
+from perdure_node.evidence.anchors import StoredAnchor, newest_anchors_over
+from perdure_node.evidence.following import followed_trust
+from perdure_node.evidence.proving import checkpoint_of
+from perdure_node.evidence.vault_anchors import VaultAnchors
+from perdure_node.log.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
 from perdure_node.progress import Progress
-from perdure_node.proving import checkpoint_of
 from perdure_node.recovering.chain_log import check_newest
-from perdure_node.site_keys import SiteStateView
-from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
+from perdure_node.site_keys.standing import SiteStateView
 from perdure_node.vault import Vault
-from perdure_node.vault_anchors import VaultAnchors
 
 # anchors that are asked for in one request, and in all: those below follow from the log, which only grows
 _AT_ONCE = 100

@@ -16,7 +16,7 @@ from perdure_node.backup.keys import derived
 from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey
 from perdure_node.errors import VaultDamaged
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.operator_keys import OperatorKeyRing
 
 _PURPOSE = b"perdure audit state v1"

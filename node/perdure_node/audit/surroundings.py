@@ -6,17 +6,17 @@ from perdure_node.audit.findings import Found
 from perdure_node.backup.history import last_backup, records_ever
 from perdure_node.clock import Clock
 from perdure_node.clock_doubts import clock_doubts, clock_notes, count_clock_notes
-from perdure_node.data_keys import has_recovery_key
 from perdure_node.errors import LookupKeyMissing, SettingsError
-from perdure_node.import_runs import unfinished_runs
-from perdure_node.lost_evidence import lost_sizes
+from perdure_node.evidence.lost_evidence import lost_sizes
+from perdure_node.imports.runs import unfinished_runs
+from perdure_node.keys.data_keys import has_recovery_key
+from perdure_node.log.queue_state import waiting_records
+from perdure_node.log.reconciliation import open_reconciliation
 from perdure_node.operators.confirming import awaiting_records, count_awaiting
 from perdure_node.operators.people import has_second_factor, operators
 from perdure_node.operators.policy import policy_in_force
-from perdure_node.queue_state import waiting_records
-from perdure_node.reconciliation import open_reconciliation
 from perdure_node.records import registered_size
-from perdure_node.site_keys import last_known_keys
+from perdure_node.site_keys.standing import last_known_keys
 from perdure_node.vault import Vault
 
 _MOST_NOTES = 20

@@ -26,15 +26,15 @@ from perdure_node.backup.manifest import OpenBackup
 from perdure_node.backup.restoring import put_together
 from perdure_node.clock import Randomness
 from perdure_node.errors import VaultDamaged
+from perdure_node.evidence.proving import prove
 from perdure_node.files import storage_failures
-from perdure_node.keyring import KeyRing
-from perdure_node.log_gaps import log_gaps
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.keys.signing_keys import site_keys
+from perdure_node.log.gaps import log_gaps
+from perdure_node.log.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.proving import prove
 from perdure_node.records import anchored_size
 from perdure_node.selectors import Selector
-from perdure_node.signing_keys import site_keys
-from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
 from perdure_node.vault import Vault, open_vault
 
 _LEAVES_AT_ONCE = 65_536

@@ -9,8 +9,8 @@ from perdure_node.backup.pages import Shelf, write_files
 from perdure_node.clock import Clock, Randomness
 from perdure_node.errors import VaultExists
 from perdure_node.files import PRIVATE_FOLDER, storage_failures, sync_folder
+from perdure_node.log.reconciliation import Reason, require_reconciliation
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.reconciliation import Reason, require_reconciliation
 from perdure_node.vault import open_vault
 
 

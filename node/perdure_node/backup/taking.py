@@ -22,8 +22,8 @@ from perdure_node.backup.pack import PackWriter
 from perdure_node.backup.pages import Shelf, store_file
 from perdure_node.backup.snapshot import Snapshot, snapshot
 from perdure_node.clock import Clock, Randomness
-from perdure_node.data_keys import active_recipients
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey
+from perdure_node.keys.data_keys import active_recipients
 from perdure_node.locks import backup_lock
 from perdure_node.places import DATABASE_FILE, IDENTITY_FILE
 from perdure_node.progress import NO_PROGRESS, Progress

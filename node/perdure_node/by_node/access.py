@@ -11,10 +11,10 @@ from perdure_contracts.endpoint import parse_endpoint
 
 from perdure_node.by_node.client import TIMEOUT, NodeClient
 from perdure_node.by_node.nodes import Nodes
+from perdure_node.chain.waiting import Waiting
 from perdure_node.config import VaultConfig, node_url
 from perdure_node.files import named_file
 from perdure_node.vault import Vault
-from perdure_node.waiting import Waiting
 
 # seconds: who will not wait for blocks still wants answers, and a bundle has to be checked
 SHORTEST_SILENCE = 10.0

@@ -34,10 +34,6 @@ class OtherConsortium(ConfigError):
     """The node works for another chain or registry than the one that is pinned here."""
 
 
-class NodeAccessError(ConfigError):
-    """A node's URL, token or certificate cannot be used."""
-
-
 class NodeRefused(VerificationError):
     """The node understood and said no; ``kind`` is its name for the reason."""
 

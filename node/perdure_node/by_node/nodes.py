@@ -14,8 +14,8 @@ from perdure_contracts.rpc_errors import quoted
 from perdure_node.by_node.client import NodeClient
 from perdure_node.by_node.contacts import note_answer, note_failure
 from perdure_node.by_node.errors import NodeBadAnswer, NodeBusy, NodeRefused, NodeUnreachable
+from perdure_node.chain.waiting import Waiting
 from perdure_node.database import Database
-from perdure_node.waiting import Waiting
 
 T = TypeVar("T")
 _FIRST_PAUSE: Final = 0.5

@@ -13,8 +13,7 @@ from perdure_anchor.hashes import Address, Hash32, checksum_address, to_hex
 from perdure_anchor.key_rotation import SignedRotation
 from perdure_contracts.rpc_errors import quoted
 
-from perdure_node.adoption import Adopted
-from perdure_node.anchors import anchors_with_open_run, first_anchor_over
+from perdure_node.adopting.adoption import Adopted
 from perdure_node.by_node.answers import Standing
 from perdure_node.by_node.client import NodeClient
 from perdure_node.by_node.contacts import note_handed
@@ -27,7 +26,7 @@ from perdure_node.by_node.errors import (
 )
 from perdure_node.by_node.nodes import Nodes
 from perdure_node.by_node.spool import Spool
-from perdure_node.chain_errors import LogClosed, RivalLog
+from perdure_node.chain.errors import LogClosed, RivalLog
 from perdure_node.clock import Clock, Randomness
 from perdure_node.courier.bundle import Request
 from perdure_node.courier.bundle_file import read_bundle
@@ -35,19 +34,20 @@ from perdure_node.courier.errors import OtherRegistry, SiteNotRegistered, SiteUn
 from perdure_node.courier.heads import lacks_head
 from perdure_node.courier.packing import compose_bundle
 from perdure_node.courier.receiving import Received, receive
-from perdure_node.keyring import KeyRing
-from perdure_node.known_blocks import newest_known_block
-from perdure_node.lost_evidence import lost_sizes
+from perdure_node.evidence.anchors import anchors_with_open_run, first_anchor_over
+from perdure_node.evidence.known_blocks import newest_known_block
+from perdure_node.evidence.lost_evidence import lost_sizes
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.keys.signing_keys import newest_site_key, site_keys
+from perdure_node.log.queue_state import waiting_records
+from perdure_node.log.reconciliation import open_reconciliation
+from perdure_node.log.sealing import Sealed, seal
+from perdure_node.log.site_log import newest_checkpoint
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.queue_state import waiting_records
-from perdure_node.reconciliation import open_reconciliation
 from perdure_node.records import anchored_size, registered_size
-from perdure_node.sealing import Sealed, seal
-from perdure_node.signing_keys import newest_site_key, site_keys
-from perdure_node.site_keys import last_known_keys, rotations_under_way
-from perdure_node.site_log import newest_checkpoint
-from perdure_node.sync_plan import seals_at_sync
-from perdure_node.sync_result import SyncResult
+from perdure_node.site_keys.standing import last_known_keys, rotations_under_way
+from perdure_node.syncing.plan import seals_at_sync
+from perdure_node.syncing.result import SyncResult
 from perdure_node.vault import Vault
 
 T = TypeVar("T")

@@ -25,7 +25,7 @@ from perdure_contracts.transactions import Patience, prepare_unsigned
 from perdure_contracts.unsigned_transaction import ContractCall, UnsignedTransaction, created_address
 from perdure_contracts.validator_sets import NoValidatorMethod, fetch_validators
 
-from perdure_node.header_source import HeaderSource
+from perdure_node.chain.header_source import HeaderSource
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.trust_check.engines import client_of
 from perdure_node.trust_extend.standing import check_sealed

@@ -11,7 +11,7 @@ from perdure_anchor.trust import Partner, PinnedSite, TrustFile
 from perdure_anchor.trust_file import parse_trust_file
 from perdure_contracts.consortium import ConsortiumContract, Member
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.consortium.key_lives import SiteKeys, fetch_key_events, key_lives, revocations
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from perdure_anchor.hashes import Address, Hash32
+from perdure_anchor.hashes import Hash32
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.consortium import ConsortiumContract, Member, Proposal
@@ -117,8 +117,3 @@ def fetch_sites(
 
 def _origin(origins: dict[Hash32, str], site: Hash32) -> str:
     return origins.get(site, "0x" + site.hex())
-
-
-def accounts_partner(members: tuple[Member, ...], account: Address) -> str | None:
-    """For which current partner an account acts."""
-    return next((member.name for member in members if member.account == account), None)

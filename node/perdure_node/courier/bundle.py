@@ -110,7 +110,7 @@ class CarriedAnchor:
 
 @dataclass(frozen=True, slots=True)
 class CarriedHop:
-    """A change of the validators: see `perdure_node.hops.Hop`."""
+    """A change of the validators: see `perdure_node.evidence.hops.Hop`."""
 
     before: tuple[Address, ...]
     headers: Headers

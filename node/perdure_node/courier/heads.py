@@ -4,8 +4,8 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import UnknownLeaves, root_at
 
 from perdure_node.courier.out import registry_view
+from perdure_node.log.site_log import nodes_at
 from perdure_node.records import registered_size
-from perdure_node.site_log import nodes_at
 from perdure_node.vault import Vault
 
 

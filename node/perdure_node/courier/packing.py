@@ -30,13 +30,13 @@ from perdure_node.courier.heads import lacks_head
 from perdure_node.courier.out import BundleOut, registry_view, store_out
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey
-from perdure_node.keyring import KeyRing
-from perdure_node.log_gaps import log_fault, log_gaps
-from perdure_node.reconciliation import open_reconciliation
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.gaps import log_fault, log_gaps
+from perdure_node.log.reconciliation import open_reconciliation
+from perdure_node.log.site_log import StoredCheckpoint, checkpoints_above, nodes_at, read_tile
 from perdure_node.records import anchored_size, registered_size
-from perdure_node.rotating import sign_for_registry
-from perdure_node.site_keys import rotations_under_way
-from perdure_node.site_log import StoredCheckpoint, checkpoints_above, nodes_at, read_tile
+from perdure_node.site_keys.rotating import sign_for_registry
+from perdure_node.site_keys.standing import rotations_under_way
 from perdure_node.vault import Vault
 
 _TILE_WIDTH = 256

@@ -16,30 +16,30 @@ from perdure_anchor.header import parse_header
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.validator_changes import follow_hops
 
-from perdure_node.adoption import Adopted, adopt_locked
-from perdure_node.anchors import StoredAnchor
-from perdure_node.anchors import anchors as anchors_at_home
-from perdure_node.block_runs import known_block_of
-from perdure_node.capture import accept_anchor
-from perdure_node.chain_errors import AdoptionRefused, AnchorNotVerified, BundleWithoutAnchor, TrueLogBroken
-from perdure_node.checkpoint_signatures import signatures_in_turn
+from perdure_node.adopting.adoption import Adopted, adopt_locked
+from perdure_node.chain.errors import AdoptionRefused, AnchorNotVerified, BundleWithoutAnchor, TrueLogBroken
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle import Answer, BundleHead, CarriedAnchor, CarriedHop, Kind, SetAside
 from perdure_node.courier.bundle_file import Bundle
 from perdure_node.courier.errors import OtherRegistry, OtherSite, WrongDirection
 from perdure_node.courier.heads import is_ours
 from perdure_node.courier.out import RegistryView, note_returned, store_view
-from perdure_node.hops import Hop, hop_table, store_hop
-from perdure_node.known_blocks import newest_known_block, store_known_block
+from perdure_node.evidence.anchors import StoredAnchor
+from perdure_node.evidence.anchors import anchors as anchors_at_home
+from perdure_node.evidence.block_runs import known_block_of
+from perdure_node.evidence.capture import accept_anchor
+from perdure_node.evidence.hops import Hop, hop_table, store_hop
+from perdure_node.evidence.known_blocks import newest_known_block, store_known_block
+from perdure_node.evidence.vault_anchors import VaultAnchors
 from perdure_node.locks import sealer_lock
-from perdure_node.reconciliation import open_reconciliation, settle_reconciliation
+from perdure_node.log.reconciliation import open_reconciliation, settle_reconciliation
+from perdure_node.log.site_log import StoredCheckpoint, checkpoint_of_size
 from perdure_node.records import anchored_size
 from perdure_node.recovering.bundle_log import log_of_bundle
-from perdure_node.rotating import forget_replaced_keys
-from perdure_node.site_keys import note_told_keys
-from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size
+from perdure_node.site_keys.checkpoint_signatures import signatures_in_turn
+from perdure_node.site_keys.rotating import forget_replaced_keys
+from perdure_node.site_keys.standing import note_told_keys
 from perdure_node.vault import Vault
-from perdure_node.vault_anchors import VaultAnchors
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from perdure_anchor.timestamp import told_time
 from perdure_anchor.trust import TrustFile
 from perdure_contracts.answers import read_integer
 
-from perdure_node.anchor_chain import AnchorChain, connect_to
+from perdure_node.chain.anchor_chain import AnchorChain, connect_to
 from perdure_node.clock import Clock
 from perdure_node.doctor.finding import Finding, fine, found_by_error, guarded, unknown, warning, wrong
 from perdure_node.gateway.access import access_of

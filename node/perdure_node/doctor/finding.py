@@ -7,7 +7,7 @@ from enum import Enum
 from perdure_anchor.errors import ChainError, PerdureError
 from perdure_contracts.transactions import WrongChain
 
-from perdure_node.chain_errors import WithoutContracts
+from perdure_node.chain.errors import WithoutContracts
 
 
 class Level(Enum):

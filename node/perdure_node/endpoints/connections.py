@@ -9,7 +9,7 @@ from perdure_contracts.access import EndpointAccess
 from perdure_contracts.chain import ChainClient
 from perdure_contracts.closing import Closing
 
-from perdure_node.anchor_chain import AnchorChain, client_of
+from perdure_node.chain.anchor_chain import AnchorChain, client_of
 
 ClientOf: TypeAlias = Callable[[EndpointAccess, float], ChainClient]
 """Opens a node's client; the number is how many seconds a silent node is waited for at most."""

@@ -12,7 +12,7 @@ from typing import Final
 from perdure_anchor.errors import PerdureError
 from perdure_contracts.transactions import WrongChain
 
-from perdure_node.chain_errors import WithoutContracts
+from perdure_node.chain.errors import WithoutContracts
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 300.0

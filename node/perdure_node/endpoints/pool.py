@@ -18,8 +18,8 @@ from perdure_contracts.closing import Closing
 from perdure_contracts.rpc_errors import RpcBadAnswer, RpcTimeout, RpcUnreachable
 from perdure_contracts.transactions import WrongChain
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.chain_errors import WithoutContracts
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import WithoutContracts
 from perdure_node.clock import Clock
 from perdure_node.endpoints.connections import ClientOf, Connections, client_of
 from perdure_node.endpoints.cross_checking import CrossChecking

@@ -29,10 +29,6 @@ class EndpointStatus:
     last_seen: float | None
 
     @property
-    def is_preferred(self) -> bool:
-        return self.position == 0
-
-    @property
     def is_healthy(self) -> bool:
         """Whether a round could use it, as far as is known."""
         return self.fault is None and not self.paused_for

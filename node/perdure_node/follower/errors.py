@@ -1,4 +1,4 @@
-"""What can go wrong in following a chain; see `perdure_node.chain_errors` for the faults that others share."""
+"""What can go wrong in following a chain; see `perdure_node.chain.errors` for the faults that others share."""
 
 from perdure_anchor.errors import ChainError, VerificationError
 

@@ -20,8 +20,8 @@ from perdure_anchor.registry_event import ANCHORED_TOPIC
 from perdure_contracts.anchored_logs import AnchoredLogs, Columns, block_of
 from perdure_contracts.closing import Closing
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.chain_errors import BlocksNotVerified, BlocksReplaced
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import BlocksNotVerified, BlocksReplaced
 from perdure_node.clock import Clock
 from perdure_node.follower.errors import EventsNotVerified
 from perdure_node.follower.notices import Notice, SeenNotice

@@ -13,9 +13,10 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.validator_changes import follow_hops
 from perdure_contracts.anchored_logs import place_of
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.chain_errors import BlocksReplaced
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import BlocksReplaced
 from perdure_node.database import Database
+from perdure_node.evidence.hops import hop_table
 from perdure_node.follower.errors import EventsNotVerified, NotFollowed, PartsNotKept
 from perdure_node.follower.reading import FollowedAnchor, anchor_by_digest, anchors_of_block
 from perdure_node.follower.receipts import ProvedEvents, fetch_proved_events
@@ -23,7 +24,6 @@ from perdure_node.follower.sealed_blocks import Home, SealedBlocks
 from perdure_node.follower.storing import RECEIPTS_GONE, RECEIPTS_KEPT, Part, store_headers, store_parts
 from perdure_node.follower.time_runs import is_complete
 from perdure_node.gateway.checkpoints import stored_anchor
-from perdure_node.hops import hop_table
 from perdure_node.stored_lists import decode_list
 
 _HEADERS_AT_ONCE = 8

@@ -15,9 +15,9 @@ from perdure_anchor.trust import Epoch, TrustFile
 from perdure_contracts.anchored_logs import block_of, log_of, place_of
 
 from perdure_node.database import Database
+from perdure_node.evidence.hops import hop_table
 from perdure_node.follower.notices import Notice
 from perdure_node.follower.storing import unsigned
-from perdure_node.hops import hop_table
 
 MOST_AT_ONCE: Final = 1_000
 _ENDLESS: Final = 2**63 - 1

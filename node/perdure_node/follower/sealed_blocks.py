@@ -1,6 +1,6 @@
 """Blocks that are believed: linked, and sealed by the validators that are in force for them, as `perdure_anchor.finality` judges.
 
-Changes of validators are followed by `perdure_node.following`; here is only which blocks are put before it, and what its answers mean
+Changes of validators are followed by `perdure_node.evidence.following`; here is only which blocks are put before it, and what its answers mean
 for who follows a chain.
 """
 
@@ -15,12 +15,12 @@ from perdure_anchor.receipt import bloom_bits
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.validator_changes import follow_hops
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.chain_errors import BlocksNotVerified, BlocksReplaced
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import BlocksNotVerified, BlocksReplaced
 from perdure_node.database import Database
+from perdure_node.evidence.following import follow_validators
+from perdure_node.evidence.hops import hop_table
 from perdure_node.follower.errors import EventsNotVerified
-from perdure_node.following import follow_validators
-from perdure_node.hops import hop_table
 
 # after a block that lacks seals of its own, so many headers more are asked for at a time
 _MORE_HEADERS: Final = 8

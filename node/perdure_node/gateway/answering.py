@@ -8,8 +8,7 @@ from perdure_anchor.log import decomposition
 from perdure_anchor.strict_json import MAX_INTEGER
 from perdure_contracts.registry import Head, SiteState
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.block_runs import fetch_known_block
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import Clock, Randomness
 from perdure_node.courier.bundle import (
     ID_SIZE,
@@ -33,10 +32,11 @@ from perdure_node.courier.bundle_answer import clean_reason
 from perdure_node.courier.bundle_file import encode_bundle
 from perdure_node.courier.errors import SiteUnknown
 from perdure_node.database import Database
+from perdure_node.evidence.block_runs import fetch_known_block
+from perdure_node.evidence.hops import hop_table
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, checkpoints_of, stored_anchor
 from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.sites import KnownSite, mirror_nodes, mirrored_leaves, site_of
-from perdure_node.hops import hop_table
 
 _PAGE = 1 << 16
 # bytes of headers and nodes, which are a third more in base64, and leave room for all else that a head holds

@@ -11,11 +11,11 @@ from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.key_rotation import KeyRotation, SignedRotation
 from perdure_anchor.trust import TrustFile
 
-from perdure_node.anchors import ANCHOR_COLUMNS, StoredAnchor, anchor_from_row, anchor_values
 from perdure_node.database import Database
+from perdure_node.evidence.anchors import ANCHOR_COLUMNS, StoredAnchor, anchor_from_row, anchor_values
+from perdure_node.evidence.hops import hop_table
 from perdure_node.gateway.sites import KnownSite, sites_by_number
-from perdure_node.hops import hop_table
-from perdure_node.site_log import StoredCheckpoint
+from perdure_node.log.site_log import StoredCheckpoint
 from perdure_node.stored_lists import split_hashes
 
 
@@ -227,7 +227,7 @@ def close_rotation(database: Database, number: int, *, done: bool, reason: str |
 
 
 class SiteAnchors:
-    """The `perdure_node.capture.AnchorHome` of one site at a gateway."""
+    """The `perdure_node.evidence.capture.AnchorHome` of one site at a gateway."""
 
     def __init__(self, database: Database, trust: TrustFile, site: KnownSite) -> None:
         self._database, self._trust, self._site = database, trust, site

@@ -12,7 +12,7 @@ from perdure_contracts.refusals import RegistryRefusal, explained
 from perdure_contracts.refused import ExecutionReverted
 from perdure_contracts.registry import SiteState
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.gateway.checkpoints import (
     GatewayCheckpoint,
     State,

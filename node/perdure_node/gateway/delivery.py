@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from perdure_anchor.errors import ChainError, PerdureError
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.nudging import Nudge
+from perdure_node.chain.waiting import wait_for
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle_file import Bundle
 from perdure_node.gateway.folder import Gateway, GatewayKeys
@@ -16,9 +18,7 @@ from perdure_node.gateway.homecoming import Homecoming
 from perdure_node.gateway.intake import TakenIn, take_in
 from perdure_node.gateway.relay import Relay
 from perdure_node.locks import delivery_lock
-from perdure_node.nudging import Nudge
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.waiting import wait_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from perdure_contracts.access import EndpointAccess
 from perdure_contracts.closing import Closing
 from perdure_contracts.signer import LocalSigner, Signer
 
-from perdure_node.anchor_chain import AnchorChain, connect_to
+from perdure_node.chain.anchor_chain import AnchorChain, connect_to
 from perdure_node.clock import Randomness
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey, new_private_key, public_key_of, unwrap, wrap

@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Sequence
 
 from perdure_anchor.errors import ChainError
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.capture import capture, complete_time_run
-from perdure_node.chain_errors import AnchorNotVerified, AnchorUnprovable, BlocksNotVerified
-from perdure_node.following import follow_validators
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import AnchorNotVerified, AnchorUnprovable, BlocksNotVerified
+from perdure_node.chain.nudging import Nudge
+from perdure_node.chain.waiting import Waiting
+from perdure_node.evidence.capture import capture, complete_time_run
+from perdure_node.evidence.following import follow_validators
 from perdure_node.gateway.checkpoints import (
     GatewayCheckpoint,
     SiteAnchors,
@@ -23,8 +25,6 @@ from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.mirroring import extend_mirror
 from perdure_node.gateway.signatures import sign_as_anchored
 from perdure_node.gateway.sites import site_by_number
-from perdure_node.nudging import Nudge
-from perdure_node.waiting import Waiting
 
 Confirm = Callable[[Sequence[GatewayCheckpoint]], None]
 """Lets the registry say once more that it has these checkpoints; raises `ChainError`."""

@@ -14,7 +14,7 @@ from perdure_anchor.log import root_at, root_from_peaks
 from perdure_anchor.secp256k1 import SignatureError
 from perdure_contracts.registry import SiteState
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import Clock
 from perdure_node.courier.bundle import BundleHead, CarriedCheckpoint, Kind
 from perdure_node.courier.bundle_file import Bundle
@@ -37,7 +37,7 @@ from perdure_node.gateway.planning import checkpoint_signer
 from perdure_node.gateway.signatures import has_several, keep_signature, let_sign
 from perdure_node.gateway.sites import KnownSite, Tiles, add_site, common_prefix, mirror_nodes, site_of
 from perdure_node.gateway.waiting_leaves import WaitingLeaves, hashed_on_mirror, store_waiting_leaves
-from perdure_node.site_log import StoredCheckpoint
+from perdure_node.log.site_log import StoredCheckpoint
 from perdure_node.witness.from_bundles import prove_rivals_in
 
 _HASH_SIZE = 32

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from perdure_anchor.log import root_at
 from perdure_contracts.registry import Head
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import (
     GatewayCheckpoint,

@@ -14,7 +14,8 @@ from perdure_contracts.sending_terms import SendingTerms, fetch_sending_terms
 from perdure_contracts.signer import Signer
 from perdure_contracts.transactions import TransactionNotMined
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.waiting import Waiting
 from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import GatewayCheckpoint
 from perdure_node.gateway.choosing import ANCHOR_GAS, Chooser
@@ -23,7 +24,6 @@ from perdure_node.gateway.intake import SiteStates
 from perdure_node.gateway.learning import WaitingSite, count_waiting, learn
 from perdure_node.gateway.reorgs import forget_vanished
 from perdure_node.gateway.sending import HOPELESS, Call, Sender
-from perdure_node.waiting import Waiting
 
 # how many rounds in which nothing gets into the registry one run makes
 ROUNDS = 4

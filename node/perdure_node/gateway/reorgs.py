@@ -13,7 +13,7 @@ from perdure_anchor.hashes import Hash32
 from perdure_anchor.header import parse_header
 from perdure_anchor.trust import TrustFile
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.database import Database
 from perdure_node.gateway.checkpoints import State, set_state
 from perdure_node.stored_lists import decode_list

@@ -11,7 +11,7 @@ from perdure_contracts.signer import Signer
 from perdure_contracts.transactions import sign_call
 from perdure_contracts.unsigned_transaction import parse_signed
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.clock import Clock
 from perdure_node.database import Database
 from perdure_node.gateway.transactions import (

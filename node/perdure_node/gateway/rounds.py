@@ -18,14 +18,17 @@ from perdure_contracts.refused import SendRefused
 from perdure_contracts.sending_terms import SendingTerms, fetch_sending_terms
 from perdure_contracts.signer import Signer
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.chain_errors import (
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import (
     AnchorMissing,
     AnchorNotVerified,
     AnchorUnprovable,
     BlocksReplaced,
     NotFinalInTime,
 )
+from perdure_node.chain.nudging import Nudge
+from perdure_node.chain.relay_transactions import Outcome
+from perdure_node.chain.waiting import wait_for
 from perdure_node.clock import Clock
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, unproved, with_open_run
 from perdure_node.gateway.choosing import Chooser
@@ -40,9 +43,6 @@ from perdure_node.gateway.replacing import REPLACE_AFTER
 from perdure_node.gateway.sending import HOPELESS, Sender
 from perdure_node.gateway.transactions import GatewayTransaction, sites_of_transactions, unmined_since
 from perdure_node.locks import delivery_lock
-from perdure_node.nudging import Nudge
-from perdure_node.relay_transactions import Outcome
-from perdure_node.waiting import wait_for
 
 # seconds between two looks whether a chain without finality has taken anchors back
 _REORGS_AFTER: Final = 10.0

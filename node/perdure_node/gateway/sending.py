@@ -19,7 +19,9 @@ from perdure_contracts.sending_terms import SendingTerms, fetch_sending_terms
 from perdure_contracts.signer import Signer
 from perdure_contracts.transactions import ContractCall, TransactionNotMined, sign_call
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.relay_transactions import Outcome
+from perdure_node.chain.waiting import Waiting
 from perdure_node.database import Database
 from perdure_node.gateway.replacing import REPLACE_AFTER, Replacer
 from perdure_node.gateway.transactions import (
@@ -31,9 +33,7 @@ from perdure_node.gateway.transactions import (
     reopen_taken_back,
     store_transactions,
 )
-from perdure_node.relay_transactions import Outcome
-from perdure_node.submission import GIVEN_UP, RESEND_AFTER
-from perdure_node.waiting import Waiting
+from perdure_node.syncing.submission import GIVEN_UP, RESEND_AFTER
 
 # what the node says of one transaction, and would say of each other that the account signs
 HOPELESS = frozenset({SendFault.NO_FUNDS, SendFault.PRICE_NOT_ACCEPTED})

@@ -11,10 +11,10 @@ from perdure_anchor.hashes import Address, Hash32
 from perdure_anchor.secp256k1 import SignatureError
 from perdure_contracts.registry import AnchorStatus
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.database import Database
 from perdure_node.gateway.folder import Gateway
-from perdure_node.site_log import StoredCheckpoint
+from perdure_node.log.site_log import StoredCheckpoint
 
 
 def keep_signature(database: Database, digest: Hash32, signature: bytes) -> None:

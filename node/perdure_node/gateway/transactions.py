@@ -10,8 +10,8 @@ from typing import Any
 
 from perdure_anchor.hashes import Address, Hash32
 
+from perdure_node.chain.relay_transactions import Outcome
 from perdure_node.database import Database
-from perdure_node.relay_transactions import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content, encrypt_content
 from perdure_node.errors import RecordErased
-from perdure_node.known_blocks import KnownBlock, keep_known_block, newest_known_block
+from perdure_node.evidence.known_blocks import KnownBlock, keep_known_block, newest_known_block
 from perdure_node.operators.alike import look_alike
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import OwnRecord
@@ -58,7 +58,7 @@ from perdure_node.records import (
     note_queue_change,
     select_records,
 )
-from perdure_node.traces import Reason, leave_trace
+from perdure_node.traces import Deed, Reason, leave_trace
 from perdure_node.vault import Vault
 
 
@@ -265,16 +265,8 @@ def reject(
         check_may_reject(vault.database, operator, roles)
         vault.database.execute("DELETE FROM awaiting WHERE sequence = ?", record.sequence)
         vault.database.execute("UPDATE record SET words = NULL WHERE sequence = ?", record.sequence)
-        leave_trace(
-            vault.database,
-            key,
-            record,
-            "rejected",
-            reason,
-            operator=operator,
-            clock=clock,
-            randomness=randomness,
-        )
+        rejected = Deed("rejected", reason, int(clock.now()), operator)
+        leave_trace(vault.database, key, record, rejected, randomness)
 
 
 def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[Record, bytes]:

@@ -1,15 +1,10 @@
 """What somebody signs with besides his first credential: one more, or one less. Each change is a record of the log."""
 
 from perdure_node.clock import Clock, Randomness
+from perdure_node.operators.credentials import NewPasskey, store_passkey
 from perdure_node.operators.errors import NoSuchCredential, OperatorRefused
-from perdure_node.operators.people import (
-    NewPasskey,
-    Operator,
-    credentials_of,
-    operator_named,
-    record_operator,
-    store_passkey,
-)
+from perdure_node.operators.membership import record_operator
+from perdure_node.operators.people import Operator, credentials_of, operator_named
 from perdure_node.vault import Vault
 
 

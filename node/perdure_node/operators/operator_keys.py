@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from perdure_node.clock import Clock, system_clock
-from perdure_node.data_keys import data_key_info
 from perdure_node.encryption.contents import DataKey
 from perdure_node.encryption.hybrid import PrivateKey, PublicKey, unwrap, wrap
 from perdure_node.encryption.identity import decrypt_identity
 from perdure_node.errors import IdentityUnreadable, VaultDamaged, WrongPassphrase
-from perdure_node.keyring import KeyRing, Passphrase
+from perdure_node.keys.data_keys import data_key_info
+from perdure_node.keys.keyring import KeyRing, Passphrase
 from perdure_node.operators.errors import CodeWanted, NotAllowed
 from perdure_node.operators.one_time_codes import check_code, wait_left, wants_codes
 from perdure_node.vault import Vault

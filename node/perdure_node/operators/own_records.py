@@ -4,6 +4,7 @@ They wait for nobody's confirmation, and are sealed and anchored like all others
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
@@ -12,33 +13,36 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.clock import Clock, Randomness
 from perdure_node.encryption.contents import DataKey
-from perdure_node.intake import record_slots
+from perdure_node.intake import record_new
+from perdure_node.recording import NewRecord
 from perdure_node.records import Added
 from perdure_node.vault import Vault
 
 POLICY_TYPE: Final = "perdure/policy"
 
 
+@dataclass(frozen=True, slots=True)
+class OwnDocument:
+    """A document that a site makes of itself; ``extra`` says the same in the record, ``supersedes`` is the leaf of what was so before."""
+
+    octets: bytes
+    document_type: str
+    name: str
+    extra: Mapping[str, JsonValue]
+    supersedes: Hash32 | None = None
+
+
 def record_own(
-    vault: Vault,
-    key: DataKey,
-    document: bytes,
-    document_type: str,
-    name: str,
-    extra: Mapping[str, JsonValue],
-    *,
-    supersedes: Hash32 | None = None,
-    clock: Clock,
-    randomness: Randomness,
+    vault: Vault, key: DataKey, own: OwnDocument, *, clock: Clock, randomness: Randomness
 ) -> Added:
     """Record a document of the site's own, inside a transaction of the caller's."""
     slots: dict[str, JsonValue] = {
-        "document_sha256": sha256(document).hexdigest(),
-        "document_size": len(document),
-        "document_name": name,
-        "media_type": "application/json" if name.endswith(".json") else None,
-        "document_type": document_type,
-        "supersedes": None if supersedes is None else supersedes.hex(),
-        "extra": dict(extra),
+        "document_sha256": sha256(own.octets).hexdigest(),
+        "document_size": len(own.octets),
+        "document_name": own.name,
+        "media_type": "application/json" if own.name.endswith(".json") else None,
+        "document_type": own.document_type,
+        "supersedes": None if own.supersedes is None else own.supersedes.hex(),
+        "extra": dict(own.extra),
     }
-    return record_slots(vault, slots, key, clock=clock, randomness=randomness, again=True, own=True)
+    return record_new(vault, NewRecord(slots, own=True), key, again=True, clock=clock, randomness=randomness)

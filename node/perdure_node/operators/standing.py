@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from perdure_anchor.confirmation import Attestation, credential_key
 
-from perdure_node.data_keys import OWNER
 from perdure_node.database import Database
+from perdure_node.keys.data_keys import OWNER
 from perdure_node.operators.alike import look_alike
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.errors import KeyNotSealed, KeyOutOfForce, NotAllowed, NotAwaiting, OwnRecord

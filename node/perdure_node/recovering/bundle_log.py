@@ -16,12 +16,12 @@ from perdure_anchor.trust import TrustFile
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify import verify
 
-from perdure_node.chain_errors import BundleWithoutAnchor
+from perdure_node.adopting.true_log import KnownLog, Stretch
+from perdure_node.chain.errors import BundleWithoutAnchor
 from perdure_node.courier.bundle import BundleHead, CarriedAnchor, CarriedCheckpoint
 from perdure_node.courier.bundle_file import Bundle
 from perdure_node.courier.errors import OtherRegistry, OtherSite
-from perdure_node.site_log import StoredCheckpoint
-from perdure_node.true_log import KnownLog, Stretch
+from perdure_node.log.site_log import StoredCheckpoint
 from perdure_node.vault import Vault
 
 

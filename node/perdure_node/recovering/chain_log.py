@@ -18,12 +18,12 @@ from perdure_anchor.secp256k1 import SignatureError
 from perdure_anchor.validator_changes import Followed
 from perdure_contracts.registry import AnchorCall, AnchoredLog
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.anchor_place import find_anchor
-from perdure_node.chain_errors import NewestAnchorDoubted, TrueLogBroken
+from perdure_node.adopting.true_log import KnownLog
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import NewestAnchorDoubted, TrueLogBroken
+from perdure_node.evidence.anchor_place import find_anchor
+from perdure_node.log.site_log import StoredCheckpoint
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.site_log import StoredCheckpoint
-from perdure_node.true_log import KnownLog
 
 _UNSIGNED = bytes(65)
 

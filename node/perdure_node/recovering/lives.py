@@ -15,17 +15,18 @@ from perdure_node.clock import Clock, Randomness
 from perdure_node.database import Database
 from perdure_node.encryption.contents import DataKey
 from perdure_node.holds import keep_hold, let_go, standing_changes
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.records import EncryptedRecord, record_by_leaf, select_records
 from perdure_node.recovering.people import Counterparts
-from perdure_node.traces import FORGOTTEN, Change, Reason, changes_of, keep_trace, notes_of
+from perdure_node.recovering.tally import Tally
+from perdure_node.traces import FORGOTTEN, Change, Deed, Reason, changes_of, leave_trace, notes_of
 from perdure_node.vault import Vault
 
 _PAGE = 500
 
 
 @dataclass(slots=True)
-class Lives:
+class Lives(Tally):
     """How much came along: ``traces`` notes, ``holds`` that stand now, and ``released`` ones that stood here until then.
 
     ``not_held`` are records that are held there and were erased here; ``erased_there`` were erased there, and are whole here.
@@ -36,14 +37,6 @@ class Lives:
     released: int = 0
     not_held: list[Hash32] = field(default_factory=list)
     erased_there: list[Hash32] = field(default_factory=list)
-
-    def add(self, more: "Lives") -> None:
-        """Count what came from one more vault."""
-        self.traces += more.traces
-        self.holds += more.holds
-        self.released += more.released
-        self.not_held += more.not_held
-        self.erased_there += more.erased_there
 
 
 def merge_lives(
@@ -128,17 +121,14 @@ class _Life:
         # what was said of a record that was erased here must not come back
         why = change.reason.why if mine.content is not None else FORGOTTEN
         self.lives.traces += 1
-        return keep_trace(
-            database,
-            self.key,
-            mine,
+        deed = Deed(
             change.kind,
             Reason(change.reason.by, why),
             at=change.changed_at,
-            randomness=self.randomness,
-            successor=None if after is None else after.sequence,
             operator=self.people.of(change.operator),
+            successor=None if after is None else after.sequence,
         )
+        return leave_trace(database, self.key, mine, deed, self.randomness)
 
     def _hold(self, change: Change) -> None:
         if self.mine.content is None:

@@ -18,14 +18,14 @@ from perdure_node.database import Database
 from perdure_node.encryption.contents import decrypt_content, encrypt_content
 from perdure_node.encryption.lookup import DIGEST_SIZE
 from perdure_node.errors import OtherVault
-from perdure_node.keyring import KeyRing
-from perdure_node.known_blocks import (
+from perdure_node.evidence.known_blocks import (
     KnownBlock,
     keep_known_block,
     known_block,
     known_block_id,
     store_known_block,
 )
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.confirming import replace_draft
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.recording import Awaits
@@ -41,6 +41,7 @@ from perdure_node.records import (
 )
 from perdure_node.recovering.lives import Lives, merge_lives
 from perdure_node.recovering.people import Counterparts
+from perdure_node.recovering.tally import Tally
 from perdure_node.signatures.material_store import (
     LockedFile,
     keep_locked,
@@ -58,7 +59,7 @@ _PAGE = 500
 
 
 @dataclass(slots=True)
-class Merged:
+class Merged(Tally):
     """``added`` records came, and wait until their places are found; ``there`` were in the vault already.
 
     ``withdrawn`` came as such, or were taken back there and waited here; ``awaiting`` came, and wait for a second person.
@@ -71,15 +72,6 @@ class Merged:
     awaiting: int = 0
     signed: int = 0
     lives: Lives = field(default_factory=Lives)
-
-    def add(self, more: "Merged") -> None:
-        """Count what came from one more vault."""
-        self.added += more.added
-        self.there += more.there
-        self.withdrawn += more.withdrawn
-        self.awaiting += more.awaiting
-        self.signed += more.signed
-        self.lives.add(more.lives)
 
 
 def check_same_site(vault: Vault, other: Vault) -> None:
@@ -103,7 +95,7 @@ def merge_records(
 ) -> Merged:
     """Bring in the records that this vault lacks, in their order; ``keys`` are the other vault's.
 
-    They go into the queue, go on waiting for a second person, or stay withdrawn, until `perdure_node.adoption` finds their places. A run that was broken off goes on.
+    They go into the queue, go on waiting for a second person, or stay withdrawn, until `perdure_node.adopting.adoption` finds their places. A run that was broken off goes on.
     Those that have a place before ``from_index`` in the other's log stay behind, and so do withdrawn ones unless it is 0. Raises `WrongPassphrase` and `VaultDamaged`.
     """
     total = other.database.number("SELECT count(*) FROM record")

@@ -11,15 +11,16 @@ from hashlib import sha256
 
 from perdure_anchor.hashes import Hash32
 
-from perdure_node.data_keys import OWNER, wrap_operator_key
 from perdure_node.database import Database
 from perdure_node.encryption.hybrid import PublicKey
 from perdure_node.files import write_whole
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.data_keys import OWNER, wrap_operator_key
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.alike import looks
 from perdure_node.operators.operator_keys import operator_key_file, wrap_identity
 from perdure_node.operators.policy import POLICY_FILE
 from perdure_node.records import record_by_leaf
+from perdure_node.recovering.tally import Tally
 from perdure_node.vault import Vault
 
 
@@ -54,18 +55,12 @@ class Counterparts:
 
 
 @dataclass(slots=True)
-class People:
+class People(Tally):
     """What came of them: how many ``operators`` came, whether the ``policy`` did, and whose names and what else ``differ``."""
 
     operators: int = 0
     policy: bool = False
     differ: list[str] = field(default_factory=list)
-
-    def add(self, more: "People") -> None:
-        """Count what came from one more vault."""
-        self.operators += more.operators
-        self.policy |= more.policy
-        self.differ += more.differ
 
 
 def bring_people(vault: Vault, other: Vault, keys: KeyRing) -> None:

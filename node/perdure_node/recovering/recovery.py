@@ -7,26 +7,8 @@ this one. Everybody else may fill in leaf hashes and records, which are believed
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perdure_node.adoption import Adopted, adopt_locked, vault_log
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.clock import Clock, Randomness
-from perdure_node.courier.bundle_file import Bundle
-from perdure_node.errors import NoAuthority
-from perdure_node.following import follow_validators
-from perdure_node.keyring import KeyRing
-from perdure_node.locks import sealer_lock
-from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.reconciliation import (
-    Reason,
-    open_reconciliation,
-    require_reconciliation,
-    settle_reconciliation,
-)
-from perdure_node.recovering.bundle_log import log_of_bundle
-from perdure_node.recovering.chain_log import fetch_chain_log
-from perdure_node.recovering.merging import Merged, check_same_site, merge_records
-from perdure_node.recovering.people import People, bring_people, settle_people
-from perdure_node.true_log import (
+from perdure_node.adopting.adoption import Adopted, adopt_locked, vault_log
+from perdure_node.adopting.true_log import (
     KnownLog,
     common_prefix,
     is_claim,
@@ -34,8 +16,26 @@ from perdure_node.true_log import (
     with_leaves,
     with_signatures,
 )
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.clock import Clock, Randomness
+from perdure_node.courier.bundle_file import Bundle
+from perdure_node.errors import NoAuthority
+from perdure_node.evidence.following import follow_validators
+from perdure_node.evidence.vault_anchors import VaultAnchors
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.locks import sealer_lock
+from perdure_node.log.reconciliation import (
+    Reason,
+    open_reconciliation,
+    require_reconciliation,
+    settle_reconciliation,
+)
+from perdure_node.progress import NO_PROGRESS, Progress
+from perdure_node.recovering.bundle_log import log_of_bundle
+from perdure_node.recovering.chain_log import fetch_chain_log
+from perdure_node.recovering.merging import Merged, check_same_site, merge_records
+from perdure_node.recovering.people import People, bring_people, settle_people
 from perdure_node.vault import Vault
-from perdure_node.vault_anchors import VaultAnchors
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,10 @@ def recover(
         for other in sources.vaults:
             if keys is not None:
                 bring_people(vault, other.vault, keys)
-            merged.add(
-                merge_records(
-                    vault, other.vault, other.keys, clock=clock, randomness=randomness, progress=progress
-                )
+            merged += merge_records(
+                vault, other.vault, other.keys, clock=clock, randomness=randomness, progress=progress
             )
-            people.add(settle_people(vault, other.vault))
+            people += settle_people(vault, other.vault)
         adopted = adopt_locked(vault, true, clock, source=source)
         if sources.chain is not None and open_reconciliation(vault.database) is not None:
             with vault.database.transaction():

@@ -4,14 +4,14 @@ A record's leaf does not name its site, so it stays what it was; its place is in
 the closed log stays there, with its evidence: nothing of it is touched.
 """
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.successors import successor_of
 from perdure_node.clock import Clock, Randomness
 from perdure_node.errors import OtherVault
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.recovering.merging import Merged, merge_records
-from perdure_node.registration import is_registered
-from perdure_node.successors import successor_of
+from perdure_node.site_keys.registration import is_registered
 from perdure_node.vault import Vault
 
 

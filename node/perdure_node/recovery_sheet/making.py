@@ -10,14 +10,14 @@ from perdure_anchor.hashes import Address, sha256
 from perdure_anchor.log import decomposition
 from perdure_anchor.secp256k1 import SignatureError
 
+from perdure_node.adopting.true_log import KnownLog
 from perdure_node.clock import Clock
 from perdure_node.errors import SheetError
+from perdure_node.keys.signing_keys import site_keys
+from perdure_node.log.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
 from perdure_node.records import registered_size
 from perdure_node.recovery_sheet.sheet import SIGNATURE_SIZE, NoKey, Sheet, SheetState
-from perdure_node.signing_keys import site_keys
-from perdure_node.site_keys import last_known_keys
-from perdure_node.site_log import StoredCheckpoint, checkpoint_of_size, nodes_at
-from perdure_node.true_log import KnownLog
+from perdure_node.site_keys.standing import last_known_keys
 from perdure_node.vault import Vault
 
 # of a checkpoint that was read from a chain without its calldata

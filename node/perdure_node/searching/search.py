@@ -11,7 +11,7 @@ from itertools import chain
 from perdure_anchor.hashes import Hash32
 
 from perdure_node.database import Database
-from perdure_node.import_runs import unfinished_runs
+from perdure_node.imports.runs import unfinished_runs
 from perdure_node.records import FINISHED, REJECTED, anchored_size, records_of_document
 from perdure_node.searching.columns import NAME, SUPERSEDES, SUPPORTING, Names, Times, digests_of_rows
 from perdure_node.searching.criteria import Criteria

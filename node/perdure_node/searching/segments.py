@@ -17,7 +17,7 @@ from perdure_anchor.record import reread_record
 from perdure_node.clock import Clock, Randomness
 from perdure_node.encryption.contents import NONCE_SIZE, DataKey, decrypt_content
 from perdure_node.errors import NotWritable, VaultBusy, VaultDamaged, VaultStorageFailed
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.searching.columns import NAMES, encode_columns
 from perdure_node.searching.folding import UNICODE

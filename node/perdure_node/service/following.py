@@ -5,8 +5,8 @@ from typing import Final
 from perdure_anchor.errors import PerdureError
 from perdure_contracts.transactions import WrongChain
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.chain_errors import BlocksNotVerified, BlocksReplaced, WithoutContracts
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.errors import BlocksNotVerified, BlocksReplaced, WithoutContracts
 from perdure_node.clock import Clock
 from perdure_node.endpoints.pool import EndpointPool
 from perdure_node.follower.errors import EventsNotVerified

@@ -75,10 +75,6 @@ class Workers:
             if thread.ident is not None:
                 thread.join()
 
-    @property
-    def is_stopping(self) -> bool:
-        return self._stopping.is_set()
-
     def wake(self, name: str) -> None:
         """Let a worker begin its next step now; nothing where there is none of this name."""
         if (event := self._wakes.get(name)) is not None:

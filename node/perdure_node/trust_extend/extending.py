@@ -7,7 +7,7 @@ from perdure_anchor.hashes import sha256
 from perdure_anchor.trust import TrustFile
 from perdure_anchor.trust_file import parse_trust_file
 
-from perdure_node.anchor_chain import AnchorChain
+from perdure_node.chain.anchor_chain import AnchorChain
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.trust_extend.by_hand import NewSet, enter
 from perdure_node.trust_extend.walking import NodeBehind, Opened, Walk

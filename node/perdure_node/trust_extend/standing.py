@@ -9,8 +9,8 @@ from perdure_anchor.finality import check_final, link_run
 from perdure_anchor.header import BlockHeader
 from perdure_anchor.trust import TrustFile
 
-from perdure_node.chain_errors import BlocksNotVerified
-from perdure_node.header_source import HeaderSource
+from perdure_node.chain.errors import BlocksNotVerified
+from perdure_node.chain.header_source import HeaderSource
 
 
 def check_sealed(trust: TrustFile, source: HeaderSource, block: int, last: int) -> None:

@@ -19,10 +19,10 @@ from perdure_anchor.trust import Epoch, TrustFile
 from perdure_anchor.validator_changes import follow_hops
 from perdure_contracts.validator_sets import NoValidatorMethod, fetch_validators
 
-from perdure_node.anchor_chain import AnchorChain
-from perdure_node.following import find_changes, hop_from
-from perdure_node.header_source import HeaderSource
-from perdure_node.hops import Hop, KnownSet, known_to
+from perdure_node.chain.anchor_chain import AnchorChain
+from perdure_node.chain.header_source import HeaderSource
+from perdure_node.evidence.following import find_changes, hop_from
+from perdure_node.evidence.hops import Hop, KnownSet, known_to
 from perdure_node.progress import Progress
 from perdure_node.trust_extend.standing import as_the_node_shows_it, check_linked, check_sealed
 

@@ -1,11 +1,11 @@
 """Sealing by the site's policy in a process that runs for long, and knows by a steady clock how long."""
 
 from perdure_node.clock import Clock
-from perdure_node.keyring import KeyRing
+from perdure_node.keys.keyring import KeyRing
+from perdure_node.log.queue_state import read_queue
+from perdure_node.log.sealing import Sealed, seal_if_due
 from perdure_node.progress import NO_PROGRESS, Progress
-from perdure_node.queue_state import read_queue
 from perdure_node.seal_policy import Due, Occasion
-from perdure_node.sealing import Sealed, seal_if_due
 from perdure_node.vault import Vault
 
 
@@ -17,7 +17,7 @@ class PolicySealer:
         self._sealed_at: float | None = None
 
     def seal(self, progress: Progress = NO_PROGRESS) -> Sealed | None:
-        """Seal if it is due; raises as `perdure_node.sealing.seal`."""
+        """Seal if it is due; raises as `perdure_node.log.sealing.seal`."""
         due = read_queue(self._vault.database).due(self._vault.config.seal, self._clock, Occasion.ALONE)
         if due is None or (due in (Due.TIME, Due.CLOCK) and self._is_early()):
             return None

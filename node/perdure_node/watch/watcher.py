@@ -21,7 +21,7 @@ from perdure_node.errors import (
     FileUnsettled,
     FolderUnreadable,
 )
-from perdure_node.intake import Details, record_slots
+from perdure_node.intake import Details, record_new, seen_document
 from perdure_node.operators.attesting import Attestor
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.records import Added, is_decided_on
@@ -174,15 +174,13 @@ class Watcher:
         slots = slots_of(filled.document, filled.details, beside)
         key = vault.current_data_key.take(self._clock, self._randomness)
         with vault.database.transaction():
-            added = record_slots(
+            added = record_new(
                 vault,
-                slots,
+                seen_document(slots, look.check),
                 key,
+                who=self._options.who,
                 clock=self._clock,
                 randomness=self._randomness,
-                who=self._options.who,
-                saw_document=True,
-                check=look.check,
             )
             self._done.mark(place, found, recorded=True)
         self._looker.note(look)

@@ -22,10 +22,11 @@ from perdure_anchor.validator_changes import follow_hops
 from perdure_anchor.verdict import Grade, Verdict
 from perdure_anchor.verify import verify
 
-from perdure_node.anchors import StoredAnchor
-from perdure_node.capture import may_improve
 from perdure_node.clock import Clock
 from perdure_node.database import Database
+from perdure_node.evidence.anchors import StoredAnchor
+from perdure_node.evidence.capture import may_improve
+from perdure_node.evidence.hops import Hop, store_hop
 from perdure_node.gateway.checkpoints import (
     GatewayCheckpoint,
     State,
@@ -46,8 +47,7 @@ from perdure_node.gateway.sites import (
     site_of,
     store_mirror,
 )
-from perdure_node.hops import Hop, store_hop
-from perdure_node.site_log import StoredCheckpoint
+from perdure_node.log.site_log import StoredCheckpoint
 from perdure_node.witness.copied_tiles import (
     Copy,
     PeerDisagrees,

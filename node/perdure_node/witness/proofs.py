@@ -20,12 +20,12 @@ from perdure_anchor.trust import TrustFile
 from perdure_anchor.verdict import Grade
 from perdure_anchor.verify_rivals import verify_rivals
 
-from perdure_node.anchors import StoredAnchor
 from perdure_node.database import Database
+from perdure_node.evidence.anchors import StoredAnchor
+from perdure_node.evidence.hops import hop_table
 from perdure_node.gateway.checkpoints import GatewayCheckpoint, State, checkpoints_of, stored_anchor
 from perdure_node.gateway.folder import Gateway
 from perdure_node.gateway.sites import KnownSite, mirror_nodes
-from perdure_node.hops import hop_table
 from perdure_node.witness.signed import SignedBySomebody, contradictable, forget_shown
 
 # the first one proves it; a thief of a key could sign rivals without end

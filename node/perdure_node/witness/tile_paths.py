@@ -15,8 +15,7 @@ from perdure_anchor.checkpoint import MAX_TREE_SIZE
 from perdure_anchor.errors import EncodingError
 from perdure_anchor.log.tile import TILE_HEIGHT, TILE_WIDTH
 
-# the level whose one tile can hold a log of 2^48 leaves: 256^6 are that many
-MAX_LEVEL: Final = 5
+# levels 0 to 5: one tile of level 5 can be over a log of 2^48 leaves, which 256^6 are
 _PATH: Final = re.compile(r"tile/([0-5])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
 
 

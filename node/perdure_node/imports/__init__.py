@@ -1,0 +1,1 @@
+"""Imports: many records from one list, whose forms `perdure_node.lists` reads."""

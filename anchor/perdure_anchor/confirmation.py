@@ -8,6 +8,7 @@ signed; that the key is a person's is what the site's log says of it (`perdure_a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -106,6 +107,13 @@ def content_digest(slot_digests: Sequence[Hash32]) -> Hash32:
     return Hash32(sha256(_CONTENT_PREFIX + b"".join(others)).digest())
 
 
+# a batch names the same few people and credentials again and again
+@lru_cache(maxsize=64)
+def _name_digest(name: str) -> Hash32:
+    return keccak256(name.encode())
+
+
+@lru_cache(maxsize=64)
 def credential_digest(credential: Credential) -> Hash32:
     """What stands for a credential in what is signed: so a signature is nobody's who finds another key that it fits."""
     if isinstance(credential, PasskeyCredential):
@@ -131,7 +139,7 @@ def statement_digest(
         site,
         content,
         uint_word(part),
-        keccak256(statement.name.encode()),
+        _name_digest(statement.name),
         statement.operator,
         credential_digest(credential),
         uint_word(statement.at),
@@ -150,11 +158,12 @@ def verify_confirmation(
     """
     content, recorded = content_digest(slot_digests), None
     for part, attestation in confirmation.parts:
-        digest = statement_digest(
-            domain, site, content, part, attestation.statement, attestation.credential, recorded
-        )
-        _verify_signature(attestation, digest)
-        recorded = digest
+        recorded = verify_attestation(attestation, domain, site, content, part, recorded)
+    check_two_people(confirmation)
+
+
+def check_two_people(confirmation: Confirmation) -> None:
+    """Raise `OnePersonTwice` if who recorded and who confirmed are one, by what the confirmation says of them."""
     first, second = confirmation.recorded, confirmation.confirmed
     shared = None if first is None or second is None else _shared(first, second)
     if shared is not None:
@@ -164,12 +173,24 @@ def verify_confirmation(
         )
 
 
-def _verify_signature(attestation: Attestation, digest: Hash32) -> None:
+def verify_attestation(
+    attestation: Attestation,
+    domain: RegistryDomain,
+    site: Hash32,
+    content: Hash32,
+    part: int,
+    recorded: Hash32 | None = None,
+) -> Hash32:
+    """Raise unless a part is signed by the credential that it names; returns the digest that is signed.
+
+    ``content`` is the record's `content_digest`; ``recorded`` as in `statement_digest`. Raises as `verify_confirmation`.
+    """
     credential, signature = attestation.credential, attestation.signature
+    digest = statement_digest(domain, site, content, part, attestation.statement, credential, recorded)
     if isinstance(credential, PasskeyCredential):
         assert isinstance(signature, Assertion), "parsed together"
         credential.verify(signature, digest)
-        return
+        return digest
     assert isinstance(signature, bytes), "parsed together"
     signer = recover_digest_signer(digest, signature, "confirmation")
     if signer != credential.address:
@@ -177,6 +198,7 @@ def _verify_signature(attestation: Attestation, digest: Hash32) -> None:
             f"confirmation: the key {checksum_address(credential.address)} did not sign this of this record",
             hint="the record, the name or the time was changed, or it was never confirmed",
         )
+    return digest
 
 
 def _shared(first: Attestation, second: Attestation) -> str | None:

@@ -14,21 +14,21 @@ from perdure_anchor.confirmation import (
     Attestation,
     Confirmation,
     OnePersonTwice,
+    check_two_people,
     content_digest,
     encode_confirmation,
     parse_confirmation,
-    statement_digest,
-    verify_confirmation,
+    verify_attestation,
 )
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import (
     Record,
-    disclosure_digests,
-    disclosures,
+    digests_filled,
     encode_record,
-    leaf,
+    leaf_from_digests,
     reread_record,
+    slot_digests,
 )
 from perdure_anchor.strict_json import JsonValue
 
@@ -123,12 +123,14 @@ def count_awaiting(database: Database) -> int:
 class Signed:
     """A record with its confirmation, which is not stored yet: whoever signs with a passkey takes his time over it.
 
-    ``after`` is the newest block that the site knew when it was signed; ``recorded`` is how its recorder signed.
+    ``name`` is its leaf hash from now on; ``after`` is the newest block that the site knew when it was signed; ``recorded`` is how its
+    recorder signed.
     """
 
     record: EncryptedRecord
     complete: Record
     seed: bytes
+    name: Hash32
     recorded: Attestation | None
     after: KnownBlock | None
 
@@ -185,9 +187,11 @@ def sign_confirmation(
     check_recorder(record, recorded, standing)
     known = newest_known_block(vault.database)
     after = None if known is None else known.hash
-    confirmation = _confirmed(draft, seed, recorded, standing.who, int(clock.now()), after, saw_document)
+    digests = slot_digests(draft, seed)
+    confirmation = _confirmed(draft, digests, recorded, standing.who, int(clock.now()), after, saw_document)
     complete = draft.filled("confirmation", encode_confirmation(confirmation))
-    return Signed(record, complete, seed, recorded, known)
+    name = leaf_hash(leaf_from_digests(digests_filled(digests, complete, seed, "confirmation")))
+    return Signed(record, complete, seed, name, recorded, known)
 
 
 def store_confirmed(
@@ -214,10 +218,11 @@ def _store(
     # its draft's name stands for all that it says: what was amended meanwhile waits under another one
     check_meant(database, record, standing)
     check_recorder(record, signed.recorded, standing)
-    name = leaf_hash(leaf(signed.complete, signed.seed))
-    content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
-    replace_draft(database, record.sequence, record.leaf_hash, name, (key.number, content), signed.after)
-    return name
+    content = encrypt_content(key, encode_record(signed.complete), signed.seed, signed.name, randomness)
+    replace_draft(
+        database, record.sequence, record.leaf_hash, signed.name, (key.number, content), signed.after
+    )
+    return signed.name
 
 
 def replace_draft(
@@ -279,27 +284,26 @@ def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[Record, bytes]:
 
 def _confirmed(
     draft: Record,
-    seed: bytes,
+    digests: Sequence[Hash32],
     first: Attestation | None,
     who: Attestor,
     now: int,
     after: Hash32 | None,
     saw_document: bool,
 ) -> Confirmation:
-    """The confirmation, checked as a verifier will check it before it is stored."""
-    digests = disclosure_digests(disclosures(draft, seed))
+    """The confirmation, checked by the steps of a verifier (see `verify_confirmation`) before it is stored.
+
+    The recorder's part first: nobody signs behind a signature that counts for nothing.
+    """
     content = content_digest(digests)
-    recorded = (
-        None
-        if first is None
-        else statement_digest(who.domain, who.site, content, RECORDED, first.statement, first.credential)
-    )
+    recorded = first and verify_attestation(first, who.domain, who.site, content, RECORDED)
     second = who.attest(
         CONFIRMED, content, draft.values, at=now, after=after, saw_document=saw_document, recorded=recorded
     )
+    verify_attestation(second, who.domain, who.site, content, CONFIRMED, recorded)
     confirmation = Confirmation(first, second)
     try:
-        verify_confirmation(confirmation, who.domain, who.site, digests)
+        check_two_people(confirmation)
     except OnePersonTwice as error:
         raise OwnRecord(str(error), hint=error.hint) from None
     return confirmation

@@ -226,7 +226,7 @@ def policy_in_force(folder: Path, database: Database) -> Policy:
             raw = file.read()
     except OSError:
         raise PolicyGone(f"{path}: the site's policy is gone", hint=_ADOPT) from None
-    if sha256(raw).digest() != adopted:
+    if _digest_of(raw) != adopted:
         raise PolicyNotInForce(
             f"{path}: changed since it was put in force", hint=f"put the old one back, or: {_ADOPT}"
         )
@@ -246,7 +246,12 @@ def policy_state(folder: Path, database: Database) -> PolicyState:
     return PolicyState.IN_FORCE
 
 
-# a process that records thousands reads the file each time, and parses it once
+@lru_cache(maxsize=2)
+def _digest_of(raw: bytes) -> bytes:
+    return sha256(raw).digest()
+
+
+# a process that records thousands reads the file each time, and digests and parses it once
 _parsed = lru_cache(maxsize=2)(parse_policy)
 
 

@@ -6,6 +6,7 @@ confirmer's also covers what the recorder signed, and with which key, so that ne
 signed; that the key is a person's is what the site's log says of it (`perdure_anchor.operator_key`).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,7 @@ CONFIRMED: Final = 2
 
 MAX_NAME = 256
 _SLOT = "confirmation"
+_LEAF_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _CONTENT_PREFIX = b"perdure content v1\n"
 _CREDENTIAL_PREFIX = b"perdure credential v1\n"
 ATTESTATION_TYPE: Final = keccak256(
@@ -302,6 +304,6 @@ def _signature(value: JsonValue, credential: Credential, what: str) -> Signature
 def parse_leaf_hash(value: JsonValue, what: str) -> Hash32:
     """64 lower-case hexadecimal digits, as the slot `supersedes` holds them."""
     text = take_text(value, what, 64)
-    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+    if not _LEAF_HASH.fullmatch(text):
         raise ConfirmationError(f"{what}: want 64 lower-case hexadecimal digits")
     return Hash32(bytes.fromhex(text))

@@ -7,6 +7,7 @@ the old one goes on finding it. Everything happens in one transaction: of two wh
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from perdure_anchor.confirmation import (
     CONFIRMED,
@@ -47,6 +48,7 @@ from perdure_node.operators.standing import (
     Standing,
     check_may_reject,
     check_meant,
+    check_once,
     check_recorder,
     standing_of,
     waits,
@@ -201,57 +203,59 @@ def store_confirmed(
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
         standing = standing_of(vault.database, who)
-        names = [_store(vault.database, each, standing, key, randomness) for each in signed]
+        check_once(each.record for each in signed)
+        completed = [_completed(vault.database, each, standing, key, randomness) for each in signed]
+        replace_drafts(vault.database, completed)
         # they come into the middle of the queue, which a seal that is under way has to notice
         note_queue_change(vault.database)
-    return names
+    return [each.name for each in signed]
 
 
-def _store(
-    database: Database,
-    signed: Signed,
-    standing: Standing,
-    key: DataKey,
-    randomness: Randomness,
-) -> Hash32:
+class Completed(NamedTuple):
+    """What takes the place of a draft, by what somebody confirmed.
+
+    ``content`` is the number of its data key, and the ciphertext; ``after`` the block that its confirmation names.
+    """
+
+    sequence: int
+    draft: Hash32
+    name: Hash32
+    content: tuple[int, bytes]
+    after: KnownBlock | None
+
+
+def _completed(
+    database: Database, signed: Signed, standing: Standing, key: DataKey, randomness: Randomness
+) -> Completed:
     record = signed.record
     # its draft's name stands for all that it says: what was amended meanwhile waits under another one
     check_meant(database, record, standing)
     check_recorder(record, signed.recorded, standing)
     content = encrypt_content(key, encode_record(signed.complete), signed.seed, signed.name, randomness)
-    replace_draft(
-        database, record.sequence, record.leaf_hash, signed.name, (key.number, content), signed.after
-    )
-    return signed.name
+    return Completed(record.sequence, record.leaf_hash, signed.name, (key.number, content), signed.after)
 
 
-def replace_draft(
-    database: Database,
-    sequence: int,
-    draft: Hash32,
-    name: Hash32,
-    content: tuple[int, bytes],
-    after: KnownBlock | None,
-) -> None:
-    """Put what somebody confirmed in the place of its draft, and let it be sealed; inside a transaction of the caller's.
+def replace_drafts(database: Database, completed: Sequence[Completed]) -> None:
+    """Put what somebody confirmed in the place of its drafts, and let it be sealed; inside a transaction of the caller's.
 
-    ``content`` is the number of its data key, and the ciphertext; ``after`` the block that its confirmation names.
+    Each record once. A statement for all of them at a time.
     """
-    database.execute("DELETE FROM awaiting WHERE sequence = ?", sequence)
-    database.execute(
+    blocks = {block: keep_known_block(database, block) for block in {each.after for each in completed}}
+    sequences = [(each.sequence,) for each in completed]
+    database.execute_each("DELETE FROM awaiting WHERE sequence = ?", sequences)
+    database.execute_each(
         "INSERT INTO draft (leaf_hash, sequence, nonce) SELECT ?, sequence, substr(encrypted, 1, ?) FROM content WHERE sequence = ?",
-        draft,
-        NONCE_SIZE,
-        sequence,
+        [(each.draft, NONCE_SIZE, each.sequence) for each in completed],
     )
-    database.execute(
+    database.execute_each(
         "UPDATE record SET leaf_hash = ?, confirmed_block = ? WHERE sequence = ?",
-        name,
-        keep_known_block(database, after),
-        sequence,
+        [(each.name, blocks[each.after], each.sequence) for each in completed],
     )
-    database.execute("UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?", *content, sequence)
-    database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
+    database.execute_each(
+        "UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?",
+        [(*each.content, each.sequence) for each in completed],
+    )
+    database.execute_each("INSERT INTO queue (sequence) VALUES (?)", sequences)
 
 
 def reject(

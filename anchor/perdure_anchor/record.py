@@ -75,6 +75,10 @@ class Record:
         _check_size(record)
         return record
 
+    def emptied(self, slot: str) -> "Record":
+        """The same with nothing in one slot."""
+        return _record({**self.values, slot: None})
+
     @cached_property
     def texts(self) -> Mapping[str, str]:
         """The JSON text of each filled slot's value: encoded once, whatever is made of it."""

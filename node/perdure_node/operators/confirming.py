@@ -189,9 +189,11 @@ def sign_confirmation(
     check_recorder(record, recorded, standing)
     known = newest_known_block(vault.database)
     after = None if known is None else known.hash
-    digests = slot_digests(draft, seed)
+    # what is signed covers the others
+    others = draft.emptied("confirmation")
+    digests = slot_digests(others, seed)
     confirmation = _confirmed(draft, digests, recorded, standing.who, int(clock.now()), after, saw_document)
-    complete = draft.filled("confirmation", encode_confirmation(confirmation))
+    complete = others.filled("confirmation", encode_confirmation(confirmation))
     name = leaf_hash(leaf_from_digests(digests_filled(digests, complete, seed, "confirmation")))
     return Signed(record, complete, seed, name, recorded, known)
 

@@ -22,7 +22,7 @@ from perdure_node.keys.keyring import KeyRing
 from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.confirming import sign_confirmation, store_confirmed
+from perdure_node.operators.confirming import Signed, sign_confirmations, store_confirmed
 from perdure_node.operators.membership import NewOperator, add_operator
 from perdure_node.operators.operator_keys import OperatorKeyRing
 from perdure_node.operators.policy import policy_template
@@ -93,11 +93,14 @@ def one_round(
 
 def confirm_all(vault: Vault, added: Sequence[Added], who: Attestor, keys: OperatorKeyRing) -> None:
     """As `perdure confirm --all` does it."""
-    signed, standing = [], standing_of(vault.database, who)
+    wanted, standing = [], standing_of(vault.database, who)
     for each in added:
         stored = record_by_sequence(vault.database, each.sequence)
         assert stored is not None
-        signed.append(sign_confirmation(vault, stored, keys, standing, saw_document=True, clock=CLOCK))
+        wanted.append((stored, True))
+    outcomes = sign_confirmations(vault, wanted, keys, standing, clock=CLOCK)
+    signed = [each for each in outcomes if isinstance(each, Signed)]
+    assert len(signed) == len(added)
     store_confirmed(vault, signed, who, clock=CLOCK, randomness=os.urandom)
 
 

@@ -5,9 +5,10 @@ the old one goes on finding it. Everything happens in one transaction: of two wh
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from perdure_anchor.confirmation import (
     CONFIRMED,
@@ -21,6 +22,7 @@ from perdure_anchor.confirmation import (
     parse_confirmation,
     verify_attestation,
 )
+from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import (
@@ -62,6 +64,9 @@ from perdure_node.records import (
 )
 from perdure_node.traces import Deed, Reason, leave_trace
 from perdure_node.vault import Vault
+
+_Item = TypeVar("_Item")
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +187,83 @@ def sign_confirmation(
     clock: Clock,
 ) -> Signed:
     """Sign what was recorded; nothing is stored. Raises as `confirm`; how he stands when it is stored is asked again then."""
-    check_meant(vault.database, record, standing)
+    (signed,) = sign_confirmations(vault, [(record, saw_document)], keys, standing, clock=clock)
+    if isinstance(signed, PerdureError):
+        raise signed
+    return signed
+
+
+def sign_confirmations(
+    vault: Vault,
+    wanted: Sequence[tuple[EncryptedRecord, bool]],
+    keys: ReadingKeys,
+    standing: Standing,
+    *,
+    clock: Clock,
+) -> list[Signed | PerdureError]:
+    """`sign_confirmation` for records and whether their documents were seen: of each what was signed, or what it raised.
+
+    Step by step for all of them: one record after another takes a sixth longer, and each step then finds the processor's caches
+    full of what the others need.
+    """
+    database = vault.database
+    with database.reading():
+        known = newest_known_block(database)
+        meant = _each(partial(_meant, database, standing), wanted)
+    drafts = _each(partial(_draft, keys, standing), meant)
+    confirmed = _each(partial(_confirmed, standing.who, clock, None if known is None else known.hash), drafts)
+    return _each(partial(_signed, known), confirmed)
+
+
+def _each(
+    step: Callable[[_Item], _Done], items: Sequence[_Item | PerdureError]
+) -> list[_Done | PerdureError]:
+    """A step for all that came so far, and what it raised in the place of what it did not do."""
+    done: list[_Done | PerdureError] = []
+    for item in items:
+        try:
+            done.append(item if isinstance(item, PerdureError) else step(item))
+        except PerdureError as error:
+            done.append(error)
+    return done
+
+
+class _Draft(NamedTuple):
+    """A record that is to be confirmed, opened; ``others`` are its slots without the confirmation, with their ``digests``."""
+
+    record: EncryptedRecord
+    saw_document: bool
+    values: Mapping[str, JsonValue]
+    others: Record
+    seed: bytes
+    digests: list[Hash32]
+    recorded: Attestation | None
+
+
+def _meant(
+    database: Database, standing: Standing, wanted: tuple[EncryptedRecord, bool]
+) -> tuple[EncryptedRecord, bool]:
+    check_meant(database, wanted[0], standing)
+    return wanted
+
+
+def _draft(keys: ReadingKeys, standing: Standing, wanted: tuple[EncryptedRecord, bool]) -> _Draft:
+    record, saw_document = wanted
     draft, seed = _reread(record, keys)
     earlier = parse_confirmation(draft.value("confirmation"))
     recorded = None if earlier is None else earlier.recorded
     check_recorder(record, recorded, standing)
-    known = newest_known_block(vault.database)
-    after = None if known is None else known.hash
-    # what is signed covers the others
+    # what is signed covers these
     others = draft.emptied("confirmation")
-    digests = slot_digests(others, seed)
-    confirmation = _confirmed(draft, digests, recorded, standing.who, int(clock.now()), after, saw_document)
-    complete = others.filled("confirmation", encode_confirmation(confirmation))
-    name = leaf_hash(leaf_from_digests(digests_filled(digests, complete, seed, "confirmation")))
-    return Signed(record, complete, seed, name, recorded, known)
+    return _Draft(record, saw_document, draft.values, others, seed, slot_digests(others, seed), recorded)
+
+
+def _signed(known: KnownBlock | None, confirmed: tuple[_Draft, Confirmation]) -> Signed:
+    draft, confirmation = confirmed
+    complete = draft.others.filled("confirmation", encode_confirmation(confirmation))
+    digests = digests_filled(draft.digests, complete, draft.seed, "confirmation")
+    name = leaf_hash(leaf_from_digests(digests))
+    return Signed(draft.record, complete, draft.seed, name, draft.recorded, known)
 
 
 def store_confirmed(
@@ -289,22 +357,22 @@ def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[Record, bytes]:
 
 
 def _confirmed(
-    draft: Record,
-    digests: Sequence[Hash32],
-    first: Attestation | None,
-    who: Attestor,
-    now: int,
-    after: Hash32 | None,
-    saw_document: bool,
-) -> Confirmation:
-    """The confirmation, checked by the steps of a verifier (see `verify_confirmation`) before it is stored.
+    who: Attestor, clock: Clock, after: Hash32 | None, draft: _Draft
+) -> tuple[_Draft, Confirmation]:
+    """The draft with its confirmation, checked by the steps of a verifier (see `verify_confirmation`) before it is stored.
 
     The recorder's part first: nobody signs behind a signature that counts for nothing.
     """
-    content = content_digest(digests)
-    recorded = first and verify_attestation(first, who.domain, who.site, content, RECORDED)
+    content, first = content_digest(draft.digests), draft.recorded
+    recorded = None if first is None else verify_attestation(first, who.domain, who.site, content, RECORDED)
     second = who.attest(
-        CONFIRMED, content, draft.values, at=now, after=after, saw_document=saw_document, recorded=recorded
+        CONFIRMED,
+        content,
+        draft.values,
+        at=int(clock.now()),
+        after=after,
+        saw_document=draft.saw_document,
+        recorded=recorded,
     )
     verify_attestation(second, who.domain, who.site, content, CONFIRMED, recorded)
     confirmation = Confirmation(first, second)
@@ -312,4 +380,4 @@ def _confirmed(
         check_two_people(confirmation)
     except OnePersonTwice as error:
         raise OwnRecord(str(error), hint=error.hint) from None
-    return confirmation
+    return draft, confirmation

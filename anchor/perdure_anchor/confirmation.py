@@ -6,8 +6,10 @@ confirmer's also covers what the recorder signed, and with which key, so that ne
 signed; that the key is a person's is what the site's log says of it (`perdure_anchor.operator_key`).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -28,6 +30,7 @@ CONFIRMED: Final = 2
 
 MAX_NAME = 256
 _SLOT = "confirmation"
+_LEAF_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _CONTENT_PREFIX = b"perdure content v1\n"
 _CREDENTIAL_PREFIX = b"perdure credential v1\n"
 ATTESTATION_TYPE: Final = keccak256(
@@ -106,6 +109,13 @@ def content_digest(slot_digests: Sequence[Hash32]) -> Hash32:
     return Hash32(sha256(_CONTENT_PREFIX + b"".join(others)).digest())
 
 
+# a batch names the same few people and credentials again and again
+@lru_cache(maxsize=64)
+def _name_digest(name: str) -> Hash32:
+    return keccak256(name.encode())
+
+
+@lru_cache(maxsize=64)
 def credential_digest(credential: Credential) -> Hash32:
     """What stands for a credential in what is signed: so a signature is nobody's who finds another key that it fits."""
     if isinstance(credential, PasskeyCredential):
@@ -131,7 +141,7 @@ def statement_digest(
         site,
         content,
         uint_word(part),
-        keccak256(statement.name.encode()),
+        _name_digest(statement.name),
         statement.operator,
         credential_digest(credential),
         uint_word(statement.at),
@@ -150,11 +160,12 @@ def verify_confirmation(
     """
     content, recorded = content_digest(slot_digests), None
     for part, attestation in confirmation.parts:
-        digest = statement_digest(
-            domain, site, content, part, attestation.statement, attestation.credential, recorded
-        )
-        _verify_signature(attestation, digest)
-        recorded = digest
+        recorded = verify_attestation(attestation, domain, site, content, part, recorded)
+    check_two_people(confirmation)
+
+
+def check_two_people(confirmation: Confirmation) -> None:
+    """Raise `OnePersonTwice` if who recorded and who confirmed are one, by what the confirmation says of them."""
     first, second = confirmation.recorded, confirmation.confirmed
     shared = None if first is None or second is None else _shared(first, second)
     if shared is not None:
@@ -164,12 +175,24 @@ def verify_confirmation(
         )
 
 
-def _verify_signature(attestation: Attestation, digest: Hash32) -> None:
+def verify_attestation(
+    attestation: Attestation,
+    domain: RegistryDomain,
+    site: Hash32,
+    content: Hash32,
+    part: int,
+    recorded: Hash32 | None = None,
+) -> Hash32:
+    """Raise unless a part is signed by the credential that it names; returns the digest that is signed.
+
+    ``content`` is the record's `content_digest`; ``recorded`` as in `statement_digest`. Raises as `verify_confirmation`.
+    """
     credential, signature = attestation.credential, attestation.signature
+    digest = statement_digest(domain, site, content, part, attestation.statement, credential, recorded)
     if isinstance(credential, PasskeyCredential):
         assert isinstance(signature, Assertion), "parsed together"
         credential.verify(signature, digest)
-        return
+        return digest
     assert isinstance(signature, bytes), "parsed together"
     signer = recover_digest_signer(digest, signature, "confirmation")
     if signer != credential.address:
@@ -177,6 +200,7 @@ def _verify_signature(attestation: Attestation, digest: Hash32) -> None:
             f"confirmation: the key {checksum_address(credential.address)} did not sign this of this record",
             hint="the record, the name or the time was changed, or it was never confirmed",
         )
+    return digest
 
 
 def _shared(first: Attestation, second: Attestation) -> str | None:
@@ -280,6 +304,6 @@ def _signature(value: JsonValue, credential: Credential, what: str) -> Signature
 def parse_leaf_hash(value: JsonValue, what: str) -> Hash32:
     """64 lower-case hexadecimal digits, as the slot `supersedes` holds them."""
     text = take_text(value, what, 64)
-    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+    if not _LEAF_HASH.fullmatch(text):
         raise ConfirmationError(f"{what}: want 64 lower-case hexadecimal digits")
     return Hash32(bytes.fromhex(text))

@@ -6,7 +6,6 @@ thing taken from that package.
 """
 
 import hashlib
-import re
 from functools import lru_cache
 from typing import NewType
 
@@ -19,8 +18,6 @@ Address = NewType("Address", bytes)
 
 ZERO_ADDRESS = Address(bytes(20))
 ZERO_HASH = Hash32(bytes(32))
-
-_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
 
 
 class HexError(EncodingError):
@@ -46,12 +43,22 @@ def to_hex(octets: bytes) -> str:
 
 def parse_hex(text: object, size: int | None, what: str) -> bytes:
     """Bytes of "0x" hexadecimal text; ``size`` in bytes, None for any. Raises `HexError` naming ``what``."""
-    if not isinstance(text, str) or not _HEX.fullmatch(text):
+    octets = _octets(text) if isinstance(text, str) and text.startswith("0x") else None
+    if octets is None:
         raise HexError(f"{what}: not hexadecimal text starting with 0x")
-    octets = bytes.fromhex(text[2:])
     if size is not None and len(octets) != size:
         raise HexError(f"{what}: got {len(octets)} bytes, want {size}")
     return octets
+
+
+def _octets(text: str) -> bytes | None:
+    """What the digits behind "0x" stand for; None if there is anything else among them."""
+    try:
+        octets = bytes.fromhex(text[2:])
+    except ValueError:
+        return None
+    # white space is passed over, and would be missing here
+    return octets if len(text) == 2 + 2 * len(octets) else None
 
 
 # a file or a batch names the same few again and again

@@ -75,6 +75,10 @@ class Record:
         _check_size(record)
         return record
 
+    def emptied(self, slot: str) -> "Record":
+        """The same with nothing in one slot."""
+        return _record({**self.values, slot: None})
+
     @cached_property
     def texts(self) -> Mapping[str, str]:
         """The JSON text of each filled slot's value: encoded once, whatever is made of it."""
@@ -197,9 +201,21 @@ def leaf_from_digests(digests: Sequence[Hash32]) -> bytes:
 
 def leaf(record: Record, seed: bytes) -> bytes:
     """The record's leaf: the bytes whose RFC 9162 leaf hash is in the log."""
-    # encoded all at once, which `disclosures` could not be
+    return leaf_from_digests(slot_digests(record, seed))
+
+
+def slot_digests(record: Record, seed: bytes) -> list[Hash32]:
+    """The digests of all slots in order: those of the `disclosures`, which are made and encoded all at once."""
     lines = _opened(record, seed).encode().split(b"\n")
-    return _LEAF_PREFIX + b"".join([sha256(line).digest() for line in lines])
+    return cast("list[Hash32]", [sha256(line).digest() for line in lines])
+
+
+def digests_filled(digests: Sequence[Hash32], record: Record, seed: bytes, slot: str) -> list[Hash32]:
+    """The `slot_digests` of a record, where ``digests`` are those of the same with another value in one slot."""
+    number = SLOTS.index(slot)
+    text = record.texts.get(slot, "null")
+    opened = f'["{_salts(seed)[number]}","{slot}",{text}]'
+    return [*digests[:number], disclosure_digest(opened), *digests[number + 1 :]]
 
 
 def parse_disclosure(text: str, slot: str) -> JsonValue:

@@ -178,7 +178,7 @@ def check_value(value: Any, what: str, *, max_depth: int) -> None:
             if not key.isascii():
                 _check_text(key, what)
             # most members, at a glance
-            if max_depth and type(member) is str and member.isascii():
+            if max_depth and (member is None or (type(member) is str and member.isascii())):
                 continue
             check_value(member, what, max_depth=max_depth - 1)
     else:
@@ -186,6 +186,9 @@ def check_value(value: Any, what: str, *, max_depth: int) -> None:
 
 
 def _check_scalar(value: Any, what: str) -> None:
+    # by type first: nearly all that are no text are such
+    if type(value) is bool or (type(value) is int and abs(value) <= MAX_INTEGER):
+        return
     match value:
         case None | bool():
             return
@@ -222,6 +225,8 @@ def take_object(
     """``value`` as an object with exactly ``keys`` (and maybe some of ``optional``)."""
     if not isinstance(value, dict):
         raise WrongType(f"{what}: want an object")
+    if len(value) == len(keys) and all(map(value.__contains__, keys)):
+        return value
     for key in value:
         if key not in keys and key not in optional:
             raise UnknownKey(f"{what}: unknown key {key[:40]!a}")

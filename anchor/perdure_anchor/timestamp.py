@@ -6,6 +6,7 @@ are whole seconds since 1970, UTC, without leap seconds.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from perdure_anchor.errors import EncodingError
 
@@ -39,6 +40,8 @@ def check_timestamp(text: object, what: str) -> str:
     return text
 
 
+# what is recorded together tells the same second again and again
+@lru_cache(maxsize=64)
 def format_seconds(seconds: int) -> str:
     """Seconds since 1970 as RFC 3339 in UTC; raises `TimestampError` past the year 9999."""
     if not 0 <= seconds <= MAX_SECONDS:

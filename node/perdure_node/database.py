@@ -133,6 +133,15 @@ class Database:
             self._connection.executemany(sql, parameters)
 
     @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is read in the block is of one state, and the file is locked for it once; nothing is written, nobody waited for."""
+        self.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
+
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; what is in it is durable when the block is left. The only writer from its start on.
 

@@ -15,11 +15,11 @@ from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import (
     SEED_SIZE,
     Record,
-    disclosure_digests,
-    disclosures,
+    digests_filled,
     encode_record,
-    leaf,
+    leaf_from_digests,
     make_record,
+    slot_digests,
 )
 from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.timestamp import format_seconds
@@ -121,10 +121,12 @@ class Recorder:
             _check_type(given.get("document_type"))
         seed = randomness(SEED_SIZE)
         record = _checked({**given, **new.found, **self.stamp.slots})
+        digests = slot_digests(record, seed)
         if self.who is not None:
-            attested = self._attested(self.who, record, seed, new.saw_document)
+            attested = self._attested(self.who, record, content_digest(digests), new.saw_document)
             record = _made(partial(record.filled, "confirmation", attested))
-        name = leaf_hash(leaf(record, seed))
+            digests = digests_filled(digests, record, seed, "confirmation")
+        name = leaf_hash(leaf_from_digests(digests))
         return Prepared(
             self.lookup_key.of_document(Hash32(bytes.fromhex(str(given["document_sha256"])))),
             self.lookup_key.of_words(given),
@@ -140,8 +142,7 @@ class Recorder:
     def _recorded_by(self) -> str | None:
         return self.stamp.recorded_by if self.who is None else self.who.name
 
-    def _attested(self, who: Attestor, record: Record, seed: bytes, saw_document: bool) -> JsonValue:
-        content = content_digest(disclosure_digests(disclosures(record, seed)))
+    def _attested(self, who: Attestor, record: Record, content: Hash32, saw_document: bool) -> JsonValue:
         attested = who.attest(
             RECORDED,
             content,

@@ -8,6 +8,7 @@ import enum
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from perdure_anchor.errors import EncodingError
@@ -153,8 +154,14 @@ def store_awaiting(database: Database, sequence: int, awaits: Awaits) -> None:
         sequence,
         awaits.recorder,
         awaits.since,
-        json.dumps(awaits.roles),
+        _roles_text(awaits.roles),
     )
+
+
+# few lists of roles stand in a policy
+@lru_cache(maxsize=64)
+def _roles_text(roles: tuple[str, ...]) -> str:
+    return json.dumps(roles)
 
 
 def store_supersession(database: Database, sequence: int, superseded: Hash32) -> None:

@@ -45,7 +45,23 @@ def test_hexadecimal_comes_back_in_any_case(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0x0", "00", "0X00", "0xg0", "0x00 ", " 0x00", "0x00\n", "0x٠٠", b"0x00", 0, None]
+    "text",
+    [
+        "",
+        "0x0",
+        "00",
+        "0X00",
+        "0xg0",
+        "0x00 ",
+        " 0x00",
+        "0x00\n",
+        "0x00 00",
+        "0x 00",
+        "0x٠٠",
+        b"0x00",
+        0,
+        None,
+    ],
 )
 def test_refuses_what_is_not_hexadecimal(text: object) -> None:
     with pytest.raises(HexError, match="root: not hexadecimal text starting with 0x"):

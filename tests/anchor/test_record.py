@@ -13,6 +13,7 @@ from perdure_anchor.record import (
     SLOTS,
     DisclosureError,
     RecordError,
+    digests_filled,
     disclosure_digest,
     disclosure_digests,
     disclosures,
@@ -23,6 +24,7 @@ from perdure_anchor.record import (
     parse_disclosure,
     reread_record,
     salts_from_seed,
+    slot_digests,
 )
 from perdure_anchor.slot_values import SlotValueError
 from perdure_anchor.strict_json import DoubledKey, JsonError, LoneSurrogate
@@ -106,6 +108,20 @@ def test_a_record_comes_back_from_what_is_kept_of_it(slots: dict[str, Any], seed
     texts = disclosures(reread_record(text), seed)
     assert leaf_from_digests(disclosure_digests(texts)) == leaf(record, seed)
     assert disclosure_digests(texts) == [disclosure_digest(text) for text in texts]
+    assert slot_digests(record, seed) == disclosure_digests(texts)
+
+
+@given(records, seeds, st.sampled_from(["confirmation", "signature"]))
+def test_of_a_record_with_another_value_in_one_slot_one_digest_is_another(
+    slots: dict[str, Any], seed: bytes, slot: str
+) -> None:
+    record = make_record(slots)
+    filled = record.filled(slot, {"v": 1, "said": "\u00e4 \U0001f58b"})
+    for other in (filled, record.emptied(slot)):
+        assert digests_filled(slot_digests(record, seed), other, seed, slot) == slot_digests(other, seed)
+    # what is in no slot leaves nothing behind
+    assert filled.emptied(slot) == record.emptied(slot)
+    assert leaf(filled.emptied(slot), seed) == leaf(record.emptied(slot), seed)
 
 
 NOT_KEPT: dict[str, tuple[str, str]] = {

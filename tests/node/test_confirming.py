@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential
+from perdure_anchor.confirmation import ConfirmationNotSigned, KeyCredential, parse_confirmation
 from perdure_anchor.evidence import encode_evidence
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.operator_key import operator_record, with_operators
@@ -27,7 +27,15 @@ from perdure_node.log.sealing import seal
 from perdure_node.operators.acting import key_attestor, require
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor
-from perdure_node.operators.confirming import awaiting_records, confirm, count_awaiting, reject
+from perdure_node.operators.confirming import (
+    Signed,
+    awaiting_records,
+    confirm,
+    count_awaiting,
+    reject,
+    sign_confirmations,
+    store_confirmed,
+)
 from perdure_node.operators.consequences import leaves_no_keeper, people_doubts, policy_doubts
 from perdure_node.operators.credentials import store_credential
 from perdure_node.operators.errors import (
@@ -45,6 +53,7 @@ from perdure_node.operators.operator_keys import OperatorKeyRing, operator_key_f
 from perdure_node.operators.people import Operator, operator_named, operators
 from perdure_node.operators.policy import POLICY_FILE, PolicyNotInForce, parse_policy, policy_template
 from perdure_node.operators.roles import Action, Role
+from perdure_node.operators.standing import standing_of
 from perdure_node.records import Added, State, open_record, record_by_leaf, record_by_sequence
 from perdure_node.searching.criteria import Criteria
 from perdure_node.searching.search import Standing, of_leaf_hash, search
@@ -198,6 +207,36 @@ def test_of_two_who_confirm_at_once_one_is_told(vault: Vault, people: tuple[Oper
             clock=STOPPED,
             randomness=os.urandom,
         )
+
+
+def test_what_is_confirmed_together_is_signed_each_by_itself_and_stored_once(
+    vault: Vault, people: tuple[Operator, Operator]
+) -> None:
+    """Of those that cannot be confirmed each says why, and the others are signed; what comes twice is stored by nobody."""
+    ada, ben = people
+    vic = person(vault, "Vic", Role.RECORDER, Role.CONFIRMER)
+    added = [record(vault, signing(vault, who), number) for number, who in enumerate((ada, vic, ada, ada))]
+    stored = [record_by_sequence(vault.database, each.sequence) for each in added]
+    wanted = [(each, number == 0) for number, each in enumerate(stored) if each is not None]
+    assert len(wanted) == 4
+    confirmed(vault, added[2], ben)
+    who, keys = signing(vault, vic), ring(vault, vic)
+    outcomes = sign_confirmations(vault, wanted, keys, standing_of(vault.database, who), clock=STOPPED)
+    assert [type(each) for each in outcomes] == [Signed, OwnRecord, NotAwaiting, Signed]
+    signed = [each for each in outcomes if isinstance(each, Signed)]
+    with pytest.raises(NotAwaiting):
+        store_confirmed(vault, [*signed, signed[0]], who, clock=STOPPED, randomness=os.urandom)
+    assert count_awaiting(vault.database) == 3
+    names = store_confirmed(vault, signed, who, clock=STOPPED, randomness=os.urandom)
+    seal(vault, keys_of(vault), STOPPED)
+    for each, name, saw_document in zip((added[0], added[3]), names, (True, False), strict=True):
+        found = record_by_sequence(vault.database, each.sequence)
+        assert found is not None
+        assert (found.leaf_hash, found.index is None) == (name, False)
+        confirmation = parse_confirmation(open_record(found, keys_of(vault)).record.value("confirmation"))
+        assert confirmation is not None
+        assert confirmation.confirmed is not None
+        assert confirmation.confirmed.statement.saw_document is saw_document
 
 
 def test_a_confirmed_record_is_found_by_either_leaf_hash(

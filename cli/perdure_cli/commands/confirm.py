@@ -12,7 +12,7 @@ from perdure_node.operators.confirming import (
     Awaiting,
     Signed,
     awaiting_records,
-    sign_confirmation,
+    sign_confirmations,
     store_confirmed,
 )
 from perdure_node.operators.confirming import reject as reject_record
@@ -20,7 +20,7 @@ from perdure_node.operators.errors import NotAllowed, NotAwaiting
 from perdure_node.operators.people import Operator
 from perdure_node.operators.roles import Action
 from perdure_node.operators.standing import standing_of
-from perdure_node.records import open_record
+from perdure_node.records import EncryptedRecord, open_record
 from perdure_node.selectors import Selector, find_records, parse_selector
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
@@ -77,7 +77,8 @@ def confirm(
         wanted += [_awaiting(vault, parse_selector(text)) for text in selectors]
         if not wanted:
             tell("nothing waits for you")
-        confirmed = _Confirmed(vault, actor, as_json)
+        # who answers for each has signed it when he is asked for the next
+        confirmed = _Confirmed(vault, actor, as_json=as_json, at_once=not yes, one=len(wanted) == 1)
         for each, saw_document in wanted:
             try:
                 _check_role(actor.operator, each)
@@ -94,7 +95,7 @@ def confirm(
                 tell_error(str(error), error.hint)
                 codes.append(exit_code(error))
         confirmed.end()
-        codes += [DONE] * confirmed.count
+        codes += [*confirmed.codes, *[DONE] * confirmed.count]
         codes += _gone_meanwhile(confirmed.gone, one=len(wanted) == 1, everything=everything)
     if confirmed.count and not as_json:
         tell_next("perdure sync, when there is a network")
@@ -114,35 +115,51 @@ def _gone_meanwhile(gone: list[NotAwaiting], *, one: bool, everything: bool) -> 
 
 
 class _Confirmed:
-    """What somebody signs, stored some at a time: each is durable when its line is printed. ``gone``: what waits no more."""
+    """What somebody signs, stored some at a time: each is durable when its line is printed.
 
-    def __init__(self, vault: Vault, actor: Actor, as_json: bool) -> None:
+    ``gone``: what waits no more; ``codes``: exit codes of those that cannot be confirmed, which are told of, or raised if it is ``one``.
+    """
+
+    def __init__(self, vault: Vault, actor: Actor, *, as_json: bool, at_once: bool, one: bool) -> None:
         signer = actor.attestor()
         assert signer is not None, "somebody is named"
         self._vault, self._actor, self._signer, self._as_json = vault, actor, signer, as_json
+        self._at_once, self._one = at_once or signer.asks, one
+        self._wanted: list[tuple[EncryptedRecord, bool]] = []
         self._signed: list[Signed] = []
         self._standing = standing_of(vault.database, signer)
         self.gone: list[NotAwaiting] = []
+        self.codes: list[int] = []
         self.count = 0
 
     def take(self, waits: Awaiting, saw_document: bool) -> None:
-        """Have it signed; raises what `sign_confirmation` does."""
-        self._signed.append(
-            sign_confirmation(
-                self._vault,
-                waits.record,
-                self._actor.keys,
-                self._standing,
-                saw_document=saw_document,
-                clock=system_clock(),
-            )
-        )
+        """Have it signed, now or with others."""
+        self._wanted.append((waits.record, saw_document))
+        if self._at_once:
+            self._sign()
         # a touch of a passkey is not to be lost
-        if self._signer.asks or len(self._signed) >= _TOGETHER:
+        if self._signer.asks or len(self._wanted) + len(self._signed) >= _TOGETHER:
             self.end()
 
+    def _sign(self) -> None:
+        wanted, self._wanted = self._wanted, []
+        for outcome in sign_confirmations(
+            self._vault, wanted, self._actor.keys, self._standing, clock=system_clock()
+        ):
+            match outcome:
+                case NotAwaiting():
+                    self.gone.append(outcome)
+                case PerdureError() if self._one:
+                    raise outcome
+                case PerdureError():
+                    tell_error(str(outcome), outcome.hint)
+                    self.codes.append(exit_code(outcome))
+                case Signed():
+                    self._signed.append(outcome)
+
     def end(self) -> None:
-        """Store what was signed, all together, or each by itself where one of them was taken meanwhile."""
+        """Sign and store what was taken, all together, or each by itself where one of them was taken meanwhile."""
+        self._sign()
         try:
             self._store(self._signed)
         except NotAwaiting:

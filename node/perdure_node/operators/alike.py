@@ -33,12 +33,13 @@ def looks(text: str) -> str:
     return " ".join(_UNSEEN.sub("", folded).split())
 
 
+# who recorded and who confirms are the same two people for many records
+@lru_cache(maxsize=1024)
 def look_alike(one: str, other: str) -> bool:
     """Whether two names are one as `looks` has it, or with letters of another script, in small letters or in capitals."""
     return any(mine == theirs for mine, theirs in zip(_shapes(one), _shapes(other), strict=True))
 
 
-@lru_cache(maxsize=1024)
 def _shapes(name: str) -> tuple[str, str]:
     # apart from their marks, or a letter with two dots would be in neither table
     plain = unicodedata.normalize("NFKD", looks(name))

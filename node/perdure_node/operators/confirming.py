@@ -5,8 +5,10 @@ the old one goes on finding it. Everything happens in one transaction: of two wh
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from perdure_anchor.confirmation import (
     CONFIRMED,
@@ -14,21 +16,22 @@ from perdure_anchor.confirmation import (
     Attestation,
     Confirmation,
     OnePersonTwice,
+    check_two_people,
     content_digest,
     encode_confirmation,
     parse_confirmation,
-    statement_digest,
-    verify_confirmation,
+    verify_attestation,
 )
+from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.log import leaf_hash
 from perdure_anchor.record import (
     Record,
-    disclosure_digests,
-    disclosures,
+    digests_filled,
     encode_record,
-    leaf,
+    leaf_from_digests,
     reread_record,
+    slot_digests,
 )
 from perdure_anchor.strict_json import JsonValue
 
@@ -47,6 +50,7 @@ from perdure_node.operators.standing import (
     Standing,
     check_may_reject,
     check_meant,
+    check_once,
     check_recorder,
     standing_of,
     waits,
@@ -60,6 +64,9 @@ from perdure_node.records import (
 )
 from perdure_node.traces import Deed, Reason, leave_trace
 from perdure_node.vault import Vault
+
+_Item = TypeVar("_Item")
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +130,14 @@ def count_awaiting(database: Database) -> int:
 class Signed:
     """A record with its confirmation, which is not stored yet: whoever signs with a passkey takes his time over it.
 
-    ``after`` is the newest block that the site knew when it was signed; ``recorded`` is how its recorder signed.
+    ``name`` is its leaf hash from now on; ``after`` is the newest block that the site knew when it was signed; ``recorded`` is how its
+    recorder signed.
     """
 
     record: EncryptedRecord
     complete: Record
     seed: bytes
+    name: Hash32
     recorded: Attestation | None
     after: KnownBlock | None
 
@@ -178,16 +187,83 @@ def sign_confirmation(
     clock: Clock,
 ) -> Signed:
     """Sign what was recorded; nothing is stored. Raises as `confirm`; how he stands when it is stored is asked again then."""
-    check_meant(vault.database, record, standing)
+    (signed,) = sign_confirmations(vault, [(record, saw_document)], keys, standing, clock=clock)
+    if isinstance(signed, PerdureError):
+        raise signed
+    return signed
+
+
+def sign_confirmations(
+    vault: Vault,
+    wanted: Sequence[tuple[EncryptedRecord, bool]],
+    keys: ReadingKeys,
+    standing: Standing,
+    *,
+    clock: Clock,
+) -> list[Signed | PerdureError]:
+    """`sign_confirmation` for records and whether their documents were seen: of each what was signed, or what it raised.
+
+    Step by step for all of them: one record after another takes a sixth longer, and each step then finds the processor's caches
+    full of what the others need.
+    """
+    database = vault.database
+    with database.reading():
+        known = newest_known_block(database)
+        meant = _each(partial(_meant, database, standing), wanted)
+    drafts = _each(partial(_draft, keys, standing), meant)
+    confirmed = _each(partial(_confirmed, standing.who, clock, None if known is None else known.hash), drafts)
+    return _each(partial(_signed, known), confirmed)
+
+
+def _each(
+    step: Callable[[_Item], _Done], items: Sequence[_Item | PerdureError]
+) -> list[_Done | PerdureError]:
+    """A step for all that came so far, and what it raised in the place of what it did not do."""
+    done: list[_Done | PerdureError] = []
+    for item in items:
+        try:
+            done.append(item if isinstance(item, PerdureError) else step(item))
+        except PerdureError as error:
+            done.append(error)
+    return done
+
+
+class _Draft(NamedTuple):
+    """A record that is to be confirmed, opened; ``others`` are its slots without the confirmation, with their ``digests``."""
+
+    record: EncryptedRecord
+    saw_document: bool
+    values: Mapping[str, JsonValue]
+    others: Record
+    seed: bytes
+    digests: list[Hash32]
+    recorded: Attestation | None
+
+
+def _meant(
+    database: Database, standing: Standing, wanted: tuple[EncryptedRecord, bool]
+) -> tuple[EncryptedRecord, bool]:
+    check_meant(database, wanted[0], standing)
+    return wanted
+
+
+def _draft(keys: ReadingKeys, standing: Standing, wanted: tuple[EncryptedRecord, bool]) -> _Draft:
+    record, saw_document = wanted
     draft, seed = _reread(record, keys)
     earlier = parse_confirmation(draft.value("confirmation"))
     recorded = None if earlier is None else earlier.recorded
     check_recorder(record, recorded, standing)
-    known = newest_known_block(vault.database)
-    after = None if known is None else known.hash
-    confirmation = _confirmed(draft, seed, recorded, standing.who, int(clock.now()), after, saw_document)
-    complete = draft.filled("confirmation", encode_confirmation(confirmation))
-    return Signed(record, complete, seed, recorded, known)
+    # what is signed covers these
+    others = draft.emptied("confirmation")
+    return _Draft(record, saw_document, draft.values, others, seed, slot_digests(others, seed), recorded)
+
+
+def _signed(known: KnownBlock | None, confirmed: tuple[_Draft, Confirmation]) -> Signed:
+    draft, confirmation = confirmed
+    complete = draft.others.filled("confirmation", encode_confirmation(confirmation))
+    digests = digests_filled(draft.digests, complete, draft.seed, "confirmation")
+    name = leaf_hash(leaf_from_digests(digests))
+    return Signed(draft.record, complete, draft.seed, name, draft.recorded, known)
 
 
 def store_confirmed(
@@ -197,56 +273,59 @@ def store_confirmed(
     key = vault.current_data_key.take(clock, randomness)
     with vault.database.transaction():
         standing = standing_of(vault.database, who)
-        names = [_store(vault.database, each, standing, key, randomness) for each in signed]
+        check_once(each.record for each in signed)
+        completed = [_completed(vault.database, each, standing, key, randomness) for each in signed]
+        replace_drafts(vault.database, completed)
         # they come into the middle of the queue, which a seal that is under way has to notice
         note_queue_change(vault.database)
-    return names
+    return [each.name for each in signed]
 
 
-def _store(
-    database: Database,
-    signed: Signed,
-    standing: Standing,
-    key: DataKey,
-    randomness: Randomness,
-) -> Hash32:
+class Completed(NamedTuple):
+    """What takes the place of a draft, by what somebody confirmed.
+
+    ``content`` is the number of its data key, and the ciphertext; ``after`` the block that its confirmation names.
+    """
+
+    sequence: int
+    draft: Hash32
+    name: Hash32
+    content: tuple[int, bytes]
+    after: KnownBlock | None
+
+
+def _completed(
+    database: Database, signed: Signed, standing: Standing, key: DataKey, randomness: Randomness
+) -> Completed:
     record = signed.record
     # its draft's name stands for all that it says: what was amended meanwhile waits under another one
     check_meant(database, record, standing)
     check_recorder(record, signed.recorded, standing)
-    name = leaf_hash(leaf(signed.complete, signed.seed))
-    content = encrypt_content(key, encode_record(signed.complete), signed.seed, name, randomness)
-    replace_draft(database, record.sequence, record.leaf_hash, name, (key.number, content), signed.after)
-    return name
+    content = encrypt_content(key, encode_record(signed.complete), signed.seed, signed.name, randomness)
+    return Completed(record.sequence, record.leaf_hash, signed.name, (key.number, content), signed.after)
 
 
-def replace_draft(
-    database: Database,
-    sequence: int,
-    draft: Hash32,
-    name: Hash32,
-    content: tuple[int, bytes],
-    after: KnownBlock | None,
-) -> None:
-    """Put what somebody confirmed in the place of its draft, and let it be sealed; inside a transaction of the caller's.
+def replace_drafts(database: Database, completed: Sequence[Completed]) -> None:
+    """Put what somebody confirmed in the place of its drafts, and let it be sealed; inside a transaction of the caller's.
 
-    ``content`` is the number of its data key, and the ciphertext; ``after`` the block that its confirmation names.
+    Each record once. A statement for all of them at a time.
     """
-    database.execute("DELETE FROM awaiting WHERE sequence = ?", sequence)
-    database.execute(
+    blocks = {block: keep_known_block(database, block) for block in {each.after for each in completed}}
+    sequences = [(each.sequence,) for each in completed]
+    database.execute_each("DELETE FROM awaiting WHERE sequence = ?", sequences)
+    database.execute_each(
         "INSERT INTO draft (leaf_hash, sequence, nonce) SELECT ?, sequence, substr(encrypted, 1, ?) FROM content WHERE sequence = ?",
-        draft,
-        NONCE_SIZE,
-        sequence,
+        [(each.draft, NONCE_SIZE, each.sequence) for each in completed],
     )
-    database.execute(
+    database.execute_each(
         "UPDATE record SET leaf_hash = ?, confirmed_block = ? WHERE sequence = ?",
-        name,
-        keep_known_block(database, after),
-        sequence,
+        [(each.name, blocks[each.after], each.sequence) for each in completed],
     )
-    database.execute("UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?", *content, sequence)
-    database.execute("INSERT INTO queue (sequence) VALUES (?)", sequence)
+    database.execute_each(
+        "UPDATE content SET data_key = ?, encrypted = ? WHERE sequence = ?",
+        [(*each.content, each.sequence) for each in completed],
+    )
+    database.execute_each("INSERT INTO queue (sequence) VALUES (?)", sequences)
 
 
 def reject(
@@ -278,28 +357,27 @@ def _reread(record: EncryptedRecord, keys: ReadingKeys) -> tuple[Record, bytes]:
 
 
 def _confirmed(
-    draft: Record,
-    seed: bytes,
-    first: Attestation | None,
-    who: Attestor,
-    now: int,
-    after: Hash32 | None,
-    saw_document: bool,
-) -> Confirmation:
-    """The confirmation, checked as a verifier will check it before it is stored."""
-    digests = disclosure_digests(disclosures(draft, seed))
-    content = content_digest(digests)
-    recorded = (
-        None
-        if first is None
-        else statement_digest(who.domain, who.site, content, RECORDED, first.statement, first.credential)
-    )
+    who: Attestor, clock: Clock, after: Hash32 | None, draft: _Draft
+) -> tuple[_Draft, Confirmation]:
+    """The draft with its confirmation, checked by the steps of a verifier (see `verify_confirmation`) before it is stored.
+
+    The recorder's part first: nobody signs behind a signature that counts for nothing.
+    """
+    content, first = content_digest(draft.digests), draft.recorded
+    recorded = None if first is None else verify_attestation(first, who.domain, who.site, content, RECORDED)
     second = who.attest(
-        CONFIRMED, content, draft.values, at=now, after=after, saw_document=saw_document, recorded=recorded
+        CONFIRMED,
+        content,
+        draft.values,
+        at=int(clock.now()),
+        after=after,
+        saw_document=draft.saw_document,
+        recorded=recorded,
     )
+    verify_attestation(second, who.domain, who.site, content, CONFIRMED, recorded)
     confirmation = Confirmation(first, second)
     try:
-        verify_confirmation(confirmation, who.domain, who.site, digests)
+        check_two_people(confirmation)
     except OnePersonTwice as error:
         raise OwnRecord(str(error), hint=error.hint) from None
-    return confirmation
+    return draft, confirmation

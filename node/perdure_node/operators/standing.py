@@ -1,7 +1,9 @@
 """Whether somebody may confirm or reject a record: what the vault says of him, of the record and of its recorder."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from perdure_anchor.confirmation import Attestation, credential_key
 
@@ -105,11 +107,31 @@ def waits(database: Database, record: EncryptedRecord) -> tuple[int | None, str 
         record.leaf_hash,
     )
     if row is None:
-        raise NotAwaiting(
-            f"record {record.leaf_hash.hex()} does not wait for anybody's confirmation",
-            hint=f"`perdure show {record.leaf_hash.hex()}` tells what became of it",
-        )
-    return row[0], row[1], tuple(json.loads(row[2]))
+        raise _not_awaiting(record)
+    recorder, name, roles = row
+    return recorder, name, _parsed_roles(roles)
+
+
+def check_once(records: Iterable[EncryptedRecord]) -> None:
+    """Raise `NotAwaiting` for a record that comes twice: when its turn comes again it waits no more."""
+    seen: set[int] = set()
+    for record in records:
+        if record.sequence in seen:
+            raise _not_awaiting(record)
+        seen.add(record.sequence)
+
+
+def _not_awaiting(record: EncryptedRecord) -> NotAwaiting:
+    return NotAwaiting(
+        f"record {record.leaf_hash.hex()} does not wait for anybody's confirmation",
+        hint=f"`perdure show {record.leaf_hash.hex()}` tells what became of it",
+    )
+
+
+# few lists of roles stand in a policy
+@lru_cache(maxsize=64)
+def _parsed_roles(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _roles_of(database: Database, operator: int) -> frozenset[str]:

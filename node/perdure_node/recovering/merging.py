@@ -26,7 +26,7 @@ from perdure_node.evidence.known_blocks import (
     store_known_block,
 )
 from perdure_node.keys.keyring import KeyRing
-from perdure_node.operators.confirming import replace_draft
+from perdure_node.operators.confirming import Completed, replace_drafts
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.recording import Awaits
 from perdure_node.records import (
@@ -252,7 +252,8 @@ class _Copy:
             )
             if row is not None:
                 database.execute("DELETE FROM queue WHERE sequence = ?", row[0])
-                replace_draft(database, row[0], Hash32(row[1]), self.leaf_hash, self.content, confirmed)
+                completed = Completed(row[0], Hash32(row[1]), self.leaf_hash, self.content, confirmed)
+                replace_drafts(database, [completed])
                 note_queue_change(database)
                 return True
         return False

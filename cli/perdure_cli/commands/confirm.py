@@ -20,7 +20,7 @@ from perdure_node.operators.errors import NotAllowed, NotAwaiting
 from perdure_node.operators.people import Operator
 from perdure_node.operators.roles import Action
 from perdure_node.operators.standing import standing_of
-from perdure_node.records import open_record
+from perdure_node.records import EncryptedRecord, open_record
 from perdure_node.selectors import Selector, find_records, parse_selector
 from perdure_node.traces import Reason
 from perdure_node.vault import Vault
@@ -234,7 +234,7 @@ def reject(
     with open_site(vault_folder) as vault:
         actor = acting(vault, who, passphrase_file, Action.CONFIRM)
         waits, _ = _awaiting(vault, parse_selector(selector))
-        record = waits.record
+        record: EncryptedRecord = waits.record
         if actor.operator is not None:
             _check_role(actor.operator, waits)
             # his passphrase, or his passkey, shows that it is he

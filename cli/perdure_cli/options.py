@@ -19,6 +19,13 @@ F = TypeVar("F", bound=Callable[..., object])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
+seal_option = click.option(
+    "--seal/--no-seal",
+    "sealing",
+    default=None,
+    help="Seal what waits, or seal nothing; by default as the setting seal says.",
+)
+
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 vault_option = click.option(

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from perdure_node.keys.keyring import KeyRing
 from perdure_node.vault import Vault, open_vault
+from tools.backups import backed_up
 from tools.gateway_desk import GatewayDesk
 from tools.numbered_vaults import readable_copy
-from tools.site_desk import Site
+from tools.site_desk import Site, add_numbers
 from tools.site_network import PASSPHRASE, SiteNetwork, copied, found_network, new_vault, open_network
 
 
@@ -91,3 +92,12 @@ def stick(tmp_path: Path) -> Path:
     folder = tmp_path / "stick"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(name="two")
+def two_backups(offline_vault: Vault, tmp_path: Path) -> Path:
+    """A folder with two backups, the second of which needs a pack of its own and the first one's."""
+    for number in range(2):
+        add_numbers(offline_vault, number)
+        backed_up(offline_vault, tmp_path / "stick")
+    return tmp_path / "stick"

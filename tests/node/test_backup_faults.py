@@ -40,15 +40,6 @@ pytestmark = pytest.mark.slow
 CHANGES = int(os.environ.get("PERDURE_TORTURE", 0)) or 60
 
 
-@pytest.fixture
-def two(offline_vault: Vault, tmp_path: Path) -> Path:
-    """A folder with two backups, the second of which needs a pack of its own and the first one's."""
-    for number in range(2):
-        add_numbers(offline_vault, number)
-        backed_up(offline_vault, tmp_path / "stick")
-    return tmp_path / "stick"
-
-
 def outcome(folder: Path, which: str, target: Path) -> list[tuple[object, ...]] | PerdureError:
     try:
         return names_in(folder, which, target)

@@ -39,19 +39,10 @@ from tools.backups import (
     opened,
     packs_in,
 )
-from tools.site_desk import add_numbers, keys_of
+from tools.site_desk import keys_of
 from tools.site_network import PASSPHRASE, START, STOPPED, new_vault
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def two(offline_vault: Vault, tmp_path: Path) -> Path:
-    """A folder with two backups, the second of which needs a pack of its own and the first one's."""
-    for number in range(2):
-        add_numbers(offline_vault, number)
-        backed_up(offline_vault, tmp_path / "stick")
-    return tmp_path / "stick"
 
 
 def test_a_folder_that_was_put_back_is_noticed(offline_vault: Vault, tmp_path: Path) -> None:

@@ -21,15 +21,6 @@ from tools.site_network import STOPPED
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def two(offline_vault: Vault, tmp_path: Path) -> Path:
-    """A folder with two backups, the second of which needs a pack of its own and the first one's."""
-    for number in range(2):
-        add_numbers(offline_vault, number)
-        backed_up(offline_vault, tmp_path / "stick")
-    return tmp_path / "stick"
-
-
 def test_old_backups_are_forgotten_and_the_others_stay_whole(offline_vault: Vault, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     sizes = []

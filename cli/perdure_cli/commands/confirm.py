@@ -251,7 +251,7 @@ def reject(
     with open_site(vault_folder) as vault:
         actor = acting(vault, who, passphrase_file, Action.CONFIRM)
         waits, _ = _awaiting(vault, parse_selector(selector))
-        record = waits.record
+        record: EncryptedRecord = waits.record
         if actor.operator is not None:
             _check_role(actor.operator, waits)
             # his passphrase, or his passkey, shows that it is he

@@ -20,7 +20,7 @@ from perdure_cli.gateways import (
     gateway_passphrase_option,
     open_named_gateway,
 )
-from perdure_cli.options import RecipientType, json_option, passphrase_option, vault_option
+from perdure_cli.options import RecipientType, json_option, passphrase_option, seal_option, vault_option
 from perdure_cli.output import tell, tell_next
 from perdure_cli.site import key_ring, open_site, site_passphrase
 
@@ -48,12 +48,7 @@ def courier() -> None:
 @click.option(
     "--stick", "label", metavar="NAME", help="What you call the stick: `perdure status` says where it is."
 )
-@click.option(
-    "--seal/--no-seal",
-    "sealing",
-    default=None,
-    help="Seal what waits, or seal nothing; by default as the setting seal says.",
-)
+@seal_option
 @click.option(
     "--to",
     "recipients",

@@ -12,7 +12,7 @@ from perdure_node.syncing.plan import plan_sync
 from perdure_cli.clock_doubt import warn_of_clock
 from perdure_cli.nodes.syncing import print_news, print_node_plan, sync_with_nodes
 from perdure_cli.opening_as import opening_as_option, opening_keys
-from perdure_cli.options import json_option, passphrase_option, vault_option
+from perdure_cli.options import json_option, passphrase_option, seal_option, vault_option
 from perdure_cli.output import print_json, print_line, print_row, tell, tell_next, tell_warning
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.record_texts import plural, sealed_line, sealed_members, time_text
@@ -37,12 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run", is_flag=True, help="Say what would be sealed and leave this machine; nothing is done."
 )
-@click.option(
-    "--seal/--no-seal",
-    "sealing",
-    default=None,
-    help="Seal what waits, or seal nothing; by default as the setting seal says.",
-)
+@seal_option
 @click.option(
     "--rpc",
     "rpc_url",

@@ -98,6 +98,7 @@ def named(name: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name, _validate=False)])
 
 
+@pytest.mark.slow
 def test_a_gigabyte_that_speaks_of_ranges(desk: Path, run: Run) -> None:
     large = desk / "large.pdf"
     with large.open("wb") as file:

@@ -202,6 +202,7 @@ def test_hostile_pdfs_are_refused_in_words(run: Run, raw: bytes) -> None:
     assert "fault of perdure" not in out + err
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused(run: Run) -> None:
     Path("x.pdf").write_bytes(bomb())
     code, out, err = run("verify", "x.pdf", *TRUSTING)

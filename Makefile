@@ -11,10 +11,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 # how many seconds a soak's faults last, on each of its two chains: a little longer if each fault was not there by then
 SECONDS ?= 60
 
-# three workers, as some wait for a chain's next block, each with whole files, so that what a file sets up (a chain, an
+# four workers, as many wait for a chain's next block, each with whole files, so that what a file sets up (a chain, an
 # environment) is set up once; tests/conftest.py puts the slow files first, or one worker would end with some of them while the
 # others have nothing left to do
-TESTS := -n 3 --dist loadfile --no-loadscope-reorder
+TESTS := -n 4 --dist loadfile --no-loadscope-reorder
 
 # as pip does for what it installs: without it each start pays for compiling where Python may not write bytecode
 COMPILE := $(BIN)/python -m compileall -q anchor/perdure_anchor cli/perdure_cli contracts/perdure_contracts \
@@ -38,8 +38,7 @@ test: $(VENV)/.for-developers ## run the tests that need nobody else's chain
 # go builds geth once, which takes some minutes; npm brings in anvil. Where one of them is missing, its tests are skipped and say so
 test-chains: $(VENV)/.for-developers ## run the tests against geth and anvil, which it brings in
 	@PYTHONPATH=tests $(BIN)/python -m tools.chain_tools
-	@# most of the time they wait for blocks
-	$(BIN)/pytest $(TESTS) -n 4 -m real_chain tests/real_chains tests/contracts/test_real_chains.py
+	$(BIN)/pytest $(TESTS) -m real_chain tests/real_chains tests/contracts/test_real_chains.py
 
 coverage: $(VENV)/.for-developers ## run the library's tests, and fail unless they take each of its branches
 	$(BIN)/pytest $(TESTS) --cov --cov-report=term --cov-fail-under=100 tests/anchor
@@ -93,6 +92,8 @@ $(VENV)/.for-users: requirements/user.txt pyproject.toml | $(BIN)/python
 $(VENV)/.for-developers: requirements/dev.txt $(VENV)/.for-users
 	@echo "installing the developers' tools into $(VENV)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@# each worker, and each process that it starts, would compile them anew where Python may not write bytecode
+	@$(BIN)/python -m compileall -q tests/tools
 	@touch $@
 
 $(BIN)/python:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,22 +39,28 @@ class Story:
         """Run a `perdure` command in a folder of the story, as ``who``; raises `StepFailed` for an unexpected exit code."""
         shown = " ".join(f'"{argument}"' if " " in argument else argument for argument in arguments)
         self._write(f"\n{where}$ perdure {shown}\n")
+        code, printed = self.ended(where, arguments, who)
+        self._write(textwrap.indent(printed, "    "))
+        if expected != DONE:
+            self._write(f"    (exit code {code})\n")
+        if code != expected:
+            raise StepFailed(f"perdure {shown}: exit code {code}, want {expected}")
+
+    def ended(self, where: str, arguments: Sequence[str], who: str) -> tuple[int, str]:
+        """The exit code of a `perdure` process, and what it printed."""
         completed = subprocess.run(  # noqa: S603 - this interpreter, our own module, our own arguments
             [sys.executable, "-m", "perdure_cli", *arguments],
             cwd=self.folder / where,
-            env=self._environment(who),
+            env=self.environment(who),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-        self._write(textwrap.indent(completed.stdout, "    "))
-        if expected != DONE:
-            self._write(f"    (exit code {completed.returncode})\n")
-        if completed.returncode != expected:
-            raise StepFailed(f"perdure {shown}: exit code {completed.returncode}, want {expected}")
+        return completed.returncode, completed.stdout
 
-    def _environment(self, who: str) -> Mapping[str, str]:
+    def environment(self, who: str) -> Mapping[str, str]:
+        """The variables of ``who``, whose settings are his own."""
         private = {"PERDURE_CONFIG_DIR": str(self.folder / "settings" / who), "PYTHONIOENCODING": "utf-8"}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
         return inherited | private

@@ -38,6 +38,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 def test_the_committed_files_are_those_that_are_made() -> None:
     # seconds' work, which is not for every worker that lists the tests
     from tools.vectors.write import all_files

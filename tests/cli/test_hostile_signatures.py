@@ -41,7 +41,7 @@ def is_calm(text: str) -> bool:
 
 
 class TestNames:
-    @pytest.fixture(params=[EVIL, "A" * 1_000_000], ids=["escapes", "a megabyte"])
+    @pytest.fixture(params=[EVIL, "A" * 100_000], ids=["escapes", "a hundred kilobytes"])
     def letter(self, request: pytest.FixtureRequest, desk: Path, authority: SigningAuthority) -> Path:
         holder = authority.signer("Evil", subject=named(request.param))
         letter = desk / "letter.txt"
@@ -98,6 +98,7 @@ def named(name: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name, _validate=False)])
 
 
+@pytest.mark.slow
 def test_a_gigabyte_that_speaks_of_ranges(desk: Path, run: Run) -> None:
     large = desk / "large.pdf"
     with large.open("wb") as file:
@@ -107,8 +108,8 @@ def test_a_gigabyte_that_speaks_of_ranges(desk: Path, run: Run) -> None:
 
     code, out, told = run("check", "large.pdf")
 
-    assert (code, told.count("error")) in ((1, 0), (3, 0)), told
-    assert "large.pdf: in" in out
+    assert (code, told.count("error")) == (1, 0), told
+    assert "the PDF has no end" in out
 
 
 class TestWhatIsNoFile:

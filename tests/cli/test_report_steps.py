@@ -52,6 +52,7 @@ def verdicts() -> Iterator[tuple[str, Verdict]]:
             yield name, verify(evidence, trust, document, require=grade, clock_allowance=allowance)
 
 
+@pytest.mark.slow
 def test_the_steps_are_those_that_the_verifier_took(reached: set[int]) -> None:
     seen = set()
     for name, verdict in verdicts():

@@ -170,6 +170,7 @@ def add(vault: Vault, number: int, details: Any) -> int:
     ).sequence
 
 
+@pytest.mark.slow
 # shrinking takes minutes
 @settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -4,6 +4,7 @@ Document time stamps are worked through from the newest to the oldest, since eac
 (ETSI EN 319 102-1, 5.6.2): that is how a signature outlives its certificates.
 """
 
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, Final
@@ -33,6 +34,8 @@ from perdure_node.signatures.errors import (
 from perdure_node.signatures.verdicts import SignatureCheck
 
 _MAX_SIGNATURES: Final = 64
+# ISO 32000-1, annex H: the last 1024 bytes; some writers leave more behind it
+_END: Final = 1 << 16
 _TIME_STAMP: Final = "/DocTimeStamp"
 _CHANGES: Final = {
     ModificationLevel.NONE: None,
@@ -47,6 +50,7 @@ def check_pdf(stream: BinaryIO, examiner: Examiner) -> tuple[SignatureCheck, ...
 
     Raises `EncryptedDocument`, `AmbiguousDocument`, `NotSigned`, `MalformedSignature` or `TooMuch`, and what pyHanko does of broken files.
     """
+    _expect_end(stream)
     reader = PdfFileReader(stream, strict=False)
     if reader.encrypted:
         _open_without_password(reader)
@@ -78,6 +82,14 @@ def check_pdf(stream: BinaryIO, examiner: Examiner) -> tuple[SignatureCheck, ...
         for each, bound in signed
     )
     return (*checked, *others)
+
+
+def _expect_end(stream: BinaryIO) -> None:
+    """Where a large file was cut off, pyHanko would go back through all of it byte by byte. Raises `MalformedSignature`."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _END))
+    if b"%%EOF" not in stream.read():
+        raise MalformedSignature("the PDF has no end: it was cut off, or something was added to it")
 
 
 def _of_other_kinds(reader: PdfFileReader) -> list[SignatureCheck]:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,10 @@ from perdure_cli.tutorial.lesson import Lesson
 from perdure_cli.tutorial.lessons import LESSONS
 from perdure_cli.tutorial.looking import looking
 from perdure_cli.tutorial.prompt import Prompt, split_line
-from perdure_cli.tutorial.sandbox import DESK, Sandbox, found_site, running_chain
+from perdure_cli.tutorial.sandbox import Sandbox, found_site, running_chain
 from perdure_cli.tutorial.screen import Screen
 from perdure_cli.tutorial.watching import watched
-from tools.command_server import run_forked
+from tools.quick_sandbox import QuickSandbox
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,6 @@ ADD = "perdure add contract.txt"
 ADA = '--signer "Ada Example <ada@acme.example>"'
 # stands for the leaf hash of the newest record
 NEWEST = "NEWEST"
-LIMIT = 120
 
 # lesson, what is typed in place of the right thing, and a part of what the learner is told
 WRONG = [
@@ -132,20 +131,6 @@ WRONG = [
     ("pin", [], "not pinned yet"),
     ("judge", ["answer contract.txt"], "Not that one"),
 ]
-
-
-class QuickSandbox(Sandbox):
-    """A sandbox whose commands do not import everything anew: there are hundreds of them."""
-
-    def run(
-        self, words: Sequence[str], where: str = DESK, *, typing: bool = False, to_stderr: bool = False
-    ) -> int:
-        assert not typing
-        return run_forked(words, self.folder / where, self._environment(where), LIMIT)[0]
-
-    def ask(self, *words: str, where: str = DESK) -> tuple[int, str]:
-        code, out, err = run_forked(words, self.folder / where, self._environment(where), LIMIT)
-        return code, out + err
 
 
 def do(sandbox: Sandbox, lesson: Lesson, lines: list[str]) -> str | None:

@@ -1,9 +1,11 @@
 """`perdure tutorial` from end to end: a learner who does everything right, by script, on the sandbox's own chain."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,17 @@ import pytest
 from perdure_anchor.evidence import parse_evidence
 from perdure_anchor.trust_file import fingerprint, parse_trust_file
 from perdure_anchor.verify import verify
+from perdure_cli.tutorial import sandbox
 from perdure_devnet.lock import holder
+from tools.commands import Run
 from tools.json_lines import check
+from tools.quick_sandbox import QuickSandbox
 
 pytestmark = pytest.mark.slow
 
 _LIMIT = 600
+# options and what is typed; what was printed on stdout and stderr
+Quick = Callable[..., tuple[str, str]]
 ADD = 'perdure add contract.txt --type contract --signer "Ada Example <ada@acme.example>" --signed-at 2026-05-04T10:00Z'
 FIRST = (
     ADD,
@@ -99,7 +106,23 @@ def leaf_hash(folder: Path) -> str:
     return leaf.hex()
 
 
-def test_who_does_everything_right_passes_and_may_pause(tmp_path: Path) -> None:
+@pytest.fixture
+def quick(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Quick:
+    """The tutorial in this process, which does what `tutorial` does; its commands need not import everything anew."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PERDURE_CONFIG_DIR", str(tmp_path / "own"))
+    monkeypatch.setattr(sandbox, "Sandbox", QuickSandbox)
+
+    def quick_tutorial(*arguments: str, typed: tuple[str, ...]) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in typed)))
+        code, out, err = run("tutorial", *arguments)
+        assert code == 0, out + err
+        return out, err
+
+    return quick_tutorial
+
+
+def test_who_does_everything_right_passes_and_may_pause(tmp_path: Path, quick: Quick) -> None:
     out, err = tutorial(tmp_path, typed=(*FIRST, "quit"))
     assert out.count("done: ") == 4
     assert "what you did is kept in perdure-tutorial" in err
@@ -109,7 +132,7 @@ def test_who_does_everything_right_passes_and_may_pause(tmp_path: Path) -> None:
         "amend",
         "seal",
     ]
-    out, err = tutorial(tmp_path, "--json", typed=(*THEN, "hint"))
+    out, err = quick("--json", typed=(*THEN, "hint"))
     members = json.loads(out)
     check("tutorial", members)
     assert members["finished"] is False
@@ -124,7 +147,7 @@ def test_who_does_everything_right_passes_and_may_pause(tmp_path: Path) -> None:
         "perdure verify cases",
         "answer contract-2.txt",
     )
-    out, err = tutorial(tmp_path, typed=(supersede, *PEOPLE, *KEEPING, *audit))
+    out, err = quick(typed=(supersede, *PEOPLE, *KEEPING, *audit))
     assert "That was all." in out, err
     assert {*outcomes(tmp_path).values()} == {"done"}
     assert not (tmp_path / "own").exists(), "the user's own trust files stay as they are"

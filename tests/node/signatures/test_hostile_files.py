@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-import zlib
 from datetime import timedelta
 from functools import partial
 from io import BytesIO
@@ -20,6 +19,7 @@ from perdure_node.signatures.verdicts import DocumentCheck, Indication
 from perdure_node.signatures.workers import Checkers, check_document
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
+from tools.packed_zeros import packed_zeros
 from tools.signed_documents import openssl, plain_pdf, sign_cms, sign_digest, sign_pdf
 from tools.signing_authority import Holder, SigningAuthority
 
@@ -108,9 +108,9 @@ def nested(depth: int) -> bytes:
     )
 
 
-def bomb(size: int) -> bytes:
-    """A cross-reference stream that unpacks to ``size`` bytes."""
-    packed = zlib.compress(bytes(size), 9)
+def bomb(mebibytes: int) -> bytes:
+    """A cross-reference stream that unpacks to so much."""
+    packed = packed_zeros(mebibytes)
     head = b"%PDF-1.7\n%/ByteRange\n"
     stream = (
         b"1 0 obj\n<</Type/XRef/Size 99999999/W[1 4 2]/Root 2 0 R/Filter/FlateDecode/Length "
@@ -122,9 +122,9 @@ def bomb(size: int) -> bytes:
     return head + stream + b"startxref\n" + str(len(head)).encode() + b"\n%%EOF\n"
 
 
-def object_stream_bomb(size: int) -> bytes:
-    """The catalogue is in an object stream that unpacks to ``size`` bytes."""
-    packed = zlib.compress(b"1 0 <</Type/Catalog>>".ljust(size), 9)
+def object_stream_bomb(mebibytes: int) -> bytes:
+    """The catalogue is in an object stream that unpacks to so much."""
+    packed = packed_zeros(mebibytes, head=b"1 0 <</Type/Catalog>>")
     head = b"%PDF-1.7\n%/ByteRange\n"
     stream = (
         b"2 0 obj\n<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>\nstream\n" % len(packed)
@@ -191,7 +191,7 @@ def many_signatures(count: int) -> bytes:
 @pytest.mark.parametrize(
     "file",
     [
-        partial(object_stream_bomb, 400 << 20),
+        partial(object_stream_bomb, 400),
         tables_in_a_ring(1),
         tables_in_a_ring(2_000),
         fields_in_a_ring(),
@@ -200,7 +200,7 @@ def many_signatures(count: int) -> bytes:
         b"%PDF-1.7\n/ByteRange [0 1 2 3]\nstartxref\n0\n%%EOF",
         b"%PDF-1.7\n/ByteRange\nxref\n0 99999999\ntrailer\n<</Size 1>>\nstartxref\n20\n%%EOF",
         nested(100_000),
-        partial(bomb, 400 << 20),
+        partial(bomb, 400),
         b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" + b"\xa0\x80" * 50_000,
         b"\x30\x84\xff\xff\xff\xff\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02",
         b"-----BEGIN PKCS7-----\nAAAA\n-----END PKCS7-----\n",

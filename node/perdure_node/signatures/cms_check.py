@@ -23,6 +23,7 @@ from perdure_node.signatures.errors import TooMuch
 from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, text_of
 from perdure_node.signatures.pyhanko_runs import run, silence
 from perdure_node.signatures.reasons import REASONS
+from perdure_node.signatures.signed_attributes import is_plain, signs_content
 from perdure_node.signatures.verdicts import Indication, Material, MaterialKind, SignatureCheck
 
 _SIGNER_USAGE: Final = KeyUsageConstraints(
@@ -198,6 +199,9 @@ class Examiner:
             certificate = _signer_of(signed_data)
         except (pyhanko_errors.SignatureValidationError, CMSExtractionError):
             return Outcome("NO_SIGNING_CERTIFICATE_FOUND", failed=False, certificate=None)
+        if signs_content(signed_data) and not is_plain(signed_data):
+            reason = "attributes are missing, which a signature on anything but plain data must have"
+            return Outcome("FORMAT_FAILURE", failed=True, certificate=certificate, reason=reason)
         try:
             status = self._validate(signed_data, digest, certificate, at, usage)
         except pyhanko_errors.SignatureValidationError as error:

@@ -43,7 +43,7 @@ _TIME_STAMP_USAGE: Final = KeyUsageConstraints(
     extd_key_usage={"time_stamping"}, explicit_extd_key_usage_required=True
 )
 _MAX_TIME_STAMPS: Final = 8
-_NOT_INTACT: Final = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE", "FORMAT_FAILURE"})
+NOT_INTACT: Final = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE", "FORMAT_FAILURE"})
 # beyond what any chain needs
 _MAX_CERTIFICATES: Final = 512
 # of all that a check rests on: what `perdure prove --material` can carry, and a vault should keep
@@ -123,7 +123,7 @@ class Examiner:
         found = self._signed_at(subject, at)
         found = _with_claim(found, claimed, at)
         # integrity comes first: who cannot judge a chain still sees that the document is another one
-        if subject.objection is not None and found.sub not in _NOT_INTACT:
+        if subject.objection is not None and found.sub not in NOT_INTACT:
             sub, reason = subject.objection
             found = Outcome(sub, failed=True, certificate=found.certificate, reason=reason)
         return checked(found, claimed, stamped, subject)

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Final
 from asn1crypto import cms, core
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 
-from perdure_node.signatures.cms_check import Examiner, Subject, by_signer
+from perdure_node.signatures.cms_check import NOT_INTACT, Examiner, Subject, by_signer
 from perdure_node.signatures.errors import AlgorithmUnknown, DocumentMissing, MalformedSignature, TooMuch
 from perdure_node.signatures.message import signed_parts
 from perdure_node.signatures.signed_attributes import (
@@ -82,21 +82,30 @@ def check_attached(octets: bytes, examiner: Examiner) -> tuple[SignatureCheck, .
 
 def check_message(octets: bytes, examiner: Examiner) -> tuple[SignatureCheck, ...]:
     """A signed e-mail, whichever of the two kinds."""
-    content, signature = signed_parts(octets)
-    if content is None:
+    contents, signature = signed_parts(octets)
+    if not contents:
         return check_attached(signature, examiner)
-    substituted = are_attributes(content)
-    return tuple(
+    return tuple(_check_part(contents, each, examiner) for each in _signers(parse_signed_data(signature)))
+
+
+def _check_part(contents: tuple[bytes, ...], signed_data: Any, examiner: Examiner) -> SignatureCheck:
+    """One signer's: by the first of the contents that he signed, else as it is found for the first."""
+    name = _digest_name(signed_data)
+    checks = (
         examiner.signature(
             _subject(
-                each,
-                hashlib.new(_digest_name(each), content).digest(),
+                signed_data,
+                hashlib.new(name, content).digest(),
                 "the message's signed part",
-                substituted=substituted,
+                substituted=are_attributes(content),
             )
         )
-        for each in _signers(parse_signed_data(signature))
+        for content in contents
     )
+    first = next(checks)
+    if first.subindication not in NOT_INTACT:
+        return first
+    return next((each for each in checks if each.subindication not in NOT_INTACT), first)
 
 
 def _subject(

@@ -12,19 +12,26 @@ from typing import Any, Final
 from asn1crypto import cms, tsp
 from asn1crypto import pdf as asn1_pdf
 from perdure_anchor.hashes import sha256
-from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate, AdESStatus, AdESSubIndic
+from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko.sign.general import CMSExtractionError, extract_signer_info, find_cms_attribute_iter
 from pyhanko.sign.validation import errors as pyhanko_errors
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 
-from perdure_node.signatures.certificate_names import names_of
 from perdure_node.signatures.errors import TooMuch
-from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, text_of
+from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge
+from perdure_node.signatures.outcomes import (
+    NOT_INTACT,
+    Outcome,
+    Subject,
+    checked,
+    outcome_of,
+    sharper,
+    with_claim,
+)
 from perdure_node.signatures.pyhanko_runs import run, silence
-from perdure_node.signatures.reasons import REASONS
 from perdure_node.signatures.signed_attributes import is_plain, signs_content
-from perdure_node.signatures.verdicts import Indication, Material, MaterialKind, SignatureCheck
+from perdure_node.signatures.verdicts import Material, MaterialKind, SignatureCheck
 
 _SIGNER_USAGE: Final = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"},
@@ -43,7 +50,6 @@ _TIME_STAMP_USAGE: Final = KeyUsageConstraints(
     extd_key_usage={"time_stamping"}, explicit_extd_key_usage_required=True
 )
 _MAX_TIME_STAMPS: Final = 8
-NOT_INTACT: Final = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE", "FORMAT_FAILURE"})
 # beyond what any chain needs
 _MAX_CERTIFICATES: Final = 512
 # of all that a check rests on: what `perdure prove --material` can carry, and a vault should keep
@@ -74,32 +80,6 @@ class Evidence:
             self.revocation_as_of = moment
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A signature or time stamp at one moment; ``sub`` None if it holds."""
-
-    sub: str | None
-    failed: bool
-    certificate: Any
-    # a time stamp's, if it holds
-    time: datetime | None = None
-    revoked_at: datetime | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A CMS signature with one signer, and how its document is hashed: ``digest`` None if the document is inside."""
-
-    signed_data: Any
-    digest: bytes | None
-    claimed_at: datetime | None = None
-    level: str | None = None
-    covers: str | None = None
-    # an objection of the format's own, such as a change after signing
-    objection: tuple[str, str] | None = None
-
-
 class Examiner:
     """Checks the signatures of one document: what is known grows, and what was relied on is noted."""
 
@@ -121,7 +101,7 @@ class Examiner:
         at = bound if stamped is None else min(bound, stamped)
         claimed = subject.claimed_at or generic_cms.extract_self_reported_ts(signer_info)
         found = self._signed_at(subject, at)
-        found = _with_claim(found, claimed, at)
+        found = with_claim(found, claimed, at)
         # integrity comes first: who cannot judge a chain still sees that the document is another one
         if subject.objection is not None and found.sub not in NOT_INTACT:
             sub, reason = subject.objection
@@ -207,7 +187,7 @@ class Examiner:
         except pyhanko_errors.SignatureValidationError as error:
             sub = error.ades_subindication or AdESIndeterminate.GENERIC
             is_known = sub is not AdESIndeterminate.NO_SIGNING_CERTIFICATE_FOUND
-            return _of(sub, certificate if is_known else None, str(error.failure_message))
+            return outcome_of(sub, certificate if is_known else None, str(error.failure_message))
         if not status["intact"]:
             return Outcome("HASH_FAILURE", failed=True, certificate=certificate)
         if not status["valid"]:
@@ -238,7 +218,7 @@ class Examiner:
             reason = "a certificate was suspended, and may be good again (on hold)"
             return Outcome("TRY_LATER", failed=False, certificate=certificate, reason=reason)
         return replace(
-            _of(_sharper(sub, status["validation_path"], at), certificate, None), revoked_at=revoked_at
+            outcome_of(sharper(sub, status["validation_path"], at), certificate, None), revoked_at=revoked_at
         )
 
     def _validate(
@@ -340,58 +320,3 @@ def _signer_of(signed_data: Any) -> Any:
         if len(found) == 1:
             return found[0]
     return generic_cms.extract_certs_for_validation(signed_data).signer_cert
-
-
-def _of(sub: AdESSubIndic, certificate: Any, reason: str | None) -> Outcome:
-    return Outcome(
-        sub.standard_name, failed=sub.status == AdESStatus.FAILED, certificate=certificate, reason=reason
-    )
-
-
-def _sharper(sub: AdESSubIndic, path: Any, at: datetime) -> AdESSubIndic:
-    """PyHanko has one word for all that may be amiss in a chain; which of them it is, the certificates' dates say."""
-    if sub != AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE or path is None:
-        return sub
-    chain = list(path.iter_certs(include_root=False))
-    if any(at < each.not_valid_before for each in chain):
-        return AdESFailure.NOT_YET_VALID
-    return AdESIndeterminate.OUT_OF_BOUNDS_NO_POE if any(at > each.not_valid_after for each in chain) else sub
-
-
-def _with_claim(found: Outcome, claimed: datetime | None, at: datetime) -> Outcome:
-    """What the signer's own word for the time changes: by it he may have signed too late, or in the future."""
-    if claimed is None:
-        return found
-    if found.sub == "REVOKED_NO_POE" and found.revoked_at is not None and claimed > found.revoked_at:
-        return Outcome(AdESFailure.REVOKED.standard_name, failed=True, certificate=found.certificate)
-    if found.sub == "OUT_OF_BOUNDS_NO_POE":
-        if claimed > found.certificate.not_valid_after:
-            return Outcome("EXPIRED", failed=False, certificate=found.certificate)
-        if at < found.certificate.not_valid_before:
-            return Outcome("NOT_YET_VALID", failed=True, certificate=found.certificate)
-    if found.sub is None and claimed > at + CLOCK_TOLERANCE:
-        reason = f"it is claimed to be of {text_of(claimed)}, but existed at {text_of(at)} already"
-        return Outcome("SIG_CONSTRAINTS_FAILURE", failed=False, certificate=found.certificate, reason=reason)
-    return found
-
-
-def checked(
-    found: Outcome, claimed: datetime | None, stamped: datetime | None, subject: Subject
-) -> SignatureCheck:
-    """An outcome as the result of its signature."""
-    certificate = found.certificate
-    indication = Indication.INVALID if found.failed else Indication.INDETERMINATE
-    names = {} if certificate is None else names_of(certificate)
-    return SignatureCheck(
-        signer=names.get("common_name") or names.get("organization_name"),
-        certificate_sha256=None if certificate is None else sha256(certificate.dump()),
-        indication=Indication.VALID if found.sub is None else indication,
-        subindication=found.sub,
-        reason=None if found.sub is None else found.reason or REASONS.get(found.sub),
-        claimed_at=text_of(claimed),
-        time_stamped_at=text_of(stamped),
-        level=subject.level,
-        covers=subject.covers,
-        signer_id=names.get("serial_number") or names.get("email_address"),
-        organization=names.get("organization_name"),
-    )

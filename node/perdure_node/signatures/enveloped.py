@@ -6,9 +6,10 @@ from typing import Any, BinaryIO, Final
 from asn1crypto import cms, core
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 
-from perdure_node.signatures.cms_check import NOT_INTACT, Examiner, Subject, by_signer
+from perdure_node.signatures.cms_check import Examiner, by_signer
 from perdure_node.signatures.errors import AlgorithmUnknown, DocumentMissing, MalformedSignature, TooMuch
 from perdure_node.signatures.message import signed_parts
+from perdure_node.signatures.outcomes import NOT_INTACT, Subject
 from perdure_node.signatures.signed_attributes import (
     OBJECTION,
     are_attributes,

@@ -22,7 +22,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from perdure_node.signatures.byte_ranges import leaves_out_itself
 from perdure_node.signatures.checking import undecided
-from perdure_node.signatures.cms_check import Examiner, Subject
+from perdure_node.signatures.cms_check import Examiner
 from perdure_node.signatures.errors import (
     AmbiguousDocument,
     EncryptedDocument,
@@ -30,6 +30,7 @@ from perdure_node.signatures.errors import (
     NotSigned,
     TooMuch,
 )
+from perdure_node.signatures.outcomes import Subject
 from perdure_node.signatures.verdicts import SignatureCheck
 
 _MAX_SIGNATURES: Final = 64

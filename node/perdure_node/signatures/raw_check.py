@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from perdure_node.signatures.algorithms import AlgorithmsByTime
-from perdure_node.signatures.cms_check import Examiner, Outcome, Subject, checked
+from perdure_node.signatures.cms_check import Examiner
 from perdure_node.signatures.errors import MalformedSignature, TooMuch
+from perdure_node.signatures.outcomes import Outcome, Subject, checked
 from perdure_node.signatures.signed_attributes import OBJECTION, hold_attributes
 from perdure_node.signatures.verdicts import Format, MaterialKind, SignatureCheck
 

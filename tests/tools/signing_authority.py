@@ -62,19 +62,21 @@ class Holder:
 class SigningAuthority:
     """A root, an intermediate under it, and what the intermediate issues; ``now`` is the authority's clock.
 
-    ``lists_signers``: the intermediate says where it can be asked whether it was revoked.
+    ``lists_signers``: the intermediate says where it can be asked whether it was revoked. ``root_lasts`` counts from a year before the
+    clock.
     """
 
     now: datetime
     url: str = "http://authority.test"
     lists_signers: bool = False
     revoked: dict[int, datetime] = field(default_factory=dict)
+    root_lasts: timedelta = 20 * YEAR
 
     def __post_init__(self) -> None:
         self.now = self.now.replace(microsecond=0)
         key = key_of("root")
         self.root = Holder(
-            self._certificate("Test Root", key, "Test Root", key, 20 * YEAR, ca=True, urls=False), key
+            self._certificate("Test Root", key, "Test Root", key, self.root_lasts, ca=True, urls=False), key
         )
         key = key_of("intermediate")
         self.intermediate = Holder(

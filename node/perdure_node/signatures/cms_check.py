@@ -4,7 +4,7 @@ The steps are those of ETSI EN 319 102-1: its time stamps (5.4), what they prove
 time (5.3). Cryptography and paths are pyHanko's; which time counts and what it means is here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +19,7 @@ from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 
 from perdure_node.signatures.errors import TooMuch
-from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge
+from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, Question
 from perdure_node.signatures.outcomes import (
     NOT_INTACT,
     Outcome,
@@ -54,6 +54,9 @@ _MAX_TIME_STAMPS: Final = 8
 _MAX_CERTIFICATES: Final = 512
 # of all that a check rests on: what `perdure prove --material` can carry, and a vault should keep
 _MAX_EVIDENCE: Final = 64 << 20
+
+# how pyHanko is asked, and what it says
+_Ask = Callable[[Question], dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -197,10 +200,10 @@ class Examiner:
     def certificate(self, certificate: Any, at: datetime) -> Outcome:
         """A certificate whose key made a signature that is no CMS; that it did was seen before."""
 
-        def ask(asking: Asking, above: Sequence[Any] | None = None) -> dict[str, Any]:
-            return run(self._path(certificate, at, asking, above))
+        def ask(question: Question) -> dict[str, Any]:
+            return run(self._path(certificate, at, question))
 
-        return self._judged(self._asked(certificate, ask), certificate, at)
+        return self._judged(self._asked(certificate, ask, at), certificate, at)
 
     def _judged(self, status: dict[str, Any], certificate: Any, at: datetime) -> Outcome:
         """What is known of a certificate whose signature is intact."""
@@ -217,9 +220,8 @@ class Examiner:
         if details is not None and details.revocation_reason.native == "certificate_hold":
             reason = "a certificate was suspended, and may be good again (on hold)"
             return Outcome("TRY_LATER", failed=False, certificate=certificate, reason=reason)
-        return replace(
-            outcome_of(sharper(sub, status["validation_path"], at), certificate, None), revoked_at=revoked_at
-        )
+        found = outcome_of(sharper(sub, status["validation_path"], at), certificate, status.get("reason"))
+        return replace(found, revoked_at=revoked_at)
 
     def _validate(
         self,
@@ -229,19 +231,17 @@ class Examiner:
         at: datetime,
         usage: KeyUsageConstraints,
     ) -> dict[str, Any]:
-        def ask(asking: Asking, above: Sequence[Any] | None = None) -> dict[str, Any]:
-            context = self.knowledge.context(certificate, at, asking, above)
+        def ask(question: Question) -> dict[str, Any]:
+            context = self.knowledge.context(certificate, at, question)
             return run(
                 generic_cms.cms_basic_validation(signed_data, digest, context, key_usage_settings=usage)
             )
 
-        return self._asked(certificate, ask)
+        return self._asked(certificate, ask, at)
 
-    async def _path(
-        self, certificate: Any, at: datetime, asking: Asking, above: Sequence[Any] | None
-    ) -> dict[str, Any]:
+    async def _path(self, certificate: Any, at: datetime, question: Question) -> dict[str, Any]:
         """A certificate's path, in the form in which pyHanko tells of a signature's."""
-        context = self.knowledge.context(certificate, at, asking, above)
+        context = self.knowledge.context(certificate, at, question)
         paths = context.path_builder.async_build_paths_lazy(certificate)
         result = await generic_cms.validate_cert_usage(
             certificate, context, key_usage_settings=_SIGNER_USAGE, paths=paths
@@ -252,24 +252,43 @@ class Examiner:
             "revocation_details": result.revo_details,
         }
 
-    def _asked(self, certificate: Any, ask: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-        status = ask(Asking.FRESH)
+    def _asked(self, certificate: Any, ask: _Ask, at: datetime) -> dict[str, Any]:
+        """By the anchors that were valid then; where none leads to it, by any, which can say no more than that."""
+        status = self._asked_with(certificate, ask, Question())
+        problem = status["trust_problem_indic"]
+        if problem is None or problem in _REVOKED or not self.knowledge.has_lapsed_anchors(at):
+            return status
+        lapsed = self._asked_with(certificate, ask, Question(any_anchor=True))
+        if lapsed["trust_problem_indic"] is None:
+            return {
+                **lapsed,
+                "trust_problem_indic": AdESIndeterminate.OUT_OF_BOUNDS_NO_POE,
+                "reason": _LAPSED,
+            }
+        is_worse = lapsed["trust_problem_indic"] in _REVOKED
+        return lapsed if is_worse or problem is AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND else status
+
+    def _asked_with(self, certificate: Any, ask: _Ask, question: Question) -> dict[str, Any]:
+        status = ask(question)
         if status["trust_problem_indic"] is None:
             if status["validation_path"] is None:  # it was not looked for, where the signature does not hold
                 return status
             above = list(status["validation_path"].iter_certs(include_root=False))[:-1]
             if self.knowledge.has_to_ask(certificate, above):
-                status = ask(Asking.FRESH, above)
+                status = ask(question._replace(above=above))
         if status["trust_problem_indic"] is None:
-            listed = map(ask, self.knowledge.may_be_listed(certificate, above))
+            listed = (
+                ask(question._replace(asking=each))
+                for each in self.knowledge.may_be_listed(certificate, above)
+            )
             return next((each for each in listed if each["trust_problem_indic"] in _REVOKED), status)
         if status["trust_problem_indic"] not in _MAY_BE_REVOKED:
             return status
         # an old answer cannot say that nothing was revoked since, but it can say that something was
-        old = ask(Asking.STALE)
+        old = ask(question._replace(asking=Asking.STALE))
         if old["trust_problem_indic"] in _REVOKED:
             return old
-        unasked = ask(Asking.NOTHING)
+        unasked = ask(question._replace(asking=Asking.NOTHING))
         if unasked["trust_problem_indic"] is None:
             return {**unasked, "trust_problem_indic": AdESIndeterminate.TRY_LATER}
         return unasked
@@ -292,6 +311,7 @@ class Examiner:
                 self.evidence.known_as_of(newest)
 
 
+_LAPSED: Final = "the trust anchor was not valid at the moment for which it was checked, and nothing proves that the signature is of its time"
 _REVOKED: Final = (AdESIndeterminate.REVOKED_NO_POE, AdESIndeterminate.REVOKED_CA_NO_POE)
 # what pyHanko says when revocation could not be asked about
 _MAY_BE_REVOKED: Final = (AdESIndeterminate.TRY_LATER, AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE)

@@ -58,6 +58,17 @@ class Asking(enum.Enum):
     NOTHING = enum.auto()
 
 
+class Question(NamedTuple):
+    """What is asked about a chain; ``above`` are the CAs above the certificate where a path was found, else those of their names.
+
+    ``any_anchor``: believe also anchors that were not valid then, which RFC 5280 leaves to who believes them.
+    """
+
+    asking: Asking = Asking.FRESH
+    above: Sequence[Any] | None = None
+    any_anchor: bool = False
+
+
 class Answer(NamedTuple):
     """A revocation answer in DER: ``crl`` or ``ocsp``, and when it was made."""
 
@@ -72,7 +83,7 @@ class Knowledge:
     def __init__(self, trust: TrustAnchors) -> None:
         self.anchors = tuple(_trusted(x509.Certificate, trust.anchors).values())
         self._roots = frozenset(trust.anchors)
-        self._manager = SimpleTrustManager.build(trust_roots=[CertTrustAnchor(one) for one in self.anchors])
+        self._manager = _managing(self.anchors)
         self.certificates = dict(_trusted(x509.Certificate, trust.intermediates))
         self._crls = dict(_trusted(asn1_crl.CertificateList, trust.crls))
         self._ocsps = dict(_trusted(asn1_ocsp.OCSPResponse, trust.ocsps))
@@ -101,14 +112,22 @@ class Knowledge:
     def is_anchor(self, certificate: Any) -> bool:
         return certificate.dump() in self._roots
 
+    def has_lapsed_anchors(self, moment: datetime) -> bool:
+        """Whether an anchor was not valid then: expired, or of later."""
+        return not all(_is_valid(each, moment) for each in self.anchors)
+
+    def _manager_at(self, moment: datetime) -> SimpleTrustManager:
+        if not self.has_lapsed_anchors(moment):
+            return self._manager
+        return _managing(each for each in self.anchors if _is_valid(each, moment))
+
     def digest_counts(self, algorithm: Any, moment: datetime) -> bool:
         """Whether nobody could find two files with the same digest then."""
         return _ALGORITHMS.digest_algorithm_allowed(algorithm, moment).allowed
 
-    def context(
-        self, leaf: Any, moment: datetime, asking: Asking = Asking.FRESH, above: Sequence[Any] | None = None
-    ) -> ValidationContext:
-        """How pyHanko asks about ``leaf`` at ``moment``; ``above`` are the CAs above it where a path was found, else those of their names."""
+    def context(self, leaf: Any, moment: datetime, question: Question) -> ValidationContext:
+        """How pyHanko asks about ``leaf`` at ``moment``."""
+        asking, above = question.asking, question.above
         rules = {
             Asking.NOTHING: (_NO_CHECK, _NO_CHECK),
             Asking.LISTED: (_CRL, _NO_CHECK),
@@ -124,7 +143,7 @@ class Knowledge:
             retroactive_revinfo=not stale_counts,
         )
         return ValidationContext(
-            trust_manager=self._manager,
+            trust_manager=self._manager if question.any_anchor else self._manager_at(moment),
             other_certs=list(self.certificates.values()),
             moment=moment,
             crls=[answer for answer, made_at in self._crls_of(leaf) if _counts_for(leaf, made_at)],
@@ -193,6 +212,15 @@ class Knowledge:
                 return
             yield found
             current = found
+
+
+def _managing(anchors: Iterable[Any]) -> SimpleTrustManager:
+    return SimpleTrustManager.build(trust_roots=[CertTrustAnchor(one) for one in anchors])
+
+
+def _is_valid(certificate: Any, moment: datetime) -> bool:
+    begins, ends = certificate.not_valid_before, certificate.not_valid_after
+    return bool(begins <= moment <= ends)
 
 
 def _rule(certificates: Iterable[Any]) -> RevocationCheckingRule:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
@@ -33,7 +33,7 @@ def ec_key_of(name: str) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,23 @@ class SigningAuthority:
 
     def time_stamper(self, *, lasts: timedelta = YEAR, name: str = "Test Clock") -> Holder:
         return self.signer(name, lasts=lasts, usages=(TIME_STAMPING,), urls=False)
+
+    def issued(
+        self, name: str, key: Key, *extensions: tuple[x509.ExtensionType, bool], ends: datetime | None = None
+    ) -> Holder:
+        """A certificate with these extensions alone, each with whether it is critical, for any kind of key."""
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_name(name))
+            .issuer_name(self.intermediate.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(self.now - DAY)
+            .not_valid_after(ends or self.now + YEAR)
+        )
+        for extension, is_critical in extensions:
+            builder = builder.add_extension(extension, critical=is_critical)
+        return Holder(builder.sign(self.intermediate.key, hashes.SHA256()), key)
 
     def stranger(self, name: str = "Self Signed") -> Holder:
         """A certificate that nobody but its holder signed."""
@@ -266,6 +283,15 @@ def _name(name: str) -> x509.Name:
             x509.NameAttribute(NameOID.COMMON_NAME, name),
         ]
     )
+
+
+def usage(*names: str) -> x509.KeyUsage:
+    """A key's usage by the names that `cryptography` has for its bits."""
+    bits = (
+        *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+        *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+    )
+    return x509.KeyUsage(**{bit: bit in names for bit in bits})
 
 
 def _key_usage(*, ca: bool) -> x509.KeyUsage:

@@ -31,6 +31,7 @@ from perdure_node.signatures.outcomes import (
 )
 from perdure_node.signatures.pyhanko_runs import run, silence
 from perdure_node.signatures.signed_attributes import is_plain, signs_content
+from perdure_node.signatures.time_stampers import may_stamp
 from perdure_node.signatures.verdicts import Material, MaterialKind, SignatureCheck
 
 _SIGNER_USAGE: Final = KeyUsageConstraints(
@@ -121,6 +122,8 @@ class Examiner:
         found = self._outcome(token, None, proven_by, _TIME_STAMP_USAGE)
         if found.sub is not None:
             return found
+        if not may_stamp(found.certificate):
+            return Outcome("CHAIN_CONSTRAINTS_FAILURE", failed=False, certificate=found.certificate)
         stamped = parsed["message_imprint"]
         algorithm = stamped["hash_algorithm"]
         if not self.knowledge.digest_counts(algorithm, proven_by):

@@ -285,6 +285,30 @@ def _name(name: str) -> x509.Name:
     )
 
 
+def make_crl(
+    by: Holder,
+    at: datetime,
+    *extensions: x509.ExtensionType,
+    listing: dict[int, tuple[datetime, x509.ReasonFlags]] | None = None,
+    lasts: timedelta = 7 * DAY,
+    certificate_issuer: x509.Name | None = None,
+) -> bytes:
+    """A CRL in DER with these extensions, and certificates by their numbers: since when, and why."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject)
+    builder = builder.last_update(at).next_update(at + lasts)
+    for each in extensions:
+        is_critical = isinstance(each, x509.DeltaCRLIndicator | x509.IssuingDistributionPoint)
+        builder = builder.add_extension(each, critical=is_critical)
+    for serial, (when, reason) in (listing or {}).items():
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(when)
+        entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+        if certificate_issuer is not None:
+            issuer = x509.CertificateIssuer([x509.DirectoryName(certificate_issuer)])
+            entry = entry.add_extension(issuer, critical=True)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
 def usage(*names: str) -> x509.KeyUsage:
     """A key's usage by the names that `cryptography` has for its bits."""
     bits = (

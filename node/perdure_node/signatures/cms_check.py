@@ -4,10 +4,10 @@ The steps are those of ETSI EN 319 102-1: its time stamps (5.4), what they prove
 time (5.3). Cryptography and paths are pyHanko's; which time counts and what it means is here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from asn1crypto import cms, tsp
 from asn1crypto import pdf as asn1_pdf
@@ -19,7 +19,15 @@ from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 
 from perdure_node.signatures.errors import TooMuch
-from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, Question
+from perdure_node.signatures.knowledge import (
+    CLOCK_TOLERANCE,
+    Answer,
+    Asking,
+    Knowledge,
+    Question,
+    known_as_of,
+    newest_change,
+)
 from perdure_node.signatures.outcomes import (
     NOT_INTACT,
     Outcome,
@@ -58,6 +66,13 @@ _MAX_EVIDENCE: Final = 64 << 20
 
 # how pyHanko is asked, and what it says
 _Ask = Callable[[Question], dict[str, Any]]
+
+
+class _Link(NamedTuple):
+    """A certificate of a chain, and what its authority says of its revocation."""
+
+    certificate: Any
+    answers: Sequence[Answer]
 
 
 @dataclass(slots=True)
@@ -210,20 +225,26 @@ class Examiner:
 
     def _judged(self, status: dict[str, Any], certificate: Any, at: datetime) -> Outcome:
         """What is known of a certificate whose signature is intact."""
-        self._note_chain(status["validation_path"], certificate)
+        chain = self._note_chain(status["validation_path"], certificate)
         sub = status["trust_problem_indic"]
+        if sub is None or sub is AdESIndeterminate.TRY_LATER:
+            found = self._by_delta(chain, at)
+            if found is not None:
+                return found
         if sub is None:
             return Outcome(None, failed=False, certificate=certificate)
         is_own = certificate.issuer.hashable == certificate.subject.hashable
         if is_own and not self.knowledge.is_anchor(certificate):
-            reason = "the certificate is signed by itself, and is no trust anchor"
-            return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=reason)
+            own = "the certificate is signed by itself, and is no trust anchor"
+            return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=own)
         details = status["revocation_details"]
         revoked_at = None if details is None else details.revocation_date
         if details is not None and details.revocation_reason.native == "certificate_hold":
-            reason = "a certificate was suspended, and may be good again (on hold)"
-            return Outcome("TRY_LATER", failed=False, certificate=certificate, reason=reason)
-        found = outcome_of(sharper(sub, status["validation_path"], at), certificate, status.get("reason"))
+            return Outcome("TRY_LATER", failed=False, certificate=certificate, reason=_ON_HOLD)
+        reason = status.get("reason")
+        if sub is AdESIndeterminate.TRY_LATER:
+            reason = next(filter(None, (self.knowledge.why_later(each.certificate) for each in chain)), None)
+        found = outcome_of(sharper(sub, status["validation_path"], at), certificate, reason)
         return replace(found, revoked_at=revoked_at)
 
     def _validate(
@@ -296,8 +317,10 @@ class Examiner:
             return {**unasked, "trust_problem_indic": AdESIndeterminate.TRY_LATER}
         return unasked
 
-    def _note_chain(self, path: Any, certificate: Any) -> None:
+    def _note_chain(self, path: Any, certificate: Any) -> list[_Link]:
+        """Keep what the chain and what is known of it are in; the certificates that are no anchors, each with its issuer's own answers."""
         chain = [certificate] if path is None else list(path.iter_certs(include_root=True))
+        links = []
         for each in chain:
             is_anchor = self.knowledge.is_anchor(each)
             self.evidence.add(MaterialKind.ANCHOR if is_anchor else MaterialKind.CERTIFICATE, each.dump())
@@ -305,15 +328,37 @@ class Examiner:
             if self.knowledge.is_anchor(each):
                 continue
             answers = self.knowledge.answers(each)
-            own = [] if issuer is None else [one for one in answers if self.knowledge.is_genuine(one, issuer)]
-            for kind, octets, _ in own or answers:
-                self.evidence.add(MaterialKind.CRL if kind == "crl" else MaterialKind.OCSP, octets)
+            own = [] if issuer is None else [one for one in answers if self._is_own(one, issuer, chain)]
+            for one in own or answers:
+                self.evidence.add(MaterialKind.CRL if one.kind == "crl" else MaterialKind.OCSP, one.octets)
             # what others made up in an authority's name says nothing of what is known
-            newest = max((made_at for _, _, made_at in own), default=None)
-            if newest is not None:
-                self.evidence.known_as_of(newest)
+            if (known := known_as_of(own)) is not None:
+                self.evidence.known_as_of(known)
+            links.append(_Link(each, own))
+        return links
+
+    def _is_own(self, answer: Answer, issuer: Any, chain: Sequence[Any]) -> bool:
+        makers = self.knowledge.makers_of(answer, issuer, chain)
+        if answer.by_other:
+            for each in makers:
+                self.evidence.add(MaterialKind.CERTIFICATE, each.dump())
+        return bool(makers)
+
+    def _by_delta(self, chain: Sequence[_Link], at: datetime) -> Outcome | None:
+        """What a delta CRL says of a chain, that no list has which is newer: that it goes on from none at hand matters not."""
+        signer = chain[-1].certificate if chain else None
+        for link in reversed(chain):
+            entry = newest_change(link.answers, link.certificate.serial_number)
+            if entry is None or entry.reason == "remove_from_crl" or entry.revoked_at > at:
+                continue
+            if entry.reason == "certificate_hold":
+                return Outcome("TRY_LATER", failed=False, certificate=signer, reason=_ON_HOLD)
+            sub = _REVOKED[0] if link.certificate is signer else _REVOKED[1]
+            return replace(outcome_of(sub, signer, None), revoked_at=entry.revoked_at)
+        return None
 
 
+_ON_HOLD: Final = "a certificate was suspended, and may be good again (on hold)"
 _LAPSED: Final = "the trust anchor was not valid at the moment for which it was checked, and nothing proves that the signature is of its time"
 _REVOKED: Final = (AdESIndeterminate.REVOKED_NO_POE, AdESIndeterminate.REVOKED_CA_NO_POE)
 # what pyHanko says when revocation could not be asked about

@@ -20,7 +20,7 @@ from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from perdure_node.signatures.byte_ranges import leaves_out_itself
+from perdure_node.signatures.byte_ranges import ends_as_it_should, leaves_out_itself
 from perdure_node.signatures.checking import undecided
 from perdure_node.signatures.cms_check import Examiner
 from perdure_node.signatures.errors import (
@@ -36,8 +36,8 @@ from perdure_node.signatures.verdicts import SignatureCheck
 _MAX_SIGNATURES: Final = 64
 _TIME_STAMP: Final = "/DocTimeStamp"
 _CHANGES: Final = {
-    ModificationLevel.NONE: None,
-    ModificationLevel.LTA_UPDATES: "only validation data was added after it",
+    ModificationLevel.NONE: "nothing that changes it was added after it",
+    ModificationLevel.LTA_UPDATES: "only validation data, or what the file says of itself, was added after it",
     ModificationLevel.FORM_FILLING: "form fields were filled in or signed after it",
     ModificationLevel.ANNOTATIONS: "annotations were added after it",
 }
@@ -145,14 +145,17 @@ def _covered(each: EmbeddedPdfSignature) -> tuple[str, tuple[str, str] | None]:
         return "the whole file", None
     result = each.diff_result
     covers = "an earlier version of the document"
+    if not ends_as_it_should(each.reader.stream):
+        what = "bytes were added after it that are in no version of the document"
+        return f"{covers}; {what}", ("HASH_FAILURE", what)
     if not isinstance(result, DiffResult):
-        what = _told(str(result))
-        return f"{covers}; it was changed after it: {what}", (
+        # pyHanko's words are no two times the same, and what is covered is recorded
+        return f"{covers}; it was changed after it", (
             "HASH_FAILURE",
-            f"the document was changed after it was signed: {what}",
+            f"the document was changed after it was signed: {_told(str(result))}",
         )
     changed = _CHANGES.get(result.modification_level, "it was changed after it")
-    covers = covers if changed is None else f"{covers}; {changed}"
+    covers = f"{covers}; {changed}"
     if each.summarise_integrity_info()["docmdp_ok"] is False:
         return covers, ("HASH_FAILURE", f"the signer did not allow this: {changed}")
     return covers, None

@@ -15,7 +15,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign import signers, timestamps
+from pyhanko.sign import fields, signers, timestamps
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
@@ -57,8 +57,9 @@ def sign_pdf(
     md: str = "sha256",
     pades: bool = True,
     certify: bool = False,
+    permission: fields.MDPPerm = fields.MDPPerm.FILL_FORMS,
 ) -> bytes:
-    """``pdf`` with one signature more, by pyHanko: B-B, or with ``stamped_by`` B-T."""
+    """``pdf`` with one signature more, by pyHanko: B-B, or with ``stamped_by`` B-T; ``permission`` is what a certification allows."""
     at = at or authority.now
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf), strict=False)
     signer = signers.SimpleSigner(
@@ -71,6 +72,7 @@ def sign_pdf(
         md_algorithm=md,
         subfilter=SigSeedSubFilter.PADES if pades else SigSeedSubFilter.ADOBE_PKCS7_DETACHED,
         certify=certify,
+        docmdp_permissions=permission,
     )
     stamper = None if stamped_by is None else clock(authority, stamped_by, at)
     pdf_signer = signers.PdfSigner(metadata, signer, timestamper=stamper)

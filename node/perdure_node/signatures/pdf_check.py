@@ -13,7 +13,7 @@ from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
-from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
@@ -23,6 +23,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from perdure_node.signatures.byte_ranges import ends_as_it_should, leaves_out_itself
 from perdure_node.signatures.checking import undecided
 from perdure_node.signatures.cms_check import Examiner
+from perdure_node.signatures.comments import WITH_COMMENTS
 from perdure_node.signatures.errors import (
     AmbiguousDocument,
     EncryptedDocument,
@@ -39,7 +40,7 @@ _CHANGES: Final = {
     ModificationLevel.NONE: "nothing that changes it was added after it",
     ModificationLevel.LTA_UPDATES: "only validation data, or what the file says of itself, was added after it",
     ModificationLevel.FORM_FILLING: "form fields were filled in or signed after it",
-    ModificationLevel.ANNOTATIONS: "annotations were added after it",
+    ModificationLevel.ANNOTATIONS: "annotations were added after it, which may cover what it shows",
 }
 
 
@@ -123,7 +124,8 @@ def _proven(embedded: list[EmbeddedPdfSignature], examiner: Examiner) -> list[da
 
 
 def _subject(each: EmbeddedPdfSignature, *, has_store: bool, stamped_after: bool) -> Subject:
-    each.compute_integrity_info()  # type: ignore[no-untyped-call]
+    allows_comments = each.docmdp_level is MDPPerm.ANNOTATE
+    each.compute_integrity_info(WITH_COMMENTS if allows_comments else None)  # type: ignore[no-untyped-call]
     covers, objection = _covered(each)
     if stamped_after and has_store:
         level = "B-LTA"

@@ -63,8 +63,8 @@ def sign_pdf(
     at = at or authority.now
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf), strict=False)
     signer = signers.SimpleSigner(
-        signing_cert=_asn1(holder),
-        signing_key=_key(holder),
+        signing_cert=asn1_certificate(holder),
+        signing_key=asn1_key(holder),
         cert_registry=_store(authority),
     )
     metadata = signers.PdfSignatureMetadata(
@@ -132,7 +132,7 @@ def change_page(pdf: bytes, text: str = "And one clause more") -> bytes:
 def sign_digest(authority: SigningAuthority, holder: Holder, digest: bytes) -> bytes:
     """A detached CMS signature of what has this SHA-256, by pyHanko."""
     signer = signers.SimpleSigner(
-        signing_cert=_asn1(holder), signing_key=_key(holder), cert_registry=_store(authority)
+        signing_cert=asn1_certificate(holder), signing_key=asn1_key(holder), cert_registry=_store(authority)
     )
     signed: bytes = asyncio.run(signer.async_sign(data_digest=digest, digest_algorithm="sha256")).dump()
     return signed
@@ -212,15 +212,20 @@ def stamp_cms(signature: Path, authority: SigningAuthority, holder: Holder, dige
 def clock(authority: SigningAuthority, holder: Holder, at: datetime) -> timestamps.TimeStamper:
     """A time-stamping authority whose clock stands still."""
     return timestamps.DummyTimeStamper(
-        tsa_cert=_asn1(holder), tsa_key=_key(holder), certs_to_embed=_store(authority), fixed_dt=at
+        tsa_cert=asn1_certificate(holder),
+        tsa_key=asn1_key(holder),
+        certs_to_embed=_store(authority),
+        fixed_dt=at,
     )
 
 
-def _asn1(holder: Holder) -> Any:
+def asn1_certificate(holder: Holder) -> Any:
+    """A certificate as pyHanko takes it."""
     return asn1_x509.Certificate.load(holder.der)
 
 
-def _key(holder: Holder) -> Any:
+def asn1_key(holder: Holder) -> Any:
+    """A key as pyHanko takes it."""
     return asn1_keys.PrivateKeyInfo.load(
         holder.key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -229,4 +234,4 @@ def _key(holder: Holder) -> Any:
 
 
 def _store(authority: SigningAuthority) -> Any:
-    return SimpleCertificateStore.from_certs([_asn1(authority.intermediate)])
+    return SimpleCertificateStore.from_certs([asn1_certificate(authority.intermediate)])

@@ -7,9 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from tools.commands import Run, RunJson
 from tools.signed_documents import plain_pdf, sign_pdf
-from tools.signing_authority import Holder, SigningAuthority, real_now
+from tools.signing_authority import Holder, SigningAuthority, make_crl, real_now
 
 
 class Files(http.server.ThreadingHTTPServer):
@@ -139,6 +140,49 @@ def test_refreshed_it_can_be_checked(
     server.asked.clear()
     assert run("signatures", "refresh", "--private", "--trust-folder", str(folder))[0] == 0
     assert sorted(server.asked) == ["/ocsp", "/signers.crl"]
+
+
+def test_what_changed_since_a_list_is_asked_for_too(
+    folder: Path,
+    contract: Path,
+    server: Files,
+    authority: SigningAuthority,
+    anna: Holder,
+    run: Run,
+    run_json: RunJson,
+) -> None:
+    """A list and a delta of the same month, and a list of other certificates, take each other's places nowhere."""
+    hour, delta = timedelta(hours=1), f"{server.url}/delta.crl"
+    place = x509.DistributionPoint([x509.UniformResourceIdentifier(delta)], None, None, None)
+    freshest, begins = x509.FreshestCRL([place]), x509.DeltaCRLIndicator(5)
+    made_at = authority.now - timedelta(minutes=5)
+    whole = make_crl(authority.intermediate, made_at, x509.CRLNumber(5), freshest)
+    changed = make_crl(authority.intermediate, authority.now, x509.CRLNumber(6), begins)
+    server.answers = {"/signers.crl": whole}
+    refresh = ("signatures", "refresh", str(contract), "--private", "--trust-folder", str(folder))
+
+    run(*refresh)
+    assert run("check", str(contract), "--trust-folder", str(folder))[0] == 3
+    server.answers["/delta.crl"] = changed
+    _, lines = run_json(*refresh)
+
+    assert {line["url"].rpartition("/")[2] for line in lines if line["failure"] is None} == {
+        "signers.crl",
+        "delta.crl",
+    }
+    assert run("check", str(contract), "--trust-folder", str(folder))[0] == 0
+    listed = {anna.certificate.serial_number: (authority.now - hour, x509.ReasonFlags.key_compromise)}
+    server.answers["/delta.crl"] = make_crl(
+        authority.intermediate,
+        authority.now + timedelta(seconds=5),
+        x509.CRLNumber(7),
+        begins,
+        listing=listed,
+    )
+    run(*refresh)
+    assert run("check", str(contract), "--trust-folder", str(folder))[0] == 1
+    (line,) = run_json("signatures", "status", "--trust-folder", str(folder))[1]
+    assert len(line["answers"]) == 2
 
 
 def test_inside_a_private_network_nothing_is_asked(

@@ -155,6 +155,18 @@ def test_typed_data_that_names_the_document_is_valid(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("domain", [{"chainId": 2}, {"name": "Contract"}])
+def test_typed_data_of_another_domain_is_another(tmp_path: Path, domain: dict[str, Any]) -> None:
+    """What was signed for one chain or contract is not what is shown for another."""
+    told = copy.deepcopy(TYPED)
+    told["domain"] |= domain
+    assert verdict(check(tmp_path, exported(typedData=told, sig=typed(TYPED)))) == (
+        "invalid",
+        "SIG_CRYPTO_FAILURE",
+    )
+    assert verdict(check(tmp_path, exported(typedData=told, sig=typed(told)))) == ("valid", None)
+
+
 def test_a_document_that_is_typed_data_is_signed_as_such(tmp_path: Path) -> None:
     content = json.dumps(TYPED).encode()
     for raw in (exported(sig=typed(TYPED)), exported(typedData=TYPED, sig=typed(TYPED))):

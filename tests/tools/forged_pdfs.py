@@ -1,6 +1,7 @@
 """Signed PDFs forged by people who have no key: what is signed stays, and what a reader shows does not."""
 
 import io
+import re
 from typing import Any
 
 from pyhanko.pdf_utils import generic
@@ -76,3 +77,38 @@ def _updated(signed: bytes, number: int, text: str | None, size: int) -> bytes:
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+def update_by_hand(signed: bytes, entries: dict[int, int | bytes | None], root: int | None = None) -> bytes:
+    """``signed`` with one update more that no library would write.
+
+    For each object's number where in the file it is (also in what was signed), None if it is free, or what it is now; ``root`` is
+    another catalogue's number.
+    """
+    out = bytearray(signed if signed.endswith(b"\n") else signed + b"\n")
+    rows = []
+    for number, entry in sorted(entries.items()):
+        if isinstance(entry, bytes):
+            offset: int | None = len(out)
+            out += b"%d 0 obj\n%s\nendobj\n" % (number, entry)
+        else:
+            offset = entry
+        row = b"0000000000 65535 f \n" if offset is None else b"%010d 00000 n \n" % offset
+        rows.append(b"%d 1\n%s" % (number, row))
+    before = int(signed[signed.rindex(b"startxref") :].split()[1])
+    trailer = IncrementalPdfFileWriter(io.BytesIO(signed), strict=False).prev.trailer
+    root = trailer.raw_get("/Root").idnum if root is None else root
+    table = len(out)
+    out += b"xref\n" + (b"".join(rows) or b"0 0\n")
+    out += b"trailer\n<< /Size %d /Root %d 0 R /Prev %d >>\nstartxref\n%d\n%%%%EOF\n" % (
+        max(int(trailer["/Size"]), *(number + 1 for number in entries), 1),
+        root,
+        before,
+        table,
+    )
+    return bytes(out)
+
+
+def object_at(signed: bytes, number: int) -> int:
+    """Where an object of ``signed`` is in it, the last one of its number."""
+    return [match.start() for match in re.finditer(rb"(?<!\d)%d 0 obj" % number, signed)][-1]

@@ -15,7 +15,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign import signers, timestamps
+from pyhanko.sign import fields, signers, timestamps
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
@@ -57,13 +57,14 @@ def sign_pdf(
     md: str = "sha256",
     pades: bool = True,
     certify: bool = False,
+    permission: fields.MDPPerm = fields.MDPPerm.FILL_FORMS,
 ) -> bytes:
-    """``pdf`` with one signature more, by pyHanko: B-B, or with ``stamped_by`` B-T."""
+    """``pdf`` with one signature more, by pyHanko: B-B, or with ``stamped_by`` B-T; ``permission`` is what a certification allows."""
     at = at or authority.now
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf), strict=False)
     signer = signers.SimpleSigner(
-        signing_cert=_asn1(holder),
-        signing_key=_key(holder),
+        signing_cert=asn1_certificate(holder),
+        signing_key=asn1_key(holder),
         cert_registry=_store(authority),
     )
     metadata = signers.PdfSignatureMetadata(
@@ -71,6 +72,7 @@ def sign_pdf(
         md_algorithm=md,
         subfilter=SigSeedSubFilter.PADES if pades else SigSeedSubFilter.ADOBE_PKCS7_DETACHED,
         certify=certify,
+        docmdp_permissions=permission,
     )
     stamper = None if stamped_by is None else clock(authority, stamped_by, at)
     pdf_signer = signers.PdfSigner(metadata, signer, timestamper=stamper)
@@ -130,7 +132,7 @@ def change_page(pdf: bytes, text: str = "And one clause more") -> bytes:
 def sign_digest(authority: SigningAuthority, holder: Holder, digest: bytes) -> bytes:
     """A detached CMS signature of what has this SHA-256, by pyHanko."""
     signer = signers.SimpleSigner(
-        signing_cert=_asn1(holder), signing_key=_key(holder), cert_registry=_store(authority)
+        signing_cert=asn1_certificate(holder), signing_key=asn1_key(holder), cert_registry=_store(authority)
     )
     signed: bytes = asyncio.run(signer.async_sign(data_digest=digest, digest_algorithm="sha256")).dump()
     return signed
@@ -210,15 +212,20 @@ def stamp_cms(signature: Path, authority: SigningAuthority, holder: Holder, dige
 def clock(authority: SigningAuthority, holder: Holder, at: datetime) -> timestamps.TimeStamper:
     """A time-stamping authority whose clock stands still."""
     return timestamps.DummyTimeStamper(
-        tsa_cert=_asn1(holder), tsa_key=_key(holder), certs_to_embed=_store(authority), fixed_dt=at
+        tsa_cert=asn1_certificate(holder),
+        tsa_key=asn1_key(holder),
+        certs_to_embed=_store(authority),
+        fixed_dt=at,
     )
 
 
-def _asn1(holder: Holder) -> Any:
+def asn1_certificate(holder: Holder) -> Any:
+    """A certificate as pyHanko takes it."""
     return asn1_x509.Certificate.load(holder.der)
 
 
-def _key(holder: Holder) -> Any:
+def asn1_key(holder: Holder) -> Any:
+    """A key as pyHanko takes it."""
     return asn1_keys.PrivateKeyInfo.load(
         holder.key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -227,4 +234,4 @@ def _key(holder: Holder) -> Any:
 
 
 def _store(authority: SigningAuthority) -> Any:
-    return SimpleCertificateStore.from_certs([_asn1(authority.intermediate)])
+    return SimpleCertificateStore.from_certs([asn1_certificate(authority.intermediate)])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
@@ -33,7 +33,7 @@ def ec_key_of(name: str) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,21 @@ class Holder:
 class SigningAuthority:
     """A root, an intermediate under it, and what the intermediate issues; ``now`` is the authority's clock.
 
-    ``lists_signers``: the intermediate says where it can be asked whether it was revoked.
+    ``lists_signers``: the intermediate says where it can be asked whether it was revoked. ``root_lasts`` counts from a year before the
+    clock.
     """
 
     now: datetime
     url: str = "http://authority.test"
     lists_signers: bool = False
     revoked: dict[int, datetime] = field(default_factory=dict)
+    root_lasts: timedelta = 20 * YEAR
 
     def __post_init__(self) -> None:
         self.now = self.now.replace(microsecond=0)
         key = key_of("root")
         self.root = Holder(
-            self._certificate("Test Root", key, "Test Root", key, 20 * YEAR, ca=True, urls=False), key
+            self._certificate("Test Root", key, "Test Root", key, self.root_lasts, ca=True, urls=False), key
         )
         key = key_of("intermediate")
         self.intermediate = Holder(
@@ -127,6 +129,23 @@ class SigningAuthority:
 
     def time_stamper(self, *, lasts: timedelta = YEAR, name: str = "Test Clock") -> Holder:
         return self.signer(name, lasts=lasts, usages=(TIME_STAMPING,), urls=False)
+
+    def issued(
+        self, name: str, key: Key, *extensions: tuple[x509.ExtensionType, bool], ends: datetime | None = None
+    ) -> Holder:
+        """A certificate with these extensions alone, each with whether it is critical, for any kind of key."""
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_name(name))
+            .issuer_name(self.intermediate.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(self.now - DAY)
+            .not_valid_after(ends or self.now + YEAR)
+        )
+        for extension, is_critical in extensions:
+            builder = builder.add_extension(extension, critical=is_critical)
+        return Holder(builder.sign(self.intermediate.key, hashes.SHA256()), key)
 
     def stranger(self, name: str = "Self Signed") -> Holder:
         """A certificate that nobody but its holder signed."""
@@ -264,6 +283,39 @@ def _name(name: str) -> x509.Name:
             x509.NameAttribute(NameOID.COMMON_NAME, name),
         ]
     )
+
+
+def make_crl(
+    by: Holder,
+    at: datetime,
+    *extensions: x509.ExtensionType,
+    listing: dict[int, tuple[datetime, x509.ReasonFlags]] | None = None,
+    lasts: timedelta = 7 * DAY,
+    certificate_issuer: x509.Name | None = None,
+) -> bytes:
+    """A CRL in DER with these extensions, and certificates by their numbers: since when, and why."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject)
+    builder = builder.last_update(at).next_update(at + lasts)
+    for each in extensions:
+        is_critical = isinstance(each, x509.DeltaCRLIndicator | x509.IssuingDistributionPoint)
+        builder = builder.add_extension(each, critical=is_critical)
+    for serial, (when, reason) in (listing or {}).items():
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(when)
+        entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+        if certificate_issuer is not None:
+            issuer = x509.CertificateIssuer([x509.DirectoryName(certificate_issuer)])
+            entry = entry.add_extension(issuer, critical=True)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def usage(*names: str) -> x509.KeyUsage:
+    """A key's usage by the names that `cryptography` has for its bits."""
+    bits = (
+        *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+        *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+    )
+    return x509.KeyUsage(**{bit: bit in names for bit in bits})
 
 
 def _key_usage(*, ca: bool) -> x509.KeyUsage:

@@ -4,8 +4,13 @@ pyHanko compares lengths alone where a range seems to reach the end of the file.
 the signed part can make them fit, with a value as long as all that he added, so what is left out is looked at here.
 """
 
+import re
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+# the last place at which a reader looks for where a PDF's objects are (ISO 32000-1, section 7.5.5), and what may be behind it
+_END: Final = re.compile(rb"startxref\s+\d+\s+%%EOF[\s\0]*\Z")
+_TAIL: Final = 4096
 
 
 def leaves_out_itself(stream: BinaryIO, byte_range: Sequence[object], value: bytes) -> bool:
@@ -24,3 +29,12 @@ def leaves_out_itself(stream: BinaryIO, byte_range: Sequence[object], value: byt
         )
     except ValueError:
         return False
+
+
+def ends_as_it_should(stream: BinaryIO) -> bool:
+    """Whether nothing follows a PDF's last version but blanks: what does belongs to none, and readers that repair files show it."""
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - _TAIL))
+    tail = stream.read(_TAIL)
+    begin = tail.rfind(b"startxref")
+    return begin >= 0 and _END.match(tail, begin) is not None

@@ -7,23 +7,40 @@ time (5.3). Cryptography and paths are pyHanko's; which time counts and what it 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from asn1crypto import cms, tsp
 from asn1crypto import pdf as asn1_pdf
 from perdure_anchor.hashes import sha256
-from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate, AdESStatus, AdESSubIndic
+from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko.sign.general import CMSExtractionError, extract_signer_info, find_cms_attribute_iter
 from pyhanko.sign.validation import errors as pyhanko_errors
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 
-from perdure_node.signatures.certificate_names import names_of
 from perdure_node.signatures.errors import TooMuch
-from perdure_node.signatures.knowledge import CLOCK_TOLERANCE, Asking, Knowledge, text_of
+from perdure_node.signatures.knowledge import (
+    CLOCK_TOLERANCE,
+    Answer,
+    Asking,
+    Knowledge,
+    Question,
+    known_as_of,
+    newest_change,
+)
+from perdure_node.signatures.outcomes import (
+    NOT_INTACT,
+    Outcome,
+    Subject,
+    checked,
+    outcome_of,
+    sharper,
+    with_claim,
+)
 from perdure_node.signatures.pyhanko_runs import run, silence
-from perdure_node.signatures.reasons import REASONS
-from perdure_node.signatures.verdicts import Indication, Material, MaterialKind, SignatureCheck
+from perdure_node.signatures.signed_attributes import is_plain, signs_content
+from perdure_node.signatures.time_stampers import may_stamp
+from perdure_node.signatures.verdicts import Material, MaterialKind, SignatureCheck
 
 _SIGNER_USAGE: Final = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"},
@@ -42,11 +59,20 @@ _TIME_STAMP_USAGE: Final = KeyUsageConstraints(
     extd_key_usage={"time_stamping"}, explicit_extd_key_usage_required=True
 )
 _MAX_TIME_STAMPS: Final = 8
-_NOT_INTACT: Final = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE", "FORMAT_FAILURE"})
 # beyond what any chain needs
 _MAX_CERTIFICATES: Final = 512
 # of all that a check rests on: what `perdure prove --material` can carry, and a vault should keep
 _MAX_EVIDENCE: Final = 64 << 20
+
+# how pyHanko is asked, and what it says
+_Ask = Callable[[Question], dict[str, Any]]
+
+
+class _Link(NamedTuple):
+    """A certificate of a chain, and what its authority says of its revocation."""
+
+    certificate: Any
+    answers: Sequence[Answer]
 
 
 @dataclass(slots=True)
@@ -73,32 +99,6 @@ class Evidence:
             self.revocation_as_of = moment
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A signature or time stamp at one moment; ``sub`` None if it holds."""
-
-    sub: str | None
-    failed: bool
-    certificate: Any
-    # a time stamp's, if it holds
-    time: datetime | None = None
-    revoked_at: datetime | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A CMS signature with one signer, and how its document is hashed: ``digest`` None if the document is inside."""
-
-    signed_data: Any
-    digest: bytes | None
-    claimed_at: datetime | None = None
-    level: str | None = None
-    covers: str | None = None
-    # an objection of the format's own, such as a change after signing
-    objection: tuple[str, str] | None = None
-
-
 class Examiner:
     """Checks the signatures of one document: what is known grows, and what was relied on is noted."""
 
@@ -120,9 +120,9 @@ class Examiner:
         at = bound if stamped is None else min(bound, stamped)
         claimed = subject.claimed_at or generic_cms.extract_self_reported_ts(signer_info)
         found = self._signed_at(subject, at)
-        found = _with_claim(found, claimed, at)
+        found = with_claim(found, claimed, at)
         # integrity comes first: who cannot judge a chain still sees that the document is another one
-        if subject.objection is not None and found.sub not in _NOT_INTACT:
+        if subject.objection is not None and found.sub not in NOT_INTACT:
             sub, reason = subject.objection
             found = Outcome(sub, failed=True, certificate=found.certificate, reason=reason)
         return checked(found, claimed, stamped, subject)
@@ -137,6 +137,8 @@ class Examiner:
         found = self._outcome(token, None, proven_by, _TIME_STAMP_USAGE)
         if found.sub is not None:
             return found
+        if not may_stamp(found.certificate):
+            return Outcome("CHAIN_CONSTRAINTS_FAILURE", failed=False, certificate=found.certificate)
         stamped = parsed["message_imprint"]
         algorithm = stamped["hash_algorithm"]
         if not self.knowledge.digest_counts(algorithm, proven_by):
@@ -198,12 +200,15 @@ class Examiner:
             certificate = _signer_of(signed_data)
         except (pyhanko_errors.SignatureValidationError, CMSExtractionError):
             return Outcome("NO_SIGNING_CERTIFICATE_FOUND", failed=False, certificate=None)
+        if signs_content(signed_data) and not is_plain(signed_data):
+            reason = "attributes are missing, which a signature on anything but plain data must have"
+            return Outcome("FORMAT_FAILURE", failed=True, certificate=certificate, reason=reason)
         try:
             status = self._validate(signed_data, digest, certificate, at, usage)
         except pyhanko_errors.SignatureValidationError as error:
             sub = error.ades_subindication or AdESIndeterminate.GENERIC
             is_known = sub is not AdESIndeterminate.NO_SIGNING_CERTIFICATE_FOUND
-            return _of(sub, certificate if is_known else None, str(error.failure_message))
+            return outcome_of(sub, certificate if is_known else None, str(error.failure_message))
         if not status["intact"]:
             return Outcome("HASH_FAILURE", failed=True, certificate=certificate)
         if not status["valid"]:
@@ -213,29 +218,34 @@ class Examiner:
     def certificate(self, certificate: Any, at: datetime) -> Outcome:
         """A certificate whose key made a signature that is no CMS; that it did was seen before."""
 
-        def ask(asking: Asking, above: Sequence[Any] | None = None) -> dict[str, Any]:
-            return run(self._path(certificate, at, asking, above))
+        def ask(question: Question) -> dict[str, Any]:
+            return run(self._path(certificate, at, question))
 
-        return self._judged(self._asked(certificate, ask), certificate, at)
+        return self._judged(self._asked(certificate, ask, at), certificate, at)
 
     def _judged(self, status: dict[str, Any], certificate: Any, at: datetime) -> Outcome:
         """What is known of a certificate whose signature is intact."""
-        self._note_chain(status["validation_path"], certificate)
+        chain = self._note_chain(status["validation_path"], certificate)
         sub = status["trust_problem_indic"]
+        if sub is None or sub is AdESIndeterminate.TRY_LATER:
+            found = self._by_delta(chain, at)
+            if found is not None:
+                return found
         if sub is None:
             return Outcome(None, failed=False, certificate=certificate)
         is_own = certificate.issuer.hashable == certificate.subject.hashable
         if is_own and not self.knowledge.is_anchor(certificate):
-            reason = "the certificate is signed by itself, and is no trust anchor"
-            return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=reason)
+            own = "the certificate is signed by itself, and is no trust anchor"
+            return Outcome("NO_CERTIFICATE_CHAIN_FOUND", failed=False, certificate=certificate, reason=own)
         details = status["revocation_details"]
         revoked_at = None if details is None else details.revocation_date
         if details is not None and details.revocation_reason.native == "certificate_hold":
-            reason = "a certificate was suspended, and may be good again (on hold)"
-            return Outcome("TRY_LATER", failed=False, certificate=certificate, reason=reason)
-        return replace(
-            _of(_sharper(sub, status["validation_path"], at), certificate, None), revoked_at=revoked_at
-        )
+            return Outcome("TRY_LATER", failed=False, certificate=certificate, reason=_ON_HOLD)
+        reason = status.get("reason")
+        if sub is AdESIndeterminate.TRY_LATER:
+            reason = next(filter(None, (self.knowledge.why_later(each.certificate) for each in chain)), None)
+        found = outcome_of(sharper(sub, status["validation_path"], at), certificate, reason)
+        return replace(found, revoked_at=revoked_at)
 
     def _validate(
         self,
@@ -245,19 +255,17 @@ class Examiner:
         at: datetime,
         usage: KeyUsageConstraints,
     ) -> dict[str, Any]:
-        def ask(asking: Asking, above: Sequence[Any] | None = None) -> dict[str, Any]:
-            context = self.knowledge.context(certificate, at, asking, above)
+        def ask(question: Question) -> dict[str, Any]:
+            context = self.knowledge.context(certificate, at, question)
             return run(
                 generic_cms.cms_basic_validation(signed_data, digest, context, key_usage_settings=usage)
             )
 
-        return self._asked(certificate, ask)
+        return self._asked(certificate, ask, at)
 
-    async def _path(
-        self, certificate: Any, at: datetime, asking: Asking, above: Sequence[Any] | None
-    ) -> dict[str, Any]:
+    async def _path(self, certificate: Any, at: datetime, question: Question) -> dict[str, Any]:
         """A certificate's path, in the form in which pyHanko tells of a signature's."""
-        context = self.knowledge.context(certificate, at, asking, above)
+        context = self.knowledge.context(certificate, at, question)
         paths = context.path_builder.async_build_paths_lazy(certificate)
         result = await generic_cms.validate_cert_usage(
             certificate, context, key_usage_settings=_SIGNER_USAGE, paths=paths
@@ -268,30 +276,51 @@ class Examiner:
             "revocation_details": result.revo_details,
         }
 
-    def _asked(self, certificate: Any, ask: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-        status = ask(Asking.FRESH)
+    def _asked(self, certificate: Any, ask: _Ask, at: datetime) -> dict[str, Any]:
+        """By the anchors that were valid then; where none leads to it, by any, which can say no more than that."""
+        status = self._asked_with(certificate, ask, Question())
+        problem = status["trust_problem_indic"]
+        if problem is None or problem in _REVOKED or not self.knowledge.has_lapsed_anchors(at):
+            return status
+        lapsed = self._asked_with(certificate, ask, Question(any_anchor=True))
+        if lapsed["trust_problem_indic"] is None:
+            return {
+                **lapsed,
+                "trust_problem_indic": AdESIndeterminate.OUT_OF_BOUNDS_NO_POE,
+                "reason": _LAPSED,
+            }
+        is_worse = lapsed["trust_problem_indic"] in _REVOKED
+        return lapsed if is_worse or problem is AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND else status
+
+    def _asked_with(self, certificate: Any, ask: _Ask, question: Question) -> dict[str, Any]:
+        status = ask(question)
         if status["trust_problem_indic"] is None:
             if status["validation_path"] is None:  # it was not looked for, where the signature does not hold
                 return status
             above = list(status["validation_path"].iter_certs(include_root=False))[:-1]
             if self.knowledge.has_to_ask(certificate, above):
-                status = ask(Asking.FRESH, above)
+                status = ask(question._replace(above=above))
         if status["trust_problem_indic"] is None:
-            listed = map(ask, self.knowledge.may_be_listed(certificate, above))
+            listed = (
+                ask(question._replace(asking=each))
+                for each in self.knowledge.may_be_listed(certificate, above)
+            )
             return next((each for each in listed if each["trust_problem_indic"] in _REVOKED), status)
         if status["trust_problem_indic"] not in _MAY_BE_REVOKED:
             return status
         # an old answer cannot say that nothing was revoked since, but it can say that something was
-        old = ask(Asking.STALE)
+        old = ask(question._replace(asking=Asking.STALE))
         if old["trust_problem_indic"] in _REVOKED:
             return old
-        unasked = ask(Asking.NOTHING)
+        unasked = ask(question._replace(asking=Asking.NOTHING))
         if unasked["trust_problem_indic"] is None:
             return {**unasked, "trust_problem_indic": AdESIndeterminate.TRY_LATER}
         return unasked
 
-    def _note_chain(self, path: Any, certificate: Any) -> None:
+    def _note_chain(self, path: Any, certificate: Any) -> list[_Link]:
+        """Keep what the chain and what is known of it are in; the certificates that are no anchors, each with its issuer's own answers."""
         chain = [certificate] if path is None else list(path.iter_certs(include_root=True))
+        links = []
         for each in chain:
             is_anchor = self.knowledge.is_anchor(each)
             self.evidence.add(MaterialKind.ANCHOR if is_anchor else MaterialKind.CERTIFICATE, each.dump())
@@ -299,15 +328,38 @@ class Examiner:
             if self.knowledge.is_anchor(each):
                 continue
             answers = self.knowledge.answers(each)
-            own = [] if issuer is None else [one for one in answers if self.knowledge.is_genuine(one, issuer)]
-            for kind, octets, _ in own or answers:
-                self.evidence.add(MaterialKind.CRL if kind == "crl" else MaterialKind.OCSP, octets)
+            own = [] if issuer is None else [one for one in answers if self._is_own(one, issuer, chain)]
+            for one in own or answers:
+                self.evidence.add(MaterialKind.CRL if one.kind == "crl" else MaterialKind.OCSP, one.octets)
             # what others made up in an authority's name says nothing of what is known
-            newest = max((made_at for _, _, made_at in own), default=None)
-            if newest is not None:
-                self.evidence.known_as_of(newest)
+            if (known := known_as_of(own)) is not None:
+                self.evidence.known_as_of(known)
+            links.append(_Link(each, own))
+        return links
+
+    def _is_own(self, answer: Answer, issuer: Any, chain: Sequence[Any]) -> bool:
+        makers = self.knowledge.makers_of(answer, issuer, chain)
+        if answer.by_other:
+            for each in makers:
+                self.evidence.add(MaterialKind.CERTIFICATE, each.dump())
+        return bool(makers)
+
+    def _by_delta(self, chain: Sequence[_Link], at: datetime) -> Outcome | None:
+        """What a delta CRL says of a chain, that no list has which is newer: that it goes on from none at hand matters not."""
+        signer = chain[-1].certificate if chain else None
+        for link in reversed(chain):
+            entry = newest_change(link.answers, link.certificate.serial_number)
+            if entry is None or entry.reason == "remove_from_crl" or entry.revoked_at > at:
+                continue
+            if entry.reason == "certificate_hold":
+                return Outcome("TRY_LATER", failed=False, certificate=signer, reason=_ON_HOLD)
+            sub = _REVOKED[0] if link.certificate is signer else _REVOKED[1]
+            return replace(outcome_of(sub, signer, None), revoked_at=entry.revoked_at)
+        return None
 
 
+_ON_HOLD: Final = "a certificate was suspended, and may be good again (on hold)"
+_LAPSED: Final = "the trust anchor was not valid at the moment for which it was checked, and nothing proves that the signature is of its time"
 _REVOKED: Final = (AdESIndeterminate.REVOKED_NO_POE, AdESIndeterminate.REVOKED_CA_NO_POE)
 # what pyHanko says when revocation could not be asked about
 _MAY_BE_REVOKED: Final = (AdESIndeterminate.TRY_LATER, AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE)
@@ -336,58 +388,3 @@ def _signer_of(signed_data: Any) -> Any:
         if len(found) == 1:
             return found[0]
     return generic_cms.extract_certs_for_validation(signed_data).signer_cert
-
-
-def _of(sub: AdESSubIndic, certificate: Any, reason: str | None) -> Outcome:
-    return Outcome(
-        sub.standard_name, failed=sub.status == AdESStatus.FAILED, certificate=certificate, reason=reason
-    )
-
-
-def _sharper(sub: AdESSubIndic, path: Any, at: datetime) -> AdESSubIndic:
-    """PyHanko has one word for all that may be amiss in a chain; which of them it is, the certificates' dates say."""
-    if sub != AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE or path is None:
-        return sub
-    chain = list(path.iter_certs(include_root=False))
-    if any(at < each.not_valid_before for each in chain):
-        return AdESFailure.NOT_YET_VALID
-    return AdESIndeterminate.OUT_OF_BOUNDS_NO_POE if any(at > each.not_valid_after for each in chain) else sub
-
-
-def _with_claim(found: Outcome, claimed: datetime | None, at: datetime) -> Outcome:
-    """What the signer's own word for the time changes: by it he may have signed too late, or in the future."""
-    if claimed is None:
-        return found
-    if found.sub == "REVOKED_NO_POE" and found.revoked_at is not None and claimed > found.revoked_at:
-        return Outcome(AdESFailure.REVOKED.standard_name, failed=True, certificate=found.certificate)
-    if found.sub == "OUT_OF_BOUNDS_NO_POE":
-        if claimed > found.certificate.not_valid_after:
-            return Outcome("EXPIRED", failed=False, certificate=found.certificate)
-        if at < found.certificate.not_valid_before:
-            return Outcome("NOT_YET_VALID", failed=True, certificate=found.certificate)
-    if found.sub is None and claimed > at + CLOCK_TOLERANCE:
-        reason = f"it is claimed to be of {text_of(claimed)}, but existed at {text_of(at)} already"
-        return Outcome("SIG_CONSTRAINTS_FAILURE", failed=False, certificate=found.certificate, reason=reason)
-    return found
-
-
-def checked(
-    found: Outcome, claimed: datetime | None, stamped: datetime | None, subject: Subject
-) -> SignatureCheck:
-    """An outcome as the result of its signature."""
-    certificate = found.certificate
-    indication = Indication.INVALID if found.failed else Indication.INDETERMINATE
-    names = {} if certificate is None else names_of(certificate)
-    return SignatureCheck(
-        signer=names.get("common_name") or names.get("organization_name"),
-        certificate_sha256=None if certificate is None else sha256(certificate.dump()),
-        indication=Indication.VALID if found.sub is None else indication,
-        subindication=found.sub,
-        reason=None if found.sub is None else found.reason or REASONS.get(found.sub),
-        claimed_at=text_of(claimed),
-        time_stamped_at=text_of(stamped),
-        level=subject.level,
-        covers=subject.covers,
-        signer_id=names.get("serial_number") or names.get("email_address"),
-        organization=names.get("organization_name"),
-    )

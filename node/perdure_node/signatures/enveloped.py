@@ -6,9 +6,16 @@ from typing import Any, BinaryIO, Final
 from asn1crypto import cms, core
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 
-from perdure_node.signatures.cms_check import Examiner, Subject, by_signer
+from perdure_node.signatures.cms_check import Examiner, by_signer
 from perdure_node.signatures.errors import AlgorithmUnknown, DocumentMissing, MalformedSignature, TooMuch
 from perdure_node.signatures.message import signed_parts
+from perdure_node.signatures.outcomes import NOT_INTACT, Subject
+from perdure_node.signatures.signed_attributes import (
+    OBJECTION,
+    are_attributes,
+    hold_attributes,
+    signs_content,
+)
 from perdure_node.signatures.verdicts import SignatureCheck
 
 _CHUNK: Final = 1 << 20
@@ -42,15 +49,21 @@ def check_detached(document: BinaryIO, signature: bytes, examiner: Examiner) -> 
     signers = _signers(signed_data)
     content = signed_data["encap_content_info"]["content"]
     if not _is_void(content):
-        is_same = _hashed(document, {"sha256"})["sha256"] == hashlib.sha256(bytes(content)).digest()
+        held = bytes(content)
+        is_same = _hashed(document, {"sha256"})["sha256"] == hashlib.sha256(held).digest()
         objection = None if is_same else _OTHER_DOCUMENT
         return tuple(
-            examiner.signature(Subject(each, None, None, _level(each), "the whole file", objection))
+            examiner.signature(
+                _subject(each, None, "the whole file", objection, substituted=are_attributes(held))
+            )
             for each in signers
         )
     digests = _hashed(document, {_digest_name(each) for each in signers})
+    substituted = hold_attributes(document)
     return tuple(
-        examiner.signature(Subject(each, digests[_digest_name(each)], None, _level(each), "the whole file"))
+        examiner.signature(
+            _subject(each, digests[_digest_name(each)], "the whole file", substituted=substituted)
+        )
         for each in signers
     )
 
@@ -58,32 +71,56 @@ def check_detached(document: BinaryIO, signature: bytes, examiner: Examiner) -> 
 def check_attached(octets: bytes, examiner: Examiner) -> tuple[SignatureCheck, ...]:
     """A document inside its signature. Raises `DocumentMissing` if it is not."""
     signed_data = parse_signed_data(octets)
-    if _is_void(signed_data["encap_content_info"]["content"]):
+    content = signed_data["encap_content_info"]["content"]
+    if _is_void(content):
         raise DocumentMissing("the signature is detached: the document that was signed is not in it")
+    substituted = are_attributes(bytes(content))
     return tuple(
-        examiner.signature(Subject(each, None, None, _level(each), "the document inside"))
+        examiner.signature(_subject(each, None, "the document inside", substituted=substituted))
         for each in _signers(signed_data)
     )
 
 
 def check_message(octets: bytes, examiner: Examiner) -> tuple[SignatureCheck, ...]:
     """A signed e-mail, whichever of the two kinds."""
-    content, signature = signed_parts(octets)
-    if content is None:
+    contents, signature = signed_parts(octets)
+    if not contents:
         return check_attached(signature, examiner)
-    signed_data = parse_signed_data(signature)
-    return tuple(
+    return tuple(_check_part(contents, each, examiner) for each in _signers(parse_signed_data(signature)))
+
+
+def _check_part(contents: tuple[bytes, ...], signed_data: Any, examiner: Examiner) -> SignatureCheck:
+    """One signer's: by the first of the contents that he signed, else as it is found for the first."""
+    name = _digest_name(signed_data)
+    checks = (
         examiner.signature(
-            Subject(
-                each,
-                hashlib.new(_digest_name(each), content).digest(),
-                None,
-                _level(each),
+            _subject(
+                signed_data,
+                hashlib.new(name, content).digest(),
                 "the message's signed part",
+                substituted=are_attributes(content),
             )
         )
-        for each in _signers(signed_data)
+        for content in contents
     )
+    first = next(checks)
+    if first.subindication not in NOT_INTACT:
+        return first
+    return next((each for each in checks if each.subindication not in NOT_INTACT), first)
+
+
+def _subject(
+    signed_data: Any,
+    digest: bytes | None,
+    covers: str,
+    objection: tuple[str, str] | None = None,
+    *,
+    substituted: bool,
+) -> Subject:
+    """What is examined; ``substituted`` where the document is the attributes of a signature, which nobody signs by themselves."""
+    if substituted and signs_content(signed_data):
+        objection = OBJECTION
+    return Subject(signed_data, digest, None, _level(signed_data), covers, objection)
 
 
 def parse_signed_data(octets: bytes) -> Any:

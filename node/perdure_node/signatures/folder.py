@@ -168,13 +168,14 @@ def files(part: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A CRL or an OCSP answer at hand: about whom, when it was made, and until when it is fresh."""
+    """A CRL or an OCSP answer at hand: about whom, when it was made, and until when it is fresh; ``part`` tells parts of a list apart."""
 
     kind: str
     about: str
     made_at: datetime
     fresh_until: datetime | None
     path: Path
+    part: tuple[bytes, ...] = ()
 
 
 def answers(folder: Path) -> Iterator[Answer]:
@@ -186,7 +187,7 @@ def answers(folder: Path) -> Iterator[Answer]:
             try:
                 crl = x509.load_der_x509_crl(octets)
                 issuer = crl.issuer.rfc4514_string()[:_LONGEST_NAME]
-                yield Answer("crl", issuer, crl.last_update_utc, crl.next_update_utc, path)
+                yield Answer("crl", issuer, crl.last_update_utc, crl.next_update_utc, path, _part_of(crl))
             except ValueError:
                 continue
     for path in files(folder / OCSP):
@@ -198,12 +199,21 @@ def answers(folder: Path) -> Iterator[Answer]:
             continue
 
 
+def _part_of(crl: x509.CertificateRevocationList) -> tuple[bytes, ...]:
+    """What a CRL lists of its authority's certificates: some of them, or what changed since another, which takes no other's place."""
+    kinds = (x509.IssuingDistributionPoint, x509.DeltaCRLIndicator, x509.AuthorityKeyIdentifier)
+    try:
+        return tuple(each.value.public_bytes() for each in crl.extensions if isinstance(each.value, kinds))
+    except (ValueError, x509.DuplicateExtension):
+        return (crl.signature,)
+
+
 def forget_superseded(folder: Path) -> int:
     """Remove answers that a newer one of the same month has taken the place of; how many."""
-    newest: dict[tuple[str, str, str], Answer] = {}
+    newest: dict[tuple[str, str, str, tuple[bytes, ...]], Answer] = {}
     removed = 0
     for answer in sorted(answers(folder), key=lambda each: each.made_at):
-        key = (answer.kind, answer.about, f"{answer.made_at:%Y-%m}")
+        key = (answer.kind, answer.about, f"{answer.made_at:%Y-%m}", answer.part)
         before = newest.get(key)
         if before is not None and before.path != answer.path:
             before.path.unlink(missing_ok=True)

@@ -39,7 +39,12 @@ def is_genuine(kind: str, answer: bytes, issuer: bytes, known: tuple[bytes, ...]
 
 def _issued(certificates: Iterable[Any], authority: Any) -> Iterable[Any]:
     """Those that the authority issued."""
-    return (each for each in certificates if _is_signed(each, "tbs_certificate", authority))
+    return (each for each in certificates if is_issued(each, authority))
+
+
+def is_issued(certificate: Any, authority: Any) -> bool:
+    """Whether the authority's key signed a certificate."""
+    return _is_signed(certificate, "tbs_certificate", authority)
 
 
 def _is_signed(structure: Any, part: str, signer: Any) -> bool:

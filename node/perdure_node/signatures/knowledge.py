@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509
-from cryptography.x509 import load_der_x509_crl
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.authority import CertTrustAnchor
 from pyhanko_certvalidator.policy_decl import (
@@ -26,7 +25,19 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 
 from perdure_node.signatures.algorithms import AlgorithmsByTime
 from perdure_node.signatures.answers_then import answers_as_of
-from perdure_node.signatures.genuine import is_genuine
+from perdure_node.signatures.crl_scope import (
+    Entry,
+    Scope,
+    change_of,
+    entry_of,
+    fitting,
+    is_readable,
+    issuers_named,
+    lacks_delta,
+    places_readable,
+    scope_of,
+)
+from perdure_node.signatures.genuine import is_genuine, is_issued
 from perdure_node.signatures.trust import TrustAnchors
 
 _ALGORITHMS: Final = AlgorithmsByTime()
@@ -58,12 +69,44 @@ class Asking(enum.Enum):
     NOTHING = enum.auto()
 
 
+class Question(NamedTuple):
+    """What is asked about a chain; ``above`` are the CAs above the certificate where a path was found, else those of their names.
+
+    ``any_anchor``: believe also anchors that were not valid then, which RFC 5280 leaves to who believes them.
+    """
+
+    asking: Asking = Asking.FRESH
+    above: Sequence[Any] | None = None
+    any_anchor: bool = False
+
+
 class Answer(NamedTuple):
     """A revocation answer in DER: ``crl`` or ``ocsp``, and when it was made."""
 
     kind: str
     octets: bytes
     made_at: datetime
+    scope: Scope = Scope.ALL
+    # a CRL's, of somebody else than who issued the certificate
+    by_other: bool = False
+
+
+def known_as_of(answers: Sequence[Answer]) -> datetime | None:
+    """As of when a certificate is known by genuine answers: by the newest whole one, else by the oldest of the parts that make up one."""
+    whole = [each.made_at for each in answers if each.scope is Scope.ALL]
+    parts = [each.made_at for each in answers if each.scope is Scope.SOME_REASONS]
+    return max(whole, default=None) or min(parts, default=None)
+
+
+def newest_change(answers: Sequence[Answer], serial: int) -> Entry | None:
+    """What the newest delta CRL that lists a certificate says of it, where no whole answer is as new."""
+    known = known_as_of(answers)
+    changes = sorted(
+        (each for each in answers if each.scope is Scope.NOTHING and (known is None or each.made_at > known)),
+        key=lambda each: each.made_at,
+        reverse=True,
+    )
+    return next(filter(None, (change_of(each.octets, serial) for each in changes)), None)
 
 
 class Knowledge:
@@ -72,7 +115,7 @@ class Knowledge:
     def __init__(self, trust: TrustAnchors) -> None:
         self.anchors = tuple(_trusted(x509.Certificate, trust.anchors).values())
         self._roots = frozenset(trust.anchors)
-        self._manager = SimpleTrustManager.build(trust_roots=[CertTrustAnchor(one) for one in self.anchors])
+        self._manager = _managing(self.anchors)
         self.certificates = dict(_trusted(x509.Certificate, trust.intermediates))
         self._crls = dict(_trusted(asn1_crl.CertificateList, trust.crls))
         self._ocsps = dict(_trusted(asn1_ocsp.OCSPResponse, trust.ocsps))
@@ -101,14 +144,22 @@ class Knowledge:
     def is_anchor(self, certificate: Any) -> bool:
         return certificate.dump() in self._roots
 
+    def has_lapsed_anchors(self, moment: datetime) -> bool:
+        """Whether an anchor was not valid then: expired, or of later."""
+        return not all(_is_valid(each, moment) for each in self.anchors)
+
+    def _manager_at(self, moment: datetime) -> SimpleTrustManager:
+        if not self.has_lapsed_anchors(moment):
+            return self._manager
+        return _managing(each for each in self.anchors if _is_valid(each, moment))
+
     def digest_counts(self, algorithm: Any, moment: datetime) -> bool:
         """Whether nobody could find two files with the same digest then."""
         return _ALGORITHMS.digest_algorithm_allowed(algorithm, moment).allowed
 
-    def context(
-        self, leaf: Any, moment: datetime, asking: Asking = Asking.FRESH, above: Sequence[Any] | None = None
-    ) -> ValidationContext:
-        """How pyHanko asks about ``leaf`` at ``moment``; ``above`` are the CAs above it where a path was found, else those of their names."""
+    def context(self, leaf: Any, moment: datetime, question: Question) -> ValidationContext:
+        """How pyHanko asks about ``leaf`` at ``moment``."""
+        asking, above = question.asking, question.above
         rules = {
             Asking.NOTHING: (_NO_CHECK, _NO_CHECK),
             Asking.LISTED: (_CRL, _NO_CHECK),
@@ -124,10 +175,10 @@ class Knowledge:
             retroactive_revinfo=not stale_counts,
         )
         return ValidationContext(
-            trust_manager=self._manager,
+            trust_manager=self._manager if question.any_anchor else self._manager_at(moment),
             other_certs=list(self.certificates.values()),
             moment=moment,
-            crls=[answer for answer, made_at in self._crls_of(leaf) if _counts_for(leaf, made_at)],
+            crls=fitting(self._crls_about(leaf), moment),
             ocsps=[then for each in self._ocsps_newest_first(leaf) for then in answers_as_of(each, moment)],
             revinfo_policy=policy,
             time_tolerance=timedelta(seconds=1),
@@ -137,10 +188,11 @@ class Knowledge:
     def answers(self, certificate: Any) -> list[Answer]:
         """The revocation answers at hand about a certificate, whoever made them."""
         issuer = _name_key(certificate.issuer)
+        makers = {issuer, *map(_name_key, issuers_named(certificate))}
         crls = [
-            Answer("crl", octets, made_at)
+            Answer("crl", octets, made_at, scope_of(crl, certificate), _name_key(crl.issuer) != issuer)
             for octets, crl in self._crls.items()
-            if _name_key(crl.issuer) == issuer
+            if _name_key(crl.issuer) in makers
             and (made_at := _crl_time(crl))
             and _counts_for(certificate, made_at)
         ]
@@ -154,6 +206,25 @@ class Knowledge:
         return is_genuine(
             answer.kind, answer.octets, issuer.dump(), () if answer.kind == "crl" else tuple(known)
         )
+
+    def makers_of(self, answer: Answer, issuer: Any, chain: Sequence[Any]) -> list[Any]:
+        """The certificates by whose keys an answer is genuine: the issuer's, or of a CRL of somebody else's his, whom the chain knows."""
+        if not answer.by_other:
+            return [issuer] if self.is_genuine(answer, issuer) else []
+        name = _name_key(self._crls[answer.octets].issuer)
+        known = [each for each in self.certificates.values() if _name_key(each.subject) == name]
+        theirs = (each for each in known if any(is_issued(each, authority) for authority in chain))
+        return [each for each in theirs if self.is_genuine(answer, each)]
+
+    def why_later(self, certificate: Any) -> str | None:
+        """What is at hand of CRLs about a certificate that says too little, in a sentence; None if there is none such."""
+        told = [each for each in self.answers(certificate) if each.kind == "crl"]
+        if told and all(each.scope is not Scope.ALL for each in told):
+            return "of the certificate's CRLs only parts are at hand (a delta, or for other certificates or reasons), which do not list all"
+        lists = [self._crls[each.octets] for each in told]
+        if any(lacks_delta(each, lists) for each in lists):
+            return "the certificate's CRL refers to a delta CRL, and none is at hand that goes on from it"
+        return None
 
     def has_to_ask(self, leaf: Any, above: Sequence[Any]) -> bool:
         """Whether the CAs of a path have to be asked about, and those that were looked up by their names had not.
@@ -169,15 +240,36 @@ class Knowledge:
 
     def _is_listed(self, certificate: Any) -> bool:
         """Whether a CRL at hand that bears the issuer's name lists it; who signed it is seen when it is asked about."""
-        crls = (octets for kind, octets, _ in self.answers(certificate) if kind == "crl")
-        return any(_lists(octets, certificate.serial_number) for octets in crls)
+        crls = (each.octets for each in self.answers(certificate) if each.kind == "crl")
+        return any(entry_of(octets, certificate.serial_number) for octets in crls)
 
-    def _crls_of(self, leaf: Any) -> list[tuple[Any, datetime]]:
-        """CRLs, the newest first; of those about the leaf only what still says something about it."""
-        issuer = _name_key(leaf.issuer)
-        dated = [(crl, made_at) for crl in self._crls.values() if (made_at := _crl_time(crl))]
-        dated.sort(key=lambda each: each[1], reverse=True)
-        return [each for each in dated if _name_key(each[0].issuer) != issuer or _counts_for(leaf, each[1])]
+    def _crls_about(self, leaf: Any) -> list[tuple[Any, datetime]]:
+        """CRLs that may be asked about a certificate and those above it, the newest first.
+
+        No others: pyHanko believes an indirect one of anybody to whom the same CA issued a certificate.
+        """
+        makers = self._list_makers(leaf)
+        dated = [
+            (crl, made_at)
+            for crl in self._crls.values()
+            if (made_at := _crl_time(crl)) and _counts_for(leaf, made_at) and _name_key(crl.issuer) in makers
+        ]
+        return sorted(dated, key=lambda each: each[1], reverse=True)
+
+    def _list_makers(self, leaf: Any) -> set[str]:
+        """The names of all who can be above a certificate, and of whom it and they name for their CRLs."""
+        named = {_name_key(each) for each in issuers_named(leaf)}
+        above, found = [_name_key(leaf.issuer)], set[str]()
+        while above and len(found) < _MAX_CHAIN:
+            name = above.pop()
+            if name in found:
+                continue
+            found.add(name)
+            for each in (*self.certificates.values(), *self.anchors):
+                if _name_key(each.subject) == name:
+                    above.append(_name_key(each.issuer))
+                    named.update(_name_key(one) for one in issuers_named(each))
+        return found | named
 
     def _ocsps_newest_first(self, leaf: Any) -> list[Any]:
         never = datetime.min.replace(tzinfo=UTC)
@@ -193,6 +285,15 @@ class Knowledge:
                 return
             yield found
             current = found
+
+
+def _managing(anchors: Iterable[Any]) -> SimpleTrustManager:
+    return SimpleTrustManager.build(trust_roots=[CertTrustAnchor(one) for one in anchors])
+
+
+def _is_valid(certificate: Any, moment: datetime) -> bool:
+    begins, ends = certificate.not_valid_before, certificate.not_valid_after
+    return bool(begins <= moment <= ends)
 
 
 def _rule(certificates: Iterable[Any]) -> RevocationCheckingRule:
@@ -227,7 +328,7 @@ def _parsed(kind: Any, files: Iterable[bytes]) -> dict[bytes, Any]:
             value = kind.load(octets, strict=True)
         except (ValueError, TypeError):
             continue
-        if kind is not x509.Certificate or _is_sound(value):
+        if _IS_SOUND.get(kind, _anything)(value):
             found[octets] = value
     return found
 
@@ -252,7 +353,14 @@ def _is_sound(certificate: Any) -> bool:
         _ = (certificate.public_key.algorithm, certificate.ocsp_urls, certificate.crl_distribution_points)
     except (ValueError, TypeError, KeyError, OverflowError):
         return False
+    return places_readable(certificate)
+
+
+def _anything(_: Any) -> bool:
     return True
+
+
+_IS_SOUND: Final = {x509.Certificate: _is_sound, asn1_crl.CertificateList: is_readable}
 
 
 def _crl_time(crl: Any) -> datetime | None:
@@ -262,14 +370,6 @@ def _crl_time(crl: Any) -> datetime | None:
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
     return made_at if isinstance(made_at, datetime) else None
-
-
-def _lists(octets: bytes, serial: int) -> bool:
-    try:
-        crl = load_der_x509_crl(octets)
-        return crl.get_revoked_certificate_by_serial_number(serial) is not None
-    except (ValueError, TypeError):
-        return False
 
 
 def _counts_for(certificate: Any, made_at: datetime) -> bool:

@@ -14,15 +14,16 @@ _PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 #]{1,40})-----([^-]*)-----END \1
 _MAX_PARTS: Final = 64
 
 
-def signed_parts(message: bytes) -> tuple[bytes | None, bytes]:
-    """What was signed, with the line ends that were signed, and the CMS signature; None and the CMS if that holds both.
+def signed_parts(message: bytes) -> tuple[tuple[bytes, ...], bytes]:
+    """What was signed, and the CMS signature; nothing and the CMS if that holds both. Raises `MalformedSignature`.
 
-    Raises `MalformedSignature`.
+    What was signed has the line ends of the wire, whatever the file has (RFC 8551, 3.1.1). But `openssl smime -binary` signs what it is given,
+    so where that is something else, it comes second as it is. The two have the same words, line by line.
     """
     headers, body = _parted(message)
     content_type = _header(headers, b"content-type")
     if not content_type.lower().startswith(b"multipart/"):
-        return None, _body(headers, body)
+        return (), _body(headers, body)
     match = _BOUNDARY.search(content_type)
     if match is None:
         raise MalformedSignature("the message has parts, but names no boundary between them")
@@ -31,8 +32,8 @@ def signed_parts(message: bytes) -> tuple[bytes | None, bytes]:
         raise MalformedSignature(
             f"the signed message has {len(parts)} parts, want 2: what was signed and its signature"
         )
-    # what was signed has the line ends of the wire (RFC 8551, 3.1.1), whatever the file has
-    return re.sub(rb"\r?\n", b"\r\n", parts[0]), _body(*_parted(parts[1]))
+    as_sent = re.sub(rb"\r?\n", b"\r\n", parts[0])
+    return tuple(dict.fromkeys((as_sent, parts[0]))), _body(*_parted(parts[1]))
 
 
 def unwrapped(octets: bytes) -> bytes:

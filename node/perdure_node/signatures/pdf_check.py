@@ -14,16 +14,17 @@ from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
-from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from perdure_node.signatures.byte_ranges import leaves_out_itself
+from perdure_node.signatures.byte_ranges import ends_as_it_should, leaves_out_itself
 from perdure_node.signatures.checking import undecided
-from perdure_node.signatures.cms_check import Examiner, Subject
+from perdure_node.signatures.cms_check import Examiner
+from perdure_node.signatures.comments import WITH_COMMENTS
 from perdure_node.signatures.errors import (
     AmbiguousDocument,
     EncryptedDocument,
@@ -31,6 +32,7 @@ from perdure_node.signatures.errors import (
     NotSigned,
     TooMuch,
 )
+from perdure_node.signatures.outcomes import Subject
 from perdure_node.signatures.verdicts import SignatureCheck
 
 _MAX_SIGNATURES: Final = 64
@@ -38,10 +40,10 @@ _MAX_SIGNATURES: Final = 64
 _END: Final = 1 << 16
 _TIME_STAMP: Final = "/DocTimeStamp"
 _CHANGES: Final = {
-    ModificationLevel.NONE: None,
-    ModificationLevel.LTA_UPDATES: "only validation data was added after it",
+    ModificationLevel.NONE: "nothing that changes it was added after it",
+    ModificationLevel.LTA_UPDATES: "only validation data, or what the file says of itself, was added after it",
     ModificationLevel.FORM_FILLING: "form fields were filled in or signed after it",
-    ModificationLevel.ANNOTATIONS: "annotations were added after it",
+    ModificationLevel.ANNOTATIONS: "annotations were added after it, which may cover what it shows",
 }
 
 
@@ -134,7 +136,8 @@ def _proven(embedded: list[EmbeddedPdfSignature], examiner: Examiner) -> list[da
 
 
 def _subject(each: EmbeddedPdfSignature, *, has_store: bool, stamped_after: bool) -> Subject:
-    each.compute_integrity_info()  # type: ignore[no-untyped-call]
+    allows_comments = each.docmdp_level is MDPPerm.ANNOTATE
+    each.compute_integrity_info(WITH_COMMENTS if allows_comments else None)  # type: ignore[no-untyped-call]
     covers, objection = _covered(each)
     if stamped_after and has_store:
         level = "B-LTA"
@@ -156,14 +159,17 @@ def _covered(each: EmbeddedPdfSignature) -> tuple[str, tuple[str, str] | None]:
         return "the whole file", None
     result = each.diff_result
     covers = "an earlier version of the document"
+    if not ends_as_it_should(each.reader.stream):
+        what = "bytes were added after it that are in no version of the document"
+        return f"{covers}; {what}", ("HASH_FAILURE", what)
     if not isinstance(result, DiffResult):
-        what = _told(str(result))
-        return f"{covers}; it was changed after it: {what}", (
+        # pyHanko's words are no two times the same, and what is covered is recorded
+        return f"{covers}; it was changed after it", (
             "HASH_FAILURE",
-            f"the document was changed after it was signed: {what}",
+            f"the document was changed after it was signed: {_told(str(result))}",
         )
     changed = _CHANGES.get(result.modification_level, "it was changed after it")
-    covers = covers if changed is None else f"{covers}; {changed}"
+    covers = f"{covers}; {changed}"
     if each.summarise_integrity_info()["docmdp_ok"] is False:
         return covers, ("HASH_FAILURE", f"the signer did not allow this: {changed}")
     return covers, None

@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from perdure_node.signatures.algorithms import AlgorithmsByTime
-from perdure_node.signatures.cms_check import Examiner, Outcome, Subject, checked
+from perdure_node.signatures.cms_check import Examiner
 from perdure_node.signatures.errors import MalformedSignature, TooMuch
+from perdure_node.signatures.outcomes import Outcome, Subject, checked
+from perdure_node.signatures.signed_attributes import OBJECTION, hold_attributes
 from perdure_node.signatures.verdicts import Format, MaterialKind, SignatureCheck
 
 _CHUNK: Final = 1 << 20
@@ -72,9 +74,12 @@ def check_raw(
     examiner.evidence.add(kind, signer.dump())
     found = _reading(document, signature, signer)
     at = examiner.proven_by
+    covers = None
     if found is None:
         outcome = _failure(signature, signer)
-        covers = None
+    elif hold_attributes(document):
+        sub, reason = OBJECTION
+        outcome = Outcome(sub, failed=True, certificate=signer, reason=reason)
     else:
         digest, covers = found
         outcome = _weak(digest, signer, at) or examiner.certificate(signer, at)

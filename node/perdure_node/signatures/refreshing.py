@@ -75,6 +75,8 @@ class _Round:
         self._wanted = _loaded([*certificates, *known])
         self._authorities = {each.subject: each for each in self._wanted if _may_issue(each)}
         self._asked: set[tuple[str, str]] = set()
+        # where the CRLs that came say that what changed since is
+        self._deltas: list[str] = []
 
     def run(self) -> Iterator[Fetched]:
         queue = list(dict.fromkeys(self._wanted))
@@ -94,6 +96,9 @@ class _Round:
         if issuer is None:
             return
         for url in _crl_urls(certificate):
+            yield from self._one("crl", url, lambda url=url: self._take_crl(issuer, url))  # type: ignore[misc]
+        while self._deltas:
+            url = self._deltas.pop()
             yield from self._one("crl", url, lambda url=url: self._take_crl(issuer, url))  # type: ignore[misc]
         for url in _access(certificate, AuthorityInformationAccessOID.OCSP):
             key = f"{url} {certificate.serial_number:x}"
@@ -132,6 +137,7 @@ class _Round:
             raise _Refused("what came is no CRL") from error
         if not is_theirs:
             raise _Refused("what came is a CRL that the certificate's authority did not sign")
+        self._deltas += _points(crl, x509.FreshestCRL)
         return keep(self._folder / CRLS, crl.public_bytes(serialization.Encoding.DER))
 
     def _take_ocsp(self, certificate: x509.Certificate, issuer: x509.Certificate, url: str) -> bool:
@@ -245,9 +251,17 @@ def _access(certificate: x509.Certificate, method: x509.ObjectIdentifier) -> lis
 
 
 def _crl_urls(certificate: x509.Certificate) -> list[str]:
+    """Of its authority's CRLs, and then of what changed since (RFC 5280, section 4.2.1.15)."""
+    return [*_points(certificate, x509.CRLDistributionPoints), *_points(certificate, x509.FreshestCRL)]
+
+
+def _points(
+    of: x509.Certificate | x509.CertificateRevocationList,
+    kind: type[x509.CRLDistributionPoints] | type[x509.FreshestCRL],
+) -> list[str]:
     try:
-        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except x509.ExtensionNotFound:
+        points = of.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, ValueError):
         return []
     names = (name for point in points for name in point.full_name or ())
     return [name.value for name in names if isinstance(name, x509.UniformResourceIdentifier)]

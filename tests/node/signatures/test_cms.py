@@ -1,5 +1,6 @@
 """CMS and S/MIME made by openssl: detached beside the document, around it, several signers, messages, and tampered ones."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -137,6 +138,47 @@ class TestMessages:
         if not options:
             (found,) = checked(message, authority, trust).signatures
             assert (found.indication, found.subindication) == (Indication.INVALID, "HASH_FAILURE")
+
+    @pytest.mark.parametrize("tool", ["smime", "cms"])
+    @pytest.mark.parametrize(
+        "content", [b"we accept\n", b"we\r\naccept\n\nall\n", b"\n\nwe accept", b"we\raccept\n"]
+    )
+    @pytest.mark.parametrize("attributes", [(), ("-noattr",)])
+    def test_signed_as_it_was_given(
+        self,
+        document: Path,
+        authority: SigningAuthority,
+        anna: Holder,
+        trust: TrustAnchors,
+        tool: str,
+        content: bytes,
+        attributes: tuple[str, ...],
+    ) -> None:
+        """With `-binary` openssl signs bare line feeds, which no mail has on its way (RFC 8551, 3.1.1), and finds that good if it is told `-binary` again."""
+        message = document.with_suffix(".eml")
+        document.write_bytes(content)
+        sign_cms(document, authority, anna, "-binary", *attributes, out=message, tool=tool)
+        openssl("cms", "-verify", "-noverify", "-binary", "-in", message, "-out", document)
+
+        assert checked(message, authority, trust).indication is Indication.VALID
+
+        for altered in (b"refuse", b"ac\ncept", b"ac cept"):
+            made = document.with_suffix(".altered")
+            made.write_bytes(message.read_bytes().replace(b"accept", altered, 1))
+            (found,) = checked(made, authority, trust).signatures
+            assert (found.indication, found.subindication) == (Indication.INVALID, "HASH_FAILURE")
+
+    def test_line_ends_that_were_changed_on_the_way(
+        self, document: Path, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+    ) -> None:
+        """What was signed as on the wire holds whatever a file has; what was signed with bare ends holds with these alone."""
+        for options, holds in (((), True), (("-binary",), False)):
+            message = document.with_suffix(".eml")
+            sign_cms(document, authority, anna, *options, out=message, tool="smime")
+            bare = re.sub(rb"\r?\n", b"\n", message.read_bytes())
+            message.write_bytes(bare.replace(b"\n", b"\r\n"))
+
+            assert (checked(message, authority, trust).indication is Indication.VALID) is holds
 
 
 def test_in_a_process_with_limits(

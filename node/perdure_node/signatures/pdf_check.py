@@ -30,13 +30,14 @@ from perdure_node.signatures.errors import (
     NotSigned,
     TooMuch,
 )
+from perdure_node.signatures.later_fields import hides_pages
 from perdure_node.signatures.verdicts import SignatureCheck
 
 _MAX_SIGNATURES: Final = 64
 _TIME_STAMP: Final = "/DocTimeStamp"
 _CHANGES: Final = {
-    ModificationLevel.NONE: None,
-    ModificationLevel.LTA_UPDATES: "only validation data was added after it",
+    ModificationLevel.NONE: "bytes were added after it that a reader does not show",
+    ModificationLevel.LTA_UPDATES: "only validation data or metadata was added after it",
     ModificationLevel.FORM_FILLING: "form fields were filled in or signed after it",
     ModificationLevel.ANNOTATIONS: "annotations were added after it",
 }
@@ -151,7 +152,9 @@ def _covered(each: EmbeddedPdfSignature) -> tuple[str, tuple[str, str] | None]:
             f"the document was changed after it was signed: {what}",
         )
     changed = _CHANGES.get(result.modification_level, "it was changed after it")
-    covers = covers if changed is None else f"{covers}; {changed}"
+    covers = f"{covers}; {changed}"
+    if hides_pages(each):
+        return covers, ("HASH_FAILURE", "after it a signature field was laid over a page that nobody signed")
     if each.summarise_integrity_info()["docmdp_ok"] is False:
         return covers, ("HASH_FAILURE", f"the signer did not allow this: {changed}")
     return covers, None

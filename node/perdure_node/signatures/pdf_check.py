@@ -4,6 +4,7 @@ Document time stamps are worked through from the newest to the oldest, since eac
 (ETSI EN 319 102-1, 5.6.2): that is how a signature outlives its certificates.
 """
 
+import io
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, Final
@@ -35,6 +36,8 @@ from perdure_node.signatures.verdicts import SignatureCheck
 
 _MAX_SIGNATURES: Final = 64
 _TIME_STAMP: Final = "/DocTimeStamp"
+# of the file, where its end has to be
+_END: Final = 64 << 10
 _CHANGES: Final = {
     ModificationLevel.NONE: "bytes were added after it that a reader does not show",
     ModificationLevel.LTA_UPDATES: "only validation data or metadata was added after it",
@@ -48,6 +51,7 @@ def check_pdf(stream: BinaryIO, examiner: Examiner) -> tuple[SignatureCheck, ...
 
     Raises `EncryptedDocument`, `AmbiguousDocument`, `NotSigned`, `MalformedSignature` or `TooMuch`, and what pyHanko does of broken files.
     """
+    _want_end(stream)
     reader = PdfFileReader(stream, strict=False)
     if reader.encrypted:
         _open_without_password(reader)
@@ -79,6 +83,15 @@ def check_pdf(stream: BinaryIO, examiner: Examiner) -> tuple[SignatureCheck, ...
         for each, bound in signed
     )
     return (*checked, *others)
+
+
+def _want_end(stream: BinaryIO) -> None:
+    """Readers look for a PDF's end in its last kilobyte; pyHanko goes back through all of it, for minutes where a gigabyte was added."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, size - _END))
+    if b"startxref" not in stream.read(_END):
+        raise MalformedSignature(f"the PDF has no end in its last {_END >> 10} KiB")
+    stream.seek(0)
 
 
 def _of_other_kinds(reader: PdfFileReader) -> list[SignatureCheck]:

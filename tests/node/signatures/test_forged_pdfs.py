@@ -78,6 +78,18 @@ def test_bytes_behind_its_end_are_told(
     assert "bytes were added after it" in (found.covers or "")
 
 
+@pytest.mark.parametrize(("added", "holds"), [(20, True), (1 << 20, False)])
+def test_what_is_behind_its_end_is_not_gone_through(
+    pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors, added: int, holds: bool
+) -> None:
+    longer = sign_pdf(pdf, authority, anna) + b"%\n" * (added // 2)
+
+    (found,) = check_here(CheckRequest(longer, moment=authority.now + MINUTE), trust).signatures
+
+    assert found.subindication == (None if holds else "FORMAT_FAILURE")
+    assert holds or "no end in its last" in (found.reason or "")
+
+
 def test_what_is_left_out_is_the_value_alone() -> None:
     value = b"\x30\x03abc"
     inside = b"<" + value.hex().encode() + b">"

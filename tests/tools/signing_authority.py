@@ -184,10 +184,16 @@ class SigningAuthority:
         return signed.public_bytes(serialization.Encoding.DER)
 
     def responder(
-        self, *, lasts: timedelta = YEAR, usages: tuple[x509.ObjectIdentifier, ...] = (OCSP_SIGNING,)
+        self,
+        *,
+        lasts: timedelta = YEAR,
+        usages: tuple[x509.ObjectIdentifier, ...] = (OCSP_SIGNING,),
+        key: Key | None = None,
     ) -> Holder:
         """Somebody to whom the intermediate delegates its OCSP answers (RFC 6960, 4.2.2.2)."""
-        return self.signer("Test Responder", lasts=lasts, usages=usages, urls=False, ocsp_no_check=True)
+        return self.signer(
+            "Test Responder", lasts=lasts, usages=usages, urls=False, key=key, ocsp_no_check=True
+        )
 
     def ocsp(
         self,

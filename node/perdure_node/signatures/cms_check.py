@@ -40,24 +40,9 @@ from perdure_node.signatures.outcomes import (
 from perdure_node.signatures.pyhanko_runs import run, silence
 from perdure_node.signatures.signed_attributes import is_plain, signs_content
 from perdure_node.signatures.time_stampers import may_stamp
+from perdure_node.signatures.usages import SIGNER_USAGE, TIME_STAMP_USAGE
 from perdure_node.signatures.verdicts import Material, MaterialKind, SignatureCheck
 
-_SIGNER_USAGE: Final = KeyUsageConstraints(
-    key_usage={"digital_signature", "non_repudiation"},
-    # e-mail, RFC 9336's document signing, Microsoft's, Adobe's: not a server's, a client's or a time stamp's
-    extd_key_usage={
-        "email_protection",
-        "1.3.6.1.5.5.7.3.36",
-        "microsoft_document_signing",
-        "1.3.6.1.4.1.311.10.3.12",
-        "adobe_authentic_documents_trust",
-        "1.2.840.113583.1.1.5",
-    },
-    explicit_extd_key_usage_required=False,
-)
-_TIME_STAMP_USAGE: Final = KeyUsageConstraints(
-    extd_key_usage={"time_stamping"}, explicit_extd_key_usage_required=True
-)
 _MAX_TIME_STAMPS: Final = 8
 # beyond what any chain needs
 _MAX_CERTIFICATES: Final = 512
@@ -134,7 +119,7 @@ class Examiner:
         parsed = getattr(info, "parsed", None)
         if not isinstance(parsed, tsp.TSTInfo):
             return Outcome("FORMAT_FAILURE", failed=True, certificate=None)
-        found = self._outcome(token, None, proven_by, _TIME_STAMP_USAGE)
+        found = self._outcome(token, None, proven_by, TIME_STAMP_USAGE)
         if found.sub is not None:
             return found
         if not may_stamp(found.certificate):
@@ -191,7 +176,7 @@ class Examiner:
         return min(times, default=None)
 
     def _signed_at(self, subject: Subject, at: datetime) -> Outcome:
-        return self._outcome(subject.signed_data, subject.digest, at, _SIGNER_USAGE)
+        return self._outcome(subject.signed_data, subject.digest, at, SIGNER_USAGE)
 
     def _outcome(
         self, signed_data: Any, digest: bytes | None, at: datetime, usage: KeyUsageConstraints
@@ -268,7 +253,7 @@ class Examiner:
         context = self.knowledge.context(certificate, at, question)
         paths = context.path_builder.async_build_paths_lazy(certificate)
         result = await generic_cms.validate_cert_usage(
-            certificate, context, key_usage_settings=_SIGNER_USAGE, paths=paths
+            certificate, context, key_usage_settings=SIGNER_USAGE, paths=paths
         )
         return {
             "trust_problem_indic": result.error_subindic,

@@ -5,7 +5,7 @@ pyHanko sees that before it relies on one. Here it is for what is told and kept 
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
@@ -13,7 +13,22 @@ from asn1crypto import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
 
-_VALIDATOR = DefaultSignatureValidator()
+
+class KindsOfKeys(DefaultSignatureValidator):
+    """pyHanko's check of a signature's numbers, which takes for granted that the key is of the signature's kind.
+
+    It need not be: an authority with an RSA key delegates its answers to one with a curve, and anybody can make one up in its name.
+    """
+
+    def validate_signature(self, *args: Any, **named: Any) -> None:
+        """Raises `InvalidSignature` also where the key is of another kind."""
+        try:
+            super().validate_signature(*args, **named)
+        except AssertionError as error:
+            raise InvalidSignature("the key is of another kind than the signature") from error
+
+
+BY_ANY_KEY: Final = KindsOfKeys()
 
 
 @lru_cache(maxsize=256)
@@ -31,15 +46,10 @@ def is_genuine(kind: str, answer: bytes, issuer: bytes, known: tuple[bytes, ...]
         delegates = (*(response["certs"] or ()), *map(x509.Certificate.load, known))
         return any(
             _is_signed(response, "tbs_response_data", each)
-            for each in (authority, *_issued(delegates, authority))
+            for each in (authority, *_delegates(delegates, authority))
         )
     except (ValueError, TypeError, KeyError):
         return False
-
-
-def _issued(certificates: Iterable[Any], authority: Any) -> Iterable[Any]:
-    """Those that the authority issued."""
-    return (each for each in certificates if is_issued(each, authority))
 
 
 def is_issued(certificate: Any, authority: Any) -> bool:
@@ -47,10 +57,20 @@ def is_issued(certificate: Any, authority: Any) -> bool:
     return _is_signed(certificate, "tbs_certificate", authority)
 
 
+def _delegates(certificates: Iterable[Any], authority: Any) -> Iterable[Any]:
+    """Those that the authority issued so that they answer for it (RFC 6960, 4.2.2.2)."""
+    return (each for each in certificates if "ocsp_signing" in _purposes(each) and is_issued(each, authority))
+
+
+def _purposes(certificate: Any) -> list[str]:
+    purposes = certificate.extended_key_usage_value
+    return [] if purposes is None else list(purposes.native)
+
+
 def _is_signed(structure: Any, part: str, signer: Any) -> bool:
     value = structure["signature_value" if part == "tbs_certificate" else "signature"]
     try:
-        _VALIDATOR.validate_signature(
+        BY_ANY_KEY.validate_signature(
             signature=value.native,
             signed_data=structure[part].dump(),
             public_key_info=signer.public_key,

@@ -32,6 +32,7 @@ from perdure_node.signatures.errors import (
     NotSigned,
     TooMuch,
 )
+from perdure_node.signatures.later_fields import hides_pages
 from perdure_node.signatures.outcomes import Subject
 from perdure_node.signatures.verdicts import SignatureCheck
 
@@ -170,6 +171,8 @@ def _covered(each: EmbeddedPdfSignature) -> tuple[str, tuple[str, str] | None]:
         )
     changed = _CHANGES.get(result.modification_level, "it was changed after it")
     covers = f"{covers}; {changed}"
+    if hides_pages(each):
+        return covers, ("HASH_FAILURE", "after it a signature field was laid over a page that nobody signed")
     if each.summarise_integrity_info()["docmdp_ok"] is False:
         return covers, ("HASH_FAILURE", f"the signer did not allow this: {changed}")
     return covers, None

@@ -4,12 +4,13 @@ import io
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from perdure_node.signatures.byte_ranges import leaves_out_itself
 from perdure_node.signatures.checking import CheckRequest, check_here
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import Indication, MaterialKind
 from pypdf import PdfReader
-from tools.forged_pdfs import show_other_page, stretch_signature
+from tools.forged_pdfs import lay_over_page, show_other_page, stretch_signature
 from tools.signed_documents import sign_pdf, stamp_pdf
 from tools.signing_authority import DAY, Holder, SigningAuthority
 
@@ -47,6 +48,46 @@ def test_a_time_stamp_written_anew_proves_nothing(
         check = check_here(CheckRequest(file, moment=authority.now + MINUTE), known)
         assert [each.subindication for each in check.signatures] == [sub]
         assert [each.kind for each in check.material].count(MaterialKind.TIME_STAMP) == stamps
+
+
+@pytest.mark.parametrize("then", ["nothing", "a time stamp in it"])
+@pytest.mark.parametrize("commands", [b"1 1 1 rg 0 0 600 800 re f", b" "])
+def test_a_field_that_nobody_signs_laid_over_the_page(
+    pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors, commands: bytes, then: str
+) -> None:
+    """A place for one more signature may be added, but not what hides the page."""
+    later = lay_over_page(sign_pdf(pdf, authority, anna), commands)
+    if then == "a time stamp in it":
+        later = stamp_pdf(later, authority, authority.stranger("Clock"), authority.now, "Cover")
+
+    (found,) = check_here(CheckRequest(later, moment=authority.now + MINUTE), trust).signatures
+
+    hidden = (Indication.INVALID, "HASH_FAILURE")
+    assert (found.indication, found.subindication) == (
+        hidden if commands.strip() else (Indication.VALID, None)
+    )
+
+
+def test_bytes_behind_its_end_are_told(
+    pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors
+) -> None:
+    longer = sign_pdf(pdf, authority, anna) + b"\n%PK\n"
+
+    (found,) = check_here(CheckRequest(longer, moment=authority.now + MINUTE), trust).signatures
+
+    assert "bytes were added after it" in (found.covers or "")
+
+
+@pytest.mark.parametrize(("added", "holds"), [(20, True), (1 << 20, False)])
+def test_what_is_behind_its_end_is_not_gone_through(
+    pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors, added: int, holds: bool
+) -> None:
+    longer = sign_pdf(pdf, authority, anna) + b"%\n" * (added // 2)
+
+    (found,) = check_here(CheckRequest(longer, moment=authority.now + MINUTE), trust).signatures
+
+    assert found.subindication == (None if holds else "FORMAT_FAILURE")
+    assert holds or "the PDF has no end" in (found.reason or "")
 
 
 def test_what_is_left_out_is_the_value_alone() -> None:

@@ -5,15 +5,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from perdure_node.signatures.checking import CheckRequest, check_here
 from perdure_node.signatures.trust import TrustAnchors
 from perdure_node.signatures.verdicts import DocumentCheck, Indication, MaterialKind
 from tools.signed_documents import add_store, openssl, sign_cms, sign_pdf, stamp_pdf
-from tools.signing_authority import DAY, YEAR, Holder, SigningAuthority, ec_key_of, real_now
+from tools.signing_authority import (
+    DAY,
+    SERVER,
+    TIME_STAMPING,
+    YEAR,
+    Holder,
+    SigningAuthority,
+    ec_key_of,
+    real_now,
+)
 
 MINUTE = timedelta(minutes=1)
+Usages = tuple[x509.ObjectIdentifier, ...]
 
 
 def checked(document: bytes, trust: TrustAnchors, moment: datetime) -> DocumentCheck:
@@ -167,6 +178,18 @@ class TestDelegatedAnswers:
 
         assert verdict(checked(sign_pdf(pdf, authority, anna), trust, authority.now + MINUTE)) == VALID
 
+    def test_by_a_responder_with_a_key_of_another_kind(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder
+    ) -> None:
+        """The authority's is RSA, its responder's a curve."""
+        responder = authority.responder(key=ec_key_of("Test Responder"))
+        trust = self.known(authority, authority.ocsp(anna, by=responder))
+
+        check = checked(sign_pdf(pdf, authority, anna), trust, authority.now + MINUTE)
+
+        assert verdict(check) == VALID
+        assert check.revocation_as_of == f"{authority.now:%Y-%m-%dT%H:%M:%SZ}"
+
     @pytest.mark.parametrize("why", ["not delegated", "a stranger"])
     def test_by_somebody_else(self, pdf: bytes, authority: SigningAuthority, anna: Holder, why: str) -> None:
         """An answer of somebody to whom nothing was delegated says nothing."""
@@ -202,6 +225,38 @@ class TestForgedAnswers:
         assert verdict(check) == VALID
         assert check.revocation_as_of == f"{days_ago:%Y-%m-%dT%H:%M:%SZ}"
         assert {*crls, *ocsps}.isdisjoint(each.octets for each in check.material)
+
+    @pytest.mark.parametrize("kind", ["crl", "ocsp"])
+    def test_by_a_key_of_another_kind(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder, kind: str
+    ) -> None:
+        """Whoever adds one to a signed document takes nothing from its signature."""
+        days_ago = authority.now - 3 * DAY
+        trust = TrustAnchors((authority.root.der,), (), (authority.crl(at=days_ago),))
+        mallory = authority.signer("Mallory", key=ec_key_of("Mallory"))
+        namesake = Holder(authority.intermediate.certificate, mallory.key)
+        crls = [authority.crl(by=namesake)] if kind == "crl" else []
+        ocsps = [authority.ocsp(anna, by=mallory)] if kind == "ocsp" else []
+        signed = add_store(sign_pdf(pdf, authority, anna), [], crls, ocsps)
+
+        check = checked(signed, trust, authority.now + MINUTE)
+
+        assert verdict(check) == VALID
+        assert check.revocation_as_of == f"{days_ago:%Y-%m-%dT%H:%M:%SZ}"
+
+    def test_whom_nothing_was_delegated_to_makes_nothing_look_fresher(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder
+    ) -> None:
+        """Each signer has a certificate of the authority, and can sign what looks like an answer."""
+        days_ago = authority.now - 3 * DAY
+        trust = TrustAnchors((authority.root.der,), (), (authority.crl(at=days_ago),))
+        answer = authority.ocsp(anna, by=authority.signer("Mallory"))
+        signed = add_store(sign_pdf(pdf, authority, anna), [], [], [answer])
+
+        check = checked(signed, trust, authority.now + MINUTE)
+
+        assert verdict(check) == VALID
+        assert check.revocation_as_of == f"{days_ago:%Y-%m-%dT%H:%M:%SZ}"
 
     def test_they_are_no_answers(self, pdf: bytes, authority: SigningAuthority, anna: Holder) -> None:
         signed = add_store(sign_pdf(pdf, authority, anna), [], [not_signed(authority.crl())], [])
@@ -278,6 +333,20 @@ class TestClocks:
         assert verdict(check) == VALID
         tokens = [each for each in check.material if each.kind is MaterialKind.TIME_STAMP]
         assert len(tokens) == (2 if ahead == MINUTE else 1)
+
+
+class TestTimeStampers:
+    @pytest.mark.parametrize("usages", [(TIME_STAMPING, SERVER), (SERVER,), ()])
+    def test_who_is_one_for_more_than_that_is_none(
+        self, pdf: bytes, authority: SigningAuthority, anna: Holder, trust: TrustAnchors, usages: Usages
+    ) -> None:
+        """RFC 3161, 2.3: a time stamper's certificate is for time stamping alone."""
+        clock = authority.signer("Mixed Clock", usages=usages, urls=False)
+
+        check = checked(sign_pdf(pdf, authority, anna, stamped_by=clock), trust, authority.now + MINUTE)
+
+        assert verdict(check) == VALID
+        assert check.signatures[0].time_stamped_at is None
 
 
 class TestNamesakes:

@@ -40,6 +40,7 @@ from perdure_cli.reporting.contents import Attachment, Report
 from perdure_cli.reporting.embedding import embed, mark, set_time
 from perdure_cli.reporting.fonts import Font, report_fonts
 from perdure_cli.reporting.markup import markup, pieces
+from perdure_cli.reporting.recognising import report_maker, report_subject
 from perdure_cli.reporting.steps import State
 
 _MARGIN: Final = 20 * mm
@@ -81,9 +82,9 @@ def report_pdf(report: Report, blocks: Blocks, title: str, progress: Progress) -
         pageCompression=1,
         lang="en",
         title=title,
-        author=f"perdure {report.version}",
-        subject=f"report {report.identifier}",
-        creator=f"perdure {report.version}",
+        author=report_maker(report.version),
+        subject=report_subject(report.identifier),
+        creator=report_maker(report.version),
     )
     frame = Frame(_MARGIN, 24 * mm, _WIDTH, A4[1] - 42 * mm, 0, 0, 0, 0)
     template.addPageTemplates(PageTemplate(frames=[frame]))

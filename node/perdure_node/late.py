@@ -53,12 +53,15 @@ def check_late(policy: Policy, slots: Mapping[str, JsonValue], recorded_at: int)
     if not isinstance(signed_at, str):
         _check_without_time(rule, disclosed_late(slots), may_be_late=allowed > 0)
         return
-    days = _days_between(signed_at, recorded_at) if allowed else None
+    days, after = _days_between(signed_at, recorded_at) if allowed else None, "the claimed signing"
+    by_signature = _days_since_signatures(slots.get("signature"), recorded_at)
+    if days is not None and by_signature is not None and by_signature > days:
+        days, after = by_signature, "the last of the document's signatures, as these say"
     if days is None or days < allowed or _is_answered_for(disclosed_late(slots), rule):
         return
     wanted = _wanted(disclosed_late(slots), rule)
     raise LateReasonMissing(
-        f"late: recorded {days} days after the claimed signing; from {allowed} on this site's policy wants {wanted}",
+        f"late: recorded {days} days after {after}; from {allowed} on this site's policy wants {wanted}",
         rule.late_documents,
         hint=_late_options(rule),
     )
@@ -79,6 +82,24 @@ def _check_without_time(rule: DocumentRule, entry: LateEntry | None, *, may_be_l
         rule.late_documents,
         hint=f"--signed-at TIME, or {_late_options(rule)}",
     )
+
+
+def _days_since_signatures(found: JsonValue, recorded_at: int) -> int | None:
+    """Whole days since the last of a document's signatures, by its time stamp, else by its own word; None where one says no time.
+
+    Who records may say that it was signed earlier, and not later.
+    """
+    signatures = found.get("signatures") if isinstance(found, dict) else None
+    if not isinstance(signatures, list):
+        return None
+    days = []
+    for each in signatures:
+        time = each.get("time_stamped_at") or each.get("claimed_at") if isinstance(each, dict) else None
+        since = _days_between(time, recorded_at) if isinstance(time, str) else None
+        if since is None:
+            return None
+        days.append(since)
+    return min(days, default=None)
 
 
 def _is_answered_for(entry: LateEntry | None, rule: DocumentRule) -> bool:

@@ -1,14 +1,17 @@
 """Late entries in a vault: what the policy asks for, and that reason and documents are in the record."""
 
 import os
+from collections.abc import Mapping
 
 import pytest
 from perdure_anchor.late import LateEntry, disclosed_late
+from perdure_anchor.strict_json import JsonValue
 from perdure_anchor.timestamp import format_seconds
 from perdure_node.errors import IntakeError
 from perdure_node.intake import Details, add_document
-from perdure_node.late import LateReasonMissing, SigningTimeMissing, supporting_document
+from perdure_node.late import LateReasonMissing, SigningTimeMissing, check_late, supporting_document
 from perdure_node.operators.adopting import adopt_policy
+from perdure_node.operators.policy import parse_policy
 from perdure_node.records import Added, open_record, record_by_sequence
 from perdure_node.vault import Vault
 from tools.site_desk import document, keys_of
@@ -103,6 +106,27 @@ def test_who_leaves_out_when_it_was_signed_is_late(
 ) -> None:
     with pytest.raises(LateReasonMissing, match=fault):
         add(strict, kind, None, *supporting, reason=reason)
+
+
+def signed(*times: str | None) -> Mapping[str, JsonValue]:
+    """What a check of a document's signatures found out about when they were made."""
+    return {
+        "document_sha256": "00" * 32,
+        "document_type": "deed",
+        "signed_at": days_ago(0),
+        "signature": {"v": 1, "signatures": [{} if time is None else {"claimed_at": time} for time in times]},
+    }
+
+
+def test_who_says_a_later_time_than_the_documents_signatures_is_late_all_the_same() -> None:
+    policy, now = parse_policy(POLICY), int(STOPPED.now())
+    with pytest.raises(
+        LateReasonMissing, match="recorded 9 days after the last of the document's signatures"
+    ):
+        check_late(policy, signed(days_ago(900), days_ago(9)), now)
+    stamped = signed(days_ago(900), days_ago(1))
+    for fine in (stamped, signed(days_ago(900), None), signed(), {**stamped, "signature": {"v": 2}}):
+        check_late(policy, fine, now)
 
 
 def test_without_a_signing_time_a_reason_lets_it_in(strict: Vault) -> None:

@@ -28,7 +28,12 @@ def with_late_reason(details: Details, record: Callable[[Details], T]) -> T:
         if details.late is not None or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
         tell(str(missing))
-        reason = click.prompt("Why does it come so late", err=True)
+        question = (
+            "Why does it not say when it was signed"
+            if details.signed_at is None
+            else "Why does it come so late"
+        )
+        reason = click.prompt(question, err=True)
         files = [_ask_for_file(number, missing.documents) for number in range(1, missing.documents + 1)]
         return record(replace(details, late=late_entry(reason, files)))
 

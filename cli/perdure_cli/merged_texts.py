@@ -25,6 +25,8 @@ def print_merged(merged: "Merged") -> None:
         )
     if lives.traces:
         print_row("notes", f"{plural(lives.traces, 'note')} of what was done to records came along")
+    if lives.marks:
+        print_row("reviewed", f"{plural(lives.marks, 'finding')} that somebody had looked at there")
     if lives.holds:
         print_row("held", f"{plural(lives.holds, 'hold')} came along: these records are not erased")
     if lives.released:
@@ -74,6 +76,7 @@ def merged_members(merged: "Merged") -> dict[str, object]:
     return {
         "awaiting": merged.awaiting,
         "traces": lives.traces,
+        "reviewed": lives.marks,
         "holds": lives.holds,
         "released": lives.released,
         "not_held": [name.hex() for name in lives.not_held],

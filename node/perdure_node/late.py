@@ -10,11 +10,15 @@ from perdure_anchor.strict_json import JsonValue
 
 from perdure_node.documents import DocumentFacts
 from perdure_node.errors import IntakeError
-from perdure_node.operators.policy import Policy
+from perdure_node.operators.policy import DocumentRule, Policy
+
+
+class SigningTimeMissing(IntakeError):
+    """The policy wants to know when a document of this type was signed."""
 
 
 class LateReasonMissing(IntakeError):
-    """The policy wants a reason, or supporting documents, for what is recorded so long after its claimed signing.
+    """The policy wants a reason, or supporting documents, for what is recorded so long after its claimed signing, or does not claim one.
 
     ``documents`` is how many it wants.
     """
@@ -38,30 +42,80 @@ def late_value(entry: LateEntry) -> JsonValue:
 
 
 def check_late(policy: Policy, slots: Mapping[str, JsonValue], recorded_at: int) -> None:
-    """Raise `LateReasonMissing` where the policy asks for more than these slots say, `IntakeError` for a late entry in another form.
+    """Raise `LateReasonMissing` or `SigningTimeMissing` where the policy asks for more than these slots say, `IntakeError` for a late entry in another form.
 
     ``recorded_at`` is in seconds since 1970.
     """
     _check_form(slots)
     kind, signed_at = slots.get("document_type"), slots.get("signed_at")
-    kind = kind if isinstance(kind, str) else None
-    allowed = policy.late_after_days(kind)
-    if not allowed or not isinstance(signed_at, str):
+    rule = policy.rule_for(kind if isinstance(kind, str) else None)
+    allowed = policy.late_after_days(kind if isinstance(kind, str) else None)
+    if not isinstance(signed_at, str):
+        _check_without_time(rule, disclosed_late(slots), may_be_late=allowed > 0)
         return
-    days = _days_between(signed_at, recorded_at)
-    if days is None or days < allowed:
+    days, after = _days_between(signed_at, recorded_at) if allowed else None, "the claimed signing"
+    by_signature = _days_since_signatures(slots.get("signature"), recorded_at)
+    if days is not None and by_signature is not None and by_signature > days:
+        days, after = by_signature, "the last of the document's signatures, as these say"
+    if days is None or days < allowed or _is_answered_for(disclosed_late(slots), rule):
         return
-    entry, wanted = disclosed_late(slots), policy.rule_for(kind).late_documents
-    given = 0 if entry is None else len(entry.documents)
-    if entry is not None and given >= wanted:
-        return
-    plural = "s" * (wanted != 1)
-    documents = f", and {wanted} supporting document{plural} (got {given})" if wanted else ""
+    wanted = _wanted(disclosed_late(slots), rule)
     raise LateReasonMissing(
-        f"late: recorded {days} days after the claimed signing; from {allowed} on this site's policy wants a reason{documents}",
-        wanted,
-        hint="--late-reason WHY" + " --supporting FILE" * bool(wanted),
+        f"late: recorded {days} days after {after}; from {allowed} on this site's policy wants {wanted}",
+        rule.late_documents,
+        hint=_late_options(rule),
     )
+
+
+def _check_without_time(rule: DocumentRule, entry: LateEntry | None, *, may_be_late: bool) -> None:
+    """Who leaves out when something was signed says no less than who says that it was long ago."""
+    if rule.no_signing_time == "refuse":
+        raise SigningTimeMissing(
+            f"signed_at: this site's policy wants to know when a document of type {rule.type} was signed",
+            hint="--signed-at TIME, such as 2026-05-04T10:00Z",
+        )
+    if rule.no_signing_time == "accept" or not may_be_late or _is_answered_for(entry, rule):
+        return
+    raise LateReasonMissing(
+        "late: it does not say when it was signed, so by this site's policy it counts as late: "
+        f"that wants the time, or {_wanted(entry, rule)}",
+        rule.late_documents,
+        hint=f"--signed-at TIME, or {_late_options(rule)}",
+    )
+
+
+def _days_since_signatures(found: JsonValue, recorded_at: int) -> int | None:
+    """Whole days since the last of a document's signatures, by its time stamp, else by its own word; None where one says no time.
+
+    Who records may say that it was signed earlier, and not later.
+    """
+    signatures = found.get("signatures") if isinstance(found, dict) else None
+    if not isinstance(signatures, list):
+        return None
+    days = []
+    for each in signatures:
+        time = each.get("time_stamped_at") or each.get("claimed_at") if isinstance(each, dict) else None
+        since = _days_between(time, recorded_at) if isinstance(time, str) else None
+        if since is None:
+            return None
+        days.append(since)
+    return min(days, default=None)
+
+
+def _is_answered_for(entry: LateEntry | None, rule: DocumentRule) -> bool:
+    return entry is not None and len(entry.documents) >= rule.late_documents
+
+
+def _wanted(entry: LateEntry | None, rule: DocumentRule) -> str:
+    if not rule.late_documents:
+        return "a reason"
+    given = 0 if entry is None else len(entry.documents)
+    plural = "s" * (rule.late_documents != 1)
+    return f"a reason, and {rule.late_documents} supporting document{plural} (got {given})"
+
+
+def _late_options(rule: DocumentRule) -> str:
+    return "--late-reason WHY" + " --supporting FILE" * bool(rule.late_documents)
 
 
 def _check_form(slots: Mapping[str, JsonValue]) -> None:

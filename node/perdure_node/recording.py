@@ -117,7 +117,7 @@ class Recorder:
         given |= {slot: value for slot, value in new.slots.items() if value is not None}
         given.pop("confirmation", None)
         if not new.own:
-            check_late(self.policy, given, self.stamp.at)
+            check_late(self.policy, {**given, **new.found}, self.stamp.at)
             _check_type(given.get("document_type"))
         seed = randomness(SEED_SIZE)
         record = _checked({**given, **new.found, **self.stamp.slots})

@@ -49,7 +49,10 @@ class ReviewOptions:
 def make_finding(
     kind: str, record: EncryptedRecord | None, how: str, what: str, remedy: str, at: int | None = None
 ) -> Finding:
-    """A finding of a kind, about a record or the site; ``how`` is what makes it another one when it changes."""
+    """A finding of a kind, about a record or the site; ``how`` is what makes it another one when it changes.
+
+    Of a record it has to be the same in each vault that has the record: marks come along when vaults are merged.
+    """
     name = None if record is None else record.leaf_hash
     about = b"\0".join((kind.encode(), b"" if name is None else name, how.encode()))
     return Finding(

@@ -40,6 +40,7 @@ from perdure_node.records import (
     store_supersession,
 )
 from perdure_node.review_findings import CertificateEnd, Finding, ReviewOptions, make_finding, time_text
+from perdure_node.review_marks import all_marks, keep_mark
 from perdure_node.traces import Deed, Reason, leave_trace
 from perdure_node.vault import Vault
 
@@ -68,7 +69,7 @@ def review(
 ) -> Iterator[Finding]:
     """What needs a person and is not marked as reviewed; the site's own first, then the records as they were added."""
     database = vault.database
-    marked = _marks(database)
+    marked = all_marks(database)
     for finding in _all(vault, keys, options, read_certificate, progress):
         if finding.id not in marked:
             yield finding
@@ -94,23 +95,15 @@ def mark_reviewed(
         changes: dict[int, int] = {}
         for finding in findings:
             number = finding.sequence
-            if number is not None and number not in changes:
-                record = record_by_sequence(database, number)
-                assert record is not None, "just found"
+            if number is None:
+                keep_mark(database, finding.id, None, None)
+                continue
+            record = record_by_sequence(database, number)
+            assert record is not None, "just found"
+            if number not in changes:
                 changes[number] = leave_trace(database, key, record, deed, randomness)
-            database.execute(
-                "INSERT INTO reviewed (finding, sequence, change) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                finding.id,
-                number,
-                None if number is None else changes[number],
-            )
+            keep_mark(database, finding.id, record, changes[number])
     return len(findings)
-
-
-def _marks(database: Database) -> frozenset[bytes]:
-    if not database.has_table("reviewed"):
-        return frozenset()
-    return frozenset(bytes(each) for (each,) in database.rows("SELECT finding FROM reviewed"))
 
 
 def _all(
@@ -176,7 +169,7 @@ def _rejected(database: Database) -> Iterator[Finding]:
             if record is not None and record.content is not None:
                 what = f"was rejected at {format_seconds(changed_at)}, so it is not in the log"
                 remedy = f"perdure show {record.leaf_hash.hex()} says why; record its document anew if it belongs there"
-                yield make_finding("rejected", record, str(number), what, remedy, changed_at)
+                yield make_finding("rejected", record, str(changed_at), what, remedy, changed_at)
             last = number
 
 
@@ -313,7 +306,7 @@ def _retention(
         if ended
         else f"see whether it must be kept longer: perdure hold {name} --reason WHY"
     )
-    how = f"{end} {ended} {[each.number for each in held]}"
+    how = f"{end} {ended} {[each.since for each in held]}"
     yield make_finding("retention", record, how, what, remedy, end)
 
 

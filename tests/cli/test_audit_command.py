@@ -86,6 +86,24 @@ def test_the_report_is_verified(run: Run, run_json: RunJson) -> None:
     assert (code, "june.audit.json: yes" in out) == (1, True)
 
 
+def test_since_an_earlier_report(run: Run, run_json: RunJson) -> None:
+    _, rows = run_json("list")
+    assert run("hold", rows[0]["leaf_hash"], "--reason", "a case")[0] == 0
+    assert run("audit", "--offline", "-o", "june.audit.json")[0] == 0
+    code, (line,) = run_json("audit", "--offline", "--since-report", "june.audit.json")
+    assert (code, line["ok"]) == (0, True)
+    with sqlite3.connect(".perdure/vault.sqlite") as connection:
+        connection.execute("DELETE FROM hold")
+        connection.execute("DELETE FROM change")
+    connection.close()
+    assert run("audit", "--offline")[0] == 0
+    code, out, _ = run("audit", "--offline", "--since-report", "june.audit.json")
+    assert (code, "counted 1 notes, now there are 0" in out) == (1, True)
+    Path("june.audit.json").write_text("{}")
+    code, _, err = run("audit", "--offline", "--since-report", "june.audit.json")
+    assert (code, "Traceback" in err) == (2, False)
+
+
 def test_without_the_passphrase(run: Run, run_json: RunJson, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PERDURE_PASSPHRASE")
     code, (line,) = run_json("audit", "--offline", "--locked", "-o", "x.audit.json")

@@ -142,7 +142,7 @@ def test_hostile_texts_are_text_and_nothing_else(run: Run) -> None:
         '<b>bold</b> & <font color="white">hidden</font> <a href="https://evil.example/">link</a>',
         "\\x1b[31m",
         "\\u202egnp.exe",
-        "\\u{645}\\u{631}",
+        "\ufe8e\ufe92\ufea3\ufeae\ufee3"[::-1],
         "\\u{4e2d}\\u{6587}",
         "\u03a9\u03bc\u03ad\u03b3\u03b1",
         "\u0416\u0443\u043a\u043e\u0432",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import perdure_cli.reporting.reading
+import perdure_cli.verifying.sorting
 import pytest
 from perdure_cli.reporting.recognising import MARK
 from perdure_cli.trust_store import user_store
@@ -155,6 +156,67 @@ def test_beside_evidence_a_report_is_a_document(report: Path, run_json: RunJson)
 def test_a_pdf_that_is_no_report_is_a_document(run_json: RunJson) -> None:
     Path("signed.pdf").write_bytes(b"%PDF-1.7\n% a contract\n")
     code, (line,) = run_json("verify", "signed.pdf", *TRUSTING)
+    assert (code, line["errors"][0]["error"]) == (1, "NoEvidence")
+
+
+def saved_again(report: Path, *, told: bool = True, attached: bool = True) -> Path:
+    """The report as another program saves it; ``told``: with its title, subject and author; ``attached``: with what is inside."""
+    reader = PdfReader(report)
+    writer = PdfWriter(clone_from=reader) if attached else PdfWriter()
+    if not attached:
+        writer.append_pages_from_reader(reader)
+    writer.metadata = reader.metadata if told else None
+    writer.pages[0].rotate(90)
+    path = Path("saved.pdf")
+    with path.open("wb") as stream:
+        writer.write(stream)
+    assert MARK not in path.read_bytes()
+    return path
+
+
+def test_a_report_that_another_program_saved_is_opened_and_said_to_be_one(
+    report: Path, run: Run, run_json: RunJson
+) -> None:
+    saved_again(report)
+    code, out, err = run("verify", "saved.pdf", CONTRACT, *TRUSTING)
+    assert code == 0, (out, err)
+    assert out.count("whose pages were not looked at") == 2
+    assert "saved.pdf: was a report before another program saved it anew" in err
+    assert "nothing vouches for its pages" in err
+    code, lines = run_json("verify", "saved.pdf", *TRUSTING)
+    assert code == 0
+    assert [line["attached_to"] for line in lines] == [{"file": "saved.pdf", "pages_checked": False}] * 2
+    # not where evidence is given: then it is a document
+    copy_story(Path(), CONTRACT_EVIDENCE)
+    assert run("verify", CONTRACT_EVIDENCE, "saved.pdf", *TRUSTING)[0] == 1
+
+
+def test_a_pdf_that_attaches_evidence_and_is_no_report_is_a_no_beside_its_evidence(
+    report: Path, run_json: RunJson
+) -> None:
+    """Else a contract that attaches evidence of something else would pass."""
+    saved_again(report, told=False)
+    code, lines = run_json("verify", "saved.pdf", *TRUSTING)
+    assert code == 1
+    assert [line["ok"] for line in lines] == [True, True, False]
+    (error,) = lines[-1]["errors"]
+    assert (lines[-1]["file"], error["error"]) == ("saved.pdf", "NotAReport")
+    assert "they say nothing about this PDF" in error["hint"]
+
+
+def test_a_report_that_lost_what_it_attached_is_told(report: Path, run: Run) -> None:
+    saved_again(report, attached=False)
+    code, out, _ = run("verify", "saved.pdf", *TRUSTING)
+    assert code == 1
+    assert "nothing is attached any more" in out
+
+
+def test_of_many_pdfs_without_evidence_none_is_opened(
+    report: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved_again(report)
+    monkeypatch.setattr(perdure_cli.verifying.sorting, "_MOST_OTHERS", 0)
+    code, (line,) = run_json("verify", "saved.pdf", *TRUSTING)
     assert (code, line["errors"][0]["error"]) == (1, "NoEvidence")
 
 

@@ -525,6 +525,11 @@ def test_what_follows_from_a_policy_is_told(vault: Vault, people: tuple[Operator
     (doubt,) = policy_doubts(nobody)
     assert "nobody may manage" in doubt
     assert people_doubts(nobody, [kim]) == []
+    timeless = parse_policy(
+        b'[recording]\nlate_after_days = 9\n[[documents]]\ntype = "*"\nno_signing_time = "accept"\n'
+    )
+    (doubt,) = policy_doubts(timeless)
+    assert "never late" in doubt
 
 
 def _vouched(site: Site, name: bytes, *people: Operator) -> bool:

@@ -14,6 +14,8 @@ from perdure_node.clock import Clock
 from perdure_node.holds import RecordHeld, hold, holds_of, release
 from perdure_node.intake import Details, add_document
 from perdure_node.records import State
+from perdure_node.review_findings import Finding, ReviewOptions
+from perdure_node.reviewing import mark_reviewed, review
 from perdure_node.traces import FORGOTTEN, Reason, changes_of
 from perdure_node.vault import Vault
 from tools.merged_vaults import CASE, OVER, Copies, merged, stored, told
@@ -111,6 +113,48 @@ def test_a_hold_that_is_gone_without_a_note_of_its_release_stands(
     assert len(holds_of(old.database, stored(old, name))) == 1
     assert merged(fresh, offline_vault).lives.holds == 1
     assert [hold_faults(vault) for vault in (old, fresh)] == [[], []]
+
+
+def corrected(vault: Vault, number: int, superseded: Hash32) -> None:
+    said = Details(document_type="letter", supersedes=superseded, reason="a slip")
+    add_document(vault, document(number), said, clock=STOPPED, randomness=os.urandom)
+
+
+def findings(vault: Vault) -> list[Finding]:
+    return list(review(vault, keys_of(vault), ReviewOptions(int(STOPPED.now()), 0)))
+
+
+def test_what_was_reviewed_there_is_not_listed_here(
+    offline_vault: Vault, fresh: Vault, copies: Copies
+) -> None:
+    first = add_numbers(offline_vault, 1)[0].leaf_hash
+    corrected(offline_vault, 2, first)
+    held(offline_vault, first)
+    old = copies.of(offline_vault)
+    (finding,) = findings(offline_vault)
+    mark_reviewed(offline_vault, [finding], Reason("Eve", "seen"), clock=STOPPED, randomness=os.urandom)
+    for vault in (fresh, old):
+        done = merged(vault, offline_vault)
+        assert (findings(vault), done.lives.marks) == ([], 1)
+        assert ("reviewed", "seen") in told(vault, first)
+        assert merged(vault, offline_vault).lives.marks == 0
+    # another correction is another finding
+    corrected(old, 3, first)
+    assert [each.kind for each in findings(old)] == ["corrected twice"]
+
+
+def test_a_mark_comes_along_with_a_note_that_is_there_already(offline_vault: Vault, copies: Copies) -> None:
+    """An older Perdure brought the notes alone."""
+    first = add_numbers(offline_vault, 1)[0].leaf_hash
+    corrected(offline_vault, 2, first)
+    mark_reviewed(
+        offline_vault, findings(offline_vault), Reason("Eve", "seen"), clock=STOPPED, randomness=os.urandom
+    )
+    old = copies.of(offline_vault)
+    with old.database.transaction():
+        old.database.execute("DELETE FROM reviewed")
+    done = merged(old, offline_vault)
+    assert (done.lives.traces, done.lives.marks, findings(old)) == (0, 1, [])
 
 
 def hold_faults(vault: Vault) -> list[str]:

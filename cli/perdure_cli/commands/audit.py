@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from perdure_anchor.audit_report import FILE_SUFFIX, encode_report
+from perdure_anchor.audit_report import FILE_SUFFIX, MAX_REPORT_SIZE, AuditReport, encode_report, parse_report
+from perdure_anchor.errors import EncodingError
 from perdure_node.audit.auditing import Audited, AuditOptions
 from perdure_node.audit.auditing import audit as audit_vault
 from perdure_node.audit.numbering import Numbering, NumberingError, parse_numbering
+from perdure_node.audit.since import NotThisVaultsReport, check_earlier
 from perdure_node.clock import system_clock
 from perdure_node.operators.roles import Action
 from perdure_node.vault import Vault
@@ -17,8 +19,8 @@ from perdure_node.vault import Vault
 from perdure_cli.acting import acting, as_option
 from perdure_cli.documents import documents_below
 from perdure_cli.exit_codes import ANSWER_IS_NO, COULD_NOT_FIND_OUT, DONE
-from perdure_cli.files import write_whole
-from perdure_cli.options import jobs_option, json_option, passphrase_option, vault_option
+from perdure_cli.files import read_bounded, write_whole
+from perdure_cli.options import READABLE_FILE, jobs_option, json_option, passphrase_option, vault_option
 from perdure_cli.output import line, print_json, print_line, print_lines, print_raw, tell, tell_next
 from perdure_cli.outputs import STANDARD_OUTPUT, check_output, output_option
 from perdure_cli.progress import TerminalProgress
@@ -73,6 +75,13 @@ class _NumberingType(click.ParamType[Numbering]):
     default=True,
     help="Go on with an audit that was broken off, where nothing has changed since; or begin anew. By default it goes on.",
 )
+@click.option(
+    "--since-report",
+    "earlier_file",
+    type=READABLE_FILE,
+    metavar="FILE",
+    help="The report of an earlier audit: tell what was there then and is gone. Keep reports where nobody writes who can write to the vault.",
+)
 @click.option("--offline", is_flag=True, help="Do not ask the registry.")
 @click.option(
     "--require-registry",
@@ -98,6 +107,7 @@ def audit(
     numberings: tuple[Numbering, ...],
     output_file: Path | None,
     resume: bool,
+    earlier_file: Path | None,
     offline: bool,
     require_registry: bool,
     locked: bool,
@@ -119,6 +129,9 @@ def audit(
     vault's, for its anchors, and for the site's keys. That a log is anchored counts against the vault if the validators' seals show it; the rest is told as
     the node's word.
 
+    What was deleted last leaves no gap: only a report of before shows that the newest notes of what was done to records, or records that were not sealed, are gone. --since-report
+    takes one that the site signed, and tells what of log, records and notes is not as it was then.
+
     Where the site's policy was changed or is gone, nobody has to be named by --as: the vault's passphrase is enough, and the report says so.
 
     Exit codes: 0 no error was found, 1 there is one, 2 usage or configuration, 3 something could not be found out.
@@ -139,11 +152,22 @@ def audit(
             resume=resume,
             jobs=jobs,
             software=_software(),
+            since=None if earlier_file is None else _earlier(earlier_file, vault),
             by=None if actor is None else actor.name,
         )
         keys = None if actor is None else actor.keys
         audited = audit_vault(vault, keys, options, clock=system_clock(), progress=progress)
     return _print(audited, output_file, as_json)
+
+
+def _earlier(file: Path, vault: Vault) -> AuditReport:
+    """The report of an earlier audit; raises `NotThisVaultsReport` where it is not shown to be the site's."""
+    try:
+        report = parse_report(read_bounded(file, MAX_REPORT_SIZE))
+    except EncodingError as error:
+        raise NotThisVaultsReport(f"{file}: {error}") from error
+    check_earlier(report, vault)
+    return report
 
 
 def _nodes(vault: Vault, rpc_url: str | None) -> "list[Ask]":
@@ -218,4 +242,6 @@ def _print_people(audited: Audited, file: Path | None) -> None:
         print_line(f"wrote {file}, {signed}")
         tell_next(f"perdure verify {shlex.quote(str(file))}")
     elif report.signature is not None:
-        tell_next(f"perdure audit -o REPORT{FILE_SUFFIX} keeps the report, signed by the site's key")
+        tell_next(
+            f"perdure audit -o REPORT{FILE_SUFFIX} keeps the report, signed by the site's key, for --since-report of the next"
+        )

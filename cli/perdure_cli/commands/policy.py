@@ -143,6 +143,7 @@ def _members(found: Policy) -> dict[str, object]:
                 "confirmed_by": list(rule.confirmed_by),
                 "late_after_days": rule.late_after_days,
                 "late_documents": rule.late_documents,
+                "no_signing_time": rule.no_signing_time,
                 "retention_days": rule.retention_days,
                 "numbering": rule.numbering or None,
             }

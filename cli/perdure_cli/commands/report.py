@@ -3,6 +3,7 @@
 import time
 from collections.abc import Set
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from perdure_anchor.evidence import MAX_EVIDENCE_SIZE
@@ -26,6 +27,9 @@ from perdure_cli.verifying.as_json import outcome_members
 from perdure_cli.verifying.outcome import Question
 from perdure_cli.verifying.sorting import SortedFiles, sort_files
 from perdure_cli.verifying.workers import Workers
+
+if TYPE_CHECKING:
+    from perdure_cli.reporting.missing import Missing
 
 
 @click.command(short_help="Make a report for a court from evidence.")
@@ -54,6 +58,14 @@ from perdure_cli.verifying.workers import Workers
     "--language", type=click.Choice(["en"]), default="en", show_default=True, help="The report's language."
 )
 @click.option(
+    "--font",
+    "fonts",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="A font (TrueType) to draw with what ours cannot, such as Chinese; also several times.",
+)
+@click.option(
     "--made-at",
     type=Moment(),
     metavar="TIME",
@@ -71,6 +83,7 @@ def report(
     clock_allowance: int,
     vault_folder: Path | None,
     language: str,  # noqa: ARG001  # there is one so far
+    fonts: tuple[Path, ...],
     made_at: int | None,
     only_if_yes: bool,
     jobs: int,
@@ -82,6 +95,9 @@ def report(
     between which the record was made, what is a claim only, who must have lied for each statement to be false, whose trust file was
     believed, and how to repeat the check. The evidence and the trust file are attached inside; `perdure verify report.pdf` works it
     all out anew.
+
+    Names are drawn as they are written: Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew and Arabic by themselves, Chinese, Japanese, Korean
+    and more with a font that has them (--font FILE). What cannot be drawn is shown by its number in Unicode, which the first page says.
 
     Evidence that does not hold makes a report that says NO, and exit code 1.
 
@@ -102,18 +118,29 @@ def report(
         code = batch_exit_code(outcome.exit_code for outcome in made.outcomes)
         if not made.outcomes:
             raise click.UsageError("there is no evidence and no document in what was given")
-        written = None
+        written = missing = None
         if code == 0 or not only_if_yes:
-            from perdure_cli.reporting.pages import report_pdf
-            from perdure_cli.reporting.telling import report_blocks, report_title
-
-            raw = report_pdf(made, list(report_blocks(made)), report_title(made), progress)
-            write_new(output, raw)
-            written = raw
+            written, missing = _drawn(made, fonts, progress)
+            write_new(output, written)
     for path in found.left_out:
         tell(f"left out: {path}")
-    _print(made, output, written, code, as_json=as_json)
+    _print(made, output, written, missing, code, as_json=as_json)
     return code
+
+
+def _drawn(
+    made: Report, fonts: tuple[Path, ...], progress: TerminalProgress
+) -> tuple[bytes, "Missing | None"]:
+    """The PDF, and what of it is not drawn."""
+    from perdure_cli.reporting.fonts import with_fonts
+    from perdure_cli.reporting.missing import missing_in, with_note
+    from perdure_cli.reporting.pages import report_pdf
+    from perdure_cli.reporting.telling import report_blocks, report_title
+
+    with with_fonts(fonts):
+        blocks = list(report_blocks(made))
+        missing = missing_in(blocks)
+        return report_pdf(made, with_note(blocks, missing), report_title(made), progress), missing
 
 
 def _leave_others_out(found: SortedFiles, named: Set[str]) -> None:
@@ -126,7 +153,9 @@ def _leave_others_out(found: SortedFiles, named: Set[str]) -> None:
         found.left_out.append(other.name)
 
 
-def _print(made: Report, output: Path, raw: bytes | None, code: int, *, as_json: bool) -> None:
+def _print(
+    made: Report, output: Path, raw: bytes | None, missing: "Missing | None", code: int, *, as_json: bool
+) -> None:
     word = {0: "yes", ANSWER_IS_NO: "no"}.get(code, "could not find out")
     if as_json:
         print_json(
@@ -137,6 +166,7 @@ def _print(made: Report, output: Path, raw: bytes | None, code: int, *, as_json:
                 "report": made.identifier,
                 "made_at": made.made_at_text,
                 "required": made.require.text,
+                "not_drawn": [] if missing is None else list(missing.scripts),
                 "evidence": [outcome_members(outcome, made.require) for outcome in made.outcomes],
             }
         )
@@ -150,6 +180,9 @@ def _print(made: Report, output: Path, raw: bytes | None, code: int, *, as_json:
     print_row("report", f"{made.identifier}, made {made.made_at_text}")
     print_row("SHA-256", sha256(raw).hex())
     print_line(f"wrote {output}")
+    if missing is not None:
+        remedy = ": name a font that has them, --font FILE" if missing.font_helps else ""
+        tell_warning(f"some letters are shown by their numbers ({', '.join(missing.scripts)}){remedy}")
     if any(not source.pinned for source in made.trusts):
         tell_warning(
             "the report says that a trust file is not pinned: compare its fingerprint, pin it, and make the report again"

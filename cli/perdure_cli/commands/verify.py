@@ -22,7 +22,7 @@ from perdure_cli.options import jobs_option, json_option, require_option
 from perdure_cli.output import is_verbose, print_lines, tell, tell_next, write_lines
 from perdure_cli.progress import TerminalProgress
 from perdure_cli.verifying.answering import Form, Tally, Unseen, answers
-from perdure_cli.verifying.attached_trust import attached_trust_text, opened_text
+from perdure_cli.verifying.attached_trust import attached_trust_text, opened_text, saved_again_text
 from perdure_cli.verifying.finding import STANDARD_INPUT
 from perdure_cli.verifying.matching import Case
 from perdure_cli.verifying.outcome import Outcome, Question
@@ -87,7 +87,8 @@ def verify(
 
     A file in Perdure's format is evidence (- reads one from standard input); any other file must be the document of one.
     A report by `perdure report` is opened where no evidence is given beside it, and what it attaches is verified; what its pages say
-    is not looked at, and the trust file that it attaches is not believed.
+    is not looked at, and the trust file that it attaches is not believed. So is one that another program saved anew. Another PDF that
+    attaches evidence, and that no evidence is about, is told so: what it attaches is verified too, and the PDF itself is a no.
     A proof of two histories (.rivals.json) is verified too: a yes means that keys of the site signed two logs that no one log can be.
     Evidence of an operator's record (PERSON.evidence.json) beside that of a record which he confirmed shows that the site's log gives him the key.
     So is a statement (.statement.json): a yes means that its leaves are all there are in their stretch of the site's log.
@@ -113,6 +114,8 @@ def verify(
         tell(f"left out: {path}")
     for name in found.opened:
         tell(opened_text(name))
+    for name in found.saved_again:
+        tell(saved_again_text(name))
     for name, raw in found.attached_trust:
         tell(attached_trust_text(name, raw))
     if given.believing:

@@ -7,7 +7,6 @@ from typing import Any, Final
 from perdure_anchor.visible_text import visible
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
@@ -17,7 +16,6 @@ from reportlab.platypus import (
     LongTable,
     PageBreak,
     PageTemplate,
-    Paragraph,
     Spacer,
     TableStyle,
 )
@@ -38,14 +36,15 @@ from perdure_cli.reporting.blocks import (
 )
 from perdure_cli.reporting.contents import Attachment, Report
 from perdure_cli.reporting.embedding import embed, mark, set_time
-from perdure_cli.reporting.fonts import Font, report_fonts
-from perdure_cli.reporting.markup import markup, pieces
+from perdure_cli.reporting.fonts import report_fonts
+from perdure_cli.reporting.markup import pieces
+from perdure_cli.reporting.paragraphs import INK, paragraph
+from perdure_cli.reporting.recognising import report_maker, report_subject
 from perdure_cli.reporting.steps import State
 
 _MARGIN: Final = 20 * mm
 _WIDTH: Final = A4[0] - 2 * _MARGIN
-_INK, _GREY, _LINE, _SHADE = (
-    HexColor("#1a1a1a"),
+_GREY, _LINE, _SHADE = (
     HexColor("#555555"),
     HexColor("#bbbbbb"),
     HexColor("#f3f3f3"),
@@ -81,9 +80,9 @@ def report_pdf(report: Report, blocks: Blocks, title: str, progress: Progress) -
         pageCompression=1,
         lang="en",
         title=title,
-        author=f"perdure {report.version}",
-        subject=f"report {report.identifier}",
-        creator=f"perdure {report.version}",
+        author=report_maker(report.version),
+        subject=report_subject(report.identifier),
+        creator=report_maker(report.version),
     )
     frame = Frame(_MARGIN, 24 * mm, _WIDTH, A4[1] - 42 * mm, 0, 0, 0, 0)
     template.addPageTemplates(PageTemplate(frames=[frame]))
@@ -193,11 +192,11 @@ def _flowables(block: Block) -> Iterator[Any]:
         case Heading(text, 1):
             yield PageBreak()
             yield _Bookmark(visible(_clipped(text, 80)))
-            yield _paragraph(_clipped(text, 200), fonts.bold, 15, space_after=4)
+            yield paragraph(_clipped(text, 200), fonts.bold, 15, space_after=4)
         case Heading(text):
-            yield _paragraph(_clipped(text, 200), fonts.bold, 10.5, space_before=9, space_after=3, keep=True)
+            yield paragraph(_clipped(text, 200), fonts.bold, 10.5, space_before=9, space_after=3, keep=True)
         case Text(text, small):
-            yield _paragraph(text, fonts.plain, 7.5 if small else 9, _GREY if small else _INK, space_after=3)
+            yield paragraph(text, fonts.plain, 7.5 if small else 9, _GREY if small else INK, space_after=3)
         case _:
             yield from _composed(block)
 
@@ -207,14 +206,14 @@ def _composed(block: Block) -> Iterator[Any]:
     fonts = report_fonts()
     match block:
         case Code(lines):
-            yield _boxed([[_paragraph(line, fonts.plain, 8)] for line in lines], _SHADE)
+            yield _boxed([[paragraph(line, fonts.plain, 8)] for line in lines], _SHADE)
             yield Spacer(0, 4)
         case Rows(rows):
             yield from _rows(rows)
         case Answer():
             yield from _answer(block)
         case Caution(text):
-            yield _framed([[_paragraph(text, fonts.bold, 9)]], _RED)
+            yield _framed([[paragraph(text, fonts.bold, 9)]], _RED)
             yield Spacer(0, 4)
         case Steps(steps):
             yield from _steps(steps)
@@ -232,8 +231,8 @@ def _rows(rows: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Any]:
         ):
             if number:
                 commands.append(("TOPPADDING", (0, len(cells)), (-1, len(cells)), 0))
-            told = _paragraph(label if number == 0 else "", fonts.plain, 8.5, _GREY)
-            cells.append([told, _paragraph(text, fonts.plain, 8.5)])
+            told = paragraph(label if number == 0 else "", fonts.plain, 8.5, _GREY)
+            cells.append([told, paragraph(text, fonts.plain, 8.5)])
     if cells:
         yield LongTable(cells, colWidths=[36 * mm, _WIDTH - 36 * mm], style=TableStyle(commands))
         yield Spacer(0, 3)
@@ -249,8 +248,8 @@ def _answer(block: Answer) -> Iterator[Any]:
     fonts = report_fonts()
     colour = _AMBER if block.ok is None else _GREEN if block.ok else _RED
     cells = [
-        [_paragraph(block.word, fonts.bold, 22, colour)],
-        [_paragraph(_clipped(block.text, _PIECE), fonts.plain, 10)],
+        [paragraph(block.word, fonts.bold, 22, colour)],
+        [paragraph(_clipped(block.text, _PIECE), fonts.plain, 10)],
     ]
     yield _framed(cells, colour)
     yield Spacer(0, 6)
@@ -260,14 +259,14 @@ def _steps(steps: Sequence[Any]) -> Iterator[Any]:
     fonts = report_fonts()
     cells = []
     for step in steps:
-        said = [_paragraph(step.title, fonts.plain, 8.5)]
+        said = [paragraph(step.title, fonts.plain, 8.5)]
         if step.found:
-            said.append(_paragraph(_clipped(step.found, _PIECE), fonts.plain, 7.5, _GREY))
+            said.append(paragraph(_clipped(step.found, _PIECE), fonts.plain, 7.5, _GREY))
         cells.append(
             [
-                _paragraph(str(step.number), fonts.plain, 8.5, _GREY),
+                paragraph(str(step.number), fonts.plain, 8.5, _GREY),
                 said,
-                _paragraph(step.state.value, fonts.bold, 8.5, _STATE_COLOURS[step.state]),
+                paragraph(step.state.value, fonts.bold, 8.5, _STATE_COLOURS[step.state]),
             ]
         )
     style = TableStyle([*_PADDING, ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE)])
@@ -277,8 +276,8 @@ def _steps(steps: Sequence[Any]) -> Iterator[Any]:
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], widths: tuple[int, ...]) -> Iterator[Any]:
     fonts = report_fonts()
-    cells = [[_paragraph(text, fonts.bold, 8) for text in head]]
-    cells += [[_paragraph(_clipped(text, 200), fonts.plain, 8) for text in row] for row in rows]
+    cells = [[paragraph(text, fonts.bold, 8) for text in head]]
+    cells += [[paragraph(_clipped(text, 200), fonts.plain, 8) for text in row] for row in rows]
     style = TableStyle(
         [
             *_PADDING,
@@ -302,27 +301,3 @@ def _framed(cells: list[list[Any]], colour: Color) -> Any:
         [*_PADDING, ("BOX", (0, 0), (-1, -1), 1.2, colour), ("LEFTPADDING", (0, 0), (-1, -1), 8)]
     )
     return LongTable(cells, colWidths=[_WIDTH], style=style)
-
-
-def _paragraph(
-    text: str,
-    font: Font,
-    size: float,
-    colour: Color = _INK,
-    *,
-    space_before: float = 0,
-    space_after: float = 0,
-    keep: bool = False,
-) -> Any:
-    style = ParagraphStyle(
-        "text",
-        fontName=font.name,
-        fontSize=size,
-        leading=size * 1.32,
-        textColor=colour,
-        spaceBefore=space_before,
-        spaceAfter=space_after,
-        keepWithNext=keep,
-        splitLongWords=True,
-    )
-    return Paragraph(markup(text, font), style)

@@ -17,6 +17,7 @@ from perdure_anchor.errors import EncodingError, PerdureError
 from perdure_cli.exit_codes import FileUnreadable
 from perdure_cli.files import open_regular
 from perdure_cli.reporting.contents import MAX_ATTACHED, MAX_PIECES
+from perdure_cli.reporting.recognising import was_report
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -29,7 +30,7 @@ _MAX_MEMORY: Final = 4 * MAX_ATTACHED
 
 
 class ReportUnreadable(EncodingError):
-    """A PDF says that it is a report, and no evidence comes out of it."""
+    """A PDF says that it is a report, or was one, and no evidence comes out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,16 @@ class AttachedFile:
     on_page: bool = False
 
 
-def attached_files(path: Path) -> list[AttachedFile]:
-    """The files in a report; raises `ReportUnreadable`, `FileUnreadable` or `OSError`."""
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The files in a PDF, and whether it says inside that it was a report."""
+
+    files: tuple[AttachedFile, ...]
+    was_report: bool
+
+
+def read_inside(path: Path) -> Inside:
+    """What is in a PDF; raises `ReportUnreadable`, `FileUnreadable` or `OSError`."""
     # a missing package is told from here, and imported once
     import pypdf  # noqa: F401  # whether it is there
     from perdure_node.errors import WorkerDied
@@ -63,7 +72,7 @@ def attached_files(path: Path) -> list[AttachedFile]:
         results.close()
 
 
-def _read(path: Path) -> list[AttachedFile]:
+def _read(path: Path) -> Inside:
     """In the process of its own."""
     _bound()
     logging.disable()
@@ -78,12 +87,10 @@ def _read(path: Path) -> list[AttachedFile]:
         except MemoryError:
             raise ReportUnreadable(f"{path}: takes more memory than any report") from None
         except Exception as error:  # noqa: BLE001  # a parser of hostile files raises anything
-            raise ReportUnreadable(
-                f"{path}: says that it is a report, and cannot be read as a PDF ({type(error).__name__})"
-            ) from None
+            raise ReportUnreadable(f"{path}: cannot be read as a PDF ({type(error).__name__})") from None
 
 
-def _attached(path: Path, stream: object) -> list[AttachedFile]:
+def _attached(path: Path, stream: object) -> Inside:
     from pypdf import PdfReader
 
     reader = PdfReader(stream)  # type: ignore[arg-type]
@@ -101,7 +108,9 @@ def _attached(path: Path, stream: object) -> list[AttachedFile]:
         if len(files) == _MAX_FILES:
             raise ReportUnreadable(f"{path}: has more inside than any report")
         files.append(AttachedFile(name, b"", on_page=True))
-    return files
+    said = reader.metadata
+    known = said is not None and was_report(str(said.subject or ""), str(said.author or ""))
+    return Inside(tuple(files), known)
 
 
 def _on_pages(reader: "PdfReader") -> Iterator[str]:

@@ -8,6 +8,14 @@ def opened_text(report: str) -> str:
     return f"{report}: what it attaches was verified, what its pages say was not looked at: no answer is about the PDF itself"
 
 
+def saved_again_text(report: str) -> str:
+    """For people, of a report that another program saved."""
+    return (
+        f"{report}: was a report before another program saved it anew. What it attaches was verified; nothing vouches for its pages, "
+        "which were not looked at and may have been changed: no answer is about the PDF itself"
+    )
+
+
 def attached_trust_text(report: str, raw: bytes) -> str:
     """For people; ``report`` is the report's name."""
     try:

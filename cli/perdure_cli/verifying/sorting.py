@@ -10,11 +10,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from stat import S_ISREG
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from perdure_anchor.errors import PerdureError
+from perdure_anchor.errors import PerdureError, VerificationError
 from perdure_anchor.evidence import FILE_SUFFIX, MAX_EVIDENCE_SIZE, Evidence, parse_evidence
 from perdure_anchor.hashes import Hash32
 from perdure_anchor.late import disclosed_late
@@ -25,10 +26,13 @@ from perdure_anchor.trust_file import FORMAT as TRUST_FORMAT
 from perdure_cli.exit_codes import FileUnreadable, NotAFile
 from perdure_cli.files import digest_file, open_regular, read_bounded
 from perdure_cli.progress import Progress
-from perdure_cli.reporting.recognising import is_report
+from perdure_cli.reporting.recognising import is_pdf, is_report
 from perdure_cli.verifying.finding import STANDARD_INPUT, FoundFile, find_files, unreadable
 from perdure_cli.verifying.formats import EVIDENCE, FORMATS, OTHERS, RIVALS, Format, format_by_name
 from perdure_cli.verifying.workers import Workers
+
+if TYPE_CHECKING:
+    from perdure_cli.reporting.reading import AttachedFile, Inside
 
 # written by `perdure prove --all` beside the evidence
 INDEX_NAME = "index.csv"
@@ -43,6 +47,9 @@ _OPENS_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _FAMILIES = "|".join(re.escape(each.family) for each in FORMATS)
 _SAYS_FORMAT = re.compile(rf'"format"\s*:\s*"({_FAMILIES})'.encode())
 _REPORT: Final = "a report"
+_PDF: Final = "another PDF"
+# each takes a process: of more PDFs that no evidence is about none is opened to see whether it was a report
+_MOST_OTHERS: Final = 16
 _DOCUMENT_SLOT: Final = SLOTS.index("document_sha256")
 _LATE_SLOT: Final = SLOTS.index("late")
 
@@ -96,12 +103,16 @@ class OtherFile:
 
 @dataclass(frozen=True, slots=True)
 class DocumentFile:
-    """A file that is no evidence; ``is_report``: a PDF that says it is a report, which may have evidence inside."""
+    """A file that is no evidence; ``is_report``: a PDF that says it is a report, which may have evidence inside.
+
+    ``may_attach``: another PDF, which the user named.
+    """
 
     name: str
     sha256: Hash32
     size: int
     is_report: bool = False
+    may_attach: bool = False
 
     @property
     def path(self) -> Path:
@@ -128,6 +139,16 @@ class Unreadable:
     error: FileUnreadable | NotAFile
 
 
+class NotAReport(VerificationError):
+    """A PDF that attaches evidence, is itself proven by none, and does not say that it is a report."""
+
+    def __init__(self, document: DocumentFile) -> None:
+        super().__init__(
+            f"{document.path}: no evidence here is about a file with SHA-256 {document.sha256.hex()}, and it is no report",
+            hint="it attaches evidence, which has answers of its own; they say nothing about this PDF",
+        )
+
+
 Sorted = EvidenceFile | OtherFile | DocumentFile | LeftOut | Unreadable
 
 
@@ -140,8 +161,9 @@ class SortedFiles:
     documents: list[DocumentFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, PerdureError]] = field(default_factory=list)
-    # reports that were opened, and the trust files that they attach, with the reports' names: nothing to believe
+    # PDFs that were opened, reports that another program saved anew, and the trust files that they attach, with the reports' names: nothing to believe
     opened: list[str] = field(default_factory=list)
+    saved_again: list[str] = field(default_factory=list)
     attached_trust: list[tuple[str, bytes]] = field(default_factory=list)
 
     def of(self, kind: Format) -> list[OtherFile]:
@@ -179,27 +201,71 @@ def sort_files(
 
 def _open_reports(found: SortedFiles) -> None:
     """Take what is inside of reports, where they are not the documents of evidence: none may pass for one that it brings itself."""
-    reports = [document for document in found.documents if document.is_report]
-    if not reports or found.evidence or found.of(RIVALS):
+    if found.evidence or found.of(RIVALS):
         return
-    for report in reports:
-        if not os.path.isfile(report.beside):  # noqa: PTH113  # a name that is too long is not there, where `Path.is_file` raises
-            found.documents.remove(report)
-            _open_report(found, report.path)
+    others = [each for each in found.documents if each.may_attach]
+    reports = [each for each in found.documents if each.is_report]
+    for document in reports + others * (len(others) <= _MOST_OTHERS):
+        # a name that is too long is not there, where `Path.is_file` raises
+        if os.path.isfile(document.beside):  # noqa: PTH113
+            continue
+        if document.is_report:
+            found.documents.remove(document)
+            _open_report(found, document.path)
+        else:
+            _open_other(found, document)
 
 
 def _open_report(found: SortedFiles, path: Path) -> None:
-    from perdure_cli.reporting.reading import ReportUnreadable, attached_files
+    from perdure_cli.reporting.reading import ReportUnreadable, read_inside
 
     try:
-        attached = attached_files(path)
+        inside = read_inside(path)
     except (PerdureError, OSError) as error:
         fault = error if isinstance(error, PerdureError) else unreadable(str(path), error)
         found.unreadable.append((str(path), fault))
         return
     found.opened.append(str(path))
+    if not _take_inside(found, path, inside):
+        nothing = ReportUnreadable(f"{path}: says that it is a report, and has no evidence inside")
+        found.unreadable.append((str(path), nothing))
+
+
+def _open_other(found: SortedFiles, document: DocumentFile) -> None:
+    """Take what is inside of a PDF that no evidence is about: another program may have saved a report anew.
+
+    One that does not say that it was a report stays unproven, whatever it attaches; one that cannot be read is a document like any other.
+    """
+    if find_spec("pypdf") is None:
+        return
+    from perdure_cli.reporting.reading import ReportUnreadable, read_inside
+
+    path = document.path
+    try:
+        inside = read_inside(path)
+    except (PerdureError, OSError):
+        return
+    if not inside.was_report and not any(_is_verified(file) for file in inside.files):
+        return
+    attaches = _take_inside(found, path, inside)
+    found.documents.remove(document)
+    if not attaches:
+        gone = ReportUnreadable(
+            f"{path}: was a report before another program saved or printed it, and nothing is attached any more",
+            hint="ask for the file as `perdure report` wrote it, or for the evidence",
+        )
+        found.unreadable.append((str(path), gone))
+    elif inside.was_report:
+        found.saved_again.append(str(path))
+    else:
+        found.opened.append(str(path))
+        found.unreadable.append((str(path), NotAReport(document)))
+
+
+def _take_inside(found: SortedFiles, path: Path, inside: "Inside") -> bool:
+    """Take the evidence and the trust files in a PDF; whether there is any evidence."""
     before = len(found.evidence) + len(found.others)
-    for file in attached:
+    for file in inside.files:
         name, kind = f"{path}/{file.name}", _kind_of_attached(file.name, file.raw)
         if file.on_page:
             found.left_out.append(name)
@@ -211,9 +277,11 @@ def _open_report(found: SortedFiles, path: Path) -> None:
             found.others.append(OtherFile(RIVALS, name, file.raw, report=str(path)))
         else:
             found.left_out.append(name)
-    if len(found.evidence) + len(found.others) == before:
-        nothing = ReportUnreadable(f"{path}: says that it is a report, and has no evidence inside")
-        found.unreadable.append((str(path), nothing))
+    return len(found.evidence) + len(found.others) > before
+
+
+def _is_verified(file: "AttachedFile") -> bool:
+    return not file.on_page and _kind_of_attached(file.name, file.raw) in (EVIDENCE.family, RIVALS.family)
 
 
 def _kind_of_attached(name: str, raw: bytes) -> str | None:
@@ -251,8 +319,11 @@ def sort_file(file: FoundFile) -> Sorted:
             fault = NotAFile if file.is_argument else FileUnreadable
             return Unreadable(file.name, fault(f"{file.name}: not a regular file"))
         kind = _kind(path)
-        if kind == _REPORT:
-            return DocumentFile(file.name, *digest_file(path), is_report=True)
+        if kind in (_REPORT, _PDF):
+            seen, is_report = digest_file(path), kind == _REPORT
+            return DocumentFile(
+                file.name, *seen, is_report=is_report, may_attach=file.is_argument and not is_report
+            )
         if kind == EVIDENCE.family or kind in _OTHERS:
             return _verifiable(kind, file.name)
         left_out = kind == TRUST_FORMAT or path.name == INDEX_NAME or path.name.endswith(MATERIAL_SUFFIX)
@@ -295,7 +366,7 @@ def _supporting_documents(evidence: Evidence) -> tuple[Hash32, ...]:
 
 
 def _kind(path: Path) -> str | None:
-    """The format's family for evidence and proofs of two histories, the trust file's format for one, or a report; None for anything else."""
+    """The format's family for evidence and proofs of two histories, the trust file's format for one, or a report or another PDF; None for anything else."""
     named = format_by_name(path.name)
     if named is not None:
         return named.family
@@ -303,6 +374,8 @@ def _kind(path: Path) -> str | None:
         head = stream.read(1024)
         if is_report(head):
             return _REPORT
+        if is_pdf(head):
+            return _PDF
         if not _OPENS_OBJECT.match(head):
             return None
         return _kind_of_json(head + stream.read(_MAX_SIZE))

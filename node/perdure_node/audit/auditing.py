@@ -24,6 +24,7 @@ from perdure_node.audit.own_word import (
 )
 from perdure_node.audit.registry import check_registry
 from perdure_node.audit.registry_answers import Ask
+from perdure_node.audit.since import NOTES, check_since, notes_told
 from perdure_node.audit.state import AuditState
 from perdure_node.audit.surroundings import check_site
 from perdure_node.clock import Clock
@@ -56,7 +57,7 @@ class AuditOptions:
     """``documents`` None: not looked for. ``nodes`` are asked for the registry; None: it is not asked.
 
     ``need_registry``: that no node could be asked counts as something that could not be found out. ``numberings`` come beside
-    those of the site's policy. ``by`` is the operator who acts.
+    those of the site's policy. ``by`` is the operator who acts. ``since`` is the report of an earlier audit, which the site signed.
     """
 
     documents: Sequence[Path] | None = None
@@ -67,6 +68,7 @@ class AuditOptions:
     jobs: int = 1
     software: str = ""
     by: str | None = None
+    since: AuditReport | None = None
 
 
 @dataclass(slots=True)
@@ -150,6 +152,8 @@ def audit(
     if disk is not None:
         tell_documents(disk, contents.names, partial(_leaf_hash, run.vault), run.found)
     _check_own_word(run, contents)
+    if (since := options.since) is not None:
+        run.check("earlier report", lambda: check_since(vault, since, run.found))
     _check_numbering(run, contents)
     _ask_registry(run)
     run.check("site", lambda: check_site(vault, clock, run.found))
@@ -247,13 +251,15 @@ def _check_own_word(run: _Audit, contents: Contents) -> None:
     keys = run.keys
     if keys is None:
         run.leave_out("people", *run.locked)
-        run.leave_out("notes", *run.locked)
+        run.leave_out(NOTES, *run.locked)
         return
     if any(check.name == "contents" and check.state == DONE for check in run.checks):
         run.check("people", lambda: check_people(run.vault, contents, run.found))
     else:
         run.leave_out("people", "the records could not be read", COULD_NOT)
-    run.check("notes", lambda: check_traces(run.vault, keys, run.found))
+    run.check(NOTES, lambda: check_traces(run.vault, keys, run.found))
+    if run.checks[-1].state == DONE:
+        run.checks[-1] = replace(run.checks[-1], why=notes_told(run.vault.database))
 
 
 def _check_numbering(run: _Audit, contents: Contents) -> None:

@@ -1,7 +1,7 @@
 """Whether notes of what was done to records are gone. Needs no passphrase.
 
 No note is ever deleted, so their numbers have no gaps; and that a record was erased shows without its note. What neither shows is that
-the newest notes were taken away, of whatever else was done. A record that was erased elsewhere and is whole here has none, rightly.
+the newest notes were taken away, of whatever else was done: a report of before shows it (`perdure_node.audit.since`). A record that was erased elsewhere and is whole here has none, rightly.
 """
 
 from perdure_node.audit.findings import Found

@@ -1,7 +1,8 @@
 """Names and types as people see them: what cannot be seen tells nothing apart, and letters of two scripts may look like one.
 
-The letters are those of Cyrillic, Greek and Armenian, and a few odd Latin ones, that stand in common fonts for a plain Latin letter
-(the pairs are among those of Unicode Technical Standard 39). More scripts have such letters; a site sees its own operators' names.
+The letters are those of Cyrillic, Greek, Armenian, Coptic, Cherokee, Lisu and Canadian syllabics, and odd Latin ones, that stand for a plain
+Latin letter (the pairs are among those of Unicode Technical Standard 39). More scripts have such letters, and scripts other than Latin have pairs of
+their own (docs/adr/0025); a site sees its own operators' names.
 """
 
 import re
@@ -14,14 +15,17 @@ _UNSEEN: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-# Cyrillic, Greek, Armenian, Latin; each letter above the one that it looks like
+# Cyrillic, Greek, Armenian, Latin, Coptic; each letter above the one that it looks like
 _SMALL: Final = str.maketrans(
-    "асеорухіјѕԁԛԝһӏгпьк" + "αγικνορυχη" + "օսոհցզյ" + "ıɑɡ",
-    "aceopyxijsdqwhlrnbk" + "ayikvopuxn" + "ounhgqj" + "iag",
+    "асеорухіјѕԁԛԝһӏгпькҽѵѡꙇαγικνορυχηϲϳσօսոհցզյքգաıɑɡƅꬲꬵꞙᶃɩɪᴏᴑꬽꭇꭈꞟꭎꭒʋɯɣᶌʏỿꭚⲥⲟⲣⲅ",
+    "aceopyxijsdqwhlrnbkevwiayikvopuxncjoounhgqjfqwiagbeffgiiooorruuuuwyyyyycopr",
 )
+# the same; then Latin small capitals, and scripts with one case, or whose small letters become capitals first: Cherokee, Lisu, Canadian syllabics
 _CAPITAL: Final = str.maketrans(
-    "АВЕКМНОРСТХУІЈЅԚԜԌӀҮ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "ՕՍՏԼ",
-    "ABEKMHOPCTXYIJSQWGIY" + "ABEZHIKMNOPTYX" + "OUSL",
+    "АВЕКМНОРСТХУІЈЅԚԜԌӀҮ" + "Ѵ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "ϜϺϹͿ" + "ՕՍՏԼ" + "ꞴꞘꞲƖƦꞳ" + "ⲤⲎⲔⲒⳐⲘⲚⲞⲢⲦⲬⲨ"
+    "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ" + "ᎪᏴᏟᎠᎬᏀᏳᎻᎥᎫᏦᏞᎷᏢᎡᏒᏕᏚᎢᏙᎳᏔᎩᎽᏃ" + "ꓮꓐꓚꓓꓰꓝꓖꓧꓙꓗꓲꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ" + "ᗅᗷᗞᗪᖴᕼᒍᒪᗰᑭᖇᑌᐯ",
+    "ABEKMHOPCTXYIJSQWGIY" + "V" + "ABEZHIKMNOPTYX" + "FMCJ" + "OUSL" + "BFJLRX" + "CHKILMNOPTXY"
+    "ABCDEFGHIJKLMNOPRSTUVWYZ" + "ABCDEGGHIJKLMPRRSSTVWWYYZ" + "ABCDEFGHJKILMNOPRSTUVWXYZ" + "ABDDFHJLMPRUV",
 )
 
 

@@ -25,6 +25,11 @@ def policy_doubts(policy: Policy) -> list[str]:
     if any(whole) and not whole[-1]:
         last = whole.index(True) + 1
         doubts.append(f"rule {last} of documents is for *, so no rule after it ever counts: put it last")
+    doubts += [
+        f"rule {number} of documents accepts what does not say when it was signed: who leaves that out is never late"
+        for number, rule in enumerate(policy.documents, 1)
+        if rule.no_signing_time == "accept" and (rule.late_after_days or policy.recording.late_after_days)
+    ]
     if not any(Action.MANAGE.value in policy.actions_of(role) for role in Role):
         doubts.append(_NOBODY_MANAGES)
     return doubts

@@ -139,6 +139,11 @@ class DocumentRule:
     )
     late_after_days: int = key(whole(0, _LONGEST), "As above, for this type; 0: as above.", 0)
     late_documents: int = key(whole(0, 16), "How many supporting documents a late entry needs.", 0)
+    no_signing_time: str = key(
+        one_of("late", "refuse", "accept"),
+        "What becomes of an entry that does not say when it was signed: it counts as late wherever late_after_days holds, is refused, or accepted. With accept, who leaves the time out is never late.",
+        "late",
+    )
     retention_days: int = key(
         whole(0, _LONGEST),
         "For how many days from recording it has to be kept; 0: no period. `perdure review` tells when it ends.",

@@ -2,7 +2,8 @@
 
 What both vaults know is known once: two notes are the same if they are of one kind, of one second, on one record, with one successor.
 A hold stands that stands in either vault, unless it was released in one of them, which its note tells; one that is gone there without
-such a note stands. A release of what was released here already is no news. Nothing is erased here because it was erased there: what
+such a note stands. A release of what was released here already is no news. What was marked as reviewed there is so here, with the note
+that says by whom; what is about the site and no record is looked at in each vault. Nothing is erased here because it was erased there: what
 is whole here, or cannot be held here any more, is told.
 """
 
@@ -19,6 +20,7 @@ from perdure_node.keys.keyring import KeyRing
 from perdure_node.records import EncryptedRecord, record_by_leaf, select_records
 from perdure_node.recovering.people import Counterparts
 from perdure_node.recovering.tally import Tally
+from perdure_node.review_marks import keep_mark, marks_of
 from perdure_node.traces import FORGOTTEN, Change, Deed, Reason, changes_of, leave_trace, notes_of
 from perdure_node.vault import Vault
 
@@ -27,7 +29,7 @@ _PAGE = 500
 
 @dataclass(slots=True)
 class Lives(Tally):
-    """How much came along: ``traces`` notes, ``holds`` that stand now, and ``released`` ones that stood here until then.
+    """How much came along: ``traces`` notes, ``holds`` that stand now, ``released`` ones that stood here until then, and ``marks`` of reviews.
 
     ``not_held`` are records that are held there and were erased here; ``erased_there`` were erased there, and are whole here.
     """
@@ -35,6 +37,7 @@ class Lives(Tally):
     traces: int = 0
     holds: int = 0
     released: int = 0
+    marks: int = 0
     not_held: list[Hash32] = field(default_factory=list)
     erased_there: list[Hash32] = field(default_factory=list)
 
@@ -93,13 +96,13 @@ class _Life:
         releases = 0
         for change in changes:
             if change.number in here:
-                continue
-            if change.kind == "erased" and self.mine.content is not None:
+                self._mark(change, here[change.number])
+            elif change.kind == "erased" and self.mine.content is not None:
                 self.lives.erased_there.append(self.mine.leaf_hash)
             elif change.kind == "held" and change.number in stands_there:
                 self._hold(change)
             elif change.kind != "released":
-                self._keep(change)
+                self._mark(change, self._keep(change))
             elif releases < len(unknown) + len(gone):
                 self._keep(change)
                 releases += 1
@@ -129,6 +132,13 @@ class _Life:
             successor=None if after is None else after.sequence,
         )
         return leave_trace(database, self.key, mine, deed, self.randomness)
+
+    def _mark(self, change: Change, number: int) -> None:
+        """What was reviewed by their note ``change`` is reviewed by ours."""
+        if change.kind != "reviewed" or self.mine.content is None:
+            return
+        for finding in marks_of(self.other.database, change.number):
+            self.lives.marks += keep_mark(self.vault.database, finding, self.mine, number)
 
     def _hold(self, change: Change) -> None:
         if self.mine.content is None:

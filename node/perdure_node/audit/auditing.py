@@ -10,6 +10,7 @@ from perdure_anchor.errors import ChainError, ConfigError, EncodingError, Perdur
 from perdure_anchor.statement import StatedCheckpoint
 from perdure_anchor.timestamp import format_seconds
 
+from perdure_node.audit.confirmations import Wanted, check_confirmations
 from perdure_node.audit.contents import Contents, check_contents
 from perdure_node.audit.documents import OnDisk, look_for_documents, tell_documents
 from perdure_node.audit.findings import Found
@@ -42,7 +43,7 @@ from perdure_node.keys.keyring import KeyRing
 from perdure_node.log.site_log import newest_checkpoint
 from perdure_node.operators.errors import NotAllowed
 from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.policy import policy_in_force
+from perdure_node.operators.policy import adopted_digest, policy_in_force
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.vault import Vault
 
@@ -231,6 +232,7 @@ def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
             numberings=run.options.numberings,
             missing_documents=frozenset() if disk is None else disk.missing,
             names_on_disk=frozenset() if disk is None else disk.unknown,
+            wanted=_wanted_by_policy(run.vault),
             jobs=run.options.jobs,
         )
         return contents.records
@@ -247,13 +249,33 @@ def _check_own_word(run: _Audit, contents: Contents) -> None:
     keys = run.keys
     if keys is None:
         run.leave_out("people", *run.locked)
+        run.leave_out("confirmations", *run.locked)
         run.leave_out("notes", *run.locked)
         return
     if any(check.name == "contents" and check.state == DONE for check in run.checks):
         run.check("people", lambda: check_people(run.vault, contents, run.found))
+        run.check("confirmations", lambda: _check_confirmations(run, contents))
     else:
-        run.leave_out("people", "the records could not be read", COULD_NOT)
+        for name in ("people", "confirmations"):
+            run.leave_out(name, "the records could not be read", COULD_NOT)
     run.check("notes", lambda: check_traces(run.vault, keys, run.found))
+
+
+def _check_confirmations(run: _Audit, contents: Contents) -> int:
+    if not run.vault.database.has_table("supersession"):
+        # as an older version left it: nobody was named then
+        return 0
+    return check_confirmations(run.vault, contents.people, contents.own, run.found)
+
+
+def _wanted_by_policy(vault: Vault) -> Wanted | None:
+    """What the policy wants of what came after it; None without one, or where it is not in force, which is found later."""
+    try:
+        policy = policy_in_force(vault.folder, vault.database)
+    except (SettingsError, VaultDamaged):
+        return None
+    row = adopted_digest(vault.database) and vault.database.row("SELECT max(own_record) FROM policy")
+    return Wanted(policy, row[0]) if row else None
 
 
 def _check_numbering(run: _Audit, contents: Contents) -> None:

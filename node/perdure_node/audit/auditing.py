@@ -50,6 +50,7 @@ from perdure_node.vault import Vault
 DONE, NOT_ASKED, COULD_NOT = "done", "not asked", "could not"
 REGISTRY = "registry"
 LOCKED = "the passphrase was not given"
+_MISSING = "number_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +288,12 @@ def _check_numbering(run: _Audit, contents: Contents) -> None:
         run.leave_out("numbering", *run.locked)
         return
     numbers, superseded = contents.numbers, contents.superseded.keys()
-    for found in numbers.gaps_and_doubles(numberings, partial(_leaf_hash, run.vault), superseded):
-        run.found.add(*found)
+    found = list(numbers.gaps_and_doubles(numberings, partial(_leaf_hash, run.vault), superseded))
+    # an erased record says no number any more: what is missing may be theirs, as long as it is no more than they are
+    missing = sum(count for kind, _, count in found if kind == _MISSING)
+    for kind, example, count in found:
+        was_erased = kind == _MISSING and missing <= contents.erased
+        run.found.add("number_erased" if was_erased else kind, example, count)
     run.checks.append(ReportedCheck("numbering", DONE, numbers.count))
 
 

@@ -239,6 +239,12 @@ _ALL = [
         "find the document and record it (`perdure add`), or note why the number was not used",
     ),
     Kind(
+        "number_erased",
+        Severity.WARNING,
+        "numbers are missing between others of their series, no more of them than records were erased: they may have been theirs",
+        "see with `perdure list --state erased`, and with what was noted of these numbers elsewhere, whether it is so",
+    ),
+    Kind(
         "number_double",
         Severity.ERROR,
         "one number stands in several records, of which none supersedes the others",

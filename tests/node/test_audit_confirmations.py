@@ -149,7 +149,10 @@ def test_what_two_people_signed(staffed: Site, tmp_path: Path) -> None:
     roles = frozenset({Role.REVIEWER})
     change_roles(staffed.vault, keys_of(staffed.vault), ben, roles, clock=STOPPED, randomness=os.urandom)
     ada = operator_named(staffed.vault.database, "Ada")
+    confirmed_before = recorded(staffed, tmp_path, "note")
     remove_operator(staffed.vault, ada, clock=STOPPED, randomness=os.urandom)
+    assert stored(staffed, confirmed_before).index is None
+    assert found_of(staffed) == set()
     sealed(staffed)
     assert found_of(staffed) == set()
 
@@ -191,6 +194,9 @@ def test_a_key_that_was_out_of_force(staffed: Site, tmp_path: Path, monkeypatch:
     )
     sealed(staffed)
     forged(staffed, recorded(staffed, tmp_path), ben, monkeypatch)
+    report = audited(staffed).report
+    assert kinds(report) & NEW == {"confirmation_invalid"}
+    assert "would be refused" in examples(report, "confirmation_invalid")[0]
     sealed(staffed)
     report = audited(staffed).report
     assert kinds(report) & NEW == {"confirmation_invalid"}
@@ -232,6 +238,6 @@ def test_notes_of_an_audit_say_who_signed() -> None:
     first, second = People(), People()
     members = {"spans": [["[]", 4, 9, "leaf 9"]], "unconfirmed": [["aa", "leaf 4"]], "corrected": ["bb"]}
     second.add(People.of(members))
-    first.add(People.of({"spans": [["[]", None, None, "here"]], "unconfirmed": [], "corrected": []}))
+    first.add(People.of({"spans": [["[]", 5, 5, "leaf 5"]], "unconfirmed": [], "corrected": []}))
     first.add(second)
     assert first.members() == members

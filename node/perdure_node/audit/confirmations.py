@@ -32,6 +32,8 @@ from perdure_node.records import EncryptedRecord, OpenedRecord
 from perdure_node.vault import Vault
 
 _PARTS: Final = ("recorded", "confirmed")
+# behind each place that a log can have: what waits is sealed in the order in which it was recorded
+_UNSEALED: Final = 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,15 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Span:
-    """The first and the last place in the log at which the same people signed, and where that was; None: it only waits."""
+    """The first and the last place (see `_place`) at which the same people signed, and where the last one was."""
 
-    first: int | None
-    last: int | None
+    first: int
+    last: int
     where: str
 
     def take(self, other: "_Span") -> None:
-        if other.first is not None and (self.first is None or other.first < self.first):
-            self.first = other.first
-        if other.last is not None and (self.last is None or other.last > self.last):
+        self.first = min(self.first, other.first)
+        if other.last > self.last:
             self.last, self.where = other.last, other.where
 
 
@@ -122,8 +123,10 @@ class Signatures:
         supersedes = values["supersedes"]
         if is_confirmed and isinstance(supersedes, str):
             people.corrected.add(supersedes)
-        if confirmation is not None:
-            span = _Span(record.index, record.index, where)
+        # what waits for somebody to confirm it is in no log yet, and may never be
+        if confirmation is not None and (is_confirmed or record.index is not None):
+            place = _place(record.index, record.sequence)
+            span = _Span(place, place, where)
             people.spans.setdefault(_who(confirmation), span).take(span)
         if (
             not is_confirmed
@@ -131,6 +134,11 @@ class Signatures:
             and self.wanted.second_person(record, values["document_type"])
         ):
             people.unconfirmed[record.leaf_hash.hex()] = where
+
+
+def _place(index: int | None, sequence: int) -> int:
+    """The place in the log, or in what will come behind it."""
+    return _UNSEALED + sequence if index is None else index
 
 
 def _who(confirmation: Confirmation) -> str:
@@ -195,7 +203,12 @@ def _check_people(
     for index in dict.fromkeys((span.first, span.last)):
         vouched, errors = vouched_parts(confirmation, ours, index)
         for error in errors:
-            found.add("confirmation_invalid", f"{span.where}: {error}")
+            text = (
+                str(error)
+                if index < _UNSEALED
+                else "by the keys that the log will have then, it would be refused"
+            )
+            found.add("confirmation_invalid", f"{span.where}: {text}")
         for part, attestation in confirmation.parts:
             if attestation.statement.operator not in ours and part not in vouched:
                 text = f"{span.where}: {_PARTS[part - 1]} by {attestation.statement.name[:80]!a}, whom the vault does not name with this key"
@@ -222,7 +235,7 @@ def _operator_records(vault: Vault, own: Mapping[int, tuple[str, JsonValue]]) ->
             parsed = parse_operator({"operator": operator})
         except EncodingError:
             parsed = None
-        records[leaf] = OperatorRecord(vault.origin, leaf, row[1], superseded, parsed)
+        records[leaf] = OperatorRecord(vault.origin, leaf, _place(row[1], sequence), superseded, parsed)
     return records
 
 

@@ -14,20 +14,21 @@ from perdure_anchor.secp256k1 import address_from_private_key
 from perdure_node.audit.confirmations import People
 from perdure_node.documents import hash_document
 from perdure_node.encryption.contents import encrypt_content
+from perdure_node.evidence.known_blocks import newest_known_block
 from perdure_node.intake import Details, add_document
-from perdure_node.known_blocks import newest_known_block
+from perdure_node.log.sealing import seal
 from perdure_node.operators import confirming
 from perdure_node.operators.acting import key_attestor
 from perdure_node.operators.adopting import adopt_policy
 from perdure_node.operators.attesting import Attestor, KeySigner
 from perdure_node.operators.confirming import confirm, replace_draft
+from perdure_node.operators.membership import change_roles, remove_operator
 from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.own_records import record_own
-from perdure_node.operators.people import change_roles, operator_named, remove_operator
+from perdure_node.operators.own_records import OwnDocument, record_own
+from perdure_node.operators.people import operator_named
 from perdure_node.operators.policy import policy_template
 from perdure_node.operators.roles import Role
 from perdure_node.records import EncryptedRecord, record_by_leaf
-from perdure_node.sealing import seal
 from tools.audits import WORDS, audited, examples, kinds, person
 from tools.site_desk import Site, keys_of
 from tools.site_network import STOPPED
@@ -125,16 +126,10 @@ def impostor(site: Site) -> Attestor:
     operator = Operator("Ben", ("confirmer",), (credential,))
     key = site.vault.current_data_key.take(STOPPED, os.urandom)
     with site.vault.database.transaction():
-        added = record_own(
-            site.vault,
-            key,
-            operator_document(operator),
-            OPERATOR_TYPE,
-            "operator-3.json",
-            operator_extra(operator),
-            clock=STOPPED,
-            randomness=os.urandom,
+        own = OwnDocument(
+            operator_document(operator), OPERATOR_TYPE, "operator-3.json", operator_extra(operator)
         )
+        added = record_own(site.vault, key, own, clock=STOPPED, randomness=os.urandom)
     ada = signing(site, "Ada")
     return Attestor(3, "Ben", added.leaf_hash, ada.domain, ada.site, credential, KeySigner(SECOND_KEY))
 

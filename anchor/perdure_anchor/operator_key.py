@@ -12,6 +12,7 @@ from perdure_anchor.checkpoint import Origin
 from perdure_anchor.confirmation import (
     MAX_NAME,
     Attestation,
+    Confirmation,
     Credential,
     OnePersonTwice,
     credential_key,
@@ -147,24 +148,36 @@ def with_operators(verdict: Verdict, records: Sequence[OperatorRecord]) -> Verdi
     if verdict.confirmation is None:
         return verdict
     known = {each.leaf_hash: each for each in records if each.origin == verdict.origin}
+    vouched, errors = vouched_parts(verdict.confirmation, known, verdict.index)
+    faults = (Fault(_STEP, error) for error in errors)
+    return replace(verdict, faults=(*verdict.faults, *faults), vouched=vouched)
+
+
+def vouched_parts(
+    confirmation: Confirmation, known: Mapping[Hash32, OperatorRecord], index: int | None
+) -> tuple[dict[int, int | None], list[PerdureError]]:
+    """Which parts operators' records of the same log, by their leaf hashes, vouch for, with the index of each; and what speaks against it.
+
+    ``index`` is that of the record that was confirmed; None: it is in no log yet. The signatures themselves are not looked at.
+    """
     vouched: dict[int, int | None] = {}
-    faults: list[Fault] = []
-    for part, attestation in verdict.confirmation.parts:
+    errors: list[PerdureError] = []
+    for part, attestation in confirmation.parts:
         record = known.get(attestation.statement.operator)
         if record is not None:
             try:
-                _check(attestation, record, known, verdict.index)
+                _check(attestation, record, known, index)
                 vouched[part] = record.index
             except PerdureError as error:
-                faults.append(Fault(_STEP, error))
-    people = [attestation.statement.operator for _, attestation in verdict.confirmation.parts]
+                errors.append(error)
+    people = [attestation.statement.operator for _, attestation in confirmation.parts]
     if len(people) == 2 and _is_one_person(people[0], people[1], known):
         twice = OnePersonTwice(
             "confirmation: by the log, who recorded and who confirmed are one person",
             hint="one person answered for this record, not two",
         )
-        faults.append(Fault(_STEP, twice))
-    return replace(verdict, faults=(*verdict.faults, *faults), vouched=vouched)
+        errors.append(twice)
+    return vouched, errors
 
 
 def _check(

@@ -29,6 +29,7 @@ from perdure_node.encryption.contents import DataKey, encrypt_content
 from perdure_node.encryption.lookup import LookupKey
 from perdure_node.errors import IntakeError
 from perdure_node.late import check_late
+from perdure_node.operators.alike import begins_alike
 from perdure_node.operators.attesting import Attestor
 from perdure_node.operators.policy import NO_POLICY, Policy
 from perdure_node.signatures.verdicts import Material
@@ -171,7 +172,7 @@ def _leaf_of(value: JsonValue) -> Hash32 | None:
 
 def _check_type(document_type: JsonValue) -> None:
     """Raise `IntakeError` for a type that only the site itself gives: nobody may pass a document off as who its operators are."""
-    if isinstance(document_type, str) and document_type.casefold().startswith(OWN_PREFIX):
+    if isinstance(document_type, str) and begins_alike(document_type, OWN_PREFIX):
         raise IntakeError(
             f"document_type: those that begin with {OWN_PREFIX} are for records that the site makes of itself",
             hint="choose another word",

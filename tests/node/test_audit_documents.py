@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from perdure_node.audit.numbering import parse_numbering
-from tools.audits import add_contract, audited, examples, kinds
+from tools.audits import add_contract, audited, erase_first, examples, kinds
 from tools.site_desk import Site
 
 
@@ -50,3 +50,17 @@ def test_gaps_and_doubles_in_the_sites_own_numbers(site: Site, tmp_path: Path) -
     site.sync()
     site.vault.database.execute("UPDATE record SET words = NULL")
     assert examples(audited(site, numberings=[numbering]).report, "number_double") == doubles
+
+
+def test_numbers_of_erased_records_may_be_missing(site: Site, tmp_path: Path) -> None:
+    for name in ("C-002.pdf", "C-001.pdf", "C-003.pdf"):
+        add_contract(site, name, tmp_path)
+    site.sync()
+    erase_first(site)
+    numbering = parse_numbering(r"document_name=C-(\d+)")
+    report = audited(site, numberings=[numbering]).report
+    assert examples(report, "number_erased") == ("document_name: 2",)
+    assert report.count_of("error") == 0
+    # more than were erased were never recorded
+    add_contract(site, "C-005.pdf", tmp_path)
+    assert len(examples(audited(site, numberings=[numbering]).report, "number_missing")) == 2

@@ -253,7 +253,17 @@ def test_what_is_superseded_is_in_the_vault_or_at_least_in_its_log(offline_vault
     assert not add(offline_vault, STOPPED, supersedes=first.leaf_hash).was_there
 
 
-@pytest.mark.parametrize("kind", ["perdure/operator", "Perdure/policy", "perdure/"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "perdure/operator",
+        "Perdure/policy",
+        "perdure/",
+        "реrdurе/operator",
+        "ＰＥＲＤＵＲＥ/operator",
+        "per\u200bdure/policy",
+    ],
+)
 def test_nobody_passes_a_document_off_as_the_sites_own(offline_vault: Vault, kind: str) -> None:
     with pytest.raises(IntakeError, match="of itself"):
         add(offline_vault, STOPPED, document_type=kind)

@@ -18,6 +18,7 @@ from perdure_node.keys.keyring import KeyRing, RecoveryKeyRing
 from perdure_node.records import record_by_sequence
 from perdure_node.searching import segments as segments_module
 from perdure_node.searching.criteria import Criteria
+from perdure_node.searching.rows import row_of
 from perdure_node.searching.search import Standing, of_supporting, search
 from perdure_node.searching.segments import Segments
 from perdure_node.searching.stored import SEGMENT
@@ -63,6 +64,17 @@ def test_words_are_found_in_any_case_and_all_must_occur(offline_vault: Vault) ->
     assert found(offline_vault, Criteria(("mill", "old"))) == [one]
     assert found(offline_vault, Criteria(("old mill",))) == [one]
     assert found(offline_vault, Criteria(("mill old",))) == []
+
+
+def test_who_signed_is_found_by_his_name_and_not_by_letters_of_his_key() -> None:
+    part = {
+        "operator": "ad" * 32,
+        "credential": {"kind": "key", "address": "0xBad0"},
+        "signature": "bAdA+/==",
+    }
+    confirmation = {"v": 1, "recorded": {**part, "name": "Ada"}, "confirmed": {**part, "name": "Ben"}}
+    assert row_of({"confirmation": confirmation}).more == ("ada", "ben")
+    assert row_of({"confirmation": {"v": 2}}).more == row_of({}).more == ()
 
 
 def test_what_is_added_after_a_search_is_found_by_the_next(offline_vault: Vault) -> None:

@@ -10,6 +10,7 @@ from perdure_anchor.errors import ChainError, ConfigError, EncodingError, Perdur
 from perdure_anchor.statement import StatedCheckpoint
 from perdure_anchor.timestamp import format_seconds
 
+from perdure_node.audit.confirmations import Wanted, check_confirmations
 from perdure_node.audit.contents import Contents, check_contents
 from perdure_node.audit.documents import OnDisk, look_for_documents, tell_documents
 from perdure_node.audit.findings import Found
@@ -43,13 +44,14 @@ from perdure_node.keys.keyring import KeyRing
 from perdure_node.log.site_log import newest_checkpoint
 from perdure_node.operators.errors import NotAllowed
 from perdure_node.operators.operator_keys import OperatorKeyRing
-from perdure_node.operators.policy import policy_in_force
+from perdure_node.operators.policy import adopted_digest, policy_in_force
 from perdure_node.progress import NO_PROGRESS, Progress
 from perdure_node.vault import Vault
 
 DONE, NOT_ASKED, COULD_NOT = "done", "not asked", "could not"
 REGISTRY = "registry"
 LOCKED = "the passphrase was not given"
+_MISSING = "number_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,7 @@ def _read_records(run: _Audit, disk: OnDisk | None) -> Contents:
             numberings=run.options.numberings,
             missing_documents=frozenset() if disk is None else disk.missing,
             names_on_disk=frozenset() if disk is None else disk.unknown,
+            wanted=_wanted_by_policy(run.vault),
             jobs=run.options.jobs,
         )
         return contents.records
@@ -251,15 +254,35 @@ def _check_own_word(run: _Audit, contents: Contents) -> None:
     keys = run.keys
     if keys is None:
         run.leave_out("people", *run.locked)
+        run.leave_out("confirmations", *run.locked)
         run.leave_out(NOTES, *run.locked)
         return
     if any(check.name == "contents" and check.state == DONE for check in run.checks):
         run.check("people", lambda: check_people(run.vault, contents, run.found))
+        run.check("confirmations", lambda: _check_confirmations(run, contents))
     else:
-        run.leave_out("people", "the records could not be read", COULD_NOT)
+        for name in ("people", "confirmations"):
+            run.leave_out(name, "the records could not be read", COULD_NOT)
     run.check(NOTES, lambda: check_traces(run.vault, keys, run.found))
     if run.checks[-1].state == DONE:
         run.checks[-1] = replace(run.checks[-1], why=notes_told(run.vault.database))
+
+
+def _check_confirmations(run: _Audit, contents: Contents) -> int:
+    if not run.vault.database.has_table("supersession"):
+        # as an older version left it: nobody was named then
+        return 0
+    return check_confirmations(run.vault, contents.people, contents.own, run.found)
+
+
+def _wanted_by_policy(vault: Vault) -> Wanted | None:
+    """What the policy wants of what came after it; None without one, or where it is not in force, which is found later."""
+    try:
+        policy = policy_in_force(vault.folder, vault.database)
+    except (SettingsError, VaultDamaged):
+        return None
+    row = adopted_digest(vault.database) and vault.database.row("SELECT max(own_record) FROM policy")
+    return Wanted(policy, row[0]) if row else None
 
 
 def _check_numbering(run: _Audit, contents: Contents) -> None:
@@ -271,8 +294,12 @@ def _check_numbering(run: _Audit, contents: Contents) -> None:
         run.leave_out("numbering", *run.locked)
         return
     numbers, superseded = contents.numbers, contents.superseded.keys()
-    for found in numbers.gaps_and_doubles(numberings, partial(_leaf_hash, run.vault), superseded):
-        run.found.add(*found)
+    found = list(numbers.gaps_and_doubles(numberings, partial(_leaf_hash, run.vault), superseded))
+    # an erased record says no number any more: what is missing may be theirs, as long as it is no more than they are
+    missing = sum(count for kind, _, count in found if kind == _MISSING)
+    for kind, example, count in found:
+        was_erased = kind == _MISSING and missing <= contents.erased
+        run.found.add("number_erased" if was_erased else kind, example, count)
     run.checks.append(ReportedCheck("numbering", DONE, numbers.count))
 
 

@@ -11,6 +11,7 @@ from perdure_anchor.errors import PerdureError
 from perdure_anchor.hashes import Hash32, to_hex
 from perdure_anchor.strict_json import JsonValue
 
+from perdure_node.audit.confirmations import People, Signatures, Wanted
 from perdure_node.audit.findings import Found
 from perdure_node.audit.numbering import Numbering, Numbers, Reader
 from perdure_node.audit.state import AuditState, digest_of
@@ -43,7 +44,7 @@ _WORDS: Final = (
 _NOT_SAID = frozenset({"recorded_at", "after", "confirmation", "signature"})
 _STAMPED = frozenset({"recorded_at", "after", "confirmation"})
 # what an answer tells: notes of a Perdure that told less are not taken up
-_ANSWERS = b"perdure audit answers v3"
+_ANSWERS = b"perdure audit answers v4"
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Contents:
     """What all records said together: how many were read, numbers, what supersedes what, and some names of documents that are missing.
 
     ``own`` are the site's records of itself: by sequence number the document's SHA-256, and what it says of an operator, if of one.
+    ``people`` is what was signed, and by whom.
     """
 
     records: int = 0
@@ -60,6 +62,7 @@ class Contents:
     superseded: dict[str, str] = field(default_factory=dict)
     names: dict[int, str | None] = field(default_factory=dict)
     own: dict[int, tuple[str, JsonValue]] = field(default_factory=dict)
+    people: People = field(default_factory=People)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,10 @@ def check_contents(
     numberings: Sequence[Numbering] = (),
     missing_documents: Set[int] = frozenset(),
     names_on_disk: Container[str] = frozenset(),
+    wanted: Wanted | None = None,
     jobs: int = 1,
 ) -> Contents:
-    """Read all records; ``missing_documents`` are the sequence numbers of those whose document's name is asked for.
+    """Read all records; ``wanted`` is what the policy wants, ``missing_documents`` are the sequence numbers of those whose document's name is asked for.
 
     Of these names those are kept that are among ``names_on_disk``, and some more as examples.
     """
@@ -115,9 +119,8 @@ def check_contents(
     progress.stage("read the records", total, "records")
     contents = Contents()
     lookup_key = _lookup_key(vault)
-    asked = digest_of(
-        (_ANSWERS, b"" if lookup_key is None else b"found", *(each.text.encode() for each in numberings))
-    )
+    asked = _asked(lookup_key, wanted, numberings)
+    signatures = Signatures(vault.trust.domain, vault.origin.site, wanted)
     # the stretches under way, in their order, each with its answer once there is one
     under_way: deque[_UnderWay] = deque()
 
@@ -138,7 +141,7 @@ def check_contents(
                 take()
 
     noted: list[tuple[int, bytes, dict[str, Any]]] = []
-    with closing(in_order(_Work(tuple(numberings), lookup_key), to_read(), jobs=jobs)) as results:
+    with closing(in_order(_Work(tuple(numberings), lookup_key, signatures), to_read(), jobs=jobs)) as results:
         for answer in results:
             read = next(each for each in under_way if each.answer is None)
             read.answer = answer
@@ -149,6 +152,12 @@ def check_contents(
             take()
     state.keep_stretches(noted)
     return contents
+
+
+def _asked(lookup_key: LookupKey | None, wanted: Wanted | None, numberings: Sequence[Numbering]) -> bytes:
+    """All that is asked of each record: answers to anything else are not taken up."""
+    found = b"" if lookup_key is None else b"found"
+    return digest_of((_ANSWERS, found, repr(wanted).encode(), *(each.text.encode() for each in numberings)))
 
 
 def _lookup_key(vault: Vault) -> LookupKey | None:
@@ -228,9 +237,12 @@ def _parts(
 class _Work:
     """Reads a stretch, in whatever process."""
 
-    def __init__(self, numberings: tuple[Numbering, ...], lookup_key: LookupKey | None) -> None:
+    def __init__(
+        self, numberings: tuple[Numbering, ...], lookup_key: LookupKey | None, signatures: Signatures
+    ) -> None:
         self._reader = Reader(numberings)
         self._lookup_key = lookup_key
+        self._signatures = signatures
 
     def __call__(self, stretch: _Stretch) -> dict[str, Any]:
         answer: dict[str, Any] = {
@@ -243,24 +255,29 @@ class _Work:
             "names": [],
             "own": [],
         }
+        people = People()
         lacking: dict[int, int] = {}
         for record in stretch.records:
             if record.content is not None and record.content[0] in stretch.missing_keys:
                 lacking[record.content[0]] = lacking.get(record.content[0], 0) + 1
             else:
-                self._read(stretch, record, answer)
+                self._read(stretch, record, answer, people)
         for number, count in lacking.items():
             text = f"{stretch.missing_keys[number]}: {count} records cannot be read"
             answer["found"].append(("key_missing", text))
+        answer["people"] = people.members()
         return answer
 
-    def _read(self, stretch: _Stretch, record: EncryptedRecord, answer: dict[str, Any]) -> None:
+    def _read(
+        self, stretch: _Stretch, record: EncryptedRecord, answer: dict[str, Any], people: People
+    ) -> None:
         where = f"record {record.leaf_hash.hex()}" if record.index is None else f"leaf {record.index}"
         try:
             if record.content is None:
                 self._read_erased(record, where, answer)
                 return
-            values = open_record(record, _Keys(stretch.keys)).record.values
+            opened = open_record(record, _Keys(stretch.keys))
+            values = opened.record.values
         except PerdureError as error:
             answer["found"].append(("content_unreadable", f"{where}: {error}"))
             return
@@ -273,6 +290,7 @@ class _Work:
             answer["names"].append((record.sequence, values["document_name"]))
         if record.sequence in stretch.passive:
             return
+        answer["found"] += self._signatures.look_at(record, where, opened, people)
         if values["supersedes"] is not None:
             answer["supersedes"].append((where, values["supersedes"]))
         for which, number in self._reader.read(values):
@@ -335,4 +353,5 @@ def _take(contents: Contents, found: Found, answer: dict[str, Any], names_on_dis
     for sequence, name in answer["names"]:
         if len(contents.names) < MAX_EXAMPLES or name in names_on_disk:
             contents.names[sequence] = name
+    contents.people.add(People.of(answer["people"]))
     contents.own.update((sequence, (digest, operator)) for sequence, digest, operator in answer["own"])

@@ -1,29 +1,12 @@
-"""What an audit can find: each kind with how bad it is, what it means, and what to do."""
+"""What an audit found: all kinds with what they mean and what to do, and those that were found."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from perdure_anchor.audit_report import MAX_EXAMPLES, MAX_TEXT, ReportedFinding
 
-
-class Severity(StrEnum):
-    """An error is something wrong; a warning can become one, or may be one; a note is nothing to do about."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of finding, by a ``name`` that stays the same."""
-
-    name: str
-    severity: Severity
-    meaning: str
-    remedy: str
-
+from perdure_node.audit.kinds import Kind, Severity
+from perdure_node.audit.kinds_of_people import KINDS_OF_PEOPLE
 
 _BACKUP = "restore the vault from a backup that is whole: `perdure backup verify` finds one, `perdure restore` makes the vault"
 
@@ -74,24 +57,7 @@ _ALL = [
         "a signed transaction has another hash than the vault says: the chain is asked for the wrong one",
         _BACKUP,
     ),
-    Kind(
-        "operator_differs",
-        Severity.ERROR,
-        "an operator's name, roles or credentials in the vault are not those that his record in the log says",
-        "find out who changed the vault and restore it from a backup; or let a site keeper remove him and add him anew: `perdure operator`",
-    ),
-    Kind(
-        "operator_key_damaged",
-        Severity.ERROR,
-        "an operator's key file is missing, damaged or another one than the vault encrypts to: he cannot act, or somebody else reads",
-        "put the file back from a backup, or let a site keeper remove him and add him anew: `perdure operator`",
-    ),
-    Kind(
-        "policy_differs",
-        Severity.ERROR,
-        "the vault names another policy as put in force than its record in the log",
-        "find out who changed the vault and restore it from a backup; or put the policy in force anew: `perdure policy set FILE`",
-    ),
+    *KINDS_OF_PEOPLE,
     Kind(
         "key_missing",
         Severity.ERROR,
@@ -271,6 +237,12 @@ _ALL = [
         Severity.ERROR,
         "a number is missing between others of its series: a document may never have been recorded",
         "find the document and record it (`perdure add`), or note why the number was not used",
+    ),
+    Kind(
+        "number_erased",
+        Severity.WARNING,
+        "numbers are missing between others of their series, no more of them than records were erased: they may have been theirs",
+        "see with `perdure list --state erased`, and with what was noted of these numbers elsewhere, whether it is so",
     ),
     Kind(
         "number_double",

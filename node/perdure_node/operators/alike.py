@@ -44,6 +44,14 @@ def look_alike(one: str, other: str) -> bool:
     return any(mine == theirs for mine, theirs in zip(_shapes(one), _shapes(other), strict=True))
 
 
+def begins_alike(text: str, begin: str) -> bool:
+    """The same of how a text begins."""
+    if text.isascii() and begin.isascii():
+        # nearly all are, and the tables have nothing for them
+        return " ".join(text.casefold().split()).startswith(begin.casefold())
+    return any(mine.startswith(theirs) for mine, theirs in zip(_shapes(text), _shapes(begin), strict=True))
+
+
 def _shapes(name: str) -> tuple[str, str]:
     # apart from their marks, or a letter with two dots would be in neither table
     plain = unicodedata.normalize("NFKD", looks(name))

@@ -52,7 +52,8 @@ def row_of(values: Mapping[str, JsonValue]) -> Row:
         signers=_parts(values.get("signers")),
         by=_text(values.get("recorded_by")),
         extra=_fields(values.get("extra")),
-        more=_parts([values.get(slot) for slot in ("media_type", "signature", "confirmation", "late")]),
+        more=_parts([values.get(slot) for slot in ("media_type", "signature", "late")])
+        + _people(values.get("confirmation")),
         signed=_time(values.get("signed_at")),
         recorded=_time(values.get("recorded_at")),
         document=_digest(values.get("document_sha256")),
@@ -87,6 +88,12 @@ def _supporting(values: Mapping[str, JsonValue]) -> tuple[bytes, ...]:
     """The SHA-256 of each document that supports a late entry."""
     entry = disclosed_late(values)
     return () if entry is None else tuple(each.sha256 for each in entry.documents)
+
+
+def _people(value: JsonValue) -> tuple[str, ...]:
+    """The names of who recorded and who confirmed: keys and signatures are letters in which any short word occurs."""
+    parts = (value.get("recorded"), value.get("confirmed")) if isinstance(value, dict) else ()
+    return tuple(_text(part.get("name")) for part in parts if isinstance(part, dict))
 
 
 def _parts(value: JsonValue) -> tuple[str, ...]:

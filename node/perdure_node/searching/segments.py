@@ -218,4 +218,4 @@ def _opened_row(key: DataKey, name: Hash32, encrypted: bytes) -> Row:
 
 def _associated(number: int, covered: int, name: str) -> bytes:
     """What a column is bound to: it opens in no other place."""
-    return b"perdure search %d %d %s\nv1" % (number, covered, name.encode())
+    return b"perdure search %d %d %s\nv2" % (number, covered, name.encode())

@@ -240,23 +240,6 @@ def test_how_fresh_the_knowledge_about_revocation_was_is_held_against_the_files(
     assert "the record says 2099-01-01T00:00:00Z, by the files that it names it is" in note
 
 
-def test_other_words_for_the_same_changes_are_told_and_no_difference(clean: Path, run_json: RunJson) -> None:
-    """The words for what came after a signature are another package's, and of its version."""
-    slot = again(run_json, "charter.pdf")[1]["disclosed"]["signature"]
-    (said,) = slot["signatures"]
-
-    def with_words(covers: str) -> Repetition:
-        return repeated(clean, {**slot, "signatures": [{**said, "covers": covers}]})
-
-    same, other = (
-        with_words(f"{said['covers']}; it was changed after it: in other words"),
-        with_words("a page"),
-    )
-    assert same.differences == ()
-    assert "in other words, the check says" in same.notes[0]
-    assert "signature 1, covers: the record says a page" in other.differences[0]
-
-
 def test_a_signed_document_that_is_recorded_as_ink_on_paper_is_told(clean: Path) -> None:
     slot = {
         "v": 1,

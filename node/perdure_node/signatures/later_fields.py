@@ -23,7 +23,8 @@ def hides_pages(each: EmbeddedPdfSignature) -> bool:
     then = reader.get_historical_resolver(each.signed_revision)
     before = {name for name, _, _ in enumerate_sig_fields(then)}
     return any(
-        is_field_visible(field.get_object()) and _draws(field.get_object())
+        is_field_visible(field.get_object())  # type: ignore[no-untyped-call]  # of pyHanko
+        and _draws(field.get_object())
         for name, value, field in enumerate_sig_fields(reader)
         if name not in before and (value is None or value.get_object().get("/Type") == _TIME_STAMP)
     )

@@ -38,8 +38,6 @@ from perdure_node.signatures.verdicts import (
 
 _RAW: Final = (Format.ED25519, Format.RSA, Format.ECDSA)
 _ETHEREUM: Final = (Format.EIP191, Format.EIP712)
-# the one member of a signature that is in words for people
-_WORDS: Final = "covers"
 # what a later moment changes for a signature that was good
 _TOO_LATE: Final = frozenset(
     {
@@ -130,7 +128,6 @@ def repeat_check(
     # with answers of one's own it may be another time, and rightly so
     if trust is None or not (trust.crls or trust.ocsps):
         notes += _known_otherwise(recorded, check)
-    notes += _told_otherwise(recorded, check)
     return Repetition(recorded, check, own, tuple(_differences(recorded, check)), tuple(notes))
 
 
@@ -222,32 +219,19 @@ def _differences(recorded: Recorded, check: DocumentCheck) -> Iterator[str]:
     assert isinstance(slot, dict), "it is an object with members"
     again = slot["signatures"]
     assert isinstance(again, list), "it lists signatures"
-    for what, said, found in (
+    for what, want, got in (
         ("format", recorded.format.value, check.format.value),
         ("verdict", recorded.verdict, check.indication.text),
         ("number of signatures", len(recorded.signatures), len(again)),
     ):
-        if said != found:
-            yield f"{what}: the record says {said}, the check gives {found}"
+        if want != got:
+            yield f"{what}: the record says {want}, the check gives {got}"
     for number, (said_of, found_of) in enumerate(zip(recorded.signatures, again, strict=False), 1):
         assert isinstance(found_of, dict), "a signature is an object"
         for name in sorted(said_of.keys() | found_of.keys()):
             said, found = said_of.get(name), found_of.get(name)
-            if said != found and not (name == _WORDS and _extent(said) == _extent(found)):
-                yield (f"signature {number}, {name}: the record says {said}, the check gives {found}")
-
-
-def _extent(covers: JsonValue) -> str:
-    """Of the words for what was signed those before a semicolon; what follows tells of changes in words of pyHanko's, which may become others."""
-    return str(covers).split(";", 1)[0]
-
-
-def _told_otherwise(recorded: Recorded, check: DocumentCheck) -> Iterator[str]:
-    """Where the same extent is told in other words."""
-    for number, (said_of, found) in enumerate(zip(recorded.signatures, check.signatures, strict=False), 1):
-        said = said_of.get(_WORDS)
-        if said != found.covers and _extent(said) == _extent(found.covers):
-            yield f"signature {number}, {_WORDS}: the record says {said}, the check says {found.covers}"
+            if said != found:
+                yield f"signature {number}, {name}: the record says {said}, the check gives {found}"
 
 
 def _attested(recorded: Recorded) -> Iterator[str]:

@@ -234,7 +234,7 @@ def _fail_usage(error: click.UsageError, arguments: Sequence[str]) -> int:
     message, meant = error.format_message(), None
     if isinstance(error, click.exceptions.NoSuchCommand | click.exceptions.NoSuchOption):
         message, meant = error.message, error.possibilities
-    message = message.rstrip(".")
+    message = " ".join(message.rstrip(".").split())  # choices are told in lines of their own
     hint = None if error.ctx is None else f"see {error.ctx.command_path} --help"
     if meant:
         hint = f"did you mean {' or '.join(meant)}? {hint}"

@@ -77,9 +77,14 @@ def new_passphrase(
 
 def ask_passphrase(text: str, *, hint: str, twice: bool = False) -> str:
     """Ask on the terminal; where there is none, raises `NoPassphrase` with the ``hint``."""
+    want_terminal(text, hint=hint)
+    return ask_secret(text, twice=twice)
+
+
+def want_terminal(text: str, *, hint: str) -> None:
+    """Raises `NoPassphrase` with the ``hint`` where there is no terminal to ask for it."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise NoPassphrase(f"{text[0].lower()}{text[1:]}: there is no terminal to ask for it", hint=hint)
-    return ask_secret(text, twice=twice)
 
 
 def read_passphrase_file(file: Path) -> str:

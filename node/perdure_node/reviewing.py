@@ -173,12 +173,20 @@ def _rejected(database: Database) -> Iterator[Finding]:
             last = number
 
 
+# a correction that waits for its second person, or was taken out, takes nobody's place
+_STANDS = (
+    "(EXISTS (SELECT 1 FROM entry WHERE entry.sequence = supersession.sequence) "
+    "OR EXISTS (SELECT 1 FROM queue WHERE queue.sequence = supersession.sequence))"
+)
+
+
 def _superseded(database: Database) -> Iterator[Finding]:
     if not database.has_table("supersession"):
         return
     last = b""
     while rows := database.rows(
-        "SELECT superseded, count(*) FROM supersession WHERE superseded > ? GROUP BY superseded ORDER BY superseded LIMIT ?",
+        f"SELECT superseded, count(*) FROM supersession WHERE superseded > ? AND {_STANDS} "  # noqa: S608  # constants
+        "GROUP BY superseded ORDER BY superseded LIMIT ?",
         last,
         PAGE,
     ):
@@ -275,7 +283,8 @@ def _superseded_by(database: Database, record: EncryptedRecord) -> Iterator[Find
     if not database.has_table("supersession"):
         return
     row = database.row(
-        "SELECT record.leaf_hash FROM supersession JOIN record USING (sequence) WHERE superseded = ? ORDER BY sequence LIMIT 1",
+        f"SELECT record.leaf_hash FROM supersession JOIN record USING (sequence) WHERE superseded = ? AND {_STANDS} "  # noqa: S608  # constants
+        "ORDER BY sequence LIMIT 1",
         record.leaf_hash,
     )
     if row is not None:

@@ -1,5 +1,6 @@
 """`perdure operator credential` and `perdure operator totp` in this process, with an authenticator and an app in software."""
 
+import io
 import re
 import time
 from pathlib import Path
@@ -141,6 +142,10 @@ def test_codes_are_wanted_beside_the_passphrase_and_reset_by_a_keeper(
 ) -> None:
     shown: list[str] = []
     monkeypatch.setattr(operator_totp, "_show", shown.append)
+    code, _, told = run("operator", "totp", "Ada", "--enable")
+    assert (code, shown) == (2, [])
+    assert "no terminal" in told
+    monkeypatch.setattr(operator_totp, "want_terminal", lambda *_, **__: None)
     monkeypatch.setattr(
         operator_totp,
         "ask_passphrase",
@@ -283,3 +288,21 @@ def test_a_list_corrects_nothing_alone_that_wants_two_people(site: None, run: Ru
 
     _, waiting = run_json("list", "--state", "awaiting")
     assert len(waiting) == 2
+
+
+def test_what_was_said_yes_to_is_confirmed_when_nobody_answers_any_more(
+    site: None, run: Run, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("operator", "add", "Ben", "--role", "confirmer", "--as", "Kim")[0] == 0
+    Path("other.pdf").write_bytes(b"another")
+    assert run("add", "contract.pdf", "other.pdf", "--type", "contract", "--as", "Ada")[0] == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    code, out, told = run("confirm", "--all", "--as", "Ben")
+    assert code == 2
+    assert out.count("confirmed by Ben") == 1
+    assert "nobody answers" in told
+    assert "--yes" in told
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    code, ((*_, answer)) = run_json("confirm", "other.pdf", "--as", "Ben")
+    assert (code, answer["ok"]) == (2, False)
+    assert run("confirm", "--all", "--as", "Ben", "--yes")[0] == 0

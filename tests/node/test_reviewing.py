@@ -128,6 +128,16 @@ def test_what_was_superseded_and_what_twice(offline_vault: Vault) -> None:
     ] * 2
 
 
+def test_a_correction_that_stands_not_yet_or_no_more_supersedes_nothing(offline_vault: Vault) -> None:
+    vault = offline_vault
+    first = add(vault, 1)
+    second = stored(vault, add(vault, 2, supersedes=first)).sequence
+    vault.database.execute("DELETE FROM queue WHERE sequence = ?", second)
+    assert kinds(vault) == []
+    vault.database.execute("INSERT INTO queue (sequence) VALUES (?)", second)
+    assert kinds(vault) == ["superseded"]
+
+
 def test_corrections_of_an_older_vault_are_followed_from_then_on(offline_vault: Vault) -> None:
     vault = offline_vault
     first = add(vault, 1)

@@ -1,6 +1,7 @@
 """`perdure confirm` and `perdure reject`: what a second person says of what somebody recorded."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -65,7 +66,6 @@ def confirm(
     """
     if bool(selectors) == everything:
         raise click.UsageError("want either SELECTOR... or --all")
-    codes = []
     with open_site(vault_folder) as vault:
         actor = acting(vault, who, passphrase_file, Action.CONFIRM)
         if actor.operator is None:
@@ -79,27 +79,29 @@ def confirm(
             tell("nothing waits for you")
         # who answers for each has signed it when he is asked for the next
         confirmed = _Confirmed(vault, actor, as_json=as_json, at_once=not yes, one=len(wanted) == 1)
-        for each, saw_document in wanted:
-            try:
-                _check_role(actor.operator, each)
-                _show(each, actor, saw_document)
-                if yes or click.confirm("Do you confirm this?", default=False, err=True):
-                    confirmed.take(each, saw_document)
-                else:
-                    tell("not confirmed: it still waits; `perdure reject` says no, with a reason")
-            except NotAwaiting as error:
-                confirmed.gone.append(error)
-            except PerdureError as error:
-                if len(wanted) == 1:
-                    raise
-                tell_error(str(error), error.hint)
-                codes.append(exit_code(error))
-        confirmed.end()
-        codes += [*confirmed.codes, *[DONE] * confirmed.count]
+        try:
+            for each, saw_document in wanted:
+                confirmed.consider(each, saw_document, asks=not yes)
+        finally:
+            # what was said yes to before somebody stopped
+            confirmed.end()
+        codes = [*confirmed.codes, *[DONE] * confirmed.count]
         codes += _gone_meanwhile(confirmed.gone, one=len(wanted) == 1, everything=everything)
     if confirmed.count and not as_json:
         tell_next("perdure sync, when there is a network")
     return batch_exit_code(codes) if codes else DONE
+
+
+def _confirms() -> bool:
+    """The answer of whoever is asked; raises `NobodyToConfirm` where there is nobody."""
+    try:
+        return click.confirm("Do you confirm this?", default=False, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise NobodyToConfirm(
+            "confirm: nobody answers the question", hint="--yes confirms without a question"
+        ) from None
 
 
 def _gone_meanwhile(gone: list[NotAwaiting], *, one: bool, everything: bool) -> list[int]:
@@ -131,6 +133,26 @@ class _Confirmed:
         self.gone: list[NotAwaiting] = []
         self.codes: list[int] = []
         self.count = 0
+
+    def consider(self, waits: Awaiting, saw_document: bool, *, asks: bool) -> None:
+        """Show it, ask, and take it if the answer is yes. Raises `NobodyToConfirm`, and what is wrong with the only one."""
+        assert self._actor.operator is not None, "somebody is named"
+        try:
+            _check_role(self._actor.operator, waits)
+            _show(waits, self._actor, saw_document)
+            if not asks or _confirms():
+                self.take(waits, saw_document)
+            else:
+                tell("not confirmed: it still waits; `perdure reject` says no, with a reason")
+        except NotAwaiting as error:
+            self.gone.append(error)
+        except NobodyToConfirm:
+            raise
+        except PerdureError as error:
+            if self._one:
+                raise
+            tell_error(str(error), error.hint)
+            self.codes.append(exit_code(error))
 
     def take(self, waits: Awaiting, saw_document: bool) -> None:
         """Have it signed, now or with others."""

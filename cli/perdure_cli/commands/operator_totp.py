@@ -16,7 +16,10 @@ from perdure_cli.acting import CODE_VARIABLE, one_time_code
 from perdure_cli.commands.acting_options import Managing, manage_options
 from perdure_cli.operator_texts import operator_members, print_operator
 from perdure_cli.output import print_json, tell, tell_next
-from perdure_cli.site import ask_passphrase, site_passphrase
+from perdure_cli.site import ask_passphrase, site_passphrase, want_terminal
+
+# PERDURE_TOTP cannot hold a code of a secret that was not there before
+_FIRST, _LATER = "First code that the app shows", f"for later ones {CODE_VARIABLE} will do"
 
 
 @click.command(short_help="Want one-time codes beside a passphrase.")
@@ -71,10 +74,11 @@ def _by_himself(vault: Vault, given: Operator, what: str, passphrase_file: Path 
         with vault.database.transaction():
             disable_codes(vault.database, given.number)
         return
+    # before a secret is shown that nobody could answer for
+    want_terminal(_FIRST, hint=_LATER)
     secret = new_secret(os.urandom)
     _show(otpauth_uri(secret, given.name, vault.origin.text))
-    # PERDURE_TOTP cannot hold a code of a secret that was not there before
-    code = ask_passphrase("First code that the app shows", hint=f"for later ones {CODE_VARIABLE} will do")
+    code = ask_passphrase(_FIRST, hint=_LATER)
     enable_codes(vault.database, given.number, own, secret, code, clock=system_clock(), randomness=os.urandom)
 
 

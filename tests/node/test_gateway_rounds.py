@@ -1,20 +1,25 @@
 """The relay of a node that runs all the time: rounds that wait for no block, growing pauses, halts, limits, and what comes meanwhile."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from perdure_anchor.errors import ChainError
 from perdure_anchor.hashes import to_hex
 from perdure_anchor.registry_event import ANCHORED_TOPIC
 from perdure_contracts.refused import SendFault
+from perdure_node.gateway import choosing
 from perdure_node.gateway.allowance import TooManyCheckpoints
 from perdure_node.gateway.checkpoints import State
 from perdure_node.gateway.folder import open_gateway
 from perdure_node.gateway.intake import take_in
+from perdure_node.gateway.learning import WaitingSite
 from perdure_node.gateway.pausing import LONGEST, end_pauses, note_failure, pause_of, paused_sites
 from perdure_node.gateway.rounds import RelayTerms
+from perdure_node.gateway.sending import Call
 from perdure_node.gateway.sites import site_of
 from perdure_node.gateway.transactions import open_transactions
 from tools.gateway_desk import GatewayDesk
@@ -205,15 +210,11 @@ def test_a_site_that_fails_again_and_again_pauses_and_the_others_go_on(
     def estimate(request: Message, ask: Callable[[], Message]) -> Message:
         return {"jsonrpc": "2.0", "id": request["id"], "result": hex(60_000)}
 
-    from perdure_node.gateway import choosing
-
     sends = choosing.Chooser._anchor_calls
 
-    def starving(self: choosing.Chooser, checkpoint: object, plan: object) -> object:
-        from dataclasses import replace
-
-        for call in sends(self, checkpoint, plan):  # type: ignore[arg-type]
-            yield replace(call, gas=60_000) if checkpoint.stored.checkpoint.site == bad.origin.site else call  # type: ignore[attr-defined]
+    def starving(self: choosing.Chooser, waiting: WaitingSite, *rest: Any) -> Iterator[Call]:
+        for call in sends(self, waiting, *rest):
+            yield replace(call, gas=60_000) if waiting.site.origin == bad.origin else call
 
     monkeypatch.setattr(choosing.Chooser, "_anchor_calls", starving)
     network.faults["eth_estimateGas"] = estimate

@@ -115,15 +115,18 @@ def object_at(signed: bytes, number: int) -> int:
     return [match.start() for match in re.finditer(rb"(?<!\d)%d 0 obj" % number, signed)][-1]
 
 
-def lay_over_page(pdf: bytes, commands: bytes) -> bytes:
-    """``pdf`` with a signature field more, all over its page, which nobody signs; ``commands`` draw its appearance."""
+def lay_over_page(pdf: bytes, commands: bytes | None) -> bytes:
+    """``pdf`` with a signature field more, all over its page, which nobody signs; ``commands`` draw its appearance, None for a field that has none."""
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf), strict=False)
     append_signature_field(writer, SigFieldSpec("Cover", on_page=0, box=(0, 0, 600, 800)))
     field = writer.root["/AcroForm"]["/Fields"][-1].get_object()
     box = generic.ArrayObject(generic.NumberObject(each) for each in (0, 0, 600, 800))
     kind = {generic.pdf_name("/Subtype"): generic.pdf_name("/Form"), generic.pdf_name("/BBox"): box}
-    look = writer.add_object(generic.StreamObject(kind, stream_data=commands))
-    field["/AP"] = generic.DictionaryObject({generic.pdf_name("/N"): look})
+    if commands is None:
+        del field["/AP"]
+    else:
+        look = writer.add_object(generic.StreamObject(kind, stream_data=commands))
+        field["/AP"] = generic.DictionaryObject({generic.pdf_name("/N"): look})
     writer.update_container(field)
     out = io.BytesIO()
     writer.write(out)

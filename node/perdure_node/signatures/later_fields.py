@@ -33,14 +33,14 @@ def hides_pages(each: EmbeddedPdfSignature) -> bool:
 def _draws(field: Any) -> bool:
     kids = [kid.get_object() for kid in field.get("/Kids", ())]
     return any(
-        "/BG" in widget.get("/MK", {}) or any(_appearances(widget.get("/AP", {}), _DEPTH))
+        "/BG" in widget.get("/MK", {}) or any(_appearances(widget.get("/AP"), _DEPTH))
         for widget in (field, *kids)
     )
 
 
 def _appearances(found: Any, depth: int) -> Iterator[bool]:
     """Of each appearance, whether it has commands to draw anything."""
-    value = found.get_object()
+    value = None if found is None else found.get_object()
     if isinstance(value, generic.StreamObject):
         yield bool(value.data.strip())
     elif isinstance(value, generic.DictionaryObject) and depth:

@@ -38,7 +38,7 @@ from perdure_node.signatures.outcomes import (
     with_claim,
 )
 from perdure_node.signatures.pyhanko_runs import run, silence
-from perdure_node.signatures.signed_attributes import is_plain, signs_content
+from perdure_node.signatures.signed_attributes import is_plain, lacks_attributes, signs_content
 from perdure_node.signatures.time_stampers import may_stamp
 from perdure_node.signatures.usages import SIGNER_USAGE, TIME_STAMP_USAGE
 from perdure_node.signatures.verdicts import Material, MaterialKind, SignatureCheck
@@ -185,6 +185,11 @@ class Examiner:
             certificate = _signer_of(signed_data)
         except (pyhanko_errors.SignatureValidationError, CMSExtractionError):
             return Outcome("NO_SIGNING_CERTIFICATE_FOUND", failed=False, certificate=None)
+        if lacks_attributes(signed_data):
+            reason = (
+                "among its attributes the digest of what was signed is missing, or what kind of content it is"
+            )
+            return Outcome("FORMAT_FAILURE", failed=True, certificate=certificate, reason=reason)
         if signs_content(signed_data) and not is_plain(signed_data):
             reason = "attributes are missing, which a signature on anything but plain data must have"
             return Outcome("FORMAT_FAILURE", failed=True, certificate=certificate, reason=reason)

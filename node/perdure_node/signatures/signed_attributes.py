@@ -45,6 +45,15 @@ def signs_content(signed_data: Any) -> bool:
     return isinstance(signer_info["signed_attrs"], core.Void)
 
 
+def lacks_attributes(signed_data: Any) -> bool:
+    """Whether a signature with one signer has attributes, but not both that have to be among them (RFC 5652, section 5.3)."""
+    (signer_info,) = signed_data["signer_infos"]
+    return (
+        not signs_content(signed_data)
+        and not {str(each["type"].native) for each in signer_info["signed_attrs"]} >= _IN_EACH
+    )
+
+
 def is_plain(signed_data: Any) -> bool:
     """Whether what is signed says of itself to be nothing but data; only that may do without attributes (RFC 5652, section 5.3)."""
     return bool(signed_data["encap_content_info"]["content_type"].native == "data")

@@ -269,3 +269,17 @@ def test_another_certificate_for_the_same_key(
     found = verdict(checked(info.dump(force=True), authority, trust))
 
     assert found == (Indication.INDETERMINATE, "NO_SIGNING_CERTIFICATE_FOUND")
+
+
+@pytest.mark.parametrize("name", ["message_digest", "content_type"])
+def test_attributes_without_what_has_to_be_among_them(
+    letter: Path, authority: SigningAuthority, anna: Holder, trust: TrustAnchors, name: str
+) -> None:
+    info: Any = cms.ContentInfo.load(sign_cms(letter, authority, anna, *DER).read_bytes())
+    (signer,) = info["content"]["signer_infos"]
+    left = [each for each in signer["signed_attrs"] if each["type"].native != name]
+    signer["signed_attrs"] = cms.CMSAttributes(left)
+
+    found = verdict(checked(info.dump(force=True), authority, trust))
+
+    assert found == (Indication.INVALID, "FORMAT_FAILURE")

@@ -307,7 +307,7 @@ def test_a_lower_bound_that_does_not_fit_is_left_out(site: Site, monkeypatch: py
 def test_runs_end_where_evidence_could_not_hold_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     one_header = len(site.network.chain.head.header.fields[12]) + 700
     for module in ("capture", "block_runs"):
-        monkeypatch.setattr(f"perdure_node.{module}.MAX_RUN_SIZE", one_header)
+        monkeypatch.setattr(f"perdure_node.evidence.{module}.MAX_RUN_SIZE", one_header)
     site.sync()
     site.add(1)
     site.sync()

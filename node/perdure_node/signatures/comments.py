@@ -59,7 +59,7 @@ WITH_COMMENTS: Final = StandardDiffPolicy(
     form_rule=FormUpdatingRule(
         # the pages to which signatures were added are cleared here
         field_rules=[
-            SigFieldCreationRule(approve_widget_bindings=False),  # type: ignore[no-untyped-call]
+            SigFieldCreationRule(approve_widget_bindings=False),  # type: ignore[no-untyped-call]  # of pyHanko
             SigFieldModificationRule(),
             GenericFieldModificationRule(),
         ]

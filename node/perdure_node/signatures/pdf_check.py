@@ -138,7 +138,7 @@ def _proven(embedded: list[EmbeddedPdfSignature], examiner: Examiner) -> list[da
 
 def _subject(each: EmbeddedPdfSignature, *, has_store: bool, stamped_after: bool) -> Subject:
     allows_comments = each.docmdp_level is MDPPerm.ANNOTATE
-    each.compute_integrity_info(WITH_COMMENTS if allows_comments else None)  # type: ignore[no-untyped-call]
+    each.compute_integrity_info(WITH_COMMENTS if allows_comments else None)  # type: ignore[no-untyped-call]  # of pyHanko
     covers, objection = _covered(each)
     if stamped_after and has_store:
         level = "B-LTA"

@@ -7,6 +7,7 @@ the folder is replaced by something older. Failures are told, and change nothing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -89,20 +90,20 @@ class _Round:
         issuer = self._issuer(certificate)
         if issuer is None and height < _MAX_HEIGHT:
             for url in _access(certificate, AuthorityInformationAccessOID.CA_ISSUERS):
-                yield from self._one("authority", url, lambda url=url: self._take_authority(certificate, url))  # type: ignore[misc]
+                yield from self._one("authority", url, partial(self._take_authority, certificate, url))
             issuer = self._issuer(certificate)
             if issuer is not None:
                 yield from self._about(issuer, height + 1)
         if issuer is None:
             return
         for url in _crl_urls(certificate):
-            yield from self._one("crl", url, lambda url=url: self._take_crl(issuer, url))  # type: ignore[misc]
+            yield from self._one("crl", url, partial(self._take_crl, issuer, url))
         while self._deltas:
             url = self._deltas.pop()
-            yield from self._one("crl", url, lambda url=url: self._take_crl(issuer, url))  # type: ignore[misc]
+            yield from self._one("crl", url, partial(self._take_crl, issuer, url))
         for url in _access(certificate, AuthorityInformationAccessOID.OCSP):
             key = f"{url} {certificate.serial_number:x}"
-            yield from self._one("ocsp", key, lambda url=url: self._take_ocsp(certificate, issuer, url))  # type: ignore[misc]
+            yield from self._one("ocsp", key, partial(self._take_ocsp, certificate, issuer, url))
 
     def _one(self, kind: str, key: str, take: Callable[[], bool]) -> Iterator[Fetched]:
         if (kind, key) in self._asked or len(self._asked) >= _MAX_FETCHES:

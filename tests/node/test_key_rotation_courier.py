@@ -136,10 +136,10 @@ def test_a_rotation_that_is_cut_off_leaves_the_old_key(offline_vault: Vault) -> 
         return original(sql, *parameters)
 
     original = database.insert
-    database.insert = insert  # type: ignore[method-assign]
+    database.insert = insert  # type: ignore[method-assign]  # a fault, made here
     with pytest.raises(Killed):
         rotate_site_key(offline_vault, keys_of(offline_vault), clock=STOPPED, randomness=randomness("2"))
-    database.insert = original  # type: ignore[method-assign]
+    database.insert = original  # type: ignore[method-assign]  # mended
     assert len(calls) == 2
     with open_vault(offline_vault.folder) as again:
         assert again.site_address == old

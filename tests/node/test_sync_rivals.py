@@ -92,7 +92,7 @@ def test_an_anchor_that_was_overtaken_in_the_same_moment_is_brought_home(site: S
     def overtake(_request: Message, ask: Any) -> Message:
         site.network.faults.clear()
         relay_for(site)
-        return ask()  # type: ignore[no-any-return]
+        return ask()  # type: ignore[no-any-return]  # of whatever answers
 
     site.network.faults["eth_sendRawTransaction"] = overtake
     site.sync()
@@ -113,7 +113,7 @@ def test_an_anchor_whose_receipts_are_gone_is_confirmed_anew(site: Site) -> None
     def pruned(request: Message, ask: Any) -> Message:
         if int(request["params"][0], 16) == first:
             return {"jsonrpc": "2.0", "id": request["id"], "result": []}
-        return ask()  # type: ignore[no-any-return]
+        return ask()  # type: ignore[no-any-return]  # of whatever answers
 
     site.network.faults["eth_getBlockReceipts"] = pruned
     site.sync()
@@ -135,7 +135,7 @@ def test_a_head_that_another_relay_moves_while_a_transaction_is_made_is_gone_on_
     def move_head(_request: Message, ask: Any) -> Message:
         site.network.faults.clear()
         relay_for(site, size=1)
-        return ask()  # type: ignore[no-any-return]
+        return ask()  # type: ignore[no-any-return]  # of whatever answers
 
     site.network.faults["eth_estimateGas"] = move_head
     assert [anchor.size for anchor in site.sync().anchored] == [2]
@@ -337,7 +337,7 @@ def test_an_anchor_by_other_validators_is_not_taken_home(site: Site) -> None:
         head = site.network.chain.head.number
         closed = replace(trust.epochs[0], to_block=head - 1)
         site.vault.trust = replace(trust, epochs=(closed,))
-        return ask()  # type: ignore[no-any-return]
+        return ask()  # type: ignore[no-any-return]  # of whatever answers
 
     site.network.faults["eth_getBlockReceipts"] = replace_trust
     with pytest.raises(AnchorNotVerified):

@@ -243,7 +243,7 @@ def test_another_node_has_the_seal_that_lacks() -> None:
     other = SimulatedNode(chain)
     other.headers[6] = copy_of(chain.blocks[6].header, FOUR[1:])
     node = node_of(trust, chain)
-    node.client.headers[6] = copy_of(chain.blocks[6].header, FOUR[:3])  # type: ignore[attr-defined]
+    node.client.headers[6] = copy_of(chain.blocks[6].header, FOUR[:3])  # type: ignore[attr-defined]  # a simulated one
     node.others = (other,)
     assert extend(encode_trust_file(trust), node).successor is not None
 

@@ -207,7 +207,7 @@ def _open_reports(found: SortedFiles) -> None:
     reports = [each for each in found.documents if each.is_report]
     for document in reports + others * (len(others) <= _MOST_OTHERS):
         # a name that is too long is not there, where `Path.is_file` raises
-        if os.path.isfile(document.beside):  # noqa: PTH113
+        if os.path.isfile(document.beside):  # noqa: PTH113  # see above
             continue
         if document.is_report:
             found.documents.remove(document)
